@@ -1,0 +1,12 @@
+"""`@configured`: how parsers, scorers, rewards and rubrics declare their options.
+
+A configured class is a frozen pydantic dataclass: checked when it is made, hashable, picklable, equal when its options are, and able to
+describe itself as JSON schema. Unknown options are refused, not dropped: a typo in a reward must not train a model.
+"""
+
+from __future__ import annotations
+
+from pydantic import ConfigDict
+from pydantic.dataclasses import dataclass
+
+configured = dataclass(frozen=True, config=ConfigDict(extra="forbid", allow_inf_nan=False, arbitrary_types_allowed=True))

@@ -1,0 +1,84 @@
+"""References: what a scorer compares an answer with, taken from the dataset's columns.
+
+A reference is written as a column's name (`reference: answer`) or as a template (`equals: "{{references.answer}}"`, also inside a longer
+text, with dots into nested columns: `{{references.meta.unit}}`).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any
+
+from rl_rewards.types import Sample
+
+# Applied to rubric files, which people write; never to what a model writes.
+_PLACEHOLDER = re.compile(r"\{\{(.*?)\}\}", re.DOTALL)
+_PATH = re.compile(r"\s*references((?:\.[^\s.{}]+)+)\s*")
+
+
+class MissingReferenceError(ValueError):
+    """A row has no usable reference: the column is absent, None, blank text or an empty list. Ours to answer for, never the policy's."""
+
+
+class Template:
+    """Text with placeholders `{{references.column}}`.
+
+    Raises:
+        ValueError: when a placeholder is not of that form.
+    """
+
+    __slots__ = ("text", "_parts", "_whole", "columns")
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self._parts: list[str | tuple[str, ...]] = []
+        end = 0
+        for match in _PLACEHOLDER.finditer(text):
+            path = _PATH.fullmatch(match[1])
+            if path is None:
+                raise ValueError(f"Unknown placeholder {match[0]!r} in {text!r}: allowed is '{{{{references.COLUMN}}}}'")
+            if match.start() > end:
+                self._parts.append(text[end : match.start()])
+            self._parts.append(tuple(path[1].split(".")[1:]))
+            end = match.end()
+        if end < len(text):
+            self._parts.append(text[end:])
+        paths = [part for part in self._parts if isinstance(part, tuple)]
+        self._whole = paths[0] if len(self._parts) == 1 and paths else None
+        self.columns = frozenset(path[0] for path in paths)
+
+    def value(self, sample: Sample) -> Any:
+        """The value for one sample: the column's own value (of any type) for a lone placeholder, else text.
+
+        Raises:
+            MissingReferenceError: when a column that it names is absent or empty in this row.
+        """
+        if self._whole is not None:
+            return _lookup(sample.references, self._whole)
+        return "".join(part if isinstance(part, str) else str(_lookup(sample.references, part)) for part in self._parts)
+
+
+@lru_cache(maxsize=1024)
+def template(text: str) -> Template:
+    """The Template of `text`, compiled once."""
+    return Template(text)
+
+
+@lru_cache(maxsize=1024)
+def column_template(reference: str) -> Template:
+    """The Template of a `reference:` option, which may be a bare column name."""
+    return Template(reference if "{{" in reference else f"{{{{references.{reference}}}}}")
+
+
+def _lookup(references: Mapping[str, Any], path: tuple[str, ...]) -> Any:
+    value: Any = references
+    for depth, key in enumerate(path):
+        if not isinstance(value, Mapping) or key not in value:
+            where = ".".join(path[: depth + 1])
+            raise MissingReferenceError(f"no reference {where!r} in this row; it has {sorted(references)}")
+        value = value[key]
+    if value is None or (isinstance(value, str) and not value.strip()) or (isinstance(value, (list, tuple)) and not value):
+        raise MissingReferenceError(f"the reference {'.'.join(path)!r} of this row is empty: {value!r}")
+    return value

@@ -1,0 +1,325 @@
+"""The values that travel from TRL's call to the log line and back.
+
+They are made once per completion per reward, so they are plain slotted classes and check nothing on the way in; what a scorer
+returned is checked in one place, by the Reward. Field names, defaults and dict-style reads of Message, MetricResult, StepOutput and
+EvaluateResult are those of Reward Kit 0.4.1.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+
+class Outcome(StrEnum):
+    """How a score came about.
+
+    The policy's fault is scored, ours never is: a result that carries a score was earned by the response (a program of the policy's that
+    ran out of time is `timeout` with the wrong-answer score); a result without one is a failure of ours, unless it is `skipped`.
+    """
+
+    SCORED = "scored"
+    UNPARSED = "unparsed"
+    SKIPPED = "skipped"
+    TIMEOUT = "timeout"
+    CRASHED = "crashed"
+    UNSUPPORTED = "unsupported"
+    ERROR = "error"
+
+
+class _DictReads:
+    """Reward Kit's dict-style reads: `r["score"]`, `"score" in r`, `r.get("score")`, `dict(r)`, limited to the fields."""
+
+    __slots__ = ()
+    _fields: tuple[str, ...] = ()
+
+    def __getitem__(self, key: str) -> Any:
+        if key in self._fields:
+            return getattr(self, key)
+        raise KeyError(key)
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._fields
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._fields)
+
+    def get(self, key: str, default: Any = None) -> Any:
+        return getattr(self, key) if key in self._fields else default
+
+    def keys(self) -> tuple[str, ...]:
+        return self._fields
+
+    def values(self) -> list[Any]:
+        return [getattr(self, name) for name in self._fields]
+
+    def items(self) -> list[tuple[str, Any]]:
+        return [(name, getattr(self, name)) for name in self._fields]
+
+    def model_dump(self) -> dict[str, Any]:
+        """This value and all it holds as plain dicts and lists."""
+        return {name: _plain(value) for name, value in self.items()}
+
+    def model_dump_json(self, indent: int | None = None) -> str:
+        """This value as JSON text; numbers that JSON lacks (NaN, infinities) become null."""
+        return json.dumps(_finite(self.model_dump()), indent=indent, ensure_ascii=False)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, _DictReads):
+        return value.model_dump()
+    if isinstance(value, StrEnum):
+        return value.value
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    return value
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, float) and (value != value or value in (float("inf"), float("-inf"))):
+        return None
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_finite(item) for item in value]
+    return value
+
+
+def text_of(content: Any) -> str:
+    """The text in a message's content: a string as it is, the text parts of a multimodal list joined, nothing for None."""
+    if isinstance(content, str):
+        return content
+    if content is None:
+        return ""
+    if isinstance(content, Sequence):
+        return "".join(part if isinstance(part, str) else str(part.get("text") or "") for part in content if isinstance(part, (str, Mapping)))
+    return str(content)
+
+
+class Message:
+    """One turn of a conversation, of any role.
+
+    `content` is a string, a list of content parts (text, image, ...) or None; `text` is its text whatever its form. Keys that are not
+    fields here (`reasoning_content`, `weight`, ...) are kept in `extra` and never lost.
+
+    Raises:
+        ValueError: from `model_validate`, when the role is missing or is not a string.
+    """
+
+    __slots__ = ("role", "content", "name", "tool_call_id", "tool_calls", "function_call", "extra")
+
+    def __init__(
+        self,
+        role: str,
+        content: str | list[Any] | None = "",
+        name: str | None = None,
+        tool_call_id: str | None = None,
+        tool_calls: list[Any] | None = None,
+        function_call: Any = None,
+        **extra: Any,
+    ) -> None:
+        self.role = role
+        self.content = content
+        self.name = name
+        self.tool_call_id = tool_call_id
+        self.tool_calls = tool_calls
+        self.function_call = function_call
+        self.extra = extra
+
+    @classmethod
+    def model_validate(cls, value: Message | Mapping[str, Any]) -> Message:
+        """A Message from a Message or from a dict with a `role`."""
+        if isinstance(value, Message):
+            return value
+        if not isinstance(value, Mapping):
+            raise ValueError(f"A message must be a dict or a Message, got {type(value).__name__}: {value!r:.80}")
+        role = value.get("role")
+        if not isinstance(role, str):
+            raise ValueError(f"Role is required: a message needs a string under 'role', got {role!r} in {dict(value)!r:.120}")
+        return cls(**value)
+
+    @property
+    def text(self) -> str:
+        return text_of(self.content)
+
+    def model_dump(self) -> dict[str, Any]:
+        known = {name: getattr(self, name) for name in self.__slots__ if name != "extra"}
+        return {**known, **self.extra}
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Message) and self.model_dump() == other.model_dump()
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        return f"Message(role={self.role!r}, content={self.content!r})"
+
+
+@dataclass(slots=True)
+class MetricResult(_DictReads):
+    """A component: a named number inside an EvaluateResult. `score` is unbounded."""
+
+    score: float
+    reason: str = ""
+    is_score_valid: bool = True
+
+
+MetricResult._fields = ("is_score_valid", "score", "reason")
+
+
+@dataclass(slots=True)
+class StepOutput(_DictReads):
+    """The reward of one step of a multi-step response."""
+
+    step_index: int | str
+    base_reward: float
+    metrics: dict[str, Any] = field(default_factory=dict)
+    reason: str | None = None
+
+
+StepOutput._fields = ("step_index", "base_reward", "metrics", "reason")
+
+_NO_METRICS: dict[str, MetricResult] = {}
+
+
+class EvaluateResult(_DictReads):
+    """What a scorer says of one sample.
+
+    Args:
+        score: the score, of any size; None when there is none (the sample was skipped, or the scorer failed).
+        reason: one line for people.
+        metrics: components by name: MetricResults, or plain numbers.
+        is_score_valid: False when the scorer itself says that its score must not be used; the Reward then treats it as `error`.
+        step_outputs: rewards of single steps.
+        error: what went wrong, for a result without a score.
+        outcome: how the score came about; by default `error` when `error` is set and there is no score, else `scored`.
+    """
+
+    __slots__ = ("score", "is_score_valid", "reason", "metrics", "step_outputs", "error", "outcome")
+    _fields = __slots__
+
+    def __init__(
+        self,
+        score: float | None,
+        reason: str | None = None,
+        metrics: dict[str, Any] | None = None,
+        is_score_valid: bool = True,
+        step_outputs: list[StepOutput] | None = None,
+        error: str | None = None,
+        outcome: Outcome | None = None,
+    ) -> None:
+        self.score = score
+        self.reason = reason
+        self.metrics = _NO_METRICS.copy() if metrics is None else metrics
+        self.is_score_valid = is_score_valid
+        self.step_outputs = step_outputs
+        self.error = error
+        self.outcome = outcome if outcome is not None else (_ERROR if score is None else _SCORED)
+
+    @classmethod
+    def failure(cls, outcome: Outcome, error: str) -> EvaluateResult:
+        """A failure of ours: no score, never a zero."""
+        return cls(None, error, None, False, None, error, outcome)
+
+    @classmethod
+    def skip(cls, reason: str) -> EvaluateResult:
+        """The reward does not apply to this sample."""
+        return cls(None, reason, outcome=Outcome.SKIPPED)
+
+    @property
+    def failed(self) -> bool:
+        """Whether the reward itself failed, through no fault of the response."""
+        return self.score is None and self.outcome is not _SKIPPED
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, EvaluateResult) and self.values() == other.values()
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        parts = [f"score={self.score!r}", f"outcome={self.outcome.value!r}"]
+        parts += [f"{name}={getattr(self, name)!r}" for name in ("reason", "metrics", "step_outputs", "error") if getattr(self, name)]
+        return f"EvaluateResult({', '.join(parts)})"
+
+
+_SCORED, _SKIPPED, _ERROR = Outcome.SCORED, Outcome.SKIPPED, Outcome.ERROR
+
+
+class Sample:
+    """One completion with all that a reward may look at.
+
+    Attributes:
+        prompt: as the trainer gave it: text, or messages as dicts.
+        completion: as the trainer gave it: text, or messages as dicts (several with tools).
+        response: the text to score: the completion, or the text of its last assistant message.
+        references: the dataset's columns for this row, by name.
+        completion_ids: token ids of the completion (int, length T), or None where the caller has none.
+        group: which group of completions to one prompt this sample belongs to, counted from 0 within the batch; None when unknown.
+        step: the training step, counted from 0 as transformers does; None outside training.
+        index: position in the batch.
+    """
+
+    __slots__ = ("prompt", "completion", "response", "references", "completion_ids", "group", "step", "index")
+
+    def __init__(
+        self,
+        prompt: str | list[Any] | None,
+        completion: str | list[Any],
+        response: str,
+        references: Mapping[str, Any] | None = None,
+        completion_ids: Sequence[int] | None = None,
+        group: int | None = None,
+        step: int | None = None,
+        index: int = 0,
+    ) -> None:
+        self.prompt = prompt
+        self.completion = completion
+        self.response = response
+        self.references = {} if references is None else references
+        self.completion_ids = completion_ids
+        self.group = group
+        self.step = step
+        self.index = index
+
+    @property
+    def prompt_messages(self) -> list[Message]:
+        """The prompt as Messages; a plain text prompt is one user message."""
+        return _messages(self.prompt, "user")
+
+    @property
+    def messages(self) -> list[Message]:
+        """Prompt and completion as one conversation of Messages."""
+        return self.prompt_messages + _messages(self.completion, "assistant")
+
+    def __repr__(self) -> str:
+        return f"Sample(index={self.index}, response={self.response!r:.80}, references={dict(self.references)!r:.80})"
+
+
+def _messages(turns: str | list[Any] | None, role: str) -> list[Message]:
+    if turns is None:
+        return []
+    if isinstance(turns, str):
+        return [Message(role, turns)]
+    return [Message.model_validate(turn) for turn in turns]
+
+
+def response_of(completion: str | Sequence[Any]) -> str:
+    """The text to score: the completion itself, or the text of its last assistant message.
+
+    A tool run ends with an assistant message; one that was cut short may end with a tool message, and then the last thing that the
+    policy said counts. Messages of the policy without text (a bare tool call) are the empty response.
+    """
+    if isinstance(completion, str):
+        return completion
+    if completion is None:
+        return ""
+    for message in reversed(completion):
+        role, content = (message.role, message.content) if isinstance(message, Message) else (message.get("role"), message.get("content"))
+        if role == "assistant":
+            return text_of(content)
+    return ""
