@@ -90,6 +90,11 @@ def _finite(value: Any) -> Any:
     return value
 
 
+def describe(error: BaseException) -> str:
+    """An exception as one line: its type and its message."""
+    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+
+
 def text_of(content: Any) -> str:
     """The text in a message's content: a string as it is, the text parts of a multimodal list joined, nothing for None."""
     if isinstance(content, str):
@@ -287,25 +292,28 @@ class Sample:
         self.index = index
 
     @property
-    def prompt_messages(self) -> list[Message]:
-        """The prompt as Messages; a plain text prompt is one user message."""
-        return _messages(self.prompt, "user")
+    def conversation(self) -> list[Any]:
+        """Prompt and completion as one list of messages, each as it came; plain text becomes a user and an assistant message."""
+        return self.prompt_turns + _turns(self.completion, "assistant")
+
+    @property
+    def prompt_turns(self) -> list[Any]:
+        """The prompt's messages, each as it came; plain text becomes a user message."""
+        return _turns(self.prompt, "user")
 
     @property
     def messages(self) -> list[Message]:
-        """Prompt and completion as one conversation of Messages."""
-        return self.prompt_messages + _messages(self.completion, "assistant")
+        """The conversation as Messages."""
+        return [Message.model_validate(turn) for turn in self.conversation]
 
     def __repr__(self) -> str:
         return f"Sample(index={self.index}, response={self.response!r:.80}, references={dict(self.references)!r:.80})"
 
 
-def _messages(turns: str | list[Any] | None, role: str) -> list[Message]:
+def _turns(turns: str | list[Any] | None, role: str) -> list[Any]:
     if turns is None:
         return []
-    if isinstance(turns, str):
-        return [Message(role, turns)]
-    return [Message.model_validate(turn) for turn in turns]
+    return [{"role": role, "content": turns}] if isinstance(turns, str) else list(turns)
 
 
 def response_of(completion: str | Sequence[Any]) -> str:

@@ -5,10 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import Any
 
-from rl_rewards.configured import configured
 
-
-@configured
 class Parser(ABC):
     """Stage 1 of a reward: the response's text -> the answer in it, or None when there is no answer.
 

@@ -9,16 +9,17 @@ from typing import Any
 
 from rl_rewards.configured import configured
 from rl_rewards.references import MissingReferenceError, column_template
-from rl_rewards.types import EvaluateResult, Outcome, Sample
+from rl_rewards.types import EvaluateResult, Outcome, Sample, describe
 
 __all__ = ["AnswerScorer", "ReferenceScorer", "Scorer", "configured"]
 
 
-@configured
 class Scorer(ABC):
     """Stage 2 of a reward: a batch of samples and their parsed answers -> one result each, in order.
 
-    Subclasses are declared with `@configured`; their first field is what the short form of a rubric file sets.
+    Subclasses are declared with `@configured`; their first field is what the short form of a rubric file sets. One that does not run in
+    the caller (a worker pool, an event loop, HTTP) also has `submit(samples, answers) -> concurrent.futures.Future` of the same list:
+    the rubric submits those first and scores the others meanwhile.
     """
 
     @abstractmethod
@@ -62,11 +63,13 @@ class AnswerScorer(Scorer):
     """Score of a wrong answer, and of a response without one."""
 
     def score(self, samples: Sequence[Sample], answers: Sequence[Any]) -> list[EvaluateResult]:
-        score_answer = self.score_answer
-        return [
-            self.unparsed() if answer is None else score_answer(answer, sample)
-            for sample, answer in zip(samples, answers, strict=True)
-        ]
+        score_answer, results = self.score_answer, []
+        for sample, answer in zip(samples, answers, strict=True):
+            try:
+                results.append(self.unparsed() if answer is None else score_answer(answer, sample))
+            except Exception as error:  # one bad row costs one row, not the batch
+                results.append(EvaluateResult.failure(Outcome.ERROR, describe(error)))
+        return results
 
     def unparsed(self) -> EvaluateResult:
         return EvaluateResult(self.wrong, "no answer in the response", outcome=Outcome.UNPARSED)
@@ -101,10 +104,11 @@ class ReferenceScorer(AnswerScorer):
         for sample, answer in zip(samples, answers, strict=True):
             try:
                 reference = value_of(sample)
+                results.append(self.unparsed() if answer is None else self.compare(answer, reference, sample))
             except MissingReferenceError as missing:
                 results.append(EvaluateResult.failure(Outcome.ERROR, str(missing)))
-                continue
-            results.append(self.unparsed() if answer is None else self.compare(answer, reference, sample))
+            except Exception as error:
+                results.append(EvaluateResult.failure(Outcome.ERROR, describe(error)))
         return results
 
     def score_answer(self, answer: Any, sample: Sample) -> EvaluateResult:

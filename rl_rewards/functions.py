@@ -1,0 +1,271 @@
+"""`@reward_function`: a user's own Python function as a scorer."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import inspect
+import types
+import typing
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
+from typing import Any, Literal
+
+from rl_rewards.loading import load_object, object_path
+from rl_rewards.runtime import event_loop
+from rl_rewards.scorers.base import Scorer
+from rl_rewards.types import EvaluateResult, Message, MetricResult, Outcome, Sample, describe
+
+# What a function may ask for by parameter name, beside the dataset's columns. These win over columns of the same name.
+_Provider = Callable[[Sample, Any], Any]
+_PROVIDED: dict[str, _Provider] = {
+    "messages": lambda sample, parsed: sample.conversation,
+    "prompt": lambda sample, parsed: sample.prompt,
+    "completion": lambda sample, parsed: sample.completion,
+    "response": lambda sample, parsed: sample.response,
+    "parsed": lambda sample, parsed: parsed,
+    "sample": lambda sample, parsed: sample,
+    "completion_ids": lambda sample, parsed: sample.completion_ids,
+    "step": lambda sample, parsed: sample.step,
+    "group": lambda sample, parsed: sample.group,
+}
+# Names of other libraries for the same things: Reward Kit's, and TRL's plurals in batch mode. A dataset column of that name wins.
+_ALIASES: dict[str, _Provider] = {
+    "original_messages": lambda sample, parsed: sample.prompt_turns,
+    "rollouts_messages": _PROVIDED["messages"],
+    "prompts": _PROVIDED["prompt"],
+    "completions": _PROVIDED["completion"],
+}
+
+
+class FunctionScorer(Scorer):
+    """A decorated function: callable as before, and a scorer for a Reward.
+
+    Called directly it takes the function's own arguments, turns message dicts into Messages where the annotation asks for them, and
+    returns an EvaluateResult (a list of them in batch mode, an awaitable for an async function).
+
+    Raises:
+        ValueError: from a direct call, when the function returned something that is no result, or a batch of another length.
+    """
+
+    def __init__(self, function: Callable[..., Any], mode: Literal["pointwise", "batch"], concurrency: int) -> None:
+        if mode not in ("pointwise", "batch"):
+            raise ValueError(f"mode of reward function {_name(function)!r} is 'pointwise' or 'batch', got {mode!r}")
+        if concurrency < 1:
+            raise ValueError(f"concurrency of reward function {_name(function)!r} is at least 1, got {concurrency}")
+        functools.update_wrapper(self, function)
+        self.__name__ = _name(function)  # a reward function is logged under it, also where the callable has none of its own
+        self.mode = mode
+        self.concurrency = concurrency
+        self.is_async = inspect.iscoroutinefunction(function)
+        parameters = inspect.signature(function).parameters.values()
+        positional = [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.VAR_POSITIONAL)]
+        if positional:
+            raise ValueError(f"reward function {_name(function)!r} gets its arguments by name; {positional} cannot be passed so")
+        self._parameters = tuple(p.name for p in parameters if p.kind is not p.VAR_KEYWORD)
+        self._required = frozenset(p.name for p in parameters if p.default is p.empty and p.kind is not p.VAR_KEYWORD)
+        self._takes_all = any(p.kind is p.VAR_KEYWORD for p in parameters)
+        self._message_depth = {name: _message_depth(hint) for name, hint in _hints(function).items() if name in self._parameters}
+        if self.is_async:
+            self.submit = self._submit  # only a function that waits runs beside the others
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if "completions" in kwargs and "messages" in self._required and "messages" not in kwargs:
+            return self._alone(**kwargs)  # a trainer's call: `reward_funcs=[my_function]`
+        bound = inspect.signature(self.__wrapped__).bind_partial(*args, **kwargs)
+        for name, depth in self._message_depth.items():
+            if depth and bound.arguments.get(name) is not None:
+                bound.arguments[name] = self._to_messages(bound.arguments[name], depth, name)
+        size = _batch_size(bound.arguments) if self.mode == "batch" else None
+        if self.is_async:
+            return self._await_result(bound, size)
+        return self._result(self.__wrapped__(*bound.args, **bound.kwargs), size)
+
+    async def _await_result(self, bound: inspect.BoundArguments, size: int | None) -> Any:
+        return self._result(await self.__wrapped__(*bound.args, **bound.kwargs), size)
+
+    def score(self, samples: Sequence[Sample], answers: Sequence[Any]) -> list[EvaluateResult]:
+        if self.is_async:
+            return self._submit(samples, answers).result()
+        if self.mode == "batch":
+            return self._result(self.__wrapped__(**self._batch_arguments(samples, answers)), len(samples))
+        return [self._score_one(sample, answer) for sample, answer in zip(samples, answers, strict=True)]
+
+    def _score_one(self, sample: Sample, answer: Any) -> EvaluateResult:
+        try:
+            return self._result(self.__wrapped__(**self._arguments(sample, answer)), None)
+        except Exception as error:  # the user's exception costs this row, with its reason; never a zero
+            return EvaluateResult.failure(Outcome.ERROR, describe(error))
+
+    def _submit(self, samples: Sequence[Sample], answers: Sequence[Any]) -> Future:
+        if self.mode == "batch":
+            return event_loop.submit(self._score_batch_async(samples, answers))
+        return event_loop.submit(self._score_each_async(samples, answers))
+
+    async def _score_batch_async(self, samples: Sequence[Sample], answers: Sequence[Any]) -> list[EvaluateResult]:
+        return self._result(await self.__wrapped__(**self._batch_arguments(samples, answers)), len(samples))
+
+    async def _score_each_async(self, samples: Sequence[Sample], answers: Sequence[Any]) -> list[EvaluateResult]:
+        slots = asyncio.Semaphore(self.concurrency)
+
+        async def one(sample: Sample, answer: Any) -> EvaluateResult:
+            async with slots:
+                try:
+                    return self._result(await self.__wrapped__(**self._arguments(sample, answer)), None)
+                except Exception as error:
+                    return EvaluateResult.failure(Outcome.ERROR, describe(error))
+
+        return list(await asyncio.gather(*(one(sample, answer) for sample, answer in zip(samples, answers, strict=True))))
+
+    @property
+    def columns(self) -> frozenset[str]:
+        return frozenset(name for name in self._required if name not in _PROVIDED and name not in _ALIASES)
+
+    def _arguments(self, sample: Sample, parsed: Any) -> dict[str, Any]:
+        references = sample.references
+        arguments = dict(references) if self._takes_all else {}
+        for name in self._parameters:
+            provide = _PROVIDED.get(name)
+            if provide is not None:
+                value = provide(sample, parsed)
+            elif name in references:
+                value = references[name]
+            elif name in _ALIASES:
+                value = _ALIASES[name](sample, parsed)
+            else:
+                continue
+            arguments[name] = self._to_messages(value, 1, name) if self._message_depth.get(name) and value is not None else value
+        return arguments
+
+    def _batch_arguments(self, samples: Sequence[Sample], answers: Sequence[Any]) -> dict[str, list[Any]]:
+        rows = [self._arguments(sample, answer) for sample, answer in zip(samples, answers, strict=True)]
+        return {name: [row.get(name) for row in rows] for name in {name: None for row in rows for name in row}}
+
+    def _to_messages(self, value: Any, depth: int, name: str) -> Any:
+        if not isinstance(value, (list, tuple)):
+            raise ValueError(f"{name!r} of reward function {self.__name__!r} must be a list of messages, got {type(value).__name__}")
+        if depth > 1:
+            return [self._to_messages(item, depth - 1, name) for item in value]
+        return [Message.model_validate(item) for item in value]
+
+    def _result(self, value: Any, size: int | None) -> Any:
+        if size is None:
+            return as_result(value, self.__name__)
+        if isinstance(value, (str, bytes, Mapping)) or not hasattr(value, "__iter__"):
+            raise ValueError(f"reward function {self.__name__!r} in batch mode returns a list of {size} results, got {value!r:.80}")
+        values = list(value)
+        if size >= 0 and len(values) != size:
+            raise ValueError(f"reward function {self.__name__!r} returned {len(values)} results for a batch of {size}")
+        return [as_result(item, self.__name__) for item in values]
+
+    def bind(self, arguments: Mapping[str, Any]) -> FunctionScorer:
+        """This function with some arguments fixed.
+
+        Raises:
+            ValueError: when it takes no argument of such a name.
+        """
+        unknown = sorted(set(arguments) - set(self._parameters))
+        if unknown and not self._takes_all:
+            raise ValueError(f"reward function {self.__name__!r} takes no {unknown}; it takes {list(self._parameters)}")
+        bound = functools.partial(self.__wrapped__, **arguments)
+        bound.__name__, bound.__module__, bound.__qualname__ = self.__name__, self.__module__, self.__qualname__
+        return FunctionScorer(bound, self.mode, self.concurrency)
+
+    @functools.cached_property
+    def _alone(self) -> Any:
+        from rl_rewards.reward import Reward  # only a trainer's call leads up there
+
+        return Reward(self.__name__, self)
+
+    def __reduce__(self) -> Any:
+        return (load_object, (object_path(self.__module__, self.__qualname__),))  # by reference, as Python pickles functions
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, FunctionScorer) and other.__wrapped__ is self.__wrapped__ and other.mode == self.mode
+
+    def __hash__(self) -> int:
+        return hash(self.__wrapped__)
+
+    def __repr__(self) -> str:
+        return f"<reward function {self.__module__}:{self.__qualname__}>"
+
+
+def reward_function(
+    function: Callable[..., Any] | None = None, *, mode: Literal["pointwise", "batch"] = "pointwise", concurrency: int = 64
+) -> Any:
+    """Make a reward function of a Python function, sync or async.
+
+    It receives by parameter name what it asks for: `messages` (prompt and completion; Messages where annotated so, else dicts),
+    `original_messages` (the prompt), `prompt`, `completion`, `response` (text), `parsed` (the parser's answer), `sample`,
+    `completion_ids`, `step`, `group`, and any dataset column; `**kwargs` receives all columns. In batch mode each is a list, and TRL's
+    names `prompts` and `completions` work too, so a plain TRL reward function can be wrapped as it is.
+
+    Args:
+        mode: "pointwise": one call per sample; "batch": one call per batch, returning one result per sample.
+        concurrency: how many calls of an async pointwise function are in flight at once.
+
+    Returns:
+        A FunctionScorer. The function may return an EvaluateResult, a dict of its fields, a number, a bool, or None (not applicable).
+        What it raises is outcome `error`, never a zero.
+
+    Example:
+        >>> @reward_function
+        ... def short(response: str, **kwargs) -> float:
+        ...     return float(len(response) < 100)
+    """
+    if function is None:
+        return functools.partial(reward_function, mode=mode, concurrency=concurrency)
+    return FunctionScorer(function, mode, concurrency)
+
+
+def as_result(value: Any, name: str) -> EvaluateResult:
+    """An EvaluateResult from whatever a reward function may return.
+
+    Raises:
+        ValueError: naming the function and what it returned.
+    """
+    if value.__class__ is EvaluateResult:
+        return value
+    if value is None:
+        return EvaluateResult.skip("the reward function returned None")
+    if isinstance(value, Mapping):
+        fields = {key: item for key, item in value.items() if key in EvaluateResult._fields}
+        unknown = sorted(set(value) - set(fields))
+        if "score" not in fields or unknown:
+            raise ValueError(
+                f"reward function {name!r} returned a dict with {sorted(value)}; it needs 'score' and may have {EvaluateResult._fields}"
+            )
+        fields["metrics"] = {key: MetricResult(**item) if isinstance(item, Mapping) else item for key, item in (fields.get("metrics") or {}).items()}
+        if "outcome" in fields:
+            fields["outcome"] = Outcome(fields["outcome"])
+        return EvaluateResult(**fields)
+    if isinstance(value, (str, bytes)) or not hasattr(value, "__float__"):
+        raise ValueError(f"reward function {name!r} returns an EvaluateResult, a dict, a number, a bool or None; got {value!r:.80}")
+    return EvaluateResult(float(value))
+
+
+def _hints(function: Callable[..., Any]) -> dict[str, Any]:
+    try:
+        return typing.get_type_hints(function.func if isinstance(function, functools.partial) else function)
+    except Exception:
+        # An annotation that cannot be resolved (a name under TYPE_CHECKING) must not break the function: it gets what is unannotated.
+        return {}
+
+
+def _message_depth(hint: Any) -> int:
+    """How many lists deep an annotation holds Messages: 1 for list[Message], 2 for list[list[Message]], through Optional and Union; else 0."""
+    origin = typing.get_origin(hint)
+    if origin in (typing.Union, types.UnionType):
+        return max((_message_depth(arm) for arm in typing.get_args(hint)), default=0)
+    if origin is not None and isinstance(origin, type) and issubclass(origin, Sequence):
+        inner = typing.get_args(hint)[0]
+        return 1 if inner is Message else (1 + depth if (depth := _message_depth(inner)) else 0)
+    return 0
+
+
+def _batch_size(arguments: Mapping[str, Any]) -> int:
+    return next((len(value) for value in arguments.values() if isinstance(value, list)), -1)
+
+
+def _name(function: Any) -> str:
+    return getattr(function, "__name__", repr(function))

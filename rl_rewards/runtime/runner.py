@@ -1,0 +1,113 @@
+"""Runs a batch's scorers side by side: what can run elsewhere is started first, rules run in the caller meanwhile."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import Any
+
+from rl_rewards.scorers.base import Scorer
+from rl_rewards.types import EvaluateResult, Outcome, Sample, describe
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class Job:
+    """One reward's share of a batch: its scorer, the rows that it applies to, and what came of them."""
+
+    name: str
+    scorer: Scorer
+    samples: Sequence[Sample]
+    answers: Sequence[Any]
+    results: Sequence[Any] = ()
+    seconds: float = 0.0
+    """Wall time from its start to its end."""
+
+    def run(self) -> None:
+        start = time.perf_counter()
+        self._keep(lambda: self.scorer.score(self.samples, self.answers))
+        self.seconds = time.perf_counter() - start
+
+    def submit(self) -> Future | None:
+        """Start it elsewhere where its scorer can; None when that failed, with the failure kept."""
+        start = time.perf_counter()
+        try:
+            future = self.scorer.submit(self.samples, self.answers)
+        except Exception as error:
+            self._fail(describe(error))
+            return None
+        future.add_done_callback(lambda _: setattr(self, "seconds", time.perf_counter() - start))
+        return future
+
+    def collect(self, future: Future) -> None:
+        self._keep(future.result)
+
+    def _keep(self, produce: Any) -> None:
+        try:
+            results = produce()
+            self.results = results if isinstance(results, list) else list(results)
+        except Exception as error:
+            logger.warning("reward %r failed on a batch of %d", self.name, len(self.samples), exc_info=True)
+            self._fail(describe(error))
+            return
+        if len(self.results) != len(self.samples):
+            self._fail(f"the scorer returned {len(self.results)} results for {len(self.samples)} samples")
+
+    def _fail(self, error: str) -> None:
+        self.results = [EvaluateResult.failure(Outcome.ERROR, error) for _ in self.samples]
+
+
+def run(jobs: Sequence[Job], warn_after: float) -> None:
+    """Fill every job's results, one for each of its samples.
+
+    The wall time is that of the slowest job that runs elsewhere, or of the rules together, whichever is longer. Exceptions become
+    outcome `error`, for the whole batch of the job that raised.
+
+    Args:
+        warn_after: seconds after which a job that still runs is named in a warning, again after each doubling.
+    """
+    watch = _Watch(jobs, warn_after)
+    try:
+        started = [(job, job.submit()) for job in jobs if hasattr(job.scorer, "submit")]
+        for job in jobs:
+            if not hasattr(job.scorer, "submit"):
+                watch.current = job
+                job.run()
+        for job, future in started:
+            if future is not None:
+                watch.current = job
+                job.collect(future)
+    finally:
+        watch.stop()
+
+
+class _Watch:
+    """Says which job a batch waits for, so that a hang has a name. A job in the caller can only be named, not stopped."""
+
+    def __init__(self, jobs: Sequence[Job], warn_after: float) -> None:
+        self.current: Job | None = None
+        self._started = time.monotonic()
+        self._size = max((len(job.samples) for job in jobs), default=0)
+        self._delay = warn_after
+        self._arm()
+
+    def _arm(self) -> None:
+        self._timer = threading.Timer(self._delay, self._warn)
+        self._timer.daemon = True
+        self._timer.start()
+
+    def _warn(self) -> None:
+        job = self.current
+        if job is not None:
+            seconds = time.monotonic() - self._started
+            logger.warning("reward %r is still scoring a batch of %d after %.0f s: it may hang", job.name, len(job.samples), seconds)
+        self._delay *= 2
+        self._arm()
+
+    def stop(self) -> None:
+        self._timer.cancel()

@@ -1,0 +1,50 @@
+"""`function`: a Python function named in a rubric file as a scorer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import field
+from typing import Any, Literal
+
+from rl_rewards.configured import configured
+from rl_rewards.functions import FunctionScorer, reward_function
+from rl_rewards.loading import load_object
+from rl_rewards.scorers.base import Scorer
+from rl_rewards.types import EvaluateResult, Sample
+
+
+@configured
+class Function(Scorer):
+    """A Python function as a scorer: one made by @reward_function, or a plain one."""
+
+    path: str
+    """Where it is: "package.module:name" or "path/to/file.py:name", relative to the rubric file or the working directory."""
+    args: dict[str, Any] = field(default_factory=dict)
+    """Arguments that are the same for every sample, by name."""
+    mode: Literal["pointwise", "batch"] | None = None
+    """How a plain function is called: once a sample (the default), or once a batch as TRL calls a reward function."""
+
+    def __post_init__(self) -> None:
+        loaded = load_object(self.path)
+        if not callable(loaded):
+            raise ValueError(f"{self.path!r} is a {type(loaded).__name__}, not a function")
+        if isinstance(loaded, FunctionScorer) and self.mode not in (None, loaded.mode):
+            raise ValueError(f"{self.path!r} is decorated as {loaded.mode}, so its mode cannot be {self.mode!r}")
+        if not isinstance(loaded, FunctionScorer):
+            loaded = reward_function(loaded, mode=self.mode or "pointwise")
+        if self.args:
+            loaded = loaded.bind(self.args)
+        # Loaded once, here, so that a wrong path fails when the rubric is read and not at the first step.
+        object.__setattr__(self, "_scorer", loaded)
+        if loaded.is_async:
+            object.__setattr__(self, "submit", loaded.submit)
+
+    @property
+    def columns(self) -> frozenset[str]:
+        return self._scorer.columns
+
+    def score(self, samples: Sequence[Sample], answers: Sequence[Any]) -> list[EvaluateResult]:
+        return self._scorer.score(samples, answers)
+
+    def __reduce__(self) -> Any:
+        return (Function, (self.path, self.args, self.mode))
