@@ -1,0 +1,178 @@
+"""Attention over a token tree, registered with transformers' AttentionInterface.
+
+Each token attends to its own path from the root: exactly the keys that it would have seen in a sequence of its own, so nothing is padded
+and a shared run has one set of keys. On a GPU this is one flex attention kernel; elsewhere it is one dense kernel per node, which on a CPU is
+faster than any mask over the whole pack.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from functools import cached_property, lru_cache
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+from transformers import AttentionInterface, PreTrainedModel
+
+from rl_rewards.models.tree import Node, TokenTree
+
+NAME = "rl_rewards_tree"
+
+
+class UnsupportedAttentionError(ValueError):
+    """The model's attention needs something that attention over a tree does not have (a soft cap, sinks, both directions)."""
+
+
+class KeysTaken(BaseException):
+    """Raised to leave a layer once its keys and values are known; not an error, and no caller's `except Exception` may swallow it."""
+
+
+class TreeAttention:
+    """Attention for one packed tree.
+
+    Args:
+        tree: the packed tree of T tokens.
+        device: where the model computes.
+        queries: packed indices of the P tokens whose outputs are read, for the last layer; ascending within each node.
+    """
+
+    def __init__(self, tree: TokenTree, device: torch.device, queries: torch.Tensor) -> None:
+        self.tree = tree
+        self.device = device
+        self.queries = queries
+        self.taking_keys = False
+        self._taken: tuple[torch.Tensor, torch.Tensor] | None = None
+
+    def __call__(self, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, scale: float | None, window: int | None) -> torch.Tensor:
+        """Outputs (1, T or P, heads, D) for queries (1, heads, T or P, D) and keys and values (1, key heads, T, D)."""
+        if self.taking_keys:
+            self._taken = (key, value)
+            raise KeysTaken
+        if self._taken is not None:
+            key, value = self._taken
+        kernel = self._flex if self.device.type == "cuda" else self._by_node
+        return kernel(query, key, value, scale, window, last=self._taken is not None)
+
+    def _by_node(
+        self, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, scale: float | None, window: int | None, last: bool
+    ) -> torch.Tensor:
+        output = torch.empty_like(query)
+        grouped = query.shape[1] != key.shape[1]
+        for node, path, rows, places in self._last_layer_steps if last else self._steps:
+            keys, values = _along(key, path), _along(value, path)
+            own = query[:, :, rows]
+            length, asked = keys.shape[2], own.shape[2]
+            if places is None and window is None and 2 * asked >= length:
+                # Asking again for the path's few queries costs less than a mask, which would rule out the causal kernel.
+                own = own if len(path) == 1 else torch.cat((_along(query, path[:-1]), own), 2)
+                answer = F.scaled_dot_product_attention(own, keys, values, is_causal=True, scale=scale, enable_gqa=grouped)[:, :, -asked:]
+            else:
+                mask = self._mask(node, length, places, window)
+                answer = F.scaled_dot_product_attention(own, keys, values, attn_mask=mask, scale=scale, enable_gqa=grouped)
+            output[:, :, rows] = answer
+        return output.transpose(1, 2)
+
+    @cached_property
+    def _steps(self) -> list[tuple[Node, list[Node], slice, torch.Tensor | None]]:
+        """Per node: itself, its path, the rows of its queries, and their positions (None: all of the node's tokens)."""
+        nodes = self.tree.nodes
+        return [(node, self.tree.path(i), slice(node.start, node.end), None) for i, node in enumerate(nodes)]
+
+    @cached_property
+    def _last_layer_steps(self) -> list[tuple[Node, list[Node], Any, torch.Tensor | None]]:
+        steps: list[tuple[Node, list[Node], Any, torch.Tensor | None]] = []
+        places = torch.as_tensor(self.tree.positions)
+        queries = self.queries.cpu()
+        starts = torch.tensor([node.start for node in self.tree.nodes])
+        owners = torch.searchsorted(starts, queries, right=True) - 1
+        for index in owners.unique().tolist():
+            rows = (owners == index).nonzero()[:, 0]
+            steps.append((self.tree.nodes[index], self.tree.path(index), rows.to(self.device), places[queries[rows]].to(self.device)))
+        return steps
+
+    def _mask(self, node: Node, length: int, places: torch.Tensor | None, window: int | None) -> torch.Tensor | None:
+        """Which of the path's keys (at positions 0 .. length-1) each query sees; None when all."""
+        if places is None:
+            places = torch.arange(node.depth, length, device=self.device)
+        if window is None and len(places) == 1 and int(places[0]) == length - 1:
+            return None
+        keys = torch.arange(length, device=self.device)
+        seen = keys <= places[:, None]
+        return seen if window is None else seen & (keys > places[:, None] - window)
+
+    def _flex(
+        self, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, scale: float | None, window: int | None, last: bool
+    ) -> torch.Tensor:
+        mask = self._block_mask(last, window)
+        answer = _flex_kernel(self.device.type)(
+            query, key, value, block_mask=mask, scale=scale, enable_gqa=query.shape[1] != key.shape[1]
+        )
+        return answer.transpose(1, 2)
+
+    @lru_cache(maxsize=4)  # noqa: B019 - lives and dies with this batch's object
+    def _block_mask(self, last: bool, window: int | None) -> Any:
+        from torch.nn.attention.flex_attention import create_block_mask
+
+        nodes = self.tree.nodes
+        lengths = torch.tensor([node.end - node.start for node in nodes])
+        reach = torch.tensor([node.reach for node in nodes]).repeat_interleave(lengths).to(self.device)
+        places = torch.as_tensor(self.tree.positions).to(self.device)
+        packed = self.queries if last else torch.arange(len(places), device=self.device)
+
+        def sees(_batch: Any, _head: Any, row: torch.Tensor, k: torch.Tensor) -> torch.Tensor:
+            q = packed[row]
+            seen = (k <= q) & (q < reach[k])
+            return seen if window is None else seen & (places[k] > places[q] - window)
+
+        return create_block_mask(sees, None, None, len(packed), len(places), device=self.device)
+
+
+def _along(states: torch.Tensor, path: list[Node]) -> torch.Tensor:
+    """The path's tokens of (1, heads, T, D), in order of position."""
+    if len(path) == 1:
+        return states[:, :, path[0].start : path[0].end]
+    return torch.cat([states[:, :, node.start : node.end] for node in path], 2)
+
+
+@lru_cache
+def _flex_kernel(device: str) -> Any:
+    from torch.nn.attention.flex_attention import flex_attention
+
+    # Uncompiled, flex attention materialises all scores: right, which the tests use on a CPU, but slow.
+    return torch.compile(flex_attention, dynamic=True) if device == "cuda" else flex_attention
+
+
+_current: ContextVar[TreeAttention | None] = ContextVar("rl_rewards_tree_attention", default=None)
+
+
+def _tree_attention(
+    module: nn.Module, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, attention_mask: Any, **options: Any
+) -> tuple[torch.Tensor, None]:
+    """What transformers calls in every attention layer: queries (1, heads, T, D) -> outputs (1, T, heads, D)."""
+    attend = _current.get()
+    if attend is None or not getattr(module, "is_causal", True):
+        raise UnsupportedAttentionError(f"{type(module).__name__} does not attend causally within a token tree")
+    asked = [name for name in ("softcap", "s_aux", "position_bias", "head_mask") if options.get(name) is not None]
+    if asked:
+        raise UnsupportedAttentionError(f"{type(module).__name__} asks attention for {asked}")
+    return attend(query, key, value, options.get("scaling"), options.get("sliding_window")), None
+
+
+AttentionInterface.register(NAME, _tree_attention)
+
+
+@contextmanager
+def attending(model: PreTrainedModel, attention: TreeAttention) -> Iterator[None]:
+    """Let every attention layer of `model` attend over the tree; the model's own attention is put back on leaving."""
+    own = model.config._attn_implementation
+    token = _current.set(attention)
+    model.config._attn_implementation = NAME
+    try:
+        yield
+    finally:
+        model.config._attn_implementation = own
+        _current.reset(token)

@@ -1,0 +1,108 @@
+"""Causal decoders: hidden states of chosen tokens, every shared prefix computed once and nothing padded."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+from transformers import PreTrainedModel
+
+from rl_rewards.models.attention import KeysTaken, TreeAttention, attending
+from rl_rewards.models.tree import TokenTree, build_tree, pack
+
+_LAYER_TYPES = {"full_attention", "sliding_attention"}
+
+
+def why_not_a_tree(backbone: PreTrainedModel) -> str | None:
+    """Why this model cannot compute a token tree; None when it can, as far as its configuration tells."""
+    config = backbone.config
+    if getattr(config, "is_encoder_decoder", False):
+        return "it has an encoder"
+    if not getattr(backbone, "_supports_attention_backend", False):
+        return "it does not take its attention from transformers' AttentionInterface"
+    if _last_layer(backbone) is None:
+        return "its decoder layers were not found"
+    other = set(getattr(config, "layer_types", None) or ()) - _LAYER_TYPES
+    if other:
+        return f"it has layers of type {sorted(other)}"
+    return None
+
+
+def packs(sequences: Sequence[np.ndarray], rows: Sequence[int], budget: int) -> list[list[int]]:
+    """Batches of rows for `hidden_states_at`: those that share prefixes together, at most `budget` tokens each."""
+    order = sorted(rows, key=lambda row: sequences[row].tolist())
+    return pack(sequences, order, budget)
+
+
+def hidden_states_at(
+    backbone: PreTrainedModel, sequences: Sequence[np.ndarray], positions: Sequence[Sequence[int]]
+) -> list[torch.Tensor]:
+    """Last hidden states at the given positions, all sequences in one pass.
+
+    Args:
+        backbone: a causal decoder without its head, in eval mode.
+        sequences: distinct, not empty, sorted by tokens; int of shape (length,).
+        positions: for each sequence the positions to read, ascending.
+
+    Returns:
+        For each sequence a tensor (its positions, hidden size).
+    """
+    tree = build_tree(sequences)
+    device = backbone.get_input_embeddings().weight.device
+    wanted = [[tree.packed_index(i, place) for place in places] for i, places in enumerate(positions)]
+    queries, back = np.unique(np.concatenate([np.asarray(places, dtype=np.int64) for places in wanted]), return_inverse=True)
+    reader = TreeAttention(tree, device, torch.from_numpy(queries).to(device))
+    hook = _last_layer(backbone).register_forward_pre_hook(_OnlyQueries(reader), with_kwargs=True)
+    try:
+        with torch.inference_mode(), attending(backbone, reader):
+            hidden = backbone(**_inputs(tree, device), use_cache=False).last_hidden_state[0]
+    finally:
+        hook.remove()
+    return list(hidden[torch.from_numpy(back).to(device)].split([len(places) for places in wanted]))
+
+
+class _OnlyQueries:
+    """Lets the last layer compute keys and values of all tokens, but outputs only of the tokens that are read.
+
+    In a 4-layer model that is a fifth of the work. The layer is entered twice: once as far as its keys and values, then wholly with the
+    queries alone. So it needs no knowledge of what else the layer does.
+    """
+
+    def __init__(self, attention: TreeAttention) -> None:
+        self.attention = attention
+
+    def __call__(self, layer: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        self.attention.taking_keys = True
+        try:
+            layer.forward(*args, **kwargs)
+        except KeysTaken:
+            pass
+        finally:
+            self.attention.taking_keys = False
+        return tuple(map(self._queries_of, args)), {name: self._queries_of(value) for name, value in kwargs.items()}
+
+    def _queries_of(self, value: Any) -> Any:
+        """Whatever has one entry per token (hidden states, positions, rotary tables), at the queries alone."""
+        if isinstance(value, torch.Tensor) and value.ndim > 1 and value.shape[1] == len(self.attention.tree.tokens):
+            return value[:, self.attention.queries]
+        if isinstance(value, tuple):
+            return tuple(map(self._queries_of, value))
+        return value
+
+
+def _inputs(tree: TokenTree, device: torch.device) -> dict[str, torch.Tensor]:
+    return {
+        "input_ids": torch.from_numpy(tree.tokens).to(device)[None],
+        "position_ids": torch.from_numpy(tree.positions).to(device)[None],
+    }
+
+
+def _last_layer(backbone: nn.Module) -> nn.Module | None:
+    for name in ("layers", "h"):
+        layers = getattr(backbone, name, None)
+        if isinstance(layers, nn.ModuleList) and len(layers):
+            return layers[-1]
+    return None
