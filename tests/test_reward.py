@@ -1,0 +1,123 @@
+"""Reward: what is refused when it is made, and how a scorer's result becomes safe to train on."""
+
+import math
+import pickle
+
+import numpy as np
+import pytest
+from pydantic import ValidationError
+
+from rl_rewards import EvaluateResult, Gate, MetricResult, Outcome, Reward, parsers, reward_function, scorers
+from rl_rewards.reward import component_scores
+
+
+@reward_function
+def one(**kwargs):
+    return 1.0
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"name": ""}, "name is letters"),
+        ({"name": "a b"}, "got 'a b'"),
+        ({"name": "a/b"}, "got 'a/b'"),
+        ({"weight": math.nan}, "finite"),
+        ({"weight": math.inf}, "finite"),
+        ({"weight": "heavy"}, "valid number"),
+        ({"clip": (1.0, 1.0)}, "lowest < highest"),
+        ({"clip": (1.0, -1.0)}, "lowest < highest"),
+        ({"on_error": "ignore"}, "'skip' or 'raise'"),
+        ({"on_error": math.nan}, "finite"),
+        ({"when": {"task": []}}, "'task' needs a value"),
+        ({"when": {"task": None}}, "'task' needs a value"),
+        ({"gate": {"reward": "other", "at_most": 1}}, "at_most"),
+        ({"wieght": 1.0}, "wieght"),
+        ({"score": {"string_mtach": {}}}, "string_match"),
+        ({"score": 3}, "scorer"),
+        ({"parse": {"tga": "answer"}}, "tag"),
+        ({"parse": 3}, "parser"),
+    ],
+    ids=lambda value: str(value)[:40],
+)
+def test_a_wrong_option_is_refused_when_the_reward_is_made(options, message):
+    with pytest.raises(ValidationError, match=message):
+        Reward(**{"name": "r", "score": one, **options})
+
+
+def test_a_reward_takes_objects_or_a_files_spelling():
+    spelled = Reward("r", {"string_match": {"equals": "{{references.answer}}"}}, {"tag": "answer"}, gate={"reward": "f", "at_least": 0.5})
+    made = Reward("r", scorers.StringMatch(equals="{{references.answer}}"), parsers.Tag("answer"), gate=Gate("f", 0.5))
+    assert spelled == made
+    assert made.columns == {"answer"}
+    assert pickle.loads(pickle.dumps(made)) == made
+
+
+@pytest.mark.parametrize(
+    ("score", "settled"),
+    [
+        (0.5, 0.5),
+        (1, 1.0),
+        (True, 1.0),
+        (np.float32(0.5), 0.5),
+        (np.int64(2), 2.0),
+        (math.nan, "finite, got nan"),
+        (math.inf, "finite, got inf"),
+        (-math.inf, "finite, got -inf"),
+        ("0.5", "is a number, got str"),
+        (b"1", "is a number, got bytes"),
+        ([1.0], "is a number, got list"),
+        (1j, "is a number, got complex"),
+        (np.array([1.0, 2.0]), "is a number, got ndarray"),
+        (10**400, "is a number, got int"),
+    ],
+    ids=lambda value: repr(value)[:20],
+)
+def test_only_a_finite_number_is_a_score(score, settled):
+    result = Reward("r", one).settle(EvaluateResult(score))
+    if isinstance(settled, str):
+        assert result.score is None and result.failed and settled in result.error
+    else:
+        assert result.score == settled and type(result.score) is float
+
+
+@pytest.mark.parametrize("value", [1.0, None, {"score": 1.0}, "x"])
+def test_a_scorer_that_returns_something_else_has_failed(value):
+    result = Reward("r", one).settle(value)
+    assert result.failed and "a scorer returns EvaluateResults" in result.error
+
+
+def test_a_score_that_the_scorer_calls_invalid_is_a_failure_with_its_reason():
+    result = Reward("r", one).settle(EvaluateResult(0.0, "no user query", {"a": MetricResult(1.0)}, is_score_valid=False))
+    assert result.failed and result.outcome is Outcome.ERROR
+    assert result.error == "no user query" and result.metrics == {"a": MetricResult(1.0)}
+
+
+def test_clip_bounds_a_score():
+    reward = Reward("r", one, clip=(-1.0, 1.0))
+    assert [reward.clipped(score) for score in (-3.0, -1.0, 0.5, 7.0)] == [-1.0, -1.0, 0.5, 1.0]
+
+
+@pytest.mark.parametrize(
+    ("when", "row", "applies"),
+    [
+        (None, {}, True),
+        ({"task": "math"}, {"task": "math"}, True),
+        ({"task": "math"}, {"task": "code"}, False),
+        ({"task": "math"}, {}, False),
+        ({"task": ["math", "logic"]}, {"task": "logic"}, True),
+        ({"task": "math", "level": 3}, {"task": "math", "level": 3}, True),
+        ({"task": "math", "level": 3}, {"task": "math", "level": 4}, False),
+        ({"hard": True}, {"hard": True}, True),
+    ],
+)
+def test_when_routes_rows(when, row, applies):
+    assert Reward("r", one, when=when).applies_to(row) is applies
+
+
+def test_components_are_finite_valid_numbers():
+    results = [
+        EvaluateResult(1.0, metrics={"a": MetricResult(1.0), "b": 0.5, "nan": math.nan}),
+        EvaluateResult(1.0, metrics={"a": MetricResult(0.0), "invalid": MetricResult(1.0, is_score_valid=False), "text": "x"}),
+    ]
+    assert component_scores(results) == {"a": [1.0, 0.0], "b": [0.5]}
