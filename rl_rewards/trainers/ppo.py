@@ -1,0 +1,323 @@
+"""PPOTrainer: GRPOTrainer with a critic.
+
+Generation, reward functions, logs, vLLM, PEFT, tools and evaluation are GRPOTrainer's. What changes is the advantage: GRPO compares the
+completions of one prompt and gives every token of a completion the same; PPO (Schulman et al., 1707.06347) asks a critic what each state
+was worth and gives each token its own.
+"""
+
+from __future__ import annotations
+
+import inspect
+import os
+import textwrap
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+
+import torch
+from accelerate.utils import DistributedType
+from torch import Tensor, nn
+from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR
+from trl import GRPOTrainer
+from trl.trainer.utils import get_config_model_id
+
+from rl_rewards.trainers import compat, gae  # noqa: F401  (compat checks the installed TRL when imported)
+from rl_rewards.trainers.critic import Critic, attach_critic, build_critic, load_critic, save_critic, without_critic
+from rl_rewards.trainers.ppo_config import PPOConfig
+
+__all__ = ["PPOConfig", "PPOTrainer"]
+
+# Inputs of the policy's forward beside the tokens (images and their kin): those that GRPOTrainer's own forward pass takes.
+_MODALITIES = [
+    name
+    for name in inspect.signature(GRPOTrainer._get_per_token_logps_and_entropies).parameters
+    if name not in ("self", "model", "input_ids", "attention_mask", "logits_to_keep", "batch_size", "compute_entropy", "compute_aux_loss")
+]
+
+
+class _PolicyAndValues:
+    """Stands for the model in GRPOTrainer's loss: asks for values in the same forward and keeps them."""
+
+    def __init__(self, model: nn.Module) -> None:
+        self.model = model
+        self.values: Tensor | None = None
+
+    def __call__(self, **inputs: Any) -> Any:
+        output = self.model(**inputs, values=True)
+        self.values = output.values
+        return output
+
+
+class _ValuesOnly:
+    """Stands for the model in GRPOTrainer's forward pass over a rollout: hands out values where it collects log-probabilities."""
+
+    def __init__(self, model: nn.Module) -> None:
+        self.model = model
+
+    def __call__(self, **inputs: Any) -> Any:
+        return SimpleNamespace(log_probs=self.model(**inputs, values=True, log_probs=False).values)
+
+
+class PPOTrainer(GRPOTrainer):
+    """Train a policy with PPO and a critic on ordinary GRPOTrainer reward functions.
+
+    Takes GRPOTrainer's arguments, with a PPOConfig. A completion whose rewards are all None or NaN carries no gradient and no value
+    target. Beside GRPOTrainer's logs (`kl` is that of the reward here): `critic/value_loss`, `critic/clip_ratio`,
+    `critic/explained_variance`, `critic/value_mean`, `critic/return_mean`, `critic/return_std`, `critic/grad_norm` and `policy_loss`.
+
+    Checkpoints hold the policy as usual, the critic beside it, and the rollout in use, so that a resumed run goes on as if never stopped.
+
+    Raises:
+        ValueError: an optimizer passed in (the critic's parameters would not be in it), or an infinite reward, by name.
+
+    Example:
+        >>> trainer = PPOTrainer(
+        ...     "Qwen/Qwen3-0.6B",
+        ...     reward_funcs=rubric.reward_funcs,
+        ...     args=PPOConfig("out", reward_weights=rubric.reward_weights),
+        ...     train_dataset=dataset,
+        ... )
+        >>> trainer.train()
+    """
+
+    _tag_names = ["trl", "ppo"]
+    _name = "PPO"
+    _paper = {
+        "title": "Proximal Policy Optimization Algorithms",
+        "id": "1707.06347",
+        "citation": textwrap.dedent("""\
+            @article{schulman2017proximal,
+                title        = {{Proximal Policy Optimization Algorithms}},
+                author       = {John Schulman and Filip Wolski and Prafulla Dhariwal and Alec Radford and Oleg Klimov},
+                year         = 2017,
+                eprint       = {arXiv:1707.06347},
+            }"""),
+    }
+
+    def __init__(
+        self, model: str | nn.Module, reward_funcs: Callable | list[Any] | None = None, args: PPOConfig | None = None, **kwargs: Any
+    ) -> None:
+        if args is None:
+            name = model if isinstance(model, str) else get_config_model_id(model.config)
+            args = PPOConfig(f"{name.split('/')[-1]}-PPO")
+        if not isinstance(args, PPOConfig):
+            raise TypeError(f"args of PPOTrainer must be a PPOConfig, got {type(args).__name__}.")
+        if args.critic != "none" and any(part is not None for part in kwargs.get("optimizers", ())):
+            raise ValueError(
+                "PPOTrainer builds its optimizer, because the critic's parameters must be in it: drop `optimizers` and set `optim`, "
+                "`learning_rate`, `critic_learning_rate` and `lr_scheduler_type` in PPOConfig."
+            )
+        super().__init__(model, reward_funcs, args, **kwargs)
+        self._scores = torch.empty(0)  # reward of each completion of this process, set by _calculate_rewards
+        if args.critic != "none":
+            attach_critic(self.model, build_critic(self.model, args, kwargs.get("peft_config")))
+            if self.use_vllm:
+                self.vllm_generation.sync_weights = without_critic(self.model)(self.vllm_generation.sync_weights)
+
+    @property
+    def critic(self) -> Critic | None:
+        """The critic, or None with `critic="none"`."""
+        return getattr(self.accelerator.unwrap_model(self.model), "critic", None)
+
+    # ---- Rollout: rewards, values, advantages ----
+
+    def _calculate_rewards(self, inputs: list[dict], prompts: list, completions: list, completion_ids_list: list) -> Tensor:
+        rewards_per_func = super()._calculate_rewards(inputs, prompts, completions, completion_ids_list)
+        if (infinite := torch.isinf(rewards_per_func)).any():
+            row, column = infinite.nonzero()[0].tolist()
+            raise ValueError(
+                f"Reward function '{self.reward_func_names[column]}' returned {rewards_per_func[row, column].item()} for completion {row} of "
+                "the batch. A reward is a finite number, or None or NaN where there is none."
+            )
+        scores = (rewards_per_func * self.reward_weights.to(rewards_per_func.device)).nansum(dim=1)
+        scores[torch.isnan(rewards_per_func).all(dim=1)] = torch.nan
+        first = self.accelerator.process_index * len(prompts)
+        self._scores = scores[first : first + len(prompts)]
+        return rewards_per_func
+
+    @torch.no_grad()
+    def _generate_and_score_completions(self, inputs: list[dict]) -> dict[str, Any]:
+        rollout = super()._generate_and_score_completions(inputs)
+        metrics = self._metrics["train" if self.model.training else "eval"]
+        scored = ~torch.isnan(self._scores)
+        scores = self._scores.nan_to_num(nan=0.0)
+
+        # The tokens that count: chosen by the policy, in a completion that has a reward. GRPOTrainer's loss reads them under this name.
+        mask = rollout["completion_mask"] * rollout.get("tool_mask", 1) * scored.unsqueeze(1)
+        rollout["tool_mask"] = mask
+        rollout["num_items_in_batch"] = self._sum(mask.sum())
+
+        truncated = self._truncated(rollout)
+        if (self.num_generations if self.model.training else self.num_generations_eval) == 1:
+            metrics.pop("frac_reward_zero_std")  # a group of one has no spread, which says nothing of the batch
+
+        kl = None
+        if self.beta != 0.0:
+            if "old_per_token_logps" not in rollout:  # GRPOTrainer leaves them out where the loss can do without
+                rollout["old_per_token_logps"] = self._forward(self.model, rollout, rollout["completion_ids"].size(1))
+            kl = gae.kl_per_token(rollout["old_per_token_logps"], rollout["ref_per_token_logps"], self.args.kl_estimator)
+            metrics["kl"].append(gae.masked_moments(kl, mask, self._sum)[0].item())
+
+        value_after_end = None
+        if self.args.critic == "none":
+            values = torch.zeros_like(mask, dtype=torch.float32)
+        else:
+            states = self._forward(_ValuesOnly(self.model), rollout, rollout["completion_ids"].size(1) + 1)  # (B, T + 1)
+            values = states[:, :-1]
+            if self.args.bootstrap_truncated:
+                # Time limits as partial episodes: Pardo et al., "Time Limits in Reinforcement Learning" (1712.00378), section 3.
+                end = rollout["completion_mask"].sum(1, keepdim=True)
+                value_after_end = states.gather(1, end).squeeze(1) * truncated
+                scores = scores * ~truncated
+        if self.args.missing_eos_penalty is not None:
+            scores = scores - self.args.missing_eos_penalty * truncated
+
+        rewards = gae.token_rewards(scores, mask, kl, self.beta)
+        advantages, returns = gae.advantages_and_returns(rewards, values, mask, self.args.gamma, self.args.lam, value_after_end)
+        self._show_advantages(advantages, mask)
+        rollout["advantages"] = gae.whiten(advantages, mask, self._sum) if self.args.whiten_advantages else advantages
+        if self.args.critic != "none":
+            rollout["old_values"], rollout["returns"] = values, returns
+            mean, variance = gae.masked_moments(returns, mask, self._sum)
+            metrics["critic/value_mean"].append(gae.masked_moments(values, mask, self._sum)[0].item())
+            metrics["critic/return_mean"].append(mean.item())
+            metrics["critic/return_std"].append(variance.sqrt().item())
+            metrics["critic/explained_variance"].append(gae.explained_variance(values, returns, mask, self._sum).item())
+        return rollout
+
+    def _forward(self, model: Any, rollout: dict[str, Any], last: int) -> Tensor:
+        """Run `model` over the rollout in batches of the configured size; return its last columns, (B, last)."""
+        args = self.args
+        outputs, _, _ = self._get_per_token_logps_and_entropies(
+            model,
+            torch.cat([rollout["prompt_ids"], rollout["completion_ids"]], dim=1),
+            torch.cat([rollout["prompt_mask"], rollout["completion_mask"]], dim=1),
+            last,
+            batch_size=args.per_device_train_batch_size if self.model.training else args.per_device_eval_batch_size,
+            **{name: rollout[name] for name in _MODALITIES if name in rollout},
+        )
+        return outputs
+
+    def _truncated(self, rollout: dict[str, Any]) -> Tensor:
+        """Find the completions (B,) that were cut off: not empty, and not ended by an EOS token."""
+        length = rollout["completion_mask"].sum(1)
+        last = rollout["completion_ids"].gather(1, (length - 1).clamp(min=0).unsqueeze(1)).squeeze(1)
+        ends = torch.tensor([*self.eos_token_ids, self._tokenizer.pad_token_id], device=last.device)
+        return (length > 0) & ~torch.isin(last, ends)
+
+    def _show_advantages(self, advantages: Tensor, mask: Tensor) -> None:
+        """Put each completion's mean advantage, before whitening, in the completions table instead of the group's."""
+        means = self.accelerator.gather((advantages * mask).sum(1) / mask.sum(1).clamp(min=1)).tolist()
+        table = self._logs["advantages"]
+        for _ in range(min(len(means), len(table))):
+            table.pop()
+        table.extend(means)
+
+    def _sum(self, x: Tensor) -> Tensor:
+        return self.accelerator.reduce(x, reduction="sum")
+
+    # ---- Loss ----
+
+    def _warming_up(self) -> bool:
+        return self.model.training and self.state.global_step < self.args.critic_warmup_steps
+
+    def _compute_loss(self, model: nn.Module, inputs: dict[str, Any]) -> Tensor:
+        beta, self.beta = self.beta, 0.0  # the KL term is in the rewards, so GRPOTrainer must not add its own to the loss
+        try:
+            if self.args.critic == "none":
+                return super()._compute_loss(model, inputs)
+            self.critic.head_only = self.args.critic == "shared" and self._warming_up()
+            both = _PolicyAndValues(model)
+            policy_loss = super()._compute_loss(both, inputs)
+        finally:
+            self.beta = beta
+
+        mode = "train" if self.model.training else "eval"
+        mask = inputs["tool_mask"]
+        values = both.values[:, -mask.size(1) - 1 : -1]  # entry t of the forward is the state after token t
+        per_token, clipped = gae.value_loss(values, inputs["old_values"], inputs["returns"], self.args.cliprange_value)
+        # The mean over the tokens of one accumulation window on all processes, as GRPOTrainer's "dapo" takes it: the gradient is then
+        # the same however the batch is split.
+        normalizer = inputs["num_items_in_batch"].clamp(min=1.0) / self.accelerator.num_processes
+        if mode == "train":
+            normalizer = normalizer * self.current_gradient_accumulation_steps / self.args.steps_per_generation
+        value_loss = (per_token * mask).sum() / normalizer
+
+        totals = self._sum(torch.stack([(per_token * mask).sum(), (clipped * mask).sum(), mask.sum()]).detach().float())
+        self._metrics[mode]["critic/value_loss"].append((totals[0] / totals[2].clamp(min=1.0)).item())
+        self._metrics[mode]["critic/clip_ratio"].append((totals[1] / totals[2].clamp(min=1.0)).item())
+        self._metrics[mode]["policy_loss"].append(self.accelerator.gather(policy_loss.detach()).mean().item())
+        # Times 0 and not left out: DDP waits for a gradient of every parameter.
+        return policy_loss * (0.0 if self._warming_up() else 1.0) + self.args.vf_coef * value_loss
+
+    # ---- Optimizer ----
+
+    def create_optimizer(self, model: nn.Module | None = None) -> torch.optim.Optimizer:
+        """Split every parameter group of the usual optimizer in the policy's and the critic's, which has a learning rate of its own."""
+        if self.args.critic == "none" or self.optimizer is not None:
+            return super().create_optimizer(model)
+        optimizer = super().create_optimizer(model)
+        critic = {id(parameter) for parameter in self.critic.parameters()}
+        policy_groups, critic_groups = [], []
+        for group in optimizer.param_groups:
+            policy_groups.append({**group, "params": [p for p in group["params"] if id(p) not in critic]})
+            critic_groups.append(
+                {**group, "params": [p for p in group["params"] if id(p) in critic], "lr": self.args.critic_learning_rate}
+            )
+        # The policy's come first: the first group's learning rate is the one that is logged.
+        optimizer.param_groups[:] = [group for group in policy_groups + critic_groups if group["params"]]
+        return optimizer
+
+    def training_step(self, model: nn.Module, inputs: Any, num_items_in_batch: Any = None) -> Tensor:
+        loss = super().training_step(model, inputs, num_items_in_batch)
+        if self._warming_up():  # without a gradient the optimizer skips the policy; with one of zero, weight decay would still act
+            for parameter in self._policy_parameters():
+                parameter.grad = None
+        return loss
+
+    def _clip_grad_norm(self, model: nn.Module) -> Tensor:
+        """Clip the policy's and the critic's gradients apart, so that a large error of the critic does not shorten the policy's step."""
+        shards = (DistributedType.FSDP, DistributedType.DEEPSPEED)  # these clip what they hold, all of it at once
+        if self.args.critic == "none" or self.accelerator.distributed_type in shards:
+            return super()._clip_grad_norm(model)
+        self.accelerator.unscale_gradients()
+        critic_norm = nn.utils.clip_grad_norm_(self.critic.parameters(), self.args.max_grad_norm)
+        self._metrics["train"]["critic/grad_norm"].append(float(critic_norm))
+        return nn.utils.clip_grad_norm_(self._policy_parameters(), self.args.max_grad_norm)
+
+    def _policy_parameters(self) -> list[nn.Parameter]:
+        with without_critic(self.accelerator.unwrap_model(self.model)):
+            return list(self.model.parameters())
+
+    # ---- Checkpoints ----
+
+    def _save(self, output_dir: str | None = None, state_dict: dict[str, Tensor] | None = None) -> None:
+        super()._save(output_dir, state_dict)
+        if self.args.critic != "none" and self.args.should_save:
+            states = self.accelerator.unwrap_model(self.model).state_dict() if state_dict is None else state_dict
+            save_critic(self.critic, states, output_dir or self.args.output_dir)
+
+    def _load_from_checkpoint(self, resume_from_checkpoint: str, model: nn.Module | None = None) -> None:
+        if self.args.critic == "none" or self.is_fsdp_enabled:  # FSDP's own checkpoint holds the wrapped module, critic and all
+            return super()._load_from_checkpoint(resume_from_checkpoint, model)
+        with without_critic(self.model):
+            super()._load_from_checkpoint(resume_from_checkpoint, model)
+        load_critic(self.critic, resume_from_checkpoint)
+
+    def _save_checkpoint(self, model: nn.Module, trial: Any) -> None:
+        super()._save_checkpoint(model, trial)
+        if not self.args.save_only_model:
+            folder = os.path.join(self._get_output_dir(trial=trial), f"{PREFIX_CHECKPOINT_DIR}-{self.state.global_step}")
+            rollout = {"world_size": self.args.world_size, "step": self._step, "batches": self._buffered_inputs}
+            torch.save(rollout, self._rollout_file(folder))
+
+    def _load_optimizer_and_scheduler(self, checkpoint: str | None) -> None:
+        super()._load_optimizer_and_scheduler(checkpoint)
+        if checkpoint is None or not os.path.isfile(self._rollout_file(checkpoint)):
+            return
+        rollout = torch.load(self._rollout_file(checkpoint), map_location=self.args.device, weights_only=True)
+        if rollout["world_size"] == self.args.world_size:  # else this process's share is another: it generates anew
+            self._step, self._buffered_inputs = rollout["step"], rollout["batches"]
+
+    def _rollout_file(self, folder: str) -> str:
+        return os.path.join(folder, f"rollout_{self.args.process_index}.pt")
