@@ -1,0 +1,49 @@
+"""Parsers: response text -> the answer in it, or None.
+
+    parser("boxed")                         # the last \\boxed{...}
+    parser({"tag": "answer"})               # the last <answer>...</answer>
+    parser([{"after": "</think>"}, "boxed"])  # one after the other
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rl_rewards.kinds import Kinds
+from rl_rewards.parsers.base import Parser
+from rl_rewards.parsers.chain import Chain
+
+__all__ = ["KINDS", "Chain", "Parser", "parser"]
+
+KINDS = Kinds(
+    "parser",
+    {
+        "identity": "rl_rewards.parsers.identity:Identity",
+        "regex": "rl_rewards.parsers.regex:Regex",
+        "tag": "rl_rewards.parsers.tag:Tag",
+        "boxed": "rl_rewards.parsers.boxed:Boxed",
+        "json": "rl_rewards.parsers.json_object:Json",
+        "after": "rl_rewards.parsers.after:After",
+    },
+)
+
+
+def parser(spec: Any) -> Parser:
+    """Make a parser from what a rubric file says: a kind, a mapping of one kind to its options, a list of these, or a Parser as it is.
+
+    Raises:
+        ValueError: when the spec is of another form, names an unknown kind, or has wrong options.
+    """
+    if isinstance(spec, Parser):
+        return spec
+    if isinstance(spec, (list, tuple)):
+        return Chain(tuple(spec))
+    return KINDS.make(spec)
+
+
+def __getattr__(name: str) -> Any:
+    return KINDS.class_named(name, __name__)
+
+
+def __dir__() -> list[str]:
+    return [*globals(), *KINDS.class_names]

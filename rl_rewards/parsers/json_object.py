@@ -1,0 +1,74 @@
+"""A JSON object in the response."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import field
+from functools import cached_property
+from typing import Any
+
+from rl_rewards.configured import configured
+from rl_rewards.parsers.base import Parser
+from rl_rewards.parsers.fields import FieldMask
+
+_FENCE = "```"
+
+
+@configured
+class Json(Parser):
+    """Takes the JSON object of the response as a dict: from the first `{` to the last `}`, of all the text or else of its last fenced block.
+
+    JSON as RFC 8259 has it, so no NaN, no comments, no single quotes; of a repeated key the last value counts. An object of which the mask
+    leaves nothing is no answer.
+
+    Raises:
+        ValueError: when a field's name is empty or stands twice.
+    """
+
+    keep: tuple[str, ...] = ()
+    """Fields to keep, by exact name, with all that is in them; a dot leads into an object (`meta.unit`). Empty: all."""
+    drop: tuple[str, ...] = field(default=(), kw_only=True)
+    """Fields to leave out, written like `keep` and applied after it."""
+
+    def __post_init__(self) -> None:
+        self._mask  # noqa: B018 - a wrong mask fails here
+
+    @cached_property
+    def _mask(self) -> FieldMask:
+        return FieldMask(self.keep, self.drop)
+
+    def parse(self, text: str) -> dict[str, Any] | None:
+        found = _object(text)
+        if found is None:
+            # Fences take turns in opening and closing: the odd parts are blocks, and the last part is none, closed or not.
+            parts = text.split(_FENCE)
+            blocks = parts[1:-1:2]
+            found = _object(blocks[-1]) if blocks else None
+        return None if found is None else self._mask.apply(found)
+
+
+def _object(text: str) -> dict[str, Any] | None:
+    start, end = text.find("{"), text.rfind("}")
+    if start < 0 or end < start:
+        return None
+    try:
+        found = load_json(text[start : end + 1])
+    except ValueError:
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def load_json(text: str) -> Any:
+    """The value of a JSON text.
+
+    Raises:
+        ValueError: when the text is not JSON, or nests deeper than can be read (about a thousand levels).
+    """
+    try:
+        return json.loads(text, parse_constant=_refuse)
+    except RecursionError:
+        raise ValueError("the JSON nests too deep to be read") from None
+
+
+def _refuse(constant: str) -> Any:
+    raise ValueError(f"{constant} is not JSON")

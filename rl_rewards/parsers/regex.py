@@ -1,0 +1,36 @@
+"""What a regular expression catches."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+from rl_rewards.configured import configured
+from rl_rewards.parsers.base import Parser
+from rl_rewards.patterns import Pattern, compile_pattern
+
+
+@configured
+class Regex(Parser):
+    """Takes the group of the pattern's last match, or the whole match where the pattern has no group.
+
+    Matches of no text at all are passed over.
+
+    Raises:
+        ValueError: when RE2 refuses the pattern, or it has more than one group.
+    """
+
+    pattern: str
+    """A regular expression in RE2's syntax, with at most one group: `(...)`; write others as `(?:...)`."""
+
+    def __post_init__(self) -> None:
+        if not self.pattern:
+            raise ValueError("The pattern is empty")
+        if self._compiled.groups > 1:
+            raise ValueError(f"The pattern {self.pattern!r} has {self._compiled.groups} groups, allowed is one: write the others as (?:...)")
+
+    @cached_property
+    def _compiled(self) -> Pattern:
+        return compile_pattern(self.pattern)
+
+    def parse(self, text: str) -> str | None:
+        return self._compiled.last(text)

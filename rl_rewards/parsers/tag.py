@@ -1,0 +1,47 @@
+"""Text between an opening and a closing tag."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import field
+from functools import cached_property
+
+from rl_rewards.configured import configured
+from rl_rewards.parsers.base import Parser
+
+# Applied to options, which people write; never to what a model writes.
+_NAME = re.compile(r"[^\s<>/]+")
+
+
+@configured
+class Tag(Parser):
+    """Takes the text inside the last complete `<name>...</name>`.
+
+    Text search, not markup: of nested tags it takes the innermost, and `<name id="1">` is another tag.
+
+    Raises:
+        ValueError: when the name cannot be a tag's.
+    """
+
+    name: str
+    """The tag's name, without angle brackets."""
+    strip: bool = field(default=True, kw_only=True)
+    """Whether white space at both ends of the answer is dropped."""
+
+    def __post_init__(self) -> None:
+        if not _NAME.fullmatch(self.name):
+            raise ValueError(f"A tag's name has no white space, '<', '>' or '/' in it and is not empty, found {self.name!r}")
+
+    @cached_property
+    def _tags(self) -> tuple[str, str, int]:
+        return f"<{self.name}>", f"</{self.name}>", len(self.name) + 2
+
+    def parse(self, text: str) -> str | None:
+        opening, closing, length = self._tags
+        # The last closing tag decides: an opening tag before it makes the last pair, and without one no closing tag has any.
+        end = text.rfind(closing)
+        start = text.rfind(opening, 0, end) if end >= 0 else -1
+        if start < 0:
+            return None
+        answer = text[start + length : end]
+        return answer.strip() if self.strip else answer

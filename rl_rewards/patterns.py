@@ -1,0 +1,121 @@
+"""Regular expressions that meet model output: RE2's, whose time is linear in the text whatever the pattern.
+
+With backtracking engines an ordinary pattern such as `<answer>\\s*(.*?)\\s*</answer>` takes seconds on a few thousand spaces, so a policy can
+stall its own training. RE2 has no lookahead, lookbehind or backreferences in exchange; `\\d`, `\\w`, `\\s` and `\\b` are ASCII, `$` is
+the very end of the text, and `.` needs `(?s)` to match a line break.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from itertools import islice
+
+import re2
+
+# Matches to walk one by one before the rest of the text is swept at once: each step may read all that is left of the text, so an
+# unlimited walk would take quadratic time with patterns such as `a(?:.*z)?`.
+_WALKED = 16
+
+
+class Pattern:
+    """A compiled pattern; made by `compile_pattern`.
+
+    Lone surrogates in a text, which have no UTF-8, count as U+FFFD.
+    """
+
+    __slots__ = ("text", "groups", "_regexp", "_sweep", "_matches_nothing")
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self._regexp = _compiled(text)
+        self.groups = self._regexp.groups
+        self._matches_nothing = self._regexp.search(b"") is not None
+        self._sweep = self._swept()
+
+    def search(self, text: str) -> bool:
+        """Whether it matches anywhere in `text`."""
+        return self._regexp.search(encoded(text)) is not None
+
+    def fullmatch(self, text: str) -> bool:
+        """Whether it matches all of `text`."""
+        return self._regexp.fullmatch(encoded(text)) is not None
+
+    def last(self, text: str) -> str | None:
+        """What the group of the last match caught, or the whole match where the pattern has no group; None without a match.
+
+        Matches of no text at all, and matches that the group took no part in, are passed over.
+        """
+        data = encoded(text)
+        group = 1 if self.groups else 0
+        found, end = None, 0
+        if not self._matches_nothing:
+            walked = 0
+            for match in islice(self._regexp.finditer(data), _WALKED):
+                walked += 1
+                end = match.end()
+                if match[group] is not None:
+                    found = match[group]
+            if walked < _WALKED:
+                return None if found is None else found.decode()
+        rest = self._sweep.match(data, end)
+        if rest is not None and rest[1] is not None:
+            found = rest[1]
+        return None if found is None else found.decode()
+
+    def _swept(self) -> re2._Regexp:
+        """A pattern whose one match, from wherever it starts to the end of the text, catches what the last match of this one does.
+
+        At each place it takes this pattern, or else any one character; in RE2's order of preference that walks from match to match, and a
+        group keeps what it caught last.
+        """
+        for body in (self.text, self.text + "\\E"):  # the second closes an open \Q
+            try:
+                return _compiled(f"(?:{body if self.groups else f'({body})'}|(?s:.))*")
+            except ValueError as error:
+                refusal = error
+        raise refusal
+
+    def __reduce__(self) -> tuple:
+        return (compile_pattern, (self.text,))
+
+    def __repr__(self) -> str:
+        return f"Pattern({self.text!r})"
+
+
+@lru_cache(maxsize=4096)
+def compile_pattern(text: str) -> Pattern:
+    """The Pattern of `text`, compiled once.
+
+    Raises:
+        ValueError: when RE2 refuses it; the message quotes the pattern and RE2's reason.
+    """
+    return Pattern(text)
+
+
+def encoded(text: str) -> bytes:
+    """`text` in UTF-8, with U+FFFD for each lone surrogate."""
+    try:
+        return text.encode()
+    except UnicodeEncodeError:
+        return "".join("\ufffd" if "\ud800" <= char <= "\udfff" else char for char in text).encode()
+
+
+def escaped(text: str) -> str:
+    """A pattern that matches `text` and nothing else."""
+    return re2.escape(encoded(text)).decode()
+
+
+def _compiled(pattern: str) -> re2._Regexp:
+    options = re2.Options()
+    options.log_errors = False
+    try:
+        # From bytes, so that matching bytes spares translating offsets; their encoding is still UTF-8.
+        return re2.compile(pattern.encode(), options)
+    except UnicodeEncodeError:
+        raise ValueError(f"The pattern {pattern!r} has lone surrogates in it") from None
+    except re2.error as error:
+        reason = error.args[0].decode(errors="replace") if isinstance(error.args[0], bytes) else str(error)
+        raise ValueError(
+            f"RE2 refuses the pattern {pattern!r}: {reason}. "
+            "RE2 has no lookahead, lookbehind or backreferences, writes the end of the text as \\z and repeats at most 1000 times"
+        ) from None

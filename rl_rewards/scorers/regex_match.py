@@ -1,0 +1,79 @@
+"""Text matched by a regular expression."""
+
+from __future__ import annotations
+
+from dataclasses import field
+from functools import cached_property
+from typing import Any, Literal
+
+from rl_rewards.configured import configured
+from rl_rewards.patterns import Pattern, compile_pattern, escaped
+from rl_rewards.references import MissingReferenceError, Template, _lookup
+from rl_rewards.scorers.templated import TemplatedScorer, answer_text, reference_texts
+from rl_rewards.types import EvaluateResult, Sample
+
+
+@configured
+class RegexMatch(TemplatedScorer):
+    """Scores whether a regular expression matches the answer.
+
+    `{{references.column}}` in the pattern matches the row's reference, or any one of a list, letter by letter.
+
+    Raises:
+        ValueError: when the pattern is empty, or RE2 refuses it.
+    """
+
+    pattern: str
+    """A regular expression in RE2's syntax; `.` matches a line break only with `(?s)`."""
+    mode: Literal["search", "full"] = field(default="search", kw_only=True)
+    """Whether a match anywhere is enough (search), or the whole answer must match (full)."""
+    escape: bool = field(default=True, kw_only=True)
+    """Whether references match letter by letter; otherwise they are patterns themselves."""
+
+    def __post_init__(self) -> None:
+        if not self.pattern:
+            raise ValueError("The pattern is empty")
+        # A pattern that no reference can complete fails here.
+        compile_pattern(self.template.filled(lambda path: "(?:a)"))
+
+    @cached_property
+    def template(self) -> PatternTemplate:
+        return PatternTemplate(self.pattern, self.escape)
+
+    def compare(self, answer: Any, value: Pattern) -> EvaluateResult:
+        text = answer_text(answer)
+        right = value.search(text) if self.mode == "search" else value.fullmatch(text)
+        return EvaluateResult(self.correct if right else self.wrong)
+
+
+class PatternTemplate(Template):
+    """A pattern with placeholders, whose value for a row is compiled."""
+
+    __slots__ = ("_escape", "_constant")
+
+    def __init__(self, text: str, escape: bool) -> None:
+        super().__init__(text)
+        self._escape = escape
+        self._constant = None if self.columns else compile_pattern(text)
+
+    def value(self, sample: Sample) -> Pattern:
+        """The row's pattern.
+
+        Raises:
+            MissingReferenceError: when a reference is absent or blank, or is to be a pattern and RE2 refuses it.
+        """
+        if self._constant is not None:
+            return self._constant
+        text = self.filled(lambda path: self._part(_lookup(sample.references, path)))
+        try:
+            return compile_pattern(text)
+        except ValueError as error:
+            raise MissingReferenceError(f"the reference makes no pattern: {error}") from None
+
+    def filled(self, part_of: Any) -> str:
+        """The pattern with `part_of(path)` for each placeholder."""
+        return "".join(part if isinstance(part, str) else part_of(part) for part in self._parts)
+
+    def _part(self, reference: Any) -> str:
+        texts = reference_texts(reference)
+        return f"(?:{'|'.join(map(escaped, texts) if self._escape else texts)})"
