@@ -1,0 +1,165 @@
+"""`Isolated`: any scorer, run in a worker process that can be killed."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from typing import Any
+
+from rl_rewards.runtime.pool import Finished
+from rl_rewards.runtime.portable import portable
+from rl_rewards.runtime.shared_pool import shared_pool
+from rl_rewards.scorers.base import AnswerScorer, Scorer
+from rl_rewards.types import EvaluateResult, MetricResult, Outcome, Sample
+
+# Items of one sample are small; a few together halve the cost of the way, and few enough are lost time when one of them is stuck.
+_CHUNK = 4
+
+
+class Isolated(Scorer):
+    """A scorer that runs in worker processes: it can neither stall nor crash the trainer, and it sees none of its environment.
+
+    A scorer that looks at one sample at a time is run so, and only the sample that misses the deadline, kills its worker or runs out of
+    memory is lost; its batch-mates are not. One that needs its whole batch is run as a whole, and lost as a whole. What is lost is our
+    failure (`timeout`, `crashed`, `error`: no score), because the scorer is ours; a scorer that wants to blame the policy's program must
+    run that program itself and return a score.
+
+    Args:
+        scorer: what to run. It is sent to the workers once, so what it loads or caches in itself stays there.
+        timeout: seconds that one sample (or the batch, for a scorer that needs it whole) may take.
+        memory_mb: what a worker may allocate, in MiB; None for no limit.
+
+    Raises:
+        NotPortableError: when the scorer cannot be sent to another process, with the reason. It is never run in the caller instead.
+        ValueError: when the timeout is not positive or the memory limit is too small for any worker.
+    """
+
+    def __init__(self, scorer: Scorer, timeout: float = 5.0, memory_mb: int | None = 1024) -> None:
+        if not timeout > 0:
+            raise ValueError(f"timeout must be more than 0 seconds, got {timeout}")
+        self.scorer = scorer
+        self.timeout = timeout
+        self.memory_mb = memory_mb
+        self._per_sample = per_sample(scorer)
+        self._call = portable(_OneSample(scorer) if self._per_sample else _WholeBatch(scorer))
+        shared_pool(memory_mb)
+
+    @property
+    def columns(self) -> frozenset[str]:
+        return self.scorer.columns
+
+    @property
+    def needs_groups(self) -> bool:
+        return self.scorer.needs_groups
+
+    @property
+    def needs_token_ids(self) -> bool:
+        return self.scorer.needs_token_ids
+
+    def score(self, samples: Sequence[Sample], answers: Sequence[Any]) -> list[EvaluateResult]:
+        return self.submit(samples, answers).result()
+
+    def submit(self, samples: Sequence[Sample], answers: Sequence[Any]) -> Future[list[EvaluateResult]]:
+        """Start scoring a batch in the workers; the future's results are those of `score`."""
+        pool = shared_pool(self.memory_mb)
+        if not self._per_sample:
+            batch = pool.submit(self._call, [(list(samples), list(answers))], self.timeout)
+            return _then(batch, lambda finished: _batch_results(finished[0], len(samples)))
+        items = list(zip(samples, answers, strict=True))
+        place = _first_of_its_kind(items) if getattr(self.scorer, "pure", False) else range(len(items))
+        kept = sorted(set(place))
+        finished = pool.submit(self._call, [items[number] for number in kept], self.timeout, _CHUNK)
+        return _then(finished, lambda done: _spread(dict(zip(kept, map(_result, done), strict=True)), place))
+
+    def __reduce__(self) -> Any:
+        return (Isolated, (self.scorer, self.timeout, self.memory_mb))
+
+    def __repr__(self) -> str:
+        return f"Isolated({self.scorer!r}, timeout={self.timeout!r}, memory_mb={self.memory_mb!r})"
+
+
+def per_sample(scorer: Scorer) -> bool:
+    """Whether a scorer looks at one sample at a time: it says so itself (`per_sample`), or it is an AnswerScorer."""
+    return bool(getattr(scorer, "per_sample", isinstance(scorer, AnswerScorer)))
+
+
+class _Remote:
+    """A scorer as a worker sees it: called with one item."""
+
+    def __init__(self, scorer: Scorer) -> None:
+        self.scorer = scorer
+
+    def __repr__(self) -> str:
+        return repr(self.scorer)
+
+
+class _OneSample(_Remote):
+    def __call__(self, item: tuple[Sample, Any]) -> EvaluateResult:
+        sample, answer = item
+        (result,) = self.scorer.score([sample], [answer])
+        return _with_plain_numbers(result)
+
+
+class _WholeBatch(_Remote):
+    def __call__(self, item: tuple[list[Sample], list[Any]]) -> list[EvaluateResult]:
+        return [_with_plain_numbers(result) for result in self.scorer.score(*item)]
+
+
+def _with_plain_numbers(result: Any) -> Any:
+    """The result with numpy scalars and 0-d tensors turned into Python numbers: only plain values may leave a worker."""
+    if isinstance(result, EvaluateResult):
+        result.score = _plain_number(result.score)
+        for name, metric in result.metrics.items():
+            if isinstance(metric, MetricResult):
+                metric.score = _plain_number(metric.score)
+            else:
+                result.metrics[name] = _plain_number(metric)
+    return result
+
+
+def _plain_number(value: Any) -> Any:
+    return value.item() if hasattr(value, "item") and getattr(value, "size", 1) == 1 else value
+
+
+def _first_of_its_kind(items: Sequence[tuple[Sample, Any]]) -> list[int]:
+    """For each item the number of the first one that a pure scorer cannot tell from it."""
+    first: dict[bytes, int] = {}
+    return [
+        first.setdefault(pickle.dumps((sample.response, answer, sample.references, sample.prompt), pickle.HIGHEST_PROTOCOL), number)
+        for number, (sample, answer) in enumerate(items)
+    ]
+
+
+def _result(finished: Finished) -> EvaluateResult:
+    if finished.outcome is Outcome.SCORED:
+        return finished.value
+    return EvaluateResult.failure(finished.outcome, finished.error or finished.outcome.value)
+
+
+def _spread(results: dict[int, EvaluateResult], place: Sequence[int]) -> list[EvaluateResult]:
+    """Every sample's result: its own, or a copy of its twin's, so that what is done to one is not done to the other."""
+    return [results[first] if first == number else copy.deepcopy(results[first]) for number, first in enumerate(place)]
+
+
+def _batch_results(finished: Finished, size: int) -> list[EvaluateResult]:
+    if finished.outcome is Outcome.SCORED:
+        return finished.value
+    return [_result(finished) for _ in range(size)]
+
+
+def _then(finished: Future[list[Finished]], results_of: Callable[[list[Finished]], list[EvaluateResult]]) -> Future[list[EvaluateResult]]:
+    """A future of what `results_of` makes of another future's value."""
+    future: Future[list[EvaluateResult]] = Future()
+
+    def pass_on(done: Future[list[Finished]]) -> None:
+        if not future.set_running_or_notify_cancel():
+            return
+        try:
+            future.set_result(results_of(done.result()))
+        except BaseException as error:  # CancelledError too: who waits must be told
+            future.set_exception(error)
+
+    finished.add_done_callback(pass_on)
+    return future

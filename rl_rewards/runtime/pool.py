@@ -1,0 +1,494 @@
+"""A pool of persistent worker processes, each of which can be killed without hurting the others.
+
+One thread of the caller owns all of the pool's sockets and deadlines; no signal is used, so it works from every thread, under an event
+loop, in a DataLoader worker and in a notebook. The workers are forked by a fork server (see forkserver.py) that is started as a fresh
+interpreter with a cleared environment.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import pickle
+import selectors
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, InvalidStateError
+from dataclasses import dataclass, field
+from itertools import count
+from typing import Any, NamedTuple
+
+from rl_rewards.runtime.forkserver import EXIT, FORK, KILL, NUMBER, PRELOAD
+from rl_rewards.runtime.frames import FrameReader, Kind, frame
+from rl_rewards.runtime.results import load_result
+from rl_rewards.types import Outcome
+
+# What a worker may see of the caller's environment: where things are and which language to speak, no secrets and no ranks.
+_ENVIRONMENT = ("PATH", "HOME", "USER", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "LD_LIBRARY_PATH", "VIRTUAL_ENV", "CONDA_PREFIX", "HF_HOME")
+# One thread a worker: there are as many workers as cores. No GPU. The same hashes in every run, so that verdicts do not depend on set order.
+_SETTINGS = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": "", "PYTHONHASHSEED": "0"}
+_BOOT = "import json, sys; sys.path[:] = json.loads(sys.argv[1])['path']; from rl_rewards.runtime.forkserver import main; main()"
+# Loading a call means importing modules, which is not an item's fault; no import that ends takes longer than this.
+_LOAD_SECONDS = 120.0
+_CLOSE_SECONDS = 10.0
+
+
+class PoolError(RuntimeError):
+    """The pool itself cannot run: its server does not start, or the pool is closed."""
+
+
+class Finished(NamedTuple):
+    """How one item ended: `scored` with a value, or `timeout`, `crashed` or `error` (it raised) with the reason."""
+
+    outcome: Outcome
+    value: Any = None
+    error: str | None = None
+
+
+@dataclass(eq=False)
+class _Job:
+    call: bytes
+    items: list[bytes]
+    timeout: float
+    future: Future[list[Finished]]
+    results: list[Finished | None]
+    missing: int
+
+    def finish(self, index: int, result: Finished) -> None:
+        self.results[index] = result
+        self.missing -= 1
+        if self.missing == 0:
+            with contextlib.suppress(InvalidStateError):  # cancelled meanwhile
+                self.future.set_result(self.results)  # type: ignore[arg-type]
+
+    def fail(self, error: PoolError) -> None:
+        with contextlib.suppress(InvalidStateError):
+            self.future.set_exception(error)
+
+
+class _Chunk(NamedTuple):
+    job: _Job
+    indices: Sequence[int]
+
+
+@dataclass(eq=False)
+class _Worker:
+    id: int
+    connection: socket.socket
+    reader: FrameReader = field(default_factory=FrameReader)
+    outgoing: bytes | memoryview = b""
+    chunk: _Chunk | None = None
+    position: int = 0
+    started: bool = False  # whether the chunk's call is loaded, so that an item is running
+    deadline: float | None = None
+    retiring: bool = False
+
+
+class WorkerPool:
+    """Worker processes that run a call on many items, with a deadline for each item.
+
+    Nothing is started before the first `submit`. An item that misses its deadline costs its own result and one worker's life: the worker's
+    process group is killed, another worker takes its place, and the rest of its chunk is run again.
+
+    Args:
+        workers: how many processes run items at once, at least 1.
+        memory_mb: what one worker may allocate, in MiB; None for no limit.
+
+    Raises:
+        ValueError: when an argument is out of range.
+        PoolError: on a platform without `fork`.
+    """
+
+    def __init__(self, workers: int, memory_mb: int | None = None) -> None:
+        if workers < 1:
+            raise ValueError(f"workers must be at least 1, got {workers}")
+        if memory_mb is not None and memory_mb < 64:
+            raise ValueError(f"memory_mb must be at least 64 (a Python process with this package in it needs about 40), got {memory_mb}")
+        if not hasattr(os, "fork") or not sys.executable:
+            raise PoolError("isolation needs a platform with fork and a Python executable; this one has none")
+        self._size = workers
+        self._memory_mb = memory_mb
+        self._owner = os.getpid()
+        self._lock = threading.Lock()
+        self._inbox: deque[_Chunk | bytes] = deque()  # chunks to run, names of modules to preload
+        self._thread: threading.Thread | None = None
+        self._closing = False
+        self._wake_read, self._wake_write = socket.socketpair()
+        self._wake_read.setblocking(False)
+        self._wake_write.setblocking(False)
+        # All below belongs to the pool's thread.
+        self._selector = selectors.DefaultSelector()
+        self._queue: deque[_Chunk] = deque()
+        self._preloads: list[bytes] = []
+        self._server: subprocess.Popen[bytes] | None = None
+        self._control: socket.socket | None = None
+        self._exits = bytearray()
+        self._ids = count(1)
+        self._live: dict[int, _Worker] = {}
+        self._dying: dict[int, _Worker] = {}
+        self._answered = False  # whether any worker of the present server has ever answered
+
+    def preload(self, module: str) -> None:
+        """Import `module` in the fork server, so that workers are born with it. For this package's own modules, which start no threads."""
+        self._post(module.encode())
+
+    def submit(self, call: bytes, items: Sequence[Any], timeout: float, chunk: int = 1) -> Future[list[Finished]]:
+        """Run `call(item)` for every item, in the workers.
+
+        Args:
+            call: a function of one argument, as `portable` gives it. Workers keep it, so state it holds is loaded once.
+            items: N picklable arguments.
+            timeout: seconds that one item may take, wall clock; loading the call is not counted.
+            chunk: items that travel together; more for cheaper items.
+
+        Returns:
+            A future of N Finished, in the items' order. It may be cancelled.
+
+        Raises:
+            NotPortableError, pickle.PicklingError, TypeError: for an item that pickle refuses.
+            PoolError: when the pool is closed or belongs to another process; from the future, when the server cannot be started.
+        """
+        future: Future[list[Finished]] = Future()
+        if not items:
+            future.set_result([])
+            return future
+        pickled = [pickle.dumps(item, pickle.HIGHEST_PROTOCOL) for item in items]
+        job = _Job(call, pickled, timeout, future, [None] * len(pickled), len(pickled))
+        everything = range(len(pickled))
+        self._post(*(_Chunk(job, everything[start : start + chunk]) for start in range(0, len(pickled), chunk)))
+        return future
+
+    def processes(self) -> list[int]:
+        """Process ids of the server and of its children, for those who look after the machine. Empty before the first `submit`."""
+        server = self._server
+        if server is None or server.poll() is not None:
+            return []
+        with open(f"/proc/{server.pid}/task/{server.pid}/children") as children:
+            return [server.pid, *map(int, children.read().split())]
+
+    def close(self) -> None:
+        """Kill the workers and wait until they are gone; what was not finished is cancelled. May be called twice."""
+        with self._lock:
+            self._closing = True
+            thread = self._thread
+        if thread is not None:
+            self._wake()
+            thread.join(_CLOSE_SECONDS)
+
+    def abandon(self) -> None:
+        """In a forked child: let go of the parent's pool without touching its processes.
+
+        The copies of its sockets must be closed here, else the server would not notice that the parent is gone.
+        """
+        self._closing = True
+        if self._server is not None:
+            self._server.returncode = 0  # not our child: no warning, no waiting
+        connections = [worker.connection for worker in (*self._live.values(), *self._dying.values())]
+        for connection in (self._control, self._wake_read, self._wake_write, *connections):
+            if connection is not None:
+                connection.close()
+        self._selector.close()
+
+    def _post(self, *messages: _Chunk | bytes) -> None:
+        with self._lock:
+            if self._closing:
+                raise PoolError("this worker pool is closed")
+            if self._owner != os.getpid():
+                raise PoolError("a worker pool belongs to the process that made it; make another after a fork")
+            self._inbox.extend(messages)
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="rl_rewards-pool", daemon=True)
+                self._thread.start()
+        self._wake()
+
+    def _wake(self) -> None:
+        with contextlib.suppress(BlockingIOError):  # full: it is about to wake up anyway
+            self._wake_write.send(b"\0")
+
+    # What follows runs in the pool's thread.
+
+    def _run(self) -> None:
+        self._selector.register(self._wake_read, selectors.EVENT_READ, self._read_inbox)
+        try:
+            while not self._closing:
+                self._dispatch()
+                for key, events in self._selector.select(self._patience()):
+                    key.data(events)
+                # Only now: what has arrived in time is read before a deadline is called missed, however late this thread was woken.
+                self._expire()
+        except Exception as error:
+            self._fail_all(PoolError(f"the worker pool broke: {error!r}"))
+            raise
+        finally:
+            with self._lock:
+                self._closing = True
+            self._stop()
+
+    def _read_inbox(self, _: int) -> None:
+        with contextlib.suppress(BlockingIOError):
+            self._wake_read.recv(4096)
+        while self._inbox:
+            message = self._inbox.popleft()
+            if isinstance(message, _Chunk):
+                self._queue.append(message)
+            elif message not in self._preloads:
+                self._preloads.append(message)
+                if self._control is not None:
+                    self._send_preload(message)
+
+    def _dispatch(self) -> None:
+        idle = [worker for worker in self._live.values() if worker.chunk is None and not worker.retiring]
+        while self._queue:
+            chunk = self._queue[0]
+            if chunk.job.future.done():  # cancelled
+                self._queue.popleft()
+                continue
+            if idle:
+                worker = idle.pop()
+            elif len(self._live) < self._size:
+                try:
+                    worker = self._fork()
+                except OSError as error:
+                    self._fail_all(PoolError(f"cannot start a worker process: {error}"))
+                    return
+            else:
+                return
+            self._queue.popleft()
+            self._give(worker, chunk)
+
+    def _give(self, worker: _Worker, chunk: _Chunk) -> None:
+        payload = pickle.dumps((chunk.job.call, [chunk.job.items[index] for index in chunk.indices]), pickle.HIGHEST_PROTOCOL)
+        worker.chunk, worker.position, worker.started = chunk, 0, False
+        worker.deadline = time.monotonic() + max(_LOAD_SECONDS, chunk.job.timeout)
+        worker.outgoing = memoryview(frame(Kind.CHUNK, payload))
+        self._write(worker)
+
+    def _write(self, worker: _Worker) -> None:
+        try:
+            worker.outgoing = worker.outgoing[worker.connection.send(worker.outgoing) :]
+        except BlockingIOError:
+            pass
+        except OSError:
+            worker.outgoing = b""  # it is dying; its death will be told
+        events = selectors.EVENT_READ | (selectors.EVENT_WRITE if worker.outgoing else 0)
+        if self._selector.get_key(worker.connection).events != events:
+            self._selector.modify(worker.connection, events, self._on_worker(worker))
+
+    def _on_worker(self, worker: _Worker) -> Callable[[int], None]:
+        def handle(events: int) -> None:
+            if worker.id not in self._live:
+                return  # gone earlier in the same round of events
+            if events & selectors.EVENT_READ:
+                self._read(worker)
+            if events & selectors.EVENT_WRITE and worker.id in self._live:
+                self._write(worker)
+
+        return handle
+
+    def _read(self, worker: _Worker) -> None:
+        try:
+            data = worker.connection.recv(1 << 18)
+        except BlockingIOError:
+            return
+        except OSError:
+            data = b""
+        if not data:  # it is dead, or has closed its socket, which comes to the same
+            self._doom(worker)
+            return
+        for kind, payload in worker.reader.feed(data):
+            self._hear(worker, kind, payload)
+
+    def _hear(self, worker: _Worker, kind: Kind, payload: bytes) -> None:
+        if worker.chunk is None:
+            return  # an answer too many: only a worker that is not itself any more says that
+        if kind is Kind.RETIRING:
+            worker.retiring = True
+        elif kind is Kind.STARTED:
+            worker.started = True
+            worker.deadline = time.monotonic() + worker.chunk.job.timeout
+        elif kind is Kind.UNLOADABLE:
+            text = payload.decode(errors="replace")
+            self._end(worker, Finished(Outcome.ERROR, error=f"the worker could not load the call: {text}"))
+        elif kind is Kind.OUT_OF_MEMORY:
+            self._answer(worker, Finished(Outcome.CRASHED, error=f"out of memory: more than {self._memory_mb} MiB"))
+            self._doom(worker, running=False)
+        elif kind is Kind.VALUE:
+            self._answer(worker, _loaded(payload))
+        elif kind is Kind.RAISED:
+            self._answer(worker, Finished(Outcome.ERROR, error=payload.decode(errors="replace")))
+
+    def _answer(self, worker: _Worker, result: Finished) -> None:
+        """The worker is done with its current item."""
+        assert worker.chunk is not None
+        self._answered = True
+        worker.chunk.job.finish(worker.chunk.indices[worker.position], result)
+        worker.position += 1
+        worker.deadline = time.monotonic() + worker.chunk.job.timeout
+        if worker.position == len(worker.chunk.indices):
+            worker.chunk, worker.deadline = None, None
+
+    def _end(self, worker: _Worker, result: Finished) -> None:
+        """The same result for all that is left of the worker's chunk."""
+        assert worker.chunk is not None
+        for index in worker.chunk.indices[worker.position :]:
+            worker.chunk.job.finish(index, result)
+        worker.chunk, worker.deadline = None, None
+
+    def _patience(self) -> float | None:
+        deadlines = [worker.deadline for worker in self._live.values() if worker.deadline is not None]
+        return max(0.0, min(deadlines) - time.monotonic()) if deadlines else None
+
+    def _expire(self) -> None:
+        now = time.monotonic()
+        for worker in list(self._live.values()):
+            if worker.deadline is None or worker.deadline > now or worker.chunk is None:
+                continue
+            if worker.started:
+                self._answer(worker, Finished(Outcome.TIMEOUT, error=f"no result within {worker.chunk.job.timeout:g} s"))
+            else:
+                self._end(worker, Finished(Outcome.ERROR, error=f"loading the call took more than {_LOAD_SECONDS:g} s"))
+            self._doom(worker, running=False)
+
+    def _doom(self, worker: _Worker, running: bool = True) -> None:
+        """Have the worker killed. What it had not begun goes back to the queue; what it was `running` is settled once it is known how it died."""
+        del self._live[worker.id]
+        self._dying[worker.id] = worker
+        self._selector.unregister(worker.connection)
+        worker.connection.close()
+        if worker.chunk is not None and worker.started:
+            job, indices = worker.chunk
+            begun = worker.position + (1 if running else 0)
+            if rest := indices[begun:]:
+                self._queue.appendleft(_Chunk(job, rest))
+            worker.chunk = _Chunk(job, indices[:begun]) if running else None
+        self._tell_server(KILL + NUMBER.pack(worker.id))
+
+    def _buried(self, worker: _Worker, how: str) -> None:
+        if worker.chunk is not None:
+            what = "" if worker.started else " while it loaded the call"
+            self._end(worker, Finished(Outcome.CRASHED, error=f"the worker {how}{what}"))
+
+    # The server.
+
+    def _fork(self) -> _Worker:
+        if self._control is None:
+            self._start_server()
+        ours, theirs = socket.socketpair()
+        ours.setblocking(False)
+        worker = _Worker(next(self._ids), ours)
+        self._live[worker.id] = worker
+        self._selector.register(ours, selectors.EVENT_READ, self._on_worker(worker))
+        with theirs, contextlib.suppress(ConnectionError):  # a server that is gone is noticed on its socket
+            socket.send_fds(self._control, [FORK + NUMBER.pack(worker.id)], [theirs.fileno()])
+        return worker
+
+    def _start_server(self) -> None:
+        self._control, theirs = socket.socketpair()
+        paths = [os.path.abspath(path or os.curdir) for path in sys.path]
+        settings = {"path": paths, "control": theirs.fileno(), "caller": os.getpid(), "memory_mb": self._memory_mb}
+        environment = {name: os.environ[name] for name in _ENVIRONMENT if name in os.environ} | _SETTINGS
+        with theirs:
+            self._server = subprocess.Popen(
+                [sys.executable, "-P", "-c", _BOOT, json.dumps(settings)],
+                stdin=subprocess.DEVNULL,
+                env=environment,
+                pass_fds=[theirs.fileno()],
+                start_new_session=True,
+            )
+        self._answered = False
+        self._exits.clear()
+        self._selector.register(self._control, selectors.EVENT_READ, self._read_exits)
+        for name in self._preloads:
+            self._send_preload(name)
+
+    def _send_preload(self, name: bytes) -> None:
+        self._tell_server(PRELOAD + NUMBER.pack(len(name)) + name)
+
+    def _tell_server(self, message: bytes) -> None:
+        if self._control is not None:
+            with contextlib.suppress(ConnectionError):
+                self._control.sendall(message)
+
+    def _read_exits(self, _: int) -> None:
+        assert self._control is not None
+        try:
+            data = self._control.recv(4096)
+        except ConnectionError:
+            data = b""
+        if not data:
+            self._server_died()
+            return
+        self._exits += data
+        while len(self._exits) >= EXIT.size:
+            _, worker_id, status = EXIT.unpack(self._exits[: EXIT.size])
+            del self._exits[: EXIT.size]
+            if (worker := self._live.get(worker_id)) is not None:
+                while worker.id in self._live:  # its last words, up to the end of its socket
+                    self._read(worker)
+            self._buried(self._dying.pop(worker_id), _how(status))
+
+    def _server_died(self) -> None:
+        how = _how_returned(self._close_server())
+        for worker in list(self._live.values()):
+            while worker.id in self._live:
+                self._read(worker)
+        for worker in self._dying.values():
+            self._buried(worker, f"lost its server, which {how}")
+        self._dying.clear()
+        if not self._answered:
+            self._fail_all(PoolError(f"the worker pool's server {how} before any worker answered; its standard error says why"))
+
+    def _close_server(self) -> int | None:
+        assert self._control is not None and self._server is not None
+        self._selector.unregister(self._control)
+        self._control.close()
+        self._control = None
+        try:
+            return self._server.wait(_CLOSE_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._server.kill()  # its workers go with it: each asked the kernel for that
+            return self._server.wait()
+
+    def _fail_all(self, error: PoolError) -> None:
+        jobs = {id(chunk.job): chunk.job for chunk in self._queue}
+        jobs |= {id(worker.chunk.job): worker.chunk.job for worker in (*self._live.values(), *self._dying.values()) if worker.chunk}
+        self._queue.clear()
+        for job in jobs.values():
+            job.fail(error)
+
+    def _stop(self) -> None:
+        while self._inbox:
+            if isinstance(message := self._inbox.popleft(), _Chunk):
+                self._queue.append(message)
+        chunks = [*self._queue, *(worker.chunk for worker in (*self._live.values(), *self._dying.values()) if worker.chunk)]
+        if self._control is not None:
+            self._close_server()
+        for worker in self._live.values():
+            worker.connection.close()
+        self._selector.close()
+        for chunk in chunks:
+            chunk.job.future.cancel()
+
+
+def _loaded(payload: bytes) -> Finished:
+    try:
+        return Finished(Outcome.SCORED, load_result(payload))
+    except pickle.UnpicklingError as error:
+        return Finished(Outcome.ERROR, error=str(error))
+
+
+def _how(status: int) -> str:
+    return _how_returned(os.waitstatus_to_exitcode(status))
+
+
+def _how_returned(code: int | None) -> str:
+    if code is not None and code < 0:
+        return f"died of {signal.Signals(-code).name}"
+    return f"exited with status {code}"

@@ -1,0 +1,128 @@
+"""What the tests run in workers: one call that does as it is told."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import threading
+import time
+from typing import Any
+
+from rl_rewards.scorers.base import AnswerScorer, Scorer, configured
+from rl_rewards.types import EvaluateResult, MetricResult
+
+FOREVER = 10_000
+
+
+def obey(item: tuple[str, Any]) -> Any:
+    """Do what the item says; only deadlines, limits and kills end some of it."""
+    order, value = item
+    return _ORDERS[order](value)
+
+
+class _OwnError(Exception):
+    """An exception that cannot be unpickled."""
+
+    def __init__(self, one: int, two: int) -> None:
+        super().__init__(f"{one} and {two}")
+
+
+def _raise(value: Any) -> None:
+    raise _OwnError(1, 2) if value == "own" else ValueError(value)
+
+
+def _hold_the_gil(_: Any) -> int:
+    return 9**9**9
+
+
+def _orphan(then_die: bool) -> int:
+    """A grandchild in a session of its own, which a kill of the worker's process group does not reach."""
+    code = "import subprocess, sys; print(subprocess.Popen(['sleep', '10000'], start_new_session=True, stdout=2).pid)"
+    pid = int(subprocess.run([sys.executable, "-c", code], stdout=subprocess.PIPE, check=True).stdout)
+    if then_die:
+        os._exit(1)
+    return pid
+
+
+def _child_then_sleep(path: str) -> None:
+    child = subprocess.Popen(["sleep", str(FOREVER)])
+    pathlib.Path(path).write_text(str(child.pid))
+    time.sleep(FOREVER)
+
+
+_ORDERS = {
+    "echo": lambda value: value,
+    "pid": lambda _: os.getpid(),
+    "environment": lambda _: dict(os.environ),
+    "threads": lambda _: threading.active_count(),
+    "modules": lambda _: sorted(sys.modules),
+    "raise": _raise,
+    "exit": sys.exit,
+    "die": os._exit,
+    "segfault": lambda _: ctypes.string_at(0),
+    "interrupt": lambda _: signal.raise_signal(signal.SIGTERM),
+    "sleep": lambda _: time.sleep(FOREVER),
+    "hold the GIL": _hold_the_gil,
+    "close all files": lambda _: (os.closerange(3, 256), time.sleep(FOREVER)),
+    "allocate": lambda mebibytes: len(bytearray(mebibytes << 20)),
+    "object": lambda _: pathlib.Path("."),
+    "orphan": _orphan,
+    "child": _child_then_sleep,
+    "stop": lambda _: os.kill(os.getpid(), signal.SIGSTOP),
+}
+
+
+@configured
+class Obedient(AnswerScorer):
+    """Scores 1.0 for "fine", and does anything else that it is told."""
+
+    def score_answer(self, answer: Any, sample: Any) -> EvaluateResult:
+        if answer == "fine":
+            return EvaluateResult(1.0, "fine", {"length": MetricResult(4.0), "plain": 2})
+        obey(answer)
+        return EvaluateResult(0.5)
+
+
+@configured
+class PureCounter(AnswerScorer):
+    """Scores a sample by a number that no call ever gets twice in one process."""
+
+    @property
+    def pure(self) -> bool:
+        return True
+
+    def score_answer(self, answer: Any, sample: Any) -> EvaluateResult:
+        return EvaluateResult(float(time.monotonic_ns()))
+
+
+@configured
+class BatchMean(Scorer):
+    """A scorer that needs its whole batch."""
+
+    def score(self, samples: Any, answers: Any) -> list[EvaluateResult]:
+        if "stuck" in answers:
+            time.sleep(FOREVER)
+        mean = sum(answers) / len(answers)
+        return [EvaluateResult(answer - mean) for answer in answers]
+
+
+class NumpyLike:
+    """What numpy and torch scalars have in common."""
+
+    def __init__(self, value: float) -> None:
+        self._value = value
+
+    def item(self) -> float:
+        return self._value
+
+
+@configured
+class NumpyScorer(AnswerScorer):
+    """Scores with a scalar of another library."""
+
+    def score_answer(self, answer: Any, sample: Any) -> EvaluateResult:
+        return EvaluateResult(NumpyLike(0.25), metrics={"raw": NumpyLike(0.5)})  # type: ignore[arg-type, dict-item]

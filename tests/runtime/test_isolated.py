@@ -1,0 +1,115 @@
+"""Isolated scorers: the same results as in the caller, and failures that are ours."""
+
+from __future__ import annotations
+
+import pickle
+import subprocess
+import sys
+import threading
+from typing import Any
+
+import hostile_calls
+import pytest
+
+from rl_rewards.runtime.isolated import Isolated
+from rl_rewards.runtime.portable import NotPortableError
+from rl_rewards.scorers.base import AnswerScorer, configured
+from rl_rewards.types import EvaluateResult, Outcome, Sample
+
+
+def samples(count: int) -> list[Sample]:
+    return [Sample("question", "text", "text", {"answer": 1}, index=number) for number in range(count)]
+
+
+def test_results_are_those_of_the_scorer_itself() -> None:
+    scorer, answers = hostile_calls.Obedient(), ["fine", None, "fine", ("echo", 1)] * 5
+    assert Isolated(scorer).score(samples(20), answers) == scorer.score(samples(20), answers)
+
+
+@pytest.mark.parametrize(
+    ("order", "outcome"),
+    [(("sleep", None), Outcome.TIMEOUT), (("die", 1), Outcome.CRASHED), (("allocate", 2000), Outcome.CRASHED), (("raise", "x"), Outcome.ERROR)],
+)
+def test_a_failure_of_the_scorer_is_ours_and_costs_one_sample(order: Any, outcome: Outcome) -> None:
+    results = Isolated(hostile_calls.Obedient(), timeout=1.0, memory_mb=512).score(samples(3), ["fine", order, "fine"])
+    assert [result.score for result in results] == [1.0, None, 1.0]
+    assert results[1].outcome is outcome and results[1].failed and results[1].error
+
+
+def test_a_scorer_that_needs_its_batch_gets_it_whole() -> None:
+    isolated = Isolated(hostile_calls.BatchMean(), timeout=1.0)
+    assert [result.score for result in isolated.score(samples(3), [1.0, 2.0, 3.0])] == [-1.0, 0.0, 1.0]
+
+
+def test_a_batch_scorer_that_is_stuck_loses_its_batch_as_ours() -> None:
+    results = Isolated(hostile_calls.BatchMean(), timeout=1.0).score(samples(2), [1.0, "stuck"])
+    assert [(result.score, result.outcome) for result in results] == [(None, Outcome.TIMEOUT)] * 2
+
+
+def test_a_pure_scorer_scores_equal_samples_once() -> None:
+    results = Isolated(hostile_calls.PureCounter()).score(samples(6), ["a", "b", "a", "a", "b", "c"])
+    scores = [result.score for result in results]
+    assert scores[0] == scores[2] == scores[3] and scores[1] == scores[4] and len(set(scores)) == 3
+    results[0].metrics["mine"] = 1
+    assert "mine" not in results[2].metrics
+
+
+def test_scalars_of_other_libraries_arrive_as_numbers() -> None:
+    (result,) = Isolated(hostile_calls.NumpyScorer()).score(samples(1), ["x"])
+    assert (result.score, result.metrics) == (0.25, {"raw": 0.5})
+
+
+def test_an_isolated_scorer_is_picklable() -> None:
+    isolated = pickle.loads(pickle.dumps(Isolated(hostile_calls.Obedient(), timeout=2.0)))
+    assert isolated.timeout == 2.0 and isolated.score(samples(1), ["fine"])[0].score == 1.0
+
+
+@configured
+class HoldsALock(AnswerScorer):
+    lock: Any = None
+
+    def score_answer(self, answer: Any, sample: Sample) -> EvaluateResult:
+        return EvaluateResult(1.0)
+
+
+def test_a_scorer_that_cannot_be_sent_is_refused_with_the_reason() -> None:
+    with pytest.raises(NotPortableError, match="cannot run HoldsALock.*lock"):
+        Isolated(HoldsALock(lock=threading.Lock()))
+
+
+@pytest.mark.parametrize("timeout", [0, -1, float("nan")])
+def test_a_timeout_that_is_no_time_is_refused(timeout: float) -> None:
+    with pytest.raises(ValueError, match="timeout must be more than 0"):
+        Isolated(hostile_calls.Obedient(), timeout=timeout)
+
+
+IN_MAIN = """
+import sys
+from rl_rewards.scorers.base import AnswerScorer, configured
+from rl_rewards.runtime.isolated import Isolated
+from rl_rewards.types import EvaluateResult, Sample
+BONUS = 0.5
+@configured
+class Mine(AnswerScorer):
+    def score_answer(self, answer, sample):
+        return EvaluateResult(1.0 + BONUS)
+if WITHOUT:
+    sys.modules["cloudpickle"] = None
+try:
+    print(Isolated(Mine()).score([Sample("q", "a", "a")], ["a"])[0].score)
+except TypeError as refusal:
+    print(refusal)
+"""
+
+
+def run_main(program: str) -> str:
+    return subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=120, check=True).stdout
+
+
+def test_a_scorer_of_a_script_or_notebook_is_carried_by_cloudpickle() -> None:
+    pytest.importorskip("cloudpickle")
+    assert run_main(IN_MAIN.replace("WITHOUT", "False")).strip() == "1.5"
+
+
+def test_without_cloudpickle_it_is_refused_with_the_reason() -> None:
+    assert "Mine is defined in __main__, which a worker does not have. Define it at the top of a module" in run_main(IN_MAIN.replace("WITHOUT", "True"))

@@ -1,0 +1,183 @@
+"""The worker pool: whatever an item does, only that item is lost."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator
+from concurrent.futures import CancelledError
+from typing import Any
+
+import hostile_calls
+import pytest
+
+from rl_rewards.runtime.pool import PoolError, WorkerPool
+from rl_rewards.runtime.portable import portable
+from rl_rewards.types import Outcome
+
+CALL = portable(hostile_calls.obey)
+PATIENCE = 60.0  # seconds until a test that hangs fails
+
+
+@pytest.fixture(scope="module")
+def pool() -> Iterator[WorkerPool]:
+    pool = WorkerPool(2, memory_mb=512)
+    yield pool
+    pool.close()
+
+
+def run(pool: WorkerPool, *items: tuple[str, Any], timeout: float = 20.0, chunk: int = 4) -> list[Any]:
+    return pool.submit(CALL, items, timeout, chunk).result(PATIENCE)
+
+
+def test_results_come_in_the_order_of_the_items(pool: WorkerPool) -> None:
+    finished = run(pool, *(("echo", number) for number in range(100)))
+    assert [one.value for one in finished] == list(range(100))
+    assert {one.outcome for one in finished} == {Outcome.SCORED}
+
+
+def test_no_items_are_no_work(pool: WorkerPool) -> None:
+    assert run(pool) == []
+
+
+def test_large_items_and_results_pass(pool: WorkerPool) -> None:
+    text = "x" * (5 << 20)
+    assert [one.value for one in run(pool, ("echo", text), ("echo", text + "y"))] == [text, text + "y"]
+
+
+FATE = [
+    (("raise", "no"), Outcome.ERROR, "ValueError: no (hostile_calls.py"),
+    (("raise", "own"), Outcome.ERROR, "_OwnError: 1 and 2"),
+    (("exit", 3), Outcome.ERROR, "SystemExit: 3"),
+    (("die", 3), Outcome.CRASHED, "exited with status 3"),
+    (("die", 0), Outcome.CRASHED, "exited with status 0"),
+    (("segfault", None), Outcome.CRASHED, "SIGSEGV"),
+    (("interrupt", None), Outcome.CRASHED, "SIGTERM"),
+    (("allocate", 2000), Outcome.CRASHED, "more than 512 MiB"),
+    (("close all files", None), Outcome.CRASHED, "SIGKILL"),
+    (("object", None), Outcome.ERROR, "a result holds a pathlib"),
+    (("sleep", None), Outcome.TIMEOUT, "no result within 1 s"),
+    (("stop", None), Outcome.TIMEOUT, "no result within 1 s"),
+    (("hold the GIL", None), Outcome.TIMEOUT, "no result within 1 s"),
+]
+
+
+@pytest.mark.parametrize(("item", "outcome", "reason"), FATE, ids=[f"{order} {value}" for (order, value), _, _ in FATE])
+def test_only_the_item_that_misbehaves_is_lost(pool: WorkerPool, item: Any, outcome: Outcome, reason: str) -> None:
+    mates = [("echo", number) for number in range(6)]
+    finished = run(pool, *mates[:3], item, *mates[3:], timeout=1.0 if outcome is Outcome.TIMEOUT else 20.0)
+    assert finished[3].outcome is outcome
+    assert reason in finished[3].error
+    assert [one.value for one in finished[:3] + finished[4:]] == list(range(6))
+
+
+def test_every_item_may_misbehave_at_once(pool: WorkerPool) -> None:
+    finished = run(pool, *(item for item, _, _ in FATE), timeout=1.0)
+    assert [one.outcome for one in finished] == [outcome for _, outcome, _ in FATE]
+
+
+def test_memory_left_behind_by_earlier_items_is_not_blamed_on_the_next(pool: WorkerPool) -> None:
+    finished = run(pool, *[("allocate", 300)] * 6, chunk=1)
+    assert [one.value for one in finished] == [300 << 20] * 6
+    workers = run(pool, *[("pid", None)] * 4, chunk=1)
+    assert {one.outcome for one in workers} == {Outcome.SCORED}
+
+
+def test_a_worker_sees_no_secret_and_no_thread_of_the_caller(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MY_API_KEY", "secret")
+    monkeypatch.setenv("RANK", "1")
+    stop = threading.Event()
+    thread = threading.Thread(target=stop.wait)
+    thread.start()
+    pool = WorkerPool(1)
+    try:
+        environment, threads, modules = (one.value for one in run(pool, ("environment", None), ("threads", None), ("modules", None)))
+    finally:
+        pool.close()
+        stop.set()
+        thread.join()
+    assert "MY_API_KEY" not in environment and "RANK" not in environment and environment["CUDA_VISIBLE_DEVICES"] == ""
+    assert threads == 1
+    assert not {"torch", "trl", "transformers", "pytest"} & set(modules)
+
+
+def test_a_killed_worker_takes_its_children_along(pool: WorkerPool, tmp_path: Any, gone: Any) -> None:
+    written = tmp_path / "child"
+    finished = run(pool, ("child", str(written)), ("echo", 1), timeout=3.0)
+    assert [one.outcome for one in finished] == [Outcome.TIMEOUT, Outcome.SCORED]
+    gone(int(written.read_text()))
+
+
+def test_an_orphan_in_its_own_session_does_not_outlive_the_pool(gone: Any) -> None:
+    pool = WorkerPool(1)
+    orphan = run(pool, ("orphan", False), timeout=30.0)[0].value
+    pool.close()
+    gone(orphan)
+
+
+def test_close_leaves_no_process_and_cancels_what_runs(gone: Any) -> None:
+    pool = WorkerPool(2)
+    run(pool, ("echo", 1), ("echo", 2), chunk=1)
+    processes = pool.processes()
+    assert len(processes) >= 2
+    stuck = pool.submit(CALL, [("sleep", None)] * 8, 100.0)
+    pool.close()
+    pool.close()
+    for pid in processes:
+        gone(pid)
+    with pytest.raises(CancelledError):
+        stuck.result(PATIENCE)
+    with pytest.raises(PoolError, match="closed"):
+        pool.submit(CALL, [("echo", 1)], 1.0)
+
+
+def test_a_cancelled_batch_does_not_hold_up_the_next(pool: WorkerPool) -> None:
+    stuck = pool.submit(CALL, [("sleep", None)] * 50, 1.0)
+    assert stuck.cancel()
+    assert run(pool, ("echo", 1))[0].value == 1
+
+
+def test_a_dead_server_is_replaced(gone: Any) -> None:
+    pool = WorkerPool(1)
+    run(pool, ("echo", 1))
+    server = pool.processes()[0]
+    os.kill(server, 9)
+    gone(server)
+    assert run(pool, ("echo", 2))[0].outcome in (Outcome.SCORED, Outcome.CRASHED)  # crashed, if it was given to a worker before the news
+    assert run(pool, ("echo", 3))[0].value == 3
+    pool.close()
+
+
+def test_many_threads_share_a_pool(pool: WorkerPool) -> None:
+    results: dict[int, list[Any]] = {}
+
+    def work(number: int) -> None:
+        results[number] = [one.value for one in run(pool, *(("echo", (number, step)) for step in range(20)))]
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert results == {number: [(number, step) for step in range(20)] for number in range(8)}
+
+
+def test_a_call_that_cannot_be_loaded_says_why(pool: WorkerPool) -> None:
+    finished = pool.submit(portable(0).replace(portable(0)[-3:], b"..."), [("echo", 1)], 1.0).result(PATIENCE)
+    assert finished[0].outcome is Outcome.ERROR
+    assert "could not load the call" in finished[0].error
+
+
+def test_a_preloaded_module_is_in_every_new_worker() -> None:
+    pool = WorkerPool(1)
+    pool.preload("colorsys")
+    pool.preload("no_such_module")  # reported by the worker that needs it, not here
+    (modules,) = (one.value for one in run(pool, ("modules", None)))
+    pool.close()
+    assert "colorsys" in modules
+
+
+@pytest.mark.parametrize(("workers", "memory_mb"), [(0, None), (-1, 512), (1, 3)])
+def test_a_pool_that_cannot_work_is_refused(workers: int, memory_mb: int | None) -> None:
+    with pytest.raises(ValueError, match=r"must be at least \d+, got" if workers < 1 else "memory_mb must be at least 64"):
+        WorkerPool(workers, memory_mb)
