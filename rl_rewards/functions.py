@@ -70,7 +70,7 @@ class FunctionScorer(Scorer):
             self.submit = self._submit  # only a function that waits runs beside the others
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        if "completions" in kwargs and "messages" in self._required and "messages" not in kwargs:
+        if "completions" in kwargs and ("trainer_state" in kwargs or "completions" not in self._parameters):
             return self._alone(**kwargs)  # a trainer's call: `reward_funcs=[my_function]`
         bound = inspect.signature(self.__wrapped__).bind_partial(*args, **kwargs)
         for name, depth in self._message_depth.items():
