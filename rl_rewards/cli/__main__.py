@@ -1,0 +1,5 @@
+"""`python -m rl_rewards.cli`."""
+
+from rl_rewards.cli import main
+
+main()

@@ -1,0 +1,25 @@
+"""Arguments that several verbs share."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+RubricArgument = Annotated[
+    str,
+    typer.Argument(
+        metavar="RUBRIC",
+        help="A rubric file, or MODULE:NAME or FILE.py:NAME of a Rubric, a Reward or a @reward_function.",
+        show_default=False,
+    ),
+]
+TokenizerOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        help="Tokenizer, a hub id or a directory, that counts tokens for length rewards where the data has no column completion_ids.",
+        show_default=False,
+    ),
+]
+VerboseOption = Annotated[bool, typer.Option("--verbose", "-v", help="Show the traceback of an error.")]

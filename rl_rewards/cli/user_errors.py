@@ -1,0 +1,47 @@
+"""What a user can mend is told in a line, without a traceback; everything else is a defect of ours and shows one."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Iterator
+
+import typer
+
+# Exit statuses. 0: everything was done.
+INCOMPLETE = 1
+"""The verb ran, but something in the data or in a reward failed."""
+UNUSABLE = 2
+"""The verb could not run: a wrong argument, rubric or file."""
+
+
+@contextlib.contextmanager
+def user_errors(verbose: bool) -> Iterator[None]:
+    """Turn errors that a user can mend into a message and exit status 2."""
+    try:
+        yield
+    except Exception as error:
+        if verbose or not _mendable(error):
+            raise
+        message = f"{error.filename}: {error.strerror}" if isinstance(error, OSError) and error.filename else str(error)
+        say(f"error: {message}")
+        raise typer.Exit(UNUSABLE) from None
+
+
+def say(message: str) -> None:
+    """Tell the user something that is not the verb's output."""
+    print(message.encode("utf-8", "backslashreplace").decode("utf-8"), file=sys.stderr)
+
+
+def _mendable(error: Exception) -> bool:
+    from pydantic import ValidationError
+
+    from rl_rewards.checks import RubricDataError
+    from rl_rewards.formats.problems import RubricFileError
+    from rl_rewards.formats.tables import TableError
+    from rl_rewards.loading import LoadError
+    from rl_rewards.reward import RewardError
+
+    if isinstance(error, BrokenPipeError):  # `| head`: the command line library ends quietly
+        return False
+    return isinstance(error, (OSError, ImportError, ValidationError, RubricDataError, RubricFileError, TableError, LoadError, RewardError))

@@ -1,0 +1,124 @@
+"""What pydantic found wrong with a rubric, in the words and at the lines of its file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import fields, is_dataclass
+from typing import Any
+
+from pydantic import ValidationError
+
+from rl_rewards.formats.places import kinds_of, locate, spelled
+from rl_rewards.formats.problems import Path, Problem, describe, field_name, listing, nearest
+from rl_rewards.formats.yaml_source import YamlSource
+from rl_rewards.kinds import Kinds, first_option
+from rl_rewards.parsers.chain import Chain
+from rl_rewards.rubric import Rubric
+
+_ALLOWED = {
+    "string_type": "text",
+    "float_type": "a number",
+    "float_parsing": "a number",
+    "finite_number": "a finite number",
+    "int_type": "a whole number",
+    "int_parsing": "a whole number",
+    "int_from_float": "a whole number",
+    "bool_type": "true or false",
+    "bool_parsing": "true or false",
+    "list_type": "a list",
+    "tuple_type": "a list",
+    "set_type": "a list",
+    "frozen_set_type": "a list",
+    "dict_type": "a mapping",
+    "mapping_type": "a mapping",
+    "dataclass_type": "a mapping of fields",
+    "none_required": "nothing",
+}
+
+
+def mistakes(error: ValidationError, source: YamlSource) -> list[Problem]:
+    """A Problem for each field that pydantic refused."""
+    messages: dict[Path, list[str]] = {}
+    allowed: dict[Path, list[str]] = {}
+    found: dict[Path, Any] = {}
+    for line in error.errors(include_url=False, include_context=True):
+        path, shape = locate(Rubric, source.data, line["loc"])
+        kind, context = line["type"], line.get("ctx", {})
+        if kind in ("unexpected_keyword_argument", "extra_forbidden"):
+            parent = locate(Rubric, source.data, line["loc"][:-1])[1]
+            messages.setdefault(path, []).append(_unknown_field(path, parent, source.data, line["loc"]))
+        elif kind in ("missing", "missing_argument", "missing_keyword_only_argument"):
+            messages.setdefault(path, []).append(_missing(line["loc"][-1]))
+        elif kind in _ALLOWED or kind == "literal_error":
+            found.setdefault(path, line["input"])
+            choice = context["expected"] if kind == "literal_error" else _ALLOWED[kind]
+            if choice not in allowed.setdefault(path, []):
+                allowed[path].append(choice)
+        else:
+            messages.setdefault(path, []).append(line["msg"].removeprefix("Value error, ").removeprefix("Assertion failed, "))
+    for path, choices in allowed.items():
+        near = nearest(found[path], [part.strip("'") for choice in choices for part in choice.split() if part.startswith("'")])
+        messages.setdefault(path, []).append(f"found {describe(found[path])}, allowed: {' or '.join(choices)}{near}")
+    return [Problem(source.line(path), field_name(path), message) for path, texts in messages.items() for message in dict.fromkeys(texts)]
+
+
+def _unknown_field(path: Path, parent: Any, data: Any, loc: Path) -> str:
+    if isinstance(parent, Kinds):  # an option of a parser or scorer: the kind stands one step above it in the file
+        parent = parent.load(str(path[-2]))
+    names = [field.name for field in fields(parent) if field.init] if parent is not None and is_dataclass(parent) else []
+    return f"unknown field; allowed: {listing(names)}{nearest(path[-1], names)}"
+
+
+def _missing(field: str | int) -> str:
+    return f"needs an item {field + 1}" if isinstance(field, int) else f"needs a field {field!r}"
+
+
+def coercions(rubric: Rubric, source: YamlSource) -> list[Problem]:
+    """Values that were read as another type than the file gives them: `weight: "1.0"`, `full: 1`.
+
+    pydantic converts these for Python callers; in a file they are mistakes, and an editor that knows the schema calls them so too.
+    """
+    return [
+        Problem(source.line(path), field_name(path), f"found {describe(found)}, allowed: {_type_name(built)}")
+        for path, found, built in _pairs(rubric, source.data, ())
+        if _type_name(found) != _type_name(built) and _type_name(built) is not None
+    ]
+
+
+def _pairs(built: Any, found: Any, path: Path) -> Iterator[tuple[Path, Any, Any]]:
+    """(path, value in the file, value that was made of it) for every plain value that both have."""
+    kinds = kinds_of(built)
+    if isinstance(built, Chain):
+        built, kinds = built.parsers, None
+    if kinds is not None:
+        spec = spelled(kinds, found)
+        if spec is None or not is_dataclass(built):
+            return
+        kind, options = spec
+        if isinstance(options, Mapping):
+            found, path = options, (*path, kind)
+        elif options is not None:
+            yield from _pairs(getattr(built, first_option(type(built))), options, (*path, kind))
+            return
+        else:
+            return
+    if is_dataclass(built) and isinstance(found, Mapping):
+        for name, value in found.items():
+            yield from _pairs(getattr(built, name), value, (*path, name))
+    elif isinstance(built, (list, tuple)) and isinstance(found, list):
+        for index, (value, item) in enumerate(zip(built, found)):
+            yield from _pairs(value, item, (*path, index))
+    elif isinstance(built, Mapping) and isinstance(found, Mapping):
+        for name, value in found.items():
+            if name in built:
+                yield from _pairs(built[name], value, (*path, name))
+    else:
+        yield path, found, built
+
+
+def _type_name(value: Any) -> str | None:
+    if isinstance(value, bool):
+        return "true or false"
+    if isinstance(value, (int, float)):
+        return "a number"
+    return "text" if isinstance(value, str) else None

@@ -1,0 +1,98 @@
+"""The native rubric file: YAML <-> Rubric.
+
+    rewards:
+      - name: correct
+        parse: {tag: answer}
+        score: {string_match: {equals: "{{references.answer}}"}}
+
+The fields are those of Rubric and Reward. A parser or scorer is a kind (`boxed`), or a kind with its options (`{tag: {name: answer}}`), where
+the first option's name may be left out (`{tag: answer}`). A list of parsers is applied one after the other.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+
+from rl_rewards.formats.atomic import atomic_path
+from rl_rewards.formats.mistakes import coercions, mistakes
+from rl_rewards.formats.problems import Problem, RubricFileError
+from rl_rewards.formats.spelling import plain
+from rl_rewards.formats.yaml_source import CoreResolver, YamlSource
+from rl_rewards.loading import relative_to
+from rl_rewards.rubric import Rubric
+
+
+def load(path: str | os.PathLike[str]) -> Rubric:
+    """Read a rubric file.
+
+    Raises:
+        OSError: when it cannot be read.
+        RubricFileError: when it is wrong; the message has every mistake that was found, each with file, line and field.
+    """
+    source = YamlSource(Path(path).read_bytes(), os.fspath(path))
+    data = source.data
+    if not isinstance(data, Mapping):
+        found = "is empty" if data is None else f"holds {type(data).__name__}"
+        raise RubricFileError(source.name, [Problem(1, "", f"a rubric file is a mapping with `rewards:`, but this one {found}")])
+    directory = Path(path).resolve().parent
+    try:
+        with relative_to(directory):
+            rubric = Rubric(**_with_absolute_paths(data, directory))
+    except ValidationError as error:
+        raise RubricFileError(source.name, mistakes(error, source)) from None
+    except ImportError as error:
+        raise RubricFileError(source.name, [Problem(1, "", f"a package that this rubric needs is not installed: {error}")]) from error
+    changed = coercions(rubric, source)
+    if changed:
+        raise RubricFileError(source.name, changed)
+    return rubric
+
+
+def save(rubric: Rubric, path: str | os.PathLike[str]) -> None:
+    """Write a rubric file that loads back equal. Options that have their default are left out.
+
+    Raises:
+        OSError: when it cannot be written.
+        ValueError: when it holds a parser or scorer that no file can name, such as a function made inside another one.
+    """
+    directory = Path(path).resolve().parent
+    text = yaml.dump(
+        plain(rubric, directory), Dumper=_Dumper, sort_keys=False, allow_unicode=True, default_flow_style=None, width=120, encoding="utf-8"
+    )
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(text)
+
+
+def _with_absolute_paths(data: Mapping[str, Any], directory: Path) -> dict[str, Any]:
+    """The file's data with functions' files beside it named in full, so that they are found from every process and directory."""
+
+    def absolute(path: Any) -> Any:
+        beside = directory / str(path).rpartition(":")[0]
+        return f"{beside.resolve()}:{path.rpartition(':')[2]}" if beside.suffix == ".py" and beside.is_file() else path
+
+    def of_reward(reward: Any) -> Any:
+        score = reward.get("score") if isinstance(reward, Mapping) else None
+        options = score.get("function") if isinstance(score, Mapping) else None
+        if isinstance(options, str):
+            return {**reward, "score": {**score, "function": absolute(options)}}
+        if isinstance(options, Mapping) and isinstance(options.get("path"), str):
+            return {**reward, "score": {**score, "function": {**options, "path": absolute(options["path"])}}}
+        return reward
+
+    rewards = data.get("rewards")
+    return {**data, "rewards": [of_reward(reward) for reward in rewards]} if isinstance(rewards, list) else dict(data)
+
+
+class _Dumper(yaml.SafeDumper):
+    """Quotes every text that some reader of YAML, 1.1 or 1.2, would take for something else."""
+
+
+for _first, _resolvers in CoreResolver.yaml_implicit_resolvers.items():
+    for _tag, _pattern in _resolvers:
+        _Dumper.add_implicit_resolver(_tag, _pattern, [_first])

@@ -1,0 +1,78 @@
+"""From where pydantic says that something is wrong to where that stands in the file."""
+
+from __future__ import annotations
+
+import typing
+from collections.abc import Mapping
+from dataclasses import is_dataclass
+from typing import Any
+
+from rl_rewards import parsers, scorers
+from rl_rewards.formats.problems import Path
+from rl_rewards.kinds import Kinds, first_option
+from rl_rewards.parsers.base import Parser
+from rl_rewards.scorers.base import Scorer
+
+Shape = type | Kinds | None
+"""What a value of the file is read as: a configured class, one of the kinds of a table, or plain data (None)."""
+
+
+def kinds_of(value: Any) -> Kinds | None:
+    """The table that a parser, a scorer or a class of these belongs to."""
+    cls = value if isinstance(value, type) else type(value)
+    return parsers.KINDS if issubclass(cls, Parser) else scorers.KINDS if issubclass(cls, Scorer) else None
+
+
+def shape_of_field(cls: type, name: str) -> Shape:
+    """What the values of a field are read as, through Optional, Annotated, tuple and list."""
+    hints = typing.get_type_hints(cls, include_extras=True)
+    return _shape_of_hint(hints[name]) if name in hints else None
+
+
+def _shape_of_hint(hint: Any) -> Shape:
+    if isinstance(hint, type) and not typing.get_args(hint):
+        return kinds_of(hint) or (hint if is_dataclass(hint) else None)
+    return next((shape for arm in typing.get_args(hint) if (shape := _shape_of_hint(arm)) is not None), None)
+
+
+def spelled(kinds: Kinds, spec: Any) -> tuple[str, Any] | None:
+    """The kind and the options that a spec spells; None when it spells none."""
+    if isinstance(spec, str) and spec in kinds.table:
+        return spec, None
+    if isinstance(spec, Mapping) and len(spec) == 1:
+        [(kind, options)] = spec.items()
+        return (kind, options) if kind in kinds.table else None
+    return None
+
+
+def locate(root: type, data: Any, loc: Path) -> tuple[Path, Shape]:
+    """Where a pydantic error's `loc` stands in a file's data, and what the value there is read as.
+
+    The two differ: the file has a kind between `score` and its options, may leave a first option's name out, and lacks pydantic's
+    labels of the arms of a union.
+
+    Args:
+        root: the class that the whole file is read as.
+        data: the file's data.
+        loc: as pydantic gives it.
+
+    Returns:
+        The longest path that the file has.
+    """
+    path: Path = ()
+    shape: Shape = root
+    for step in loc:
+        if isinstance(shape, Kinds):
+            spec = spelled(shape, data)
+            if spec is not None and isinstance(data, Mapping):
+                kind, options = spec
+                shape, path, data = shape.load(kind), (*path, kind), options
+                if not isinstance(options, Mapping) and step == first_option(shape):
+                    shape = shape_of_field(shape, str(step))
+                    continue
+        if isinstance(data, Mapping) and step in data:
+            shape = shape_of_field(shape, str(step)) if isinstance(shape, type) else None
+        elif not (isinstance(data, list) and isinstance(step, int) and step < len(data)):
+            continue
+        path, data = (*path, step), data[step]
+    return path, shape

@@ -1,0 +1,90 @@
+"""Rows of a dataset -> samples: the one place that knows which columns hold a response.
+
+A row is understood when it has one of these, and the first that it has is taken:
+
+    messages, or conversation     a list of messages (or its JSON text): the last assistant turn, with what follows it, is the completion,
+                                  what precedes it the prompt
+    prompt and completion         text or messages each, as TRL has them
+    instruction and response      text, as distilabel has them
+
+All other columns are the sample's references. A column `completion_ids` gives the completion's token ids.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from rl_rewards.types import Message, Sample, response_of
+
+CONVERSATIONS = ("messages", "conversation")
+PAIRS = (("prompt", "completion"), ("instruction", "response"))
+
+Tokenize = Callable[[str], Sequence[int]]
+
+
+class RowError(ValueError):
+    """A row that is no sample."""
+
+
+def sample_of(row: Mapping[str, Any], index: int = 0, tokenize: Tokenize | None = None) -> Sample:
+    """The sample in a row.
+
+    Args:
+        index: its position in its batch.
+        tokenize: text -> token ids, for rows without a column `completion_ids`.
+
+    Raises:
+        RowError: when no column of it holds a response, or a message is none.
+    """
+    used, prompt, completion = _turns(row)
+    response = response_of(completion)
+    ids = row.get("completion_ids")
+    if ids is None and tokenize is not None:
+        ids = tokenize(response)
+    references = {name: value for name, value in row.items() if name not in used}
+    return Sample(prompt, completion, response, references, ids, None, None, index)
+
+
+def _turns(row: Mapping[str, Any]) -> tuple[tuple[str, ...], Any, Any]:
+    """The columns that hold the sample's text, its prompt and its completion."""
+    for column in CONVERSATIONS:
+        if row.get(column) is not None:
+            return ((column,), *_split(_messages(row[column], column), column))
+    for columns in PAIRS:
+        if all(row.get(column) is not None for column in columns):
+            return (columns, *(_text_or_messages(row[column], column) for column in columns))
+    wanted = ", ".join([*CONVERSATIONS, *(" + ".join(pair) for pair in PAIRS)])
+    raise RowError(f"no response in this row: it needs {wanted}, and has values for {[n for n, v in row.items() if v is not None]}")
+
+
+def _split(messages: list[Any], column: str) -> tuple[list[Any], list[Any]]:
+    last = next((i for i in reversed(range(len(messages))) if _role(messages[i]) == "assistant"), None)
+    if last is None:
+        raise RowError(f"{column!r} has no assistant turn, its roles are {[_role(message) for message in messages]}")
+    return messages[:last], messages[last:]
+
+
+def _text_or_messages(value: Any, column: str) -> Any:
+    return value if isinstance(value, str) else _messages(value, column)
+
+
+def _messages(value: Any, column: str) -> list[Any]:
+    if isinstance(value, str):
+        try:
+            value = json.loads(value)
+        except ValueError as error:
+            raise RowError(f"{column!r} is text, but not the JSON of a list of messages: {error}") from None
+    if not isinstance(value, Sequence) or isinstance(value, (str, bytes)):
+        raise RowError(f"{column!r} must be a list of messages, found {type(value).__name__}: {value!r:.80}")
+    try:
+        for message in value:
+            Message.model_validate(message)
+    except (ValueError, TypeError) as error:
+        raise RowError(f"{column!r}: {error}") from None
+    return list(value)
+
+
+def _role(message: Any) -> str:
+    return message.role if isinstance(message, Message) else message["role"]

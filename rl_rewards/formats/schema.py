@@ -1,0 +1,132 @@
+"""JSON schema of a rubric file, generated from the classes that read it, so that editors complete and check it.
+
+Shipped as rubric.schema.json beside this file; `python -m rl_rewards.formats.schema` writes it anew, `rl-rewards schema` prints it. For an
+editor with the YAML language server, print it beside the rubric and begin the rubric with
+
+    # yaml-language-server: $schema=rubric.schema.json
+"""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import json
+import textwrap
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+from pydantic import TypeAdapter
+from pydantic.json_schema import GenerateJsonSchema
+
+from rl_rewards import parsers, scorers
+from rl_rewards.formats.places import kinds_of
+from rl_rewards.kinds import Kinds, first_option
+from rl_rewards.rubric import Rubric
+
+PATH = Path(__file__).with_name("rubric.schema.json")
+
+_Schema = dict[str, Any]
+_SPEC_OF = "spec of"
+
+
+def rubric_schema() -> _Schema:
+    """The JSON schema (draft 2020-12) of a rubric file."""
+    definitions: _Schema = {}
+    schema = _class_schema(Rubric, definitions)
+    schema["properties"]["rewards"]["minItems"] = 1
+    for kinds in (parsers.KINDS, scorers.KINDS):
+        definitions[kinds.noun] = _spec_schema(kinds, definitions)
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "rl_rewards rubric",
+        **schema,
+        "$defs": dict(sorted(definitions.items())),
+    }
+
+
+class _Generator(GenerateJsonSchema):
+    """Marks where a parser or scorer stands; pydantic itself follows no reference that it did not make, so `_tidy` puts it in."""
+
+    def is_instance_schema(self, schema: Any) -> _Schema:
+        return {_SPEC_OF: kinds_of(schema["cls"]).noun}
+
+
+def _class_schema(cls: type, definitions: _Schema) -> _Schema:
+    """The schema of a configured class; classes that it holds are added to `definitions`, each with the words of its docstrings."""
+    schema = TypeAdapter(cls).json_schema(schema_generator=_Generator, ref_template="#/$defs/{model}")
+    held = schema.pop("$defs", {})
+    definitions.update({name: _tidy(definition) for name, definition in held.items()})
+    for name, held_class in _classes_of(cls).items():
+        if name in held:
+            _describe(definitions[name], held_class)
+    return _describe(_tidy(schema), cls)
+
+
+def _spec_schema(kinds: Kinds, definitions: _Schema) -> _Schema:
+    """What may stand for a parser or scorer: a kind, a mapping of one kind to its options or its first option, a list of parsers."""
+    options, bare = {}, []
+    for kind in sorted(kinds.table):
+        cls = kinds.load(kind)
+        name = f"{kinds.noun}.{kind}"
+        definitions[name] = _class_schema(cls, definitions)
+        forms: list[_Schema] = [{"$ref": f"#/$defs/{name}"}]
+        positional = [field for field in fields(cls) if field.init and not field.kw_only]
+        if positional:
+            # A mapping is read as options by name, and nothing as the defaults, whatever the first option may be.
+            forms.append({"$ref": f"#/$defs/{name}/properties/{first_option(cls)}", "not": {"type": ["object", "null"]}})
+        if not definitions[name].get("required"):
+            forms.append({"type": "null"})
+            bare.append(kind)
+        options[kind] = {"description": definitions[name].get("description", ""), "anyOf": forms}
+    one_kind = {"type": "object", "minProperties": 1, "maxProperties": 1, "additionalProperties": False, "properties": options}
+    chain = [{"type": "array", "minItems": 1, "items": {"$ref": f"#/$defs/{kinds.noun}"}}] if kinds is parsers.KINDS else []
+    return {"anyOf": [*([{"enum": bare}] if bare else []), one_kind, *chain]}
+
+
+def _classes_of(cls: type) -> dict[str, type]:
+    """Configured classes that the module of `cls` defines, by name."""
+    return {name: value for name, value in vars(inspect.getmodule(cls)).items() if isinstance(value, type)}
+
+
+def _describe(schema: _Schema, cls: type) -> _Schema:
+    """`schema` with the words that the class has for itself and its fields."""
+    schema["description"] = inspect.cleandoc(cls.__doc__ or "").partition("\n\n")[0].replace("\n", " ")
+    for parent in reversed(cls.__mro__):
+        for name, text in _field_docs(parent).items():
+            if name in schema.get("properties", {}):
+                schema["properties"][name]["description"] = text
+    return schema
+
+
+def _field_docs(cls: type) -> dict[str, str]:
+    """The strings under the fields of a class, by field."""
+    if cls.__module__.partition(".")[0] != __package__.partition(".")[0]:
+        return {}
+    body = ast.parse(textwrap.dedent(inspect.getsource(cls))).body[0].body
+    return {
+        field.target.id: inspect.cleandoc(text.value.value).replace("\n", " ")
+        for field, text in zip(body, body[1:])
+        if isinstance(field, ast.AnnAssign) and isinstance(text, ast.Expr) and isinstance(getattr(text.value, "value", None), str)
+    }
+
+
+def _tidy(schema: Any) -> Any:
+    """A schema without the titles that pydantic makes of field names, and with references to the specs of parsers and scorers."""
+    if isinstance(schema, list):
+        return [_tidy(item) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    tidied = {key: _tidy(item) for key, item in schema.items() if not (key == "title" and isinstance(item, str))}
+    if _SPEC_OF in tidied:
+        tidied["$ref"] = f"#/$defs/{tidied.pop(_SPEC_OF)}"
+    return tidied
+
+
+def schema_text() -> str:
+    """The schema as the shipped file has it."""
+    return json.dumps(rubric_schema(), indent=1, ensure_ascii=False) + "\n"
+
+
+if __name__ == "__main__":
+    PATH.write_text(schema_text(), encoding="utf-8")

@@ -1,0 +1,75 @@
+"""How a rubric file spells parsers, scorers, rewards and rubrics: shortest form, defaults left out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
+from pathlib import Path
+from typing import Any
+
+from rl_rewards.formats.places import kinds_of
+from rl_rewards.functions import FunctionScorer
+from rl_rewards.kinds import first_option
+from rl_rewards.loading import object_path
+from rl_rewards.parsers.chain import Chain
+
+
+def plain(value: Any, directory: Path) -> Any:
+    """What stands in a rubric file in `directory` for a value, in its shortest form.
+
+    Raises:
+        ValueError: for a parser or scorer that no file can name.
+    """
+    if isinstance(value, FunctionScorer):
+        return _function_spec(value, directory)
+    if isinstance(value, Chain):
+        return [plain(parser, directory) for parser in value.parsers]
+    if kinds_of(value) is not None:
+        return _spec(value, directory)
+    if is_dataclass(value):
+        return _options(value, directory)
+    if isinstance(value, Mapping):
+        return {key: plain(item, directory) for key, item in value.items()}
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return [plain(item, directory) for item in (sorted(value) if isinstance(value, (set, frozenset)) else value)]
+    return value
+
+
+def _options(value: Any, directory: Path) -> dict[str, Any]:
+    """The options that differ from their defaults, in the order in which they are declared."""
+    options = {}
+    for option in fields(value):
+        here, declared = getattr(value, option.name), type(value).__pydantic_fields__[option.name]
+        if option.init and (declared.is_required() or here != declared.get_default(call_default_factory=True)):
+            options[option.name] = plain(here, directory)
+    return options
+
+
+def _spec(value: Any, directory: Path) -> Any:
+    """A parser or scorer in its shortest spelling."""
+    kinds, cls = kinds_of(value), type(value)
+    kind = next((kind for kind, path in kinds.table.items() if path == f"{cls.__module__}:{cls.__qualname__}"), None)
+    if kind is None:
+        raise ValueError(f"{cls.__name__} has no kind, so no rubric file can name it; there are {', '.join(kinds.table)}")
+    options = _options(value, directory)
+    if kind == "function":
+        options["path"] = _beside(options["path"], directory)
+    if not options:
+        return kind
+    if len(options) == 1 and first_option(cls) in options:
+        [option] = options.values()
+        if not isinstance(option, Mapping) and option is not None:
+            return {kind: option}
+    return {kind: options}
+
+
+def _function_spec(function: FunctionScorer, directory: Path) -> Any:
+    if "<" in function.__qualname__ or function.__module__ == "__main__":
+        raise ValueError(f"{function!r} cannot be named in a file: put it at the top of a module of its own")
+    return {"function": _beside(object_path(function.__module__, function.__qualname__), directory)}
+
+
+def _beside(path: str, directory: Path) -> str:
+    """A function's path, relative where its file lies at or below the rubric's directory: the two travel together."""
+    file = Path(path.rpartition(":")[0])
+    return path[len(str(directory)) + 1 :] if file.is_absolute() and file.is_relative_to(directory) else path

@@ -1,0 +1,46 @@
+"""What a command's RUBRIC argument names: a rubric file, or a Python object."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from rl_rewards.formats.native import load
+from rl_rewards.loading import LoadError, load_object
+from rl_rewards.reward import Reward
+from rl_rewards.rubric import Rubric
+from rl_rewards.scorers.base import Scorer
+from rl_rewards.scorers.function import Function
+
+
+def load_target(target: str) -> Rubric:
+    """The rubric that a command line names.
+
+    Args:
+        target: a rubric file, or `module:name` or `file.py:name` of a Rubric, a Reward, a scorer or a function.
+
+    Raises:
+        OSError, RubricFileError: for a file.
+        LoadError: for a Python object that is not there, or is none of these.
+    """
+    if ":" not in target or os.path.exists(target):
+        return load(target)
+    return as_rubric(load_object(target), target)
+
+
+def as_rubric(value: Any, target: str) -> Rubric:
+    """A rubric of one reward from less than a rubric, named after the object.
+
+    Raises:
+        LoadError: when it is nothing that scores.
+    """
+    if isinstance(value, Rubric):
+        return value
+    if isinstance(value, Reward):
+        return Rubric(rewards=(value,))
+    name = target.rpartition(":")[2].rpartition(".")[2]
+    if isinstance(value, Scorer):
+        return Rubric(rewards=(Reward(name, value),))
+    if callable(value) and not isinstance(value, type):
+        return Rubric(rewards=(Reward(name, Function(target)),))
+    raise LoadError(f"{target!r} is a {type(value).__name__}; allowed: a Rubric, a Reward, a scorer or a function")
