@@ -1,0 +1,12 @@
+"""What a training run leaves of its rewards: `rewards.parquet`, `rewards.png` and a closing table.
+
+    recorder = RunRecorder(args.output_dir, rubric)
+    trainer = GRPOTrainer(
+        model, args=args, train_dataset=dataset,
+        reward_funcs=reward_functions(rubric, record=recorder.record), callbacks=[recorder.callback()],
+    )
+"""
+
+from rl_rewards.recording.recorder import RecordError, RunRecorder
+
+__all__ = ["RecordError", "RunRecorder"]

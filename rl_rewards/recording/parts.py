@@ -1,0 +1,105 @@
+"""The record while it grows: append-only Arrow streams, one per process and checkpoint, from which `rewards.parquet` is merged.
+
+A part is named after the checkpoint that its rows come after: `after-00000100.rank-0000.0.arrow` holds what process 0 recorded after
+checkpoint 100 was saved. That is all it takes to be exact after `kill -9`: a run that resumes from checkpoint N drops the parts after
+N and later ones, since these steps are run again, and keeps every other, since all of their rows were written before N was saved.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.ipc
+import pyarrow.parquet as pq
+
+from rl_rewards.recording.rows import SCHEMA
+
+_NAME = re.compile(r"after-(?P<after>\d+)\.rank-(?P<rank>\d+)\.(?P<number>\d+)\.arrow")
+# Parquet readers know plain strings best; the file's own encoding still stores each text once per row group.
+_MERGED_SCHEMA = pa.schema([field.with_type(pa.large_string()) if pa.types.is_dictionary(field.type) else field for field in SCHEMA])
+_ROW_GROUP_ROWS = 65_536
+_ROW_GROUP_BYTES = 64 << 20
+
+
+@dataclass(frozen=True, order=True)
+class Part:
+    """One part of a record: which checkpoint it comes after, which process wrote it, and where it is."""
+
+    after: int
+    rank: int
+    number: int
+    path: Path
+
+    def batches(self) -> Iterator[pa.RecordBatch]:
+        """Its batches, one at a time. A last one that a killed process left unfinished is not there: it was never part of a checkpoint."""
+        with pa.OSFile(str(self.path)) as file:
+            try:
+                yield from pa.ipc.open_stream(file)
+            except pa.ArrowInvalid:  # empty, or cut off within a batch
+                return
+            except OSError as error:
+                if error.errno is not None:
+                    raise
+                return  # Arrow's own word for a body that is shorter than announced
+
+
+def parts_in(directory: Path) -> list[Part]:
+    """The parts in a directory, in order of their checkpoints, then of their processes."""
+    if not directory.is_dir():
+        return []
+    found = ((_NAME.fullmatch(path.name), path) for path in directory.iterdir())
+    return sorted(Part(*(int(match[key]) for key in ("after", "rank", "number")), path) for match, path in found if match)
+
+
+class PartWriter:
+    """Appends batches to a new part; each is with the operating system before `write` returns, so killing the process loses none."""
+
+    def __init__(self, directory: Path, after: int, rank: int) -> None:
+        directory.mkdir(parents=True, exist_ok=True)
+        self._file, self.path = _create(directory, after, rank)
+        self._stream = pa.ipc.new_stream(self._file, SCHEMA, options=pa.ipc.IpcWriteOptions(compression="zstd"))
+
+    def write(self, batch: pa.RecordBatch) -> None:
+        self._stream.write_batch(batch)
+        self._file.flush()
+
+    def close(self) -> None:
+        self._stream.close()
+        self._file.close()
+
+
+def _create(directory: Path, after: int, rank: int) -> tuple[object, Path]:
+    """A file of a name that no other writer has: a process may be started anew, or copied."""
+    number = 0
+    while True:
+        path = directory / f"after-{after:08d}.rank-{rank:04d}.{number}.arrow"
+        try:
+            return path.open("xb"), path
+        except FileExistsError:
+            number += 1
+
+
+def merge(directory: Path, target: Path) -> None:
+    """Write all parts as one Parquet file, which appears whole or not at all. Holds one row group in memory at a time."""
+    partial = target.with_name(f".{target.name}.partial")
+    with pq.ParquetWriter(partial, _MERGED_SCHEMA, compression="zstd") as writer:
+        pending: list[pa.RecordBatch] = []
+        for part in parts_in(directory):
+            for batch in part.batches():
+                pending.append(batch)
+                if sum(b.num_rows for b in pending) >= _ROW_GROUP_ROWS or sum(b.nbytes for b in pending) >= _ROW_GROUP_BYTES:
+                    _write_row_group(writer, pending)
+        _write_row_group(writer, pending)
+    partial.replace(target)
+
+
+def _write_row_group(writer: pq.ParquetWriter, pending: list[pa.RecordBatch]) -> None:
+    """Write whole batches, so that the rows of a completion are never split between row groups."""
+    if pending:
+        table = pa.Table.from_batches(pending).cast(_MERGED_SCHEMA)
+        writer.write_table(table, row_group_size=table.num_rows)
+        pending.clear()

@@ -1,0 +1,106 @@
+"""An evaluated batch as rows: one per completion per reward."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from itertools import accumulate
+from typing import Any
+
+import pyarrow as pa
+
+from rl_rewards.reward import component_score
+from rl_rewards.rubric import RubricResult
+from rl_rewards.trl import Batch
+
+# A prompt is there once per generation and reward, a completion once per reward: in a dictionary each text is stored once per batch.
+_TEXT = pa.dictionary(pa.int32(), pa.large_string())
+
+SCHEMA = pa.schema(
+    {
+        "step": pa.int64(),  # optimiser steps taken before the batch; null outside training
+        "mode": _TEXT,  # train or eval
+        "rank": pa.int32(),  # the process that scored it
+        "group": pa.int32(),  # completions to one prompt; counted within step, mode and rank; null when unknown
+        "index": pa.int32(),  # the completion; counted within step, mode and rank
+        "prompt": _TEXT,  # text as it is, messages as JSON
+        "completion": _TEXT,  # text as it is, messages as JSON
+        "reward": _TEXT,  # the reward's name
+        "parsed": _TEXT,  # the parser's answer: text as it is, else JSON; null where there was none
+        "score": pa.float64(),  # what the trainer got, after clip, gate and on_error; null where there was none
+        "weight": pa.float64(),
+        "outcome": _TEXT,
+        "failed": pa.bool_(),  # whether the reward itself failed, through no fault of the response
+        "reason": _TEXT,  # the reward's reason; for a failure, the error
+        "components": pa.map_(pa.string(), pa.float64()),
+        "seconds": pa.float64(),  # wall time of the reward over the whole batch
+    }
+)
+
+
+def rows_of(batch: Batch, result: RubricResult, first_index: int, first_group: int) -> pa.RecordBatch:
+    """The rows of a batch of N samples and R rewards, in SCHEMA: N * R, all rewards of a completion together.
+
+    Args:
+        first_index, first_group: what the batch's first completion and group are counted from.
+    """
+    samples, columns = result.samples, list(result.columns.values())
+    size, repeat = len(samples), len(columns)
+    results = [column.results[i] for i in range(size) for column in columns]
+    groups = [None if sample.group is None else first_group + sample.group for sample in samples]
+    values = {
+        "step": pa.repeat(pa.scalar(batch.step, pa.int64()), size * repeat),
+        "mode": _texts(["train" if batch.training else "eval"], size * repeat),
+        "rank": pa.repeat(pa.scalar(batch.rank, pa.int32()), size * repeat),
+        "group": _spread(groups, repeat),
+        "index": _spread(range(first_index, first_index + size), repeat),
+        "prompt": _texts([_text(sample.prompt) for sample in samples], repeat),
+        "completion": _texts([_text(sample.completion) for sample in samples], repeat),
+        "reward": _texts([column.reward.name for column in columns] * size),
+        "parsed": _texts([_text(column.answers[i]) for i in range(size) for column in columns]),
+        "score": pa.array([column.scores[i] for i in range(size) for column in columns], pa.float64()),
+        "weight": pa.array([column.reward.weight for column in columns] * size, pa.float64()),
+        "outcome": _texts([result.outcome.value for result in results]),
+        "failed": pa.array([result.failed for result in results], pa.bool_()),
+        "reason": _texts([_text(result.error or result.reason) for result in results]),
+        "components": _maps([result.metrics for result in results]),
+        "seconds": pa.array([column.seconds for column in columns] * size, pa.float64()),
+    }
+    return pa.RecordBatch.from_arrays([values[name] for name in SCHEMA.names], schema=SCHEMA)
+
+
+def _spread(values: Iterable[int | None], repeat: int) -> pa.Array:
+    return pa.array([value for value in values for _ in range(repeat)], pa.int32())
+
+
+def _text(value: Any) -> str | None:
+    """Text as it is, anything else as JSON, what JSON cannot say as Python writes it."""
+    if value is None or isinstance(value, str):
+        return value
+    try:
+        return json.dumps(value, ensure_ascii=False, default=str)
+    except (TypeError, ValueError, RecursionError):  # keys that are no strings, circles
+        return repr(value)
+
+
+def _texts(values: Sequence[str | None], repeat: int = 1) -> pa.DictionaryArray:
+    """Each text `repeat` times in a row, stored once."""
+    codes: dict[str, int] = {}
+    indices = [None if value is None else codes.setdefault(value, len(codes)) for value in values]
+    try:
+        dictionary = pa.array(list(codes), pa.large_string())
+    except UnicodeEncodeError:
+        dictionary = pa.array([_encodable(text) for text in codes], pa.large_string())
+    return pa.DictionaryArray.from_arrays(_spread(indices, repeat), dictionary)
+
+
+def _encodable(text: str) -> str:
+    """Lone surrogates, which UTF-8 cannot hold, written as escapes: nothing of the text is lost."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def _maps(metrics: Sequence[dict[str, Any]]) -> pa.MapArray:
+    offsets = pa.array([0, *accumulate(len(components) for components in metrics)], pa.int32())
+    names = pa.array([_encodable(str(name)) for components in metrics for name in components], pa.string())
+    scores = pa.array([component_score(metric) for components in metrics for metric in components.values()], pa.float64())
+    return pa.MapArray.from_arrays(offsets, names, scores)

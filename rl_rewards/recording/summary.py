@@ -1,0 +1,191 @@
+"""How each reward fared over a run, from `rewards.parquet`: what the plot draws and the closing table says."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from rl_rewards.types import Outcome
+
+# A run's start and end are means over the first and the last tenth of its steps.
+_SHARE = 10
+
+
+@dataclass
+class Curve:
+    """A number over steps: `steps` (int, length T) and `values` (float, length T, NaN where there was none)."""
+
+    steps: np.ndarray = field(default_factory=lambda: np.empty(0, np.int64))
+    values: np.ndarray = field(default_factory=lambda: np.empty(0))
+
+    def __bool__(self) -> bool:
+        return len(self.steps) > 0
+
+    @property
+    def start(self) -> float:
+        """Mean over the first tenth of the steps."""
+        return _mean(self.values[: math.ceil(len(self.values) / _SHARE)])
+
+    @property
+    def end(self) -> float:
+        """Mean over the last tenth of the steps."""
+        return _mean(self.values[-math.ceil(len(self.values) / _SHARE) :])
+
+
+@dataclass
+class RewardSummary:
+    """One reward over a run.
+
+    Attributes:
+        mean, evaluation: mean score by step, in training and in evaluation.
+        unparsed, errors: shares in [0, 1] of the training rows that the reward applied to.
+        unparsed_rate, error_rate: the same over the whole training.
+        components: mean of each component by step, in training.
+    """
+
+    name: str
+    weight: float
+    mean: Curve
+    evaluation: Curve
+    unparsed: Curve
+    errors: Curve
+    unparsed_rate: float
+    error_rate: float
+    components: dict[str, Curve]
+
+
+@dataclass
+class RunSummary:
+    """All rewards of a run in the rubric's order, and the weighted total of a completion."""
+
+    rewards: list[RewardSummary]
+    total: Curve
+    total_evaluation: Curve
+
+
+def summarise(parquet: Path) -> RunSummary:
+    """Summarise a record, one row group in memory at a time. Rows without a step were not part of training, and are left out."""
+    by_reward, by_component, by_total, weights = [], [], [], {}
+    for rows in _row_groups(parquet):
+        # The rubric's order, as every completion has it; the latest weight where a resumed run changed it.
+        for name, weight in zip(*(rows[key].to_pylist() for key in ("reward", "weight")), strict=True):
+            weights[name] = weight
+        by_reward.append(_reward_sums(rows))
+        by_component.append(_component_sums(rows))
+        by_total.append(_total_sums(rows))
+    rewards, components, totals = _Sums(by_reward), _Sums(by_component), _Sums(by_total)
+    names: dict[str, list[str]] = {}
+    for reward, component in sorted({(key[1], key[2]) for key in components.keys}):
+        names.setdefault(reward, []).append(component)
+    return RunSummary(
+        [
+            RewardSummary(
+                name,
+                weight,
+                mean=rewards.curve(("train", name), "score", "count"),
+                evaluation=rewards.curve(("eval", name), "score", "count"),
+                unparsed=rewards.curve(("train", name), "unparsed", "applied"),
+                errors=rewards.curve(("train", name), "failed", "applied"),
+                unparsed_rate=rewards.ratio(("train", name), "unparsed", "applied"),
+                error_rate=rewards.ratio(("train", name), "failed", "applied"),
+                components={key: components.curve(("train", name, key), "score", "count") for key in names.get(name, ())},
+            )
+            for name, weight in weights.items()
+        ],
+        totals.curve(("train",), "score", "count"),
+        totals.curve(("eval",), "score", "count"),
+    )
+
+
+def _row_groups(parquet: Path) -> Iterator[pa.Table]:
+    columns = ["step", "mode", "rank", "index", "reward", "score", "weight", "outcome", "failed", "components"]
+    with pq.ParquetFile(parquet) as file:
+        for i in range(file.num_row_groups):
+            rows = file.read_row_group(i, columns=columns)
+            rows = rows.filter(pc.is_valid(rows["step"]))
+            if rows.num_rows:
+                yield rows
+
+
+def _reward_sums(rows: pa.Table) -> pa.Table:
+    rows = pa.table(
+        {
+            **{name: rows[name] for name in ("mode", "reward", "step", "score")},
+            "count": pc.is_valid(rows["score"]).cast(pa.int64()),
+            "applied": pc.not_equal(rows["outcome"], Outcome.SKIPPED.value).cast(pa.int64()),
+            "unparsed": pc.equal(rows["outcome"], Outcome.UNPARSED.value).cast(pa.int64()),
+            "failed": rows["failed"].cast(pa.int64()),
+        }
+    )
+    return _sum_by(rows, ["mode", "reward", "step"])
+
+
+def _component_sums(rows: pa.Table) -> pa.Table:
+    maps = rows["components"].combine_chunks()
+    offsets = maps.offsets.to_numpy()
+    owner = np.repeat(np.arange(len(maps)), np.diff(offsets))
+    first, size = int(offsets[0]), int(offsets[-1] - offsets[0])
+    scores = maps.items.slice(first, size)
+    owners = rows.select(["mode", "reward", "step"]).take(owner)
+    values = {"component": maps.keys.slice(first, size), "step": owners["step"], "score": scores, "count": pc.is_valid(scores).cast(pa.int64())}
+    return _sum_by(pa.table({"mode": owners["mode"], "reward": owners["reward"], **values}), ["mode", "reward", "component", "step"])
+
+
+def _total_sums(rows: pa.Table) -> pa.Table:
+    """Totals as TRL makes them: absent scores count nothing, a completion without any has no total, metrics are left out."""
+    trained = rows.filter(pc.not_equal(rows["weight"], 0.0))
+    weighted = trained.append_column("total", pc.multiply(trained["score"], trained["weight"]))
+    completions = weighted.group_by(["mode", "step", "rank", "index"]).aggregate([("total", "sum")])
+    total = completions["total_sum"]
+    values = {"step": completions["step"], "score": total, "count": pc.is_valid(total).cast(pa.int64())}
+    return _sum_by(pa.table({"mode": completions["mode"], **values}), ["mode", "step"])
+
+
+def _sum_by(rows: pa.Table, keys: list[str]) -> pa.Table:
+    """Sums of all other columns by `keys`; null where all are."""
+    values = [name for name in rows.column_names if name not in keys]
+    sums = rows.group_by(keys).aggregate([(name, "sum") for name in values])
+    return sums.rename_columns([*keys, *values])
+
+
+class _Sums:
+    """Sums by keys, the last of which is the step."""
+
+    def __init__(self, tables: list[pa.Table]) -> None:
+        self._rows: dict[tuple[str, ...], list[dict[str, float]]] = {}
+        if tables:
+            merged = pa.concat_tables(tables)
+            keys = merged.column_names[: merged.column_names.index("step") + 1]
+            for row in _sum_by(merged, keys).sort_by("step").to_pylist():
+                self._rows.setdefault(tuple(row[key] for key in keys[:-1]), []).append(row)
+
+    @property
+    def keys(self) -> list[tuple[str, ...]]:
+        return list(self._rows)
+
+    def curve(self, key: tuple[str, ...], numerator: str, denominator: str) -> Curve:
+        rows = self._rows.get(key, [])
+        return Curve(
+            np.array([row["step"] for row in rows], np.int64),
+            np.array([_ratio(row[numerator], row[denominator]) for row in rows], float),
+        )
+
+    def ratio(self, key: tuple[str, ...], numerator: str, denominator: str) -> float:
+        rows = self._rows.get(key, [])
+        return _ratio(sum(row[numerator] for row in rows), sum(row[denominator] for row in rows))
+
+
+def _ratio(numerator: float | None, denominator: float) -> float:
+    return math.nan if numerator is None or not denominator else numerator / denominator
+
+
+def _mean(values: np.ndarray) -> float:
+    values = values[~np.isnan(values)]
+    return float(values.mean()) if len(values) else math.nan
