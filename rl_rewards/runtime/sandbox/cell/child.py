@@ -1,0 +1,130 @@
+"""What a child does: it takes its limits, runs one program in a fresh module, and leaves. It never returns to the cell's code.
+
+Descriptors: 0 is stdin, 1 stdout, 2 stderr, all files in memory; 3 is where a value goes, or the channel between a program and its tests.
+"""
+
+from __future__ import annotations
+
+import atexit
+import gc
+import json
+import linecache
+import os
+import resource
+import sys
+import threading
+import traceback
+import types
+from typing import Any
+
+from . import kernel, plain, remote, seccomp
+
+PROGRAM, SNIPPET = "<program>", "<tests>"
+STACK_BYTES = 64 << 20
+# A child's exit status when it ended as it should; one that the interpreter itself never gives.
+RAISED = 1
+
+
+def live(job: dict[str, Any], case: dict[str, Any], descriptors: tuple[int, int, int, int], filter_: seccomp.Filter | None) -> None:
+    """Run one case of a job in this process, then end it."""
+    code = RAISED
+    try:
+        for target, descriptor in enumerate(descriptors):
+            os.dup2(descriptor, target)
+        os.closerange(len(descriptors), 256)
+        _limit(job)
+        _renew_streams()
+        if filter_ is not None:
+            filter_.put_on()
+        code = _run(job, case)
+    except BaseException as error:  # the program's own, which is what its stderr and its exit status are for
+        code = _report(error)
+    finally:
+        _leave(code)
+
+
+def _limit(job: dict[str, Any]) -> None:
+    kernel.prctl(kernel.PR_SET_PDEATHSIG, 9)
+    mapped = os.sysconf("SC_PAGE_SIZE") * job["base_pages"] + (job["memory_mb"] << 20)
+    seconds = int(job["seconds"]) + 2  # a backstop: the cell's deadline, in wall time, comes first
+    for which, limit in (
+        (resource.RLIMIT_AS, mapped),
+        (resource.RLIMIT_CPU, seconds),
+        (resource.RLIMIT_FSIZE, job["output_bytes"]),
+        (resource.RLIMIT_CORE, 0),
+        (resource.RLIMIT_NOFILE, 256),
+    ):
+        resource.setrlimit(which, (limit, limit))
+    soft_stack, hard_stack = STACK_BYTES, resource.getrlimit(resource.RLIMIT_STACK)[1]
+    resource.setrlimit(resource.RLIMIT_STACK, (soft_stack, soft_stack) if hard_stack in (-1,) or hard_stack > soft_stack else (hard_stack, hard_stack))
+
+
+def _renew_streams() -> None:
+    sys.stdin = sys.__stdin__ = open(0, encoding="utf-8", errors="surrogateescape", closefd=False)
+    sys.stdout = sys.__stdout__ = open(1, "w", encoding="utf-8", errors="surrogateescape", closefd=False)
+    sys.stderr = sys.__stderr__ = open(2, "w", encoding="utf-8", errors="backslashreplace", closefd=False)
+
+
+def _run(job: dict[str, Any], case: dict[str, Any]) -> int:
+    gc.enable()
+    kind = case["kind"]
+    if kind == "tests":
+        return remote.run_tests(job["program"], SNIPPET)
+    # A program may guard what is meant for a script by its name: only a script case is one.
+    module = types.ModuleType("__main__" if kind == "script" else "program")
+    sys.modules[module.__name__] = module
+    linecache.cache[PROGRAM] = (len(job["program"]), None, job["program"].splitlines(True), PROGRAM)
+    exec(compile(job["program"], PROGRAM, "exec"), module.__dict__)
+    if kind == "call":
+        _give(_call(module.__dict__, case))
+    elif kind == "serve":
+        remote.serve(module.__dict__)
+    return 0
+
+
+def _call(namespace: dict[str, Any], case: dict[str, Any]) -> Any:
+    """Call `function`; or the method of that name of a class Solution, as programming sites have it."""
+    name, arguments = case["function"], plain.decode(case["arguments"])
+    if name in namespace:
+        function = namespace[name]
+    elif hasattr(namespace.get("Solution"), name):
+        function = getattr(namespace["Solution"](), name)
+    else:
+        raise NameError(f"the program defines no {name!r}")
+    return function(*arguments)
+
+
+def _give(value: Any) -> None:
+    data = json.dumps(plain.encode(value, lambda strange: {"object": type(strange).__name__})).encode("ascii")
+    while data:
+        data = data[os.write(3, data) :]
+
+
+def _report(error: BaseException) -> int:
+    """The traceback to stderr, as Python would. Returns the exit status."""
+    if isinstance(error, SystemExit):
+        if error.code is None or isinstance(error.code, int):
+            return (error.code or 0) & 0xFF
+        print(error.code, file=sys.stderr)
+        return RAISED
+    try:
+        frames = error.__traceback__
+        while frames is not None and frames.tb_frame.f_code.co_filename not in (PROGRAM, SNIPPET):
+            frames = frames.tb_next
+        traceback.print_exception(type(error), error, frames, limit=-8, file=sys.stderr)
+    except BaseException:  # no memory left, say: the type alone must do
+        os.write(2, type(error).__name__.encode())
+    return RAISED
+
+
+def _leave(code: int) -> None:
+    """End as an interpreter does, threads joined and exit functions run, but without tearing down what the cell had loaded."""
+    try:
+        threading._shutdown()  # type: ignore[attr-defined]  # as multiprocessing ends its children
+        atexit._run_exitfuncs()
+        sys.stdout.flush()
+        sys.stderr.flush()
+    except BaseException as error:
+        code = code or _report(error)
+    finally:
+        os._exit(code)

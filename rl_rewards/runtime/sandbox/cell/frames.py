@@ -1,0 +1,48 @@
+"""Frames: length, then that many bytes of JSON, on a file descriptor."""
+
+from __future__ import annotations
+
+import json
+import os
+import struct
+from typing import Any
+
+MAX_BYTES = 64 << 20
+
+
+class Closed(ConnectionError):
+    """The other end is gone, or sends what is no frame."""
+
+
+def write(descriptor: int, message: Any) -> None:
+    data = json.dumps(message, separators=(",", ":")).encode("ascii")
+    view = memoryview(struct.pack("!I", len(data)) + data)
+    try:
+        while view:
+            view = view[os.write(descriptor, view) :]
+    except OSError as error:
+        raise Closed(str(error)) from None
+
+
+def read(descriptor: int) -> Any:
+    (length,) = struct.unpack("!I", _read_exactly(descriptor, 4))
+    if length > MAX_BYTES:
+        raise Closed(f"a frame of {length} bytes; allowed are {MAX_BYTES}")
+    try:
+        return json.loads(_read_exactly(descriptor, length))
+    except (ValueError, RecursionError) as error:
+        raise Closed(f"not a frame: {error}") from None
+
+
+def _read_exactly(descriptor: int, length: int) -> bytes:
+    parts = []
+    while length:
+        try:
+            part = os.read(descriptor, min(length, 1 << 20))
+        except OSError as error:
+            raise Closed(str(error)) from None
+        if not part:
+            raise Closed("the other end is gone")
+        parts.append(part)
+        length -= len(part)
+    return b"".join(parts)

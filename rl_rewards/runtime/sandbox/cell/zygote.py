@@ -1,0 +1,85 @@
+"""The zygote: a clean interpreter with the libraries loaded, which forks a cell whenever its caller passes it a socket.
+
+Started as a fresh process with an empty environment before any program is seen, so it holds no secret, no data set, no CUDA context and no
+thread of the caller's. It ends with its caller, however that ends, and its cells end with it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import json
+import os
+import select
+import signal
+import socket
+import sys
+
+from . import kernel, loop, walls
+
+# Loaded once, so that no program waits for them; what programs of this kind import most.
+USUAL = (
+    "array bisect collections collections.abc copy dataclasses datetime decimal enum fractions functools heapq io itertools json math "
+    "numbers operator random re statistics string sys textwrap time typing"
+).split()
+
+
+def main() -> None:
+    """Serve until the caller ends. Arguments: a JSON object of `caller`, `libraries`, `paths`, `scratch`, `without`."""
+    options = json.loads(sys.argv[1])
+    control = socket.socket(fileno=os.dup(0))
+    os.dup2(os.open(os.devnull, os.O_RDWR), 0)  # descriptors 0 to 2 stay taken: those of a child go there
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the caller's to handle; it hangs up when it ends
+    _prefer_this_when_memory_runs_out()
+    sys.path += [path for path in options["paths"] if path not in sys.path]
+    for name in USUAL + options["libraries"]:
+        with contextlib.suppress(ImportError):
+            importlib.import_module(name)
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # cells reap themselves
+    try:
+        _serve(control, options)
+    finally:
+        with contextlib.suppress(OSError):
+            os.rmdir(options["scratch"])
+
+
+def _serve(control: socket.socket, options: dict) -> None:
+    poll = select.poll()
+    poll.register(control, select.POLLIN)
+    with contextlib.suppress(OSError):
+        poll.register(os.pidfd_open(options["caller"]), select.POLLIN)
+    while os.getppid() == options["caller"]:
+        if not (ready := poll.poll(1000)):
+            continue
+        if any(descriptor != control.fileno() for descriptor, _ in ready):
+            return
+        message, descriptors, _, _ = socket.recv_fds(control, 1, 1)
+        if not message:
+            return
+        if os.fork() == 0:
+            control.close()
+            _become_cell(socket.socket(fileno=descriptors[0]), options)
+        os.close(descriptors[0])
+
+
+def _become_cell(control: socket.socket, options: dict) -> None:
+    """Never returns. Two processes where there are namespaces: whoever enters a process namespace is not in it, only its children are."""
+    code = 1
+    try:
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        os.setsid()
+        lacking = walls.enter_namespaces(options["without"])
+        kernel.prctl(kernel.PR_SET_PDEATHSIG, signal.SIGKILL)  # after the namespaces: gaining capabilities there clears it
+        if os.fork() == 0:
+            kernel.prctl(kernel.PR_SET_PDEATHSIG, signal.SIGKILL)
+            loop.live(control, options["scratch"], options["without"], lacking)
+            os._exit(0)
+        control.close()
+        code = os.waitstatus_to_exitcode(os.wait()[1])
+    finally:
+        os._exit(code & 0xFF)
+
+
+def _prefer_this_when_memory_runs_out() -> None:
+    with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w") as file:
+        file.write("1000")

@@ -1,0 +1,124 @@
+"""What every engine is: it runs a program's cases somewhere they can do no harm, and says how each ended."""
+
+from __future__ import annotations
+
+import os
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from rl_rewards.types import Outcome
+
+Result = TypeVar("Result")
+LIBRARIES = ("numpy", "pandas", "sympy")
+"""Libraries that programs may use besides the standard one, where they are installed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one case may use.
+
+    Args:
+        seconds: wall time.
+        memory_mb: memory, in MiB, on top of the interpreter's own.
+        output_bytes: size of stdout, of a returned value, and of any file, in bytes.
+
+    Raises:
+        ValueError: for a limit that is not positive.
+    """
+
+    seconds: float = 5.0
+    memory_mb: int = 512
+    output_bytes: int = 1 << 20
+
+    def __post_init__(self) -> None:
+        for name in self.__slots__:
+            if not getattr(self, name) > 0:
+                raise ValueError(f"{name} must be positive, got {getattr(self, name)!r}")
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """Run the program as a script that reads `stdin`; what counts is what it prints."""
+
+    stdin: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """Call a function that the program defines (or a method of its class Solution); what counts is the plain data it returns."""
+
+    function: str
+    arguments: Sequence[Any] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Tests:
+    """Run trusted tests, Python text with asserts or test functions, against the program; what counts is whether they pass."""
+
+    source: str
+
+
+Case = Script | Call | Tests
+
+
+@dataclass(frozen=True, slots=True)
+class Execution:
+    """How one case ended.
+
+    Attributes:
+        outcome: `scored` when it ran to its end; `timeout` and `crashed` (also by an exception) are the program's doing; `unsupported` means
+            that this engine lacks something the program uses; `error` that the engine failed.
+        stdout: what it printed, up to the limit; for Script.
+        value: what it returned, as a tree of plain data (see plain.py; a string the program wrote, so compare it and trust it as such); for
+            Call. Whether the tests passed; for Tests.
+        error: one line on what went wrong, or None.
+        seconds: wall time.
+    """
+
+    outcome: Outcome
+    stdout: str = ""
+    value: Any = None
+    error: str | None = None
+    seconds: float = 0.0
+
+    @property
+    def ran(self) -> bool:
+        return self.outcome is Outcome.SCORED
+
+
+class Engine(ABC):
+    """Runs programs. Safe to call from any thread; starts nothing until it is first used."""
+
+    def __init__(self, workers: int) -> None:
+        self.workers = workers
+        self._threads: ThreadPoolExecutor | None = None
+
+    @abstractmethod
+    def run(self, program: str, cases: Sequence[Case], limits: Limits) -> list[Execution]:
+        """How the cases ended, in order, each with a fresh interpreter; what follows a timeout is not run, and timed out too. Blocks."""
+
+    def submit(self, work: Callable[..., Result], *arguments: Any) -> Future[Result]:
+        """`work(*arguments)` on one of this engine's threads, of which there are as many as workers."""
+        if self._threads is None:
+            self._threads = ThreadPoolExecutor(self.workers, thread_name_prefix=type(self).__name__)
+        return self._threads.submit(work, *arguments)
+
+    def close(self) -> None:
+        """End its processes; a later call starts new ones."""
+        threads, self._threads = self._threads, None
+        if threads is not None:
+            threads.shutdown(wait=False, cancel_futures=True)
+
+
+def after_timeout(executions: list[Execution], cases: Sequence[Case]) -> list[Execution]:
+    """The executions of a run that ended early, filled up to one for each case."""
+    missing = len(cases) - len(executions)
+    return executions + [Execution(Outcome.TIMEOUT, error="not run: an earlier case ran out of time")] * missing
+
+
+def default_workers() -> int:
+    """How many programs run at once unless the user says: the processors of this process, eight at most (ranks share a machine)."""
+    return min(8, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)

@@ -1,0 +1,334 @@
+"""The engine `process`: real CPython, each case in a forked child behind the walls of cell/walls.py.
+
+    caller ── socket ──> zygote ── fork ──> cell ── fork per case ──> child
+    (threads)            (clean, warm)      (walls up)                (limits, seccomp, the program)
+
+One zygote per set of libraries, one cell per program that runs at the same time. Cells that run programs never see tests or
+references: those go to cells of their own (role `trusted`), and the two talk over a socket in plain data only.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import json
+import logging
+import os
+import re
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import weakref
+from collections import defaultdict
+from collections.abc import Collection, Sequence
+from typing import Any
+
+from rl_rewards.runtime.sandbox.cell import frames, plain
+from rl_rewards.runtime.sandbox.cell.walls import WALLS
+from rl_rewards.runtime.sandbox.engine import LIBRARIES, Call, Case, Engine, Execution, Limits, Script, Tests, after_timeout, default_workers
+from rl_rewards.types import Outcome
+
+log = logging.getLogger("rl_rewards.sandbox")
+START_SECONDS = 120.0  # importing pandas and sympy from a slow disk
+GRACE_SECONDS = 30.0  # what a cell may take beyond its cases' deadlines before it is given up
+_BOOT = "import sys; sys.path.insert(0, {directory!r}); from cell import zygote; del sys.path[0]; zygote.main()"
+_MENTIONED = re.compile(rf"\b({'|'.join(LIBRARIES)})\b")
+_reported: set[frozenset[str]] = set()
+
+
+class IsolationError(RuntimeError):
+    """This machine lacks walls, and `require_isolation` asks for all of them."""
+
+
+class CellLost(ConnectionError):
+    """A cell ended or fell silent, which no program of a model's should be able to bring about."""
+
+
+class ProcessEngine(Engine):
+    """Runs programs in forked children of a warm zygote.
+
+    Args:
+        workers: how many programs run at once; by default the processors, eight at most.
+        require_isolation: refuse to run where a wall is lacking.
+        without: walls to leave out, to find out what one is worth.
+
+    Raises:
+        ValueError: for an unknown wall, or fewer than one worker.
+    """
+
+    name = "process"
+
+    def __init__(self, workers: int | None = None, require_isolation: bool = False, without: Collection[str] = ()) -> None:
+        if workers is not None and workers < 1:
+            raise ValueError(f"workers must be at least 1, got {workers}")
+        if unknown := set(without) - set(WALLS):
+            raise ValueError(f"unknown walls {sorted(unknown)}; there are {list(WALLS)}")
+        super().__init__(workers or default_workers())
+        self.require_isolation = require_isolation
+        self.without = tuple(without)
+        self._slots = threading.BoundedSemaphore(self.workers)
+        self._lock = threading.Lock()
+        self._zygotes: dict[tuple[str, ...], _Zygote] = {}
+        self._idle: dict[tuple[tuple[str, ...], str], list[_Cell]] = defaultdict(list)
+
+    def run(self, program: str, cases: Sequence[Case], limits: Limits) -> list[Execution]:
+        """See Engine.run.
+
+        Raises:
+            IsolationError: when a wall is lacking and all are required.
+        """
+        libraries = tuple(sorted(set(_MENTIONED.findall(program)) & _installed()))
+        with self._slots:
+            executions: list[Execution] = []
+            for batch in _batches(cases):
+                if isinstance(batch[0], Tests):
+                    executions.append(self._run_tests(libraries, program, batch[0].source, limits))
+                else:
+                    executions += self._run_cases(libraries, program, batch, limits)
+                if executions[-1].outcome is Outcome.TIMEOUT:
+                    break
+            return after_timeout(executions, cases)
+
+    def _run_cases(self, libraries: tuple[str, ...], program: str, cases: Sequence[Case], limits: Limits) -> list[Execution]:
+        job = _job(program, [_case(case) for case in cases], limits)
+        ended = self._do((libraries, "programs"), job)
+        if isinstance(ended, Execution):
+            return [ended] * len(cases)
+        return [_execution(one, isinstance(case, Call)) for one, case in zip(ended, cases, strict=False)]
+
+    def run_trusted(self, program: str, cases: Sequence[Call], limits: Limits) -> list[Execution]:
+        """As `run`, for the user's own code: in cells that no model's program ever shares memory with."""
+        libraries = tuple(sorted(set(_MENTIONED.findall(program)) & _installed()))
+        with self._slots:
+            ended = self._do((libraries, "trusted"), _job(program, [_case(case) for case in cases], limits))
+        if isinstance(ended, Execution):
+            return [ended] * len(cases)
+        return after_timeout([_execution(one, True) for one in ended], cases)
+
+    def _run_tests(self, libraries: tuple[str, ...], program: str, source: str, limits: Limits) -> Execution:
+        """The program serves calls in one cell, the tests make them from another."""
+        ours, theirs = socket.socketpair()
+        with ours, theirs:
+            serving = self._start((libraries, "programs"), _job(program, [{"kind": "serve"}], limits, channel=True), theirs)
+            if isinstance(serving, Execution):
+                return serving
+            theirs.close()
+            wanted = tuple(sorted({*libraries, *(set(_MENTIONED.findall(source)) & _installed())}))
+            verdict = self._do((wanted, "trusted"), _job(source, [{"kind": "tests"}], limits, channel=True), ours)
+            ours.close()  # the program's side sees the end of its calls
+            served = self._collect(serving, limits.seconds)
+        if isinstance(verdict, Execution) or isinstance(served, Execution):
+            return verdict if isinstance(verdict, Execution) else served  # type: ignore[return-value]
+        return _judge_tests(_execution(verdict[0], False), _execution(served[0], False))
+
+    def _do(self, kind: tuple[tuple[str, ...], str], job: dict[str, Any], channel: socket.socket | None = None) -> list[Any] | Execution:
+        """What a cell says of a job. A cell that is lost is replaced, once: it may have been the machine that killed it."""
+        for _ in range(2):
+            cell = self._start(kind, job, channel)
+            if isinstance(cell, Execution):
+                return cell
+            ended = self._collect(cell, job["seconds"] * len(job["cases"]))
+            if not isinstance(ended, Execution) or channel is not None:
+                return ended
+        return ended
+
+    def _start(self, kind: tuple[tuple[str, ...], str], job: dict[str, Any], channel: socket.socket | None) -> _Cell | Execution:
+        """A cell with the job under way."""
+        error: Exception | None = None
+        for _ in range(2):
+            try:
+                cell = self._cell(kind)
+                cell.send(job, channel)
+                return cell
+            except (CellLost, frames.Closed, OSError) as lost:
+                error = lost
+        return Execution(Outcome.ERROR, error=f"the sandbox did not start: {error}")
+
+    def _collect(self, cell: _Cell, seconds: float) -> list[Any] | Execution:
+        try:
+            ended = cell.receive(seconds + GRACE_SECONDS)
+        except (CellLost, frames.Closed, OSError) as lost:
+            cell.close()
+            return Execution(Outcome.ERROR, error=f"the sandbox was lost: {lost}")
+        with self._lock:
+            self._idle[cell.kind].append(cell)
+        return ended
+
+    def _cell(self, kind: tuple[tuple[str, ...], str]) -> _Cell:
+        with self._lock:
+            if self._idle[kind]:
+                return self._idle[kind].pop()
+            libraries = kind[0]
+            zygote = self._zygotes.get(libraries)
+            if zygote is None or not zygote.alive:
+                zygote = self._zygotes[libraries] = _Zygote(libraries, self.without)
+        cell, lacking = zygote.spawn(kind)
+        if lacking and self.require_isolation:
+            cell.close()
+            raise IsolationError(f"require_isolation is on, and this machine lacks these walls: {', '.join(lacking)}")
+        if lacking and frozenset(lacking) not in _reported:
+            _reported.add(frozenset(lacking))
+            log.warning("Programs run without these walls, which this machine lacks or which were left out: %s", ", ".join(lacking))
+        return cell
+
+    def close(self) -> None:
+        super().close()
+        with self._lock:
+            for cell in [cell for cells in self._idle.values() for cell in cells]:
+                cell.close()
+            for zygote in self._zygotes.values():
+                zygote.close()
+            self._idle.clear()
+            self._zygotes.clear()
+
+
+class _Zygote:
+    """The caller's end of a zygote."""
+
+    def __init__(self, libraries: tuple[str, ...], without: tuple[str, ...]) -> None:
+        directory = os.path.dirname(os.path.abspath(__file__))
+        self.scratch = tempfile.mkdtemp(prefix="rl-rewards-")
+        options = {
+            "caller": os.getpid(), "libraries": list(libraries), "paths": _library_paths(), "scratch": self.scratch, "without": without,
+        }  # fmt: skip
+        self._control, theirs = socket.socketpair()
+        with theirs:
+            self._process = subprocess.Popen(
+                [sys.executable, "-I", "-B", "-X", "utf8", "-c", _BOOT.format(directory=directory), json.dumps(options)],
+                stdin=theirs, stdout=subprocess.DEVNULL, stderr=None, env=_environment(self.scratch), cwd="/", start_new_session=True,
+            )  # fmt: skip
+        self._finalizer = weakref.finalize(self, _end, self._control, self._process, self.scratch, os.getpid())
+
+    @property
+    def alive(self) -> bool:
+        return self._process.poll() is None
+
+    def spawn(self, kind: tuple[tuple[str, ...], str]) -> tuple[_Cell, list[str]]:
+        """A new cell, and the walls it lacks."""
+        ours, theirs = socket.socketpair()
+        with theirs:
+            try:
+                socket.send_fds(self._control, [b"+"], [theirs.fileno()])
+            except OSError as error:
+                raise CellLost(f"the zygote is gone: {error}") from None
+        cell = _Cell(ours, kind)
+        return cell, cell.receive(START_SECONDS)["lacking"]
+
+    def close(self) -> None:
+        self._finalizer()
+
+
+def _end(control: socket.socket, process: subprocess.Popen, scratch: str, owner: int) -> None:
+    control.close()
+    if os.getpid() != owner:
+        return  # a fork of the owner, which only lets go of its copy
+    try:
+        process.wait(5)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+    with contextlib.suppress(OSError):
+        os.rmdir(scratch)
+
+
+class _Cell:
+    """The caller's end of a cell."""
+
+    def __init__(self, control: socket.socket, kind: tuple[tuple[str, ...], str]) -> None:
+        self.kind = kind
+        self._control = control
+
+    def send(self, job: dict[str, Any], channel: socket.socket | None) -> None:
+        frames.write(self._control.fileno(), job)
+        if channel is not None:
+            socket.send_fds(self._control, [b"c"], [channel.fileno()])
+
+    def receive(self, seconds: float) -> Any:
+        self._control.settimeout(seconds)
+        try:
+            if not self._control.recv(1, socket.MSG_PEEK):
+                raise CellLost("it ended")
+        except TimeoutError:
+            raise CellLost(f"no word from it in {seconds:.0f} s") from None
+        finally:
+            self._control.settimeout(None)
+        return frames.read(self._control.fileno())
+
+    def close(self) -> None:
+        """Hang up: the cell kills what it runs and ends."""
+        self._control.close()
+
+
+def _job(program: str, cases: list[dict[str, Any]], limits: Limits, channel: bool = False) -> dict[str, Any]:
+    return {
+        "program": program, "cases": cases, "channel": channel,
+        "seconds": limits.seconds, "memory_mb": limits.memory_mb, "output_bytes": limits.output_bytes,
+    }  # fmt: skip
+
+
+def _case(case: Case) -> dict[str, Any]:
+    if isinstance(case, Script):
+        return {"kind": "script", "stdin": case.stdin}
+    return {"kind": "call", "function": case.function, "arguments": plain.encode(list(case.arguments))}  # type: ignore[union-attr]
+
+
+def _batches(cases: Sequence[Case]) -> list[list[Case]]:
+    """Runs of cases that one cell can take in one job; each Tests alone."""
+    batches: list[list[Case]] = []
+    for case in cases:
+        if batches and not isinstance(case, Tests) and not isinstance(batches[-1][0], Tests):
+            batches[-1].append(case)
+        else:
+            batches.append([case])
+    return batches
+
+
+def _execution(ended: list[Any], with_value: bool) -> Execution:
+    outcome, stdout, value, error, seconds = ended
+    if outcome != Outcome.SCORED or not with_value:
+        return Execution(Outcome(outcome), stdout, None, error, seconds)
+    try:
+        return Execution(Outcome.SCORED, stdout, json.loads(value), None, seconds)
+    except (ValueError, RecursionError):
+        return Execution(Outcome.CRASHED, stdout, None, "ended before the call returned" if not value else "returned no plain data", seconds)
+
+
+def _judge_tests(verdict: Execution, served: Execution) -> Execution:
+    """The tests' word counts; where the program ended under them, its own end tells why."""
+    if not verdict.ran:  # out of time or memory, over what the program sent
+        return served if served.outcome is Outcome.TIMEOUT else verdict
+    word, reason = json.loads(verdict.stdout)
+    if word == "broken":
+        return Execution(Outcome.ERROR, error=f"the tests do not compile: {reason}")
+    if word == "hung up":
+        return Execution(Outcome.CRASHED if served.ran else served.outcome, error=served.error or "the program ended early", seconds=served.seconds)
+    return Execution(Outcome.SCORED, value=word == "passed", error=reason or None, seconds=verdict.seconds)
+
+
+def _environment(scratch: str) -> dict[str, str]:
+    """All that a program sees of the environment. A fixed hash seed: the same program prints the same set in the same order."""
+    one_thread = {name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")}
+    return {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "HOME": scratch, "TMPDIR": scratch, "PYTHONHASHSEED": "0", **one_thread}
+
+
+def _installed() -> set[str]:
+    return set(_library_specs())
+
+
+def _library_paths() -> list[str]:
+    return sorted({os.path.dirname(os.path.dirname(origin)) for origin in _library_specs().values()})
+
+
+_specs: dict[str, str] = {}
+
+
+def _library_specs() -> dict[str, str]:
+    """Where the libraries that programs may use are installed: name -> file."""
+    if not _specs:
+        for name in LIBRARIES:
+            spec = importlib.util.find_spec(name)
+            if spec is not None and spec.origin is not None:
+                _specs[name] = spec.origin
+    return _specs
