@@ -48,16 +48,30 @@ class FunctionScorer(Scorer):
         ValueError: from a direct call, when the function returned something that is no result, or a batch of another length.
     """
 
-    def __init__(self, function: Callable[..., Any], mode: Literal["pointwise", "batch"], concurrency: int) -> None:
+    def __init__(
+        self,
+        function: Callable[..., Any],
+        mode: Literal["pointwise", "batch"] = "pointwise",
+        concurrency: int = 64,
+        isolate: bool = False,
+        timeout: float | None = None,
+        memory_mb: int | None = None,
+    ) -> None:
         if mode not in ("pointwise", "batch"):
             raise ValueError(f"mode of reward function {_name(function)!r} is 'pointwise' or 'batch', got {mode!r}")
         if concurrency < 1:
             raise ValueError(f"concurrency of reward function {_name(function)!r} is at least 1, got {concurrency}")
+        self.is_async = inspect.iscoroutinefunction(function)
+        if (timeout or memory_mb) and not (isolate or (self.is_async and not memory_mb)):
+            raise ValueError(
+                f"timeout and memory_mb of reward function {_name(function)!r} need isolate=True: "
+                "what runs in the trainer's own process cannot be stopped (an async function's timeout can do without)"
+            )
         functools.update_wrapper(self, function)
         self.__name__ = _name(function)  # a reward function is logged under it, also where the callable has none of its own
         self.mode = mode
         self.concurrency = concurrency
-        self.is_async = inspect.iscoroutinefunction(function)
+        self.isolate, self.timeout, self.memory_mb = isolate, timeout, memory_mb
         parameters = inspect.signature(function).parameters.values()
         positional = [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.VAR_POSITIONAL)]
         if positional:
@@ -111,11 +125,18 @@ class FunctionScorer(Scorer):
         async def one(sample: Sample, answer: Any) -> EvaluateResult:
             async with slots:
                 try:
-                    return self._result(await self.__wrapped__(**self._arguments(sample, answer)), None)
+                    async with asyncio.timeout(self.timeout) as limit:
+                        return self._result(await self.__wrapped__(**self._arguments(sample, answer)), None)
                 except Exception as error:
+                    if isinstance(error, TimeoutError) and limit.expired():
+                        return EvaluateResult.failure(Outcome.TIMEOUT, f"took longer than {self.timeout:g} s")
                     return EvaluateResult.failure(Outcome.ERROR, describe(error))
 
         return list(await asyncio.gather(*(one(sample, answer) for sample, answer in zip(samples, answers, strict=True))))
+
+    @property
+    def per_sample(self) -> bool:
+        return self.mode == "pointwise"
 
     @property
     def columns(self) -> frozenset[str]:
@@ -169,7 +190,7 @@ class FunctionScorer(Scorer):
             raise ValueError(f"reward function {self.__name__!r} takes no {unknown}; it takes {list(self._parameters)}")
         bound = functools.partial(self.__wrapped__, **arguments)
         bound.__name__, bound.__module__, bound.__qualname__ = self.__name__, self.__module__, self.__qualname__
-        return FunctionScorer(bound, self.mode, self.concurrency)
+        return FunctionScorer(bound, self.mode, self.concurrency, self.isolate, self.timeout, self.memory_mb)
 
     @functools.cached_property
     def _alone(self) -> Any:
@@ -191,7 +212,13 @@ class FunctionScorer(Scorer):
 
 
 def reward_function(
-    function: Callable[..., Any] | None = None, *, mode: Literal["pointwise", "batch"] = "pointwise", concurrency: int = 64
+    function: Callable[..., Any] | None = None,
+    *,
+    mode: Literal["pointwise", "batch"] = "pointwise",
+    concurrency: int = 64,
+    isolate: bool = False,
+    timeout: float | None = None,
+    memory_mb: int | None = None,
 ) -> Any:
     """Make a reward function of a Python function, sync or async.
 
@@ -203,6 +230,9 @@ def reward_function(
     Args:
         mode: "pointwise": one call per sample; "batch": one call per batch, returning one result per sample.
         concurrency: how many calls of an async pointwise function are in flight at once.
+        isolate: score in worker processes that are killed when they hang, crash or use too much memory.
+        timeout: seconds that one call may take; for isolated and async functions.
+        memory_mb: what a worker may allocate, in MiB; for isolated functions.
 
     Returns:
         A FunctionScorer. The function may return an EvaluateResult, a dict of its fields, a number, a bool, or None (not applicable).
@@ -213,9 +243,8 @@ def reward_function(
         ... def short(response: str, **kwargs) -> float:
         ...     return float(len(response) < 100)
     """
-    if function is None:
-        return functools.partial(reward_function, mode=mode, concurrency=concurrency)
-    return FunctionScorer(function, mode, concurrency)
+    options = {"mode": mode, "concurrency": concurrency, "isolate": isolate, "timeout": timeout, "memory_mb": memory_mb}
+    return functools.partial(FunctionScorer, **options) if function is None else FunctionScorer(function, **options)
 
 
 def as_result(value: Any, name: str) -> EvaluateResult:

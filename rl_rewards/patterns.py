@@ -7,6 +7,7 @@ the very end of the text, and `.` needs `(?s)` to match a line break.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import lru_cache
 from itertools import islice
 
@@ -39,6 +40,14 @@ class Pattern:
     def fullmatch(self, text: str) -> bool:
         """Whether it matches all of `text`."""
         return self._regexp.fullmatch(encoded(text)) is not None
+
+    def each(self, text: str) -> Iterator[str]:
+        """What the group catches in each match, from the first on.
+
+        A match may read all that is left of the text, so this is for patterns of our own, whose matches end where they are found.
+        """
+        for match in self._regexp.finditer(encoded(text)):
+            yield match[1].decode()
 
     def last(self, text: str) -> str | None:
         """What the group of the last match caught, or the whole match where the pattern has no group; None without a match.

@@ -15,6 +15,7 @@ from rl_rewards.configured import configured
 from rl_rewards.parsers import parser
 from rl_rewards.parsers.base import Parser
 from rl_rewards.parsers.identity import Identity
+from rl_rewards.runtime.isolated import Isolated
 from rl_rewards.scorers import scorer
 from rl_rewards.scorers.base import Scorer
 from rl_rewards.types import EvaluateResult, MetricResult, Outcome
@@ -41,7 +42,7 @@ class Gate:
 class Reward:
     """A named score of a response.
 
-    Works alone (`reward_funcs=[my_reward]`) or as part of a Rubric.
+    Works alone (`reward_funcs=[my_reward]`) or as part of a Rubric. `runs` is what scores a batch: the scorer, isolated where asked for.
 
     Raises:
         pydantic.ValidationError: when an option is wrong; the message names it and what is allowed.
@@ -63,6 +64,21 @@ class Reward:
     """Which rows it applies to: {column: value or list of values}; other rows are skipped."""
     gate: Gate | None = None
     """Count only where another reward reached a threshold."""
+    isolate: bool = False
+    """Score in worker processes that are killed when they hang, crash or use too much memory."""
+    timeout: float | None = None
+    """With isolate: seconds that one sample may take, 5 by default."""
+    memory_mb: int | None = None
+    """With isolate: what a worker may allocate, in MiB, 1024 by default."""
+
+    def __post_init__(self) -> None:
+        isolate = self.isolate or getattr(self.score, "isolate", False)
+        limits = {name: getattr(self, name) or getattr(self.score, name, None) for name in ("timeout", "memory_mb")}
+        limits = {name: value for name, value in limits.items() if value is not None}
+        if not isolate and (self.timeout or self.memory_mb):
+            raise ValueError("timeout and memory_mb need `isolate: true`: what runs in the trainer's own process cannot be stopped")
+        # Made here, so that a scorer that cannot be sent to another process is refused now and not at the first step.
+        object.__setattr__(self, "runs", Isolated(self.score, **limits) if isolate else self.score)
 
     @field_validator("name")
     @classmethod

@@ -211,7 +211,7 @@ class _Share:
         if reward.when is not None or parse.errors:
             self._rows = [i for i, sample in enumerate(samples) if i not in parse.errors and reward.applies_to(sample.references)]
             samples, answers = [samples[i] for i in self._rows], [answers[i] for i in self._rows]
-        self.job = Job(reward.name, reward.score, samples, answers)
+        self.job = Job(reward.name, reward.runs, samples, answers)
 
     def column(self) -> RewardColumn:
         reward, settle = self.reward, self.reward.settle

@@ -232,3 +232,34 @@ def test_a_wrong_declaration_is_refused_at_once(make, message):
 def test_a_function_is_a_trl_reward_function_by_itself():
     scores = contains_answer(prompts=[[CHAT[0]]] * 2, completions=[[CHAT[1]], [{"role": "assistant", "content": "5"}]], answer=["4", "4"])
     assert scores == [1.0, 0.0]
+
+
+def test_an_async_functions_timeout_costs_its_sample_alone():
+    @reward_function(timeout=0.05)
+    async def waits(response, **kwargs):
+        if response == "hang":
+            await asyncio.Event().wait()
+        return 1.0
+
+    results = score(waits, sample("a"), sample("hang"), sample("b"))
+    assert [r.score for r in results] == [1.0, None, 1.0]
+    assert results[1].outcome is Outcome.TIMEOUT and "0.05 s" in results[1].error
+
+
+def test_limits_that_cannot_be_kept_are_refused():
+    with pytest.raises(ValueError, match="need isolate=True"):
+        reward_function(timeout=1.0)(lambda response: 1.0)
+    with pytest.raises(ValueError, match="need `isolate: true`"):
+        Reward("r", contains_answer, timeout=1.0)
+
+
+@reward_function(isolate=True, timeout=2.0, memory_mb=512)
+def spins(response):
+    while response == "hang":
+        pass
+    return 1.0
+
+
+def test_an_isolated_function_that_hangs_loses_its_sample_alone():
+    column = Rubric((Reward("spins", spins),)).evaluate([sample("a"), sample("hang"), sample("b")]).columns["spins"]
+    assert column.scores == [1.0, None, 1.0] and column.results[1].outcome is Outcome.TIMEOUT

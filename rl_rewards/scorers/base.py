@@ -49,6 +49,11 @@ class Scorer(ABC):
         """Whether a score depends on `sample.completion_ids`."""
         return False
 
+    @property
+    def per_sample(self) -> bool:
+        """Whether each sample is scored by itself, so that an isolated one can be lost without its batch-mates."""
+        return False
+
 
 @configured
 class AnswerScorer(Scorer):
@@ -70,6 +75,10 @@ class AnswerScorer(Scorer):
             except Exception as error:  # one bad row costs one row, not the batch
                 results.append(EvaluateResult.failure(Outcome.ERROR, describe(error)))
         return results
+
+    @property
+    def per_sample(self) -> bool:
+        return True
 
     def unparsed(self) -> EvaluateResult:
         return EvaluateResult(self.wrong, "no answer in the response", outcome=Outcome.UNPARSED)

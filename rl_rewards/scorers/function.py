@@ -40,6 +40,22 @@ class Function(Scorer):
             object.__setattr__(self, "submit", loaded.submit)
 
     @property
+    def isolate(self) -> bool:
+        return self._scorer.isolate
+
+    @property
+    def timeout(self) -> float | None:
+        return self._scorer.timeout
+
+    @property
+    def memory_mb(self) -> int | None:
+        return self._scorer.memory_mb
+
+    @property
+    def per_sample(self) -> bool:
+        return self._scorer.per_sample
+
+    @property
     def columns(self) -> frozenset[str]:
         return self._scorer.columns
 
