@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import field
 from functools import cached_property
 from typing import Any
@@ -62,13 +63,21 @@ def load_json(text: str) -> Any:
     """The value of a JSON text.
 
     Raises:
-        ValueError: when the text is not JSON, or nests deeper than can be read (about a thousand levels).
+        ValueError: when the text is not JSON, nests deeper than can be read (about a thousand levels), or has a number too large.
     """
     try:
-        return json.loads(text, parse_constant=_refuse)
+        return json.loads(text, parse_constant=_refuse, parse_float=_finite)
     except RecursionError:
         raise ValueError("the JSON nests too deep to be read") from None
 
 
 def _refuse(constant: str) -> Any:
     raise ValueError(f"{constant} is not JSON")
+
+
+def _finite(number: str) -> float:
+    """A float; without this 1e999 would be read as infinity, on which arithmetic and other people's JSON readers fail."""
+    value = float(number)
+    if value in (math.inf, -math.inf):
+        raise ValueError(f"{number:.20} is too large")
+    return value

@@ -1,6 +1,7 @@
 """Scorers: a batch of samples and their answers -> one result each.
 
-    scorer({"string_match": {"equals": "{{references.answer}}"}})
+    scorer({"number_match": "rl_rewards.scorers.number_match:NumberMatch",
+        "string_match": {"equals": "{{references.answer}}"}})
     scorer({"number_match": "answer"})
 """
 
@@ -19,8 +20,20 @@ KINDS = Kinds(
         "function": "rl_rewards.scorers.function:Function",
         "string_match": "rl_rewards.scorers.string_match:StringMatch",
         "regex_match": "rl_rewards.scorers.regex_match:RegexMatch",
+        "number_match": "rl_rewards.scorers.number_match:NumberMatch",
+        "multiple_choice": "rl_rewards.scorers.multiple_choice:MultipleChoice",
+        "exact_match": "rl_rewards.scorers.words:ExactMatch",
+        "token_f1": "rl_rewards.scorers.words:TokenF1",
+        "json_match": "rl_rewards.scorers.json_match:JsonMatch",
+        "json_schema": "rl_rewards.scorers.json_schema:JsonSchema",
+        "tag_count": "rl_rewards.scorers.tags:TagCount",
+        "think_answer_format": "rl_rewards.scorers.tags:ThinkAnswerFormat",
+        "reasoning_steps": "rl_rewards.scorers.reasoning_steps:ReasoningSteps",
         "soft_overlong": "rl_rewards.scorers.length:SoftOverlong",
         "length_window": "rl_rewards.scorers.length:LengthWindow",
+        "cosine_length": "rl_rewards.scorers.right_length:CosineLength",
+        "group_length": "rl_rewards.scorers.right_length:GroupLength",
+        "repetition": "rl_rewards.scorers.repetition:Repetition",
     },
 )
 

@@ -15,7 +15,7 @@ from rl_rewards.configured import configured
 from rl_rewards.scorers.base import Scorer
 from rl_rewards.types import EvaluateResult, Outcome, Sample
 
-NO_TOKEN_IDS = "no token ids of the completion here, so its length in tokens is unknown; set `unit: words` or `unit: characters`"
+NO_TOKEN_IDS = "no token ids of the completion here, so its tokens cannot be counted; set `unit` to what its text shows, such as words"
 
 
 @configured
@@ -35,12 +35,18 @@ class LengthScorer(Scorer):
             return None if sample.completion_ids is None else len(sample.completion_ids)
         return len(sample.response.split()) if self.unit == "words" else len(sample.response)
 
+
+@configured
+class PlainLengthScorer(LengthScorer):
+    """A scorer to which nothing but the length matters."""
+
     def score(self, samples: Sequence[Sample], answers: Sequence[Any]) -> list[EvaluateResult]:
-        length, score_length = self.length, self.score_length
-        return [
-            EvaluateResult.failure(Outcome.ERROR, NO_TOKEN_IDS) if (n := length(sample)) is None else EvaluateResult(score_length(n), f"{n} {self.unit}")
-            for sample in samples
-        ]
+        return [self._result(self.length(sample)) for sample in samples]
+
+    def _result(self, length: int | None) -> EvaluateResult:
+        if length is None:
+            return EvaluateResult.failure(Outcome.ERROR, NO_TOKEN_IDS)
+        return EvaluateResult(self.score_length(length), f"{length} {self.unit}")
 
     @abstractmethod
     def score_length(self, length: int) -> float:
@@ -48,7 +54,7 @@ class LengthScorer(Scorer):
 
 
 @configured
-class SoftOverlong(LengthScorer):
+class SoftOverlong(PlainLengthScorer):
     """Penalises completions that come near the limit: 0, then a slope down to -1 (DAPO, 2503.14476, eq. 13).
 
     For length n, limit L and buffer B: 0 for n <= L - B, (L - B - n) / B up to n = L, and -1 beyond.
@@ -72,7 +78,7 @@ class SoftOverlong(LengthScorer):
 
 
 @configured
-class LengthWindow(LengthScorer):
+class LengthWindow(PlainLengthScorer):
     """Scores 1 for a length inside a window, and a slope down to 0 on both sides of it.
 
     For length n, window [a, b] and slack s: max(0, 1 - d / s), where d is n's distance from the window; s = 0 means 0 everywhere outside.

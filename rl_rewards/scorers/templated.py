@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Sequence
+from numbers import Number
 from typing import Any
 
 from rl_rewards.references import MissingReferenceError, Template
@@ -64,7 +65,7 @@ def reference_texts(reference: Any) -> list[str]:
         if not texts:
             raise MissingReferenceError(f"the reference has nothing but blanks in it: {reference!r:.80}")
         return texts
-    if isinstance(reference, (bool, int, float)):
+    if isinstance(reference, Number):  # numpy's, too
         return [str(reference)]
     raise MissingReferenceError(f"the reference is a {type(reference).__name__}, allowed are text, a number or a list of them: {reference!r:.80}")
 

@@ -1,0 +1,100 @@
+"""JSON objects compared with the reference's object, field by field."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import field
+from functools import cached_property, lru_cache
+from typing import Any
+
+from rl_rewards.configured import configured
+from rl_rewards.parsers.fields import FieldMask
+from rl_rewards.parsers.json_object import load_json
+from rl_rewards.references import MissingReferenceError
+from rl_rewards.scorers.base import ReferenceScorer
+from rl_rewards.types import EvaluateResult, MetricResult, Outcome, Sample
+
+
+@configured
+class JsonMatch(ReferenceScorer):
+    """Scores the share of the reference's fields that the answer has with the same value; one component for each field.
+
+    The reference is an object or the JSON text of one, the answer an object (parser `json`) or JSON text. Fields are found by their
+    exact names, wherever they stand; lists are equal item by item; text is equal letter by letter; `1`, `true` and `"1"` are three values. The
+    score is wrong + share * (correct - wrong). A mask that leaves nothing of the reference is an error, never a full score. A dataset's
+    column of objects has null for fields that only other rows have, so objects of different fields are better kept as JSON text.
+
+    Raises:
+        ValueError: when a field's name is empty or stands twice.
+    """
+
+    keep: tuple[str, ...] = field(default=(), kw_only=True)
+    """Fields to compare, by exact name, with all that is in them; a dot leads into an object (`meta.unit`). Empty: all."""
+    drop: tuple[str, ...] = field(default=(), kw_only=True)
+    """Fields not to compare, written like `keep` and applied after it."""
+    all_or_nothing: bool = field(default=False, kw_only=True)
+    """Whether one wrong field makes the whole answer wrong."""
+    extra_fields: bool = field(default=True, kw_only=True)
+    """Whether the answer may have fields that the reference has not; otherwise each counts as one more wrong field."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._mask  # noqa: B018 - a wrong mask fails here
+
+    @cached_property
+    def _mask(self) -> FieldMask:
+        return FieldMask(self.keep, self.drop)
+
+    def compare(self, answer: Any, reference: Any, sample: Sample) -> EvaluateResult:
+        gold = self._mask.apply(_reference_object(reference))
+        if gold is None:
+            raise MissingReferenceError(f"keep {list(self.keep)} and drop {list(self.drop)} leave nothing of the reference {reference!r:.80}")
+        found = _answer_object(answer)
+        if found is None:
+            return EvaluateResult(self.wrong, "the answer is not a JSON object", outcome=Outcome.UNPARSED)
+        found = self._mask.apply(found) or {}
+        right = {name: name in found and _same(found[name], value) for name, value in gold.items()}
+        extra = [] if self.extra_fields else [name for name in found if name not in gold]
+        share = sum(right.values()) / (len(right) + len(extra))
+        if self.all_or_nothing:
+            share = float(share == 1.0)
+        metrics = {name: MetricResult(float(is_right)) for name, is_right in right.items()}
+        wrong = [name for name, is_right in right.items() if not is_right] + extra
+        reason = f"wrong: {', '.join(wrong[:10])}" if wrong else None
+        return EvaluateResult(self.wrong + share * (self.correct - self.wrong), reason, metrics)
+
+
+def _reference_object(reference: Any) -> Mapping[str, Any]:
+    found = _object_of(reference) if isinstance(reference, str) else reference
+    if not isinstance(found, Mapping) or not found:
+        raise MissingReferenceError(f"the reference is not a JSON object with fields: {reference!r:.80}")
+    return found
+
+
+@lru_cache(maxsize=4096)
+def _object_of(text: str) -> Any:
+    """A reference's object, read once for all the completions of its group."""
+    try:
+        return load_json(text)
+    except ValueError:
+        return None
+
+
+def _answer_object(answer: Any) -> dict[str, Any] | None:
+    if isinstance(answer, str):
+        try:
+            answer = load_json(answer)
+        except ValueError:
+            return None
+    return answer if isinstance(answer, dict) else None
+
+
+def _same(found: Any, gold: Any) -> bool:
+    """Whether two JSON values are equal. It goes no deeper than the reference does."""
+    if isinstance(gold, Mapping):
+        return isinstance(found, dict) and found.keys() == gold.keys() and all(_same(found[name], value) for name, value in gold.items())
+    if isinstance(gold, (list, tuple)):
+        return isinstance(found, list) and len(found) == len(gold) and all(map(_same, found, gold))
+    if isinstance(gold, bool) or isinstance(found, bool):
+        return found is gold
+    return found == gold

@@ -1,0 +1,118 @@
+"""Numbers compared with the reference's number."""
+
+from __future__ import annotations
+
+from dataclasses import field
+from decimal import Context, Decimal
+from functools import cached_property, lru_cache
+from typing import Any, NamedTuple
+
+from rl_rewards.configured import configured
+from rl_rewards.patterns import compile_pattern
+from rl_rewards.references import MissingReferenceError
+from rl_rewards.scorers.base import ReferenceScorer
+from rl_rewards.scorers.templated import answer_text, reference_texts
+from rl_rewards.types import EvaluateResult, Outcome, Sample
+
+_LONGEST = 1000  # characters; together with exponents of three digits it bounds the work on any answer
+_NUMBER = r"[+-]?[$€£]?(?:{whole}(?:{point}\d*)?|{point}\d+)(?:[eE][+-]?\d{{1,3}})? ?%?"
+# Exact for every pair of numbers that can be read: they span at most 2,000 digits on each side of the point.
+_EXACT = Context(prec=10 * _LONGEST)
+
+
+class Number(NamedTuple):
+    """A number that was read, and whether a percent sign stood behind it."""
+
+    value: Decimal
+    percent: bool
+
+
+@configured
+class NumberMatch(ReferenceScorer):
+    """Scores whether the answer is the reference's number, or within a tolerance of it; any one of a reference that is a list.
+
+    An answer a is right for a reference r when |a - r| <= max(absolute, relative * |r|), in exact decimal arithmetic. The whole answer must be
+    a number: digits with an optional sign, currency sign, point, exponent, percent sign and final full stop; any other answer is `unparsed`.
+
+    Raises:
+        ValueError: when a tolerance is negative.
+    """
+
+    absolute: float = field(default=0.0, kw_only=True)
+    """Largest difference that still is right."""
+    relative: float = field(default=0.0, kw_only=True)
+    """Largest difference that still is right, as a share of the reference."""
+    thousands: bool = field(default=True, kw_only=True)
+    """Whether groups of three digits may be separated: 1,234,567."""
+    decimal_comma: bool = field(default=False, kw_only=True)
+    """Whether a comma is the decimal point, and the point separates thousands: 1.234,5."""
+    percent: bool = field(default=False, kw_only=True)
+    """Whether 12% is 0.12; otherwise a percent sign stands on both sides or on neither."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for name in ("absolute", "relative"):
+            if getattr(self, name) < 0:
+                raise ValueError(f"A tolerance is not negative, found {name}={getattr(self, name)}")
+
+    @cached_property
+    def _tolerances(self) -> tuple[Decimal, Decimal]:
+        return Decimal(str(self.absolute)), Decimal(str(self.relative))
+
+    def compare(self, answer: Any, reference: Any, sample: Sample) -> EvaluateResult:
+        numbers = _prepared(tuple(reference_texts(reference)), self.thousands, self.decimal_comma)
+        found = read_number(answer_text(answer), self.thousands, self.decimal_comma)
+        if found is None:
+            return EvaluateResult(self.wrong, "the answer is not a number", outcome=Outcome.UNPARSED)
+        return EvaluateResult(self.correct if any(self._near(found, number) for number in numbers) else self.wrong)
+
+    def _near(self, found: Number, reference: Number) -> bool:
+        a, r = found.value, reference.value
+        if self.percent:
+            a, r = (_EXACT.scaleb(number.value, -2) if number.percent else number.value for number in (found, reference))
+        elif found.percent is not reference.percent:
+            return False
+        if a == r:
+            return True
+        absolute, relative = self._tolerances
+        return _EXACT.abs(_EXACT.subtract(a, r)) <= max(absolute, _EXACT.multiply(relative, _EXACT.abs(r)))
+
+
+def read_number(text: str, thousands: bool = True, decimal_comma: bool = False) -> Number | None:
+    """The number that `text` is, or None when it is anything else, or longer than 1,000 characters."""
+    text = text.strip()
+    if len(text) > _LONGEST:
+        return None
+    if text.isdecimal() and text.isascii():  # most answers
+        return Number(Decimal(text), False)
+    text = text.removesuffix(".").replace("\N{MINUS SIGN}", "-")
+    if not _pattern(thousands, decimal_comma).fullmatch(text):
+        return None
+    percent = text.endswith("%")
+    point, separator = (",", ".") if decimal_comma else (".", ",")
+    digits = text.rstrip("% ").replace(separator, "").replace(point, ".").translate(_NO_CURRENCY)
+    return Number(Decimal(digits), percent)
+
+
+_NO_CURRENCY = str.maketrans("", "", "$€£")
+
+
+@lru_cache
+def _pattern(thousands: bool, decimal_comma: bool) -> Any:
+    point, separator = (",", r"\.") if decimal_comma else (r"\.", ",")
+    whole = rf"(?:\d{{1,3}}(?:{separator}\d{{3}})+|\d+)" if thousands else r"\d+"
+    return compile_pattern(_NUMBER.format(whole=whole, point=point))
+
+
+@lru_cache(maxsize=65536)
+def _prepared(texts: tuple[str, ...], thousands: bool, decimal_comma: bool) -> tuple[Number, ...]:
+    """The numbers of a reference, read once for all the completions of its group and every epoch.
+
+    Raises:
+        MissingReferenceError: when one of them is not a number.
+    """
+    numbers = tuple(read_number(text, thousands, decimal_comma) for text in texts)
+    for text, number in zip(texts, numbers, strict=True):
+        if number is None:
+            raise MissingReferenceError(f"the reference is not a number: {text!r:.80}")
+    return numbers

@@ -1,0 +1,88 @@
+"""Words compared with the reference's words, in the tradition of SQuAD's evaluation (1606.05250)."""
+
+from __future__ import annotations
+
+from collections import Counter
+from functools import lru_cache
+from string import punctuation
+from typing import Any
+
+from rl_rewards.configured import configured
+from rl_rewards.scorers.base import ReferenceScorer
+from rl_rewards.scorers.templated import answer_text, reference_texts
+from rl_rewards.types import EvaluateResult, MetricResult, Sample
+
+_PUNCTUATION = punctuation + "“”‘’„«»‹›–—−…¿¡"
+_NO_PUNCTUATION = str.maketrans("", "", _PUNCTUATION)
+_ARTICLES = frozenset({"a", "an", "the"})
+
+
+@configured
+class ExactMatch(ReferenceScorer):
+    """Scores whether the answer has the reference's words, or those of any one of a list.
+
+    Capitals, punctuation, articles and white space do not count. Other than in SQuAD's script, numbers keep their sign and their point, and
+    an article is one only before another word, so that "A", "Vitamin A", "-5" and "3.14" stay what they are.
+    """
+
+    def compare(self, answer: Any, reference: Any, sample: Sample) -> EvaluateResult:
+        found = _words(answer_text(answer))
+        return EvaluateResult(self.correct if any(found == gold for gold in _gold(tuple(reference_texts(reference)))) else self.wrong)
+
+
+@configured
+class TokenF1(ReferenceScorer):
+    """Scores how many words the answer and the reference share: F1 of their bags of words, the best one over a reference that is a list.
+
+    F1 = 2 p r / (p + r), where precision p is the shared part of the answer's words and recall r that of the reference's; words are made as in
+    `exact_match`. The score is wrong + F1 * (correct - wrong), this sample's own F1, so that a mean of scores is a mean of F1s.
+    """
+
+    def compare(self, answer: Any, reference: Any, sample: Sample) -> EvaluateResult:
+        found = _words(answer_text(answer))
+        f1, precision, recall = max(_f1(found, gold) for gold in _gold(tuple(reference_texts(reference))))
+        metrics = {"precision": MetricResult(precision), "recall": MetricResult(recall)}
+        return EvaluateResult(self.wrong + f1 * (self.correct - self.wrong), metrics=metrics)
+
+
+def _f1(found: tuple[str, ...], gold: tuple[str, ...]) -> tuple[float, float, float]:
+    shared = (Counter(found) & Counter(gold)).total()
+    if not shared:
+        return 0.0, 0.0, 0.0
+    precision, recall = shared / len(found), shared / len(gold)
+    return 2 * precision * recall / (precision + recall), precision, recall
+
+
+@lru_cache(maxsize=65536)
+def _gold(texts: tuple[str, ...]) -> tuple[tuple[str, ...], ...]:
+    return tuple(_words(text) for text in texts)
+
+
+def _words(text: str) -> tuple[str, ...]:
+    """The words of a text, normalised; of a text without any (`+`, `?!`), what stands there as one word."""
+    words = [word for token in text.casefold().split() if (word := _word(token))]
+    last = len(words) - 1
+    return tuple(word for place, word in enumerate(words) if place == last or word not in _ARTICLES) or tuple(text.split())
+
+
+def _word(token: str) -> str:
+    """A token without its punctuation; a number keeps its sign, and punctuation between digits (3.14, 1/2, 12:30), but no thousands commas."""
+    if token.isalnum():
+        return token
+    bare = token.strip(_PUNCTUATION)
+    if not (bare[:1].isdigit() or bare[-1:].isdigit()):
+        return token.translate(_NO_PUNCTUATION)
+    before = token[: token.index(bare)]
+    sign = "-" if bare[0].isdigit() and ("-" in before or "−" in before) else ""
+    point = "0." if bare[0].isdigit() and before.endswith(".") and not before.endswith("..") else ""
+    return sign + point + "".join(char for place, char in enumerate(bare) if char not in _PUNCTUATION or _in_number(bare, place))
+
+
+def _in_number(token: str, place: int) -> bool:
+    """Whether the punctuation at `place`, never the first or last of the token, is part of a number, and not just easier to read."""
+    if not (token[place - 1].isdigit() and token[place + 1].isdigit()):
+        return False
+    if token[place] == ",":
+        group = token[place + 1 : place + 5]
+        return not (len(group) >= 3 and group[:3].isdigit() and not group[3:].isdigit())
+    return token[place] in "./:-"
