@@ -20,6 +20,7 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, Literal
 
 import numpy as np
@@ -104,6 +105,20 @@ class Engine:
         way = self._way_at(rows, head)
         results = self._at(rows, head, way)
         return [results[place] for place in index]
+
+    def forward_one(self, sequence: Sequence[int]) -> Any:
+        """What the model returns for one sequence, just as it is."""
+        with torch.inference_mode():
+            return self.model(input_ids=torch.tensor([list(sequence)], device=self.device))
+
+    @contextmanager
+    def one_at_a_time(self) -> Iterator[None]:
+        """Compute every sequence by itself, in the model's own forward pass: the standard that every way is held to."""
+        ways, self._ways = self._ways, {"run": "equal", "at": "equal"}
+        try:
+            yield
+        finally:
+            self._ways = ways
 
     def way(self, of: Literal["run", "at"]) -> Way | None:
         """The way that was chosen, or None before the first call."""
