@@ -96,9 +96,15 @@ class Engine(ABC):
         self.workers = workers
         self._threads: ThreadPoolExecutor | None = None
 
+    name: str
+
     @abstractmethod
     def run(self, program: str, cases: Sequence[Case], limits: Limits) -> list[Execution]:
         """How the cases ended, in order, each with a fresh interpreter; what follows a timeout is not run, and timed out too. Blocks."""
+
+    @abstractmethod
+    def run_trusted(self, program: str, cases: Sequence[Call], limits: Limits) -> list[Execution]:
+        """As `run`, for the user's own code, where no program of a model's can read what it is given."""
 
     def submit(self, work: Callable[..., Result], *arguments: Any) -> Future[Result]:
         """`work(*arguments)` on one of this engine's threads, of which there are as many as workers."""

@@ -11,6 +11,7 @@ import json
 import linecache
 import os
 import resource
+import signal
 import sys
 import threading
 import traceback
@@ -44,7 +45,8 @@ def live(job: dict[str, Any], case: dict[str, Any], descriptors: tuple[int, int,
 
 
 def _limit(job: dict[str, Any]) -> None:
-    kernel.prctl(kernel.PR_SET_PDEATHSIG, 9)
+    if os.getppid() != 1:  # in a namespace of the cell's, the kernel ends everything with the cell
+        kernel.prctl(kernel.PR_SET_PDEATHSIG, signal.SIGKILL)
     mapped = os.sysconf("SC_PAGE_SIZE") * job["base_pages"] + (job["memory_mb"] << 20)
     seconds = int(job["seconds"]) + 2  # a backstop: the cell's deadline, in wall time, comes first
     for which, limit in (
@@ -55,8 +57,9 @@ def _limit(job: dict[str, Any]) -> None:
         (resource.RLIMIT_NOFILE, 256),
     ):
         resource.setrlimit(which, (limit, limit))
-    soft_stack, hard_stack = STACK_BYTES, resource.getrlimit(resource.RLIMIT_STACK)[1]
-    resource.setrlimit(resource.RLIMIT_STACK, (soft_stack, soft_stack) if hard_stack in (-1,) or hard_stack > soft_stack else (hard_stack, hard_stack))
+    hard = resource.getrlimit(resource.RLIMIT_STACK)[1]
+    stack = STACK_BYTES if hard == resource.RLIM_INFINITY else min(STACK_BYTES, hard)
+    resource.setrlimit(resource.RLIMIT_STACK, (stack, stack))
 
 
 def _renew_streams() -> None:

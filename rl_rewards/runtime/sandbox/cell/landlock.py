@@ -9,7 +9,7 @@ import ctypes
 import os
 from collections.abc import Iterable
 
-from .kernel import PR_SET_NO_NEW_PRIVS, prctl, syscall
+from .kernel import syscall
 
 CREATE_RULESET, ADD_RULE, RESTRICT_SELF = 444, 445, 446
 EXECUTE, WRITE_FILE, READ_FILE, READ_DIR = 1 << 0, 1 << 1, 1 << 2, 1 << 3
@@ -34,6 +34,8 @@ class _Beneath(ctypes.Structure):
 def restrict(readable: Iterable[str], writable: Iterable[str]) -> int:
     """Leave this process, and all that it forks, only the given paths; no TCP, no signal to the outside. Returns the kernel's ABI version.
 
+    This process must have no_new_privs.
+
     Raises:
         OSError: when the kernel has no Landlock.
     """
@@ -46,7 +48,6 @@ def restrict(readable: Iterable[str], writable: Iterable[str]) -> int:
         for paths, rights in ((readable, READ), (writable, WRITE)):
             for path in paths:
                 _allow(handle, path, rights & handled)
-        prctl(PR_SET_NO_NEW_PRIVS, 1)
         syscall(RESTRICT_SELF, ctypes.c_int(handle), ctypes.c_uint32(0), what="landlock restrict")
     finally:
         os.close(handle)

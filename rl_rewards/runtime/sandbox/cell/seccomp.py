@@ -12,7 +12,7 @@ import ctypes
 import struct
 import sys
 
-from .kernel import MACHINE, PR_SET_NO_NEW_PRIVS, prctl
+from .kernel import MACHINE, prctl
 
 # name:number on x86_64:number on aarch64 ("-" where that machine has no such call)
 ALLOWED = """
@@ -53,7 +53,7 @@ LAST_KNOWN = 450
 
 _AUDIT_ARCH = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
 _KILL, _ALLOW, _EPERM, _ENOSYS = 0x80000000, 0x7FFF0000, 0x00050001, 0x00050026
-_LOAD, _JEQ, _JGT, _JSET, _RETURN = 0x20, 0x15, 0x25, 0x45, 0x06
+_LOAD, _JEQ, _JGT, _JGE, _JSET, _RETURN = 0x20, 0x15, 0x25, 0x35, 0x45, 0x06
 _NUMBER, _ARCH, _ARGUMENTS = 0, 4, 16
 
 
@@ -66,15 +66,13 @@ def build() -> bytes:
     if MACHINE not in _AUDIT_ARCH or sys.byteorder != "little":
         raise OSError(f"no seccomp table for {MACHINE}")
     column = list(_AUDIT_ARCH).index(MACHINE)
-    numbers = [fields[1 + column] for fields in (entry.split(":") for entry in ALLOWED.split())]
-    program = [
+    numbers = {int(number) for number in (entry.split(":")[1 + column] for entry in ALLOWED.split()) if number != "-"}
+    head = [
         _op(_LOAD, _ARCH), _op(_JEQ, _AUDIT_ARCH[MACHINE], 1, 0), _op(_RETURN, _KILL),
         _op(_LOAD, _NUMBER), _op(_JGT, LAST_KNOWN, 0, 1), _op(_RETURN, _ENOSYS),  # also every x32 call, which have bit 30 set
+        _op(_JEQ, CLONE3, 0, 1), _op(_RETURN, _ENOSYS),  # its flags lie behind a pointer; libcs then use clone
+        _op(_JEQ, CLONE[column], 0, 4), _op(_LOAD, _ARGUMENTS), _op(_JSET, CLONE_THREAD, 0, 1), _op(_RETURN, _ALLOW), _op(_RETURN, _EPERM),
     ]  # fmt: skip
-    for number in sorted(int(number) for number in numbers if number != "-"):
-        program += [_op(_JEQ, number, 0, 1), _op(_RETURN, _ALLOW)]
-    program += [_op(_JEQ, CLONE3, 0, 1), _op(_RETURN, _ENOSYS)]  # its flags lie behind a pointer; libcs then use clone
-    program += [_op(_JEQ, CLONE[column], 0, 4), _op(_LOAD, _ARGUMENTS), _op(_JSET, CLONE_THREAD, 0, 1), _op(_RETURN, _ALLOW), _op(_RETURN, _EPERM)]
     for call, argument, values in CHECKED.values():
         low = _ARGUMENTS + 8 * argument
         body = [_op(_LOAD, low)]
@@ -84,9 +82,27 @@ def build() -> bytes:
             for value in values:
                 body += [_op(_JEQ, value, 0, 1), _op(_RETURN, _ALLOW)]
         body.append(_op(_RETURN, _EPERM))
-        program += [_op(_JEQ, call[column], 0, len(body)), *body]
-    program.append(_op(_RETURN, _EPERM))
-    return b"".join(program)
+        head += [_op(_JEQ, call[column], 0, len(body)), *body]
+    return b"".join(head + _search(_verdicts(numbers)))
+
+
+def _verdicts(allowed: set[int]) -> list[tuple[int, int]]:
+    """(first number, verdict) of each run of numbers with the same verdict, from 0 on."""
+    runs: list[tuple[int, int]] = []
+    for number in range(LAST_KNOWN + 1):
+        verdict = _ALLOW if number in allowed else _EPERM
+        if not runs or runs[-1][1] != verdict:
+            runs.append((number, verdict))
+    return runs
+
+
+def _search(runs: list[tuple[int, int]]) -> list[bytes]:
+    """A binary search: the kernel tries the whole filter on every number when it is put on, so its depth is what a child waits for."""
+    if len(runs) == 1:
+        return [_op(_RETURN, runs[0][1])]
+    middle = len(runs) // 2
+    below, above = _search(runs[:middle]), _search(runs[middle:])
+    return [_op(_JGE, runs[middle][0], len(below), 0), *below, *above]
 
 
 def _op(code: int, value: int, if_true: int = 0, if_false: int = 0) -> bytes:
@@ -103,6 +119,5 @@ class Filter:
         self._header = ctypes.create_string_buffer(struct.pack("@HP", len(program) // 8, ctypes.addressof(self._program)))
 
     def put_on(self) -> None:
-        """Restrict the calling thread, and every thread it starts, for good."""
-        prctl(PR_SET_NO_NEW_PRIVS, 1)
+        """Restrict the calling thread, and every thread it starts, for good. It must have no_new_privs, which the cell's walls give it."""
         prctl(22, 2, self._header)  # PR_SET_SECCOMP, SECCOMP_MODE_FILTER

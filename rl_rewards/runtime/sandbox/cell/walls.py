@@ -40,6 +40,7 @@ def enter_namespaces(without: Collection[str]) -> list[str]:
 def raise_walls(scratch: str, without: Collection[str]) -> tuple[seccomp.Filter | None, list[str]]:
     """The walls that the cell raises itself. Returns the filter for its children, and the names of what is lacking."""
     lacking, visible = [], python_files()
+    kernel.prctl(kernel.PR_SET_NO_NEW_PRIVS, 1)
     if "mount" not in without:
         try:
             namespaces.cover(scratch, SCRATCH_MB, visible)

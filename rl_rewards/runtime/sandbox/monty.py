@@ -1,0 +1,303 @@
+"""The engine `monty`: Pydantic's Python interpreter in Rust, which has no files, no network and no processes to offer (extra `code`).
+
+A fresh interpreter per case costs a tenth of a millisecond. It runs a part of Python: what it lacks is outcome `unsupported`, named,
+never a wrong answer.
+"""
+
+from __future__ import annotations
+
+import builtins
+import importlib
+import importlib.util
+import json
+import math
+import re
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from rl_rewards.runtime.sandbox.engine import LIBRARIES, Call, Case, Engine, Execution, Limits, Script, Tests, after_timeout, default_workers
+from rl_rewards.types import Outcome
+
+RECURSION_DEPTH = 1000
+# Python as Monty has it. The defaults keep the builtins from programs that call a variable `list` or `str`.
+PRELUDE = '''
+import json as __json
+def __make_input(text, show=print, len=len):
+    lines = text.split("\\n")
+    if lines[-1] == "":
+        lines.pop()
+    at = [0]
+    def read(prompt=""):
+        if prompt != "":
+            show(prompt, end="")
+        if at[0] == len(lines):
+            raise NotImplementedError("The monty syntax parser does not yet support EOFError")
+        at[0] += 1
+        return lines[at[0] - 1]
+    return read
+def __encode(value, kind=type, text=str, int=int, float=float, list=list, tuple=tuple, set=set, frozenset=frozenset, dict=dict, bytes=bytes, hex=hex, chr=chr):
+    if value is None or value is True or value is False:
+        return value
+    k = kind(value)
+    if k is int:
+        return value if -(2 ** 53) < value < 2 ** 53 else {"int": hex(value)}
+    if k is float or k is text:
+        return value
+    if k is list:
+        return [__encode(item) for item in value]
+    if k is tuple:
+        return {"tuple": [__encode(item) for item in value]}
+    if k is set:
+        return {"set": [__encode(item) for item in value]}
+    if k is frozenset:
+        return {"frozenset": [__encode(item) for item in value]}
+    if k is dict:
+        return {"dict": [[__encode(key), __encode(item)] for key, item in value.items()]}
+    if k is bytes:
+        return {"bytes": "".join([chr(byte) for byte in value])}
+    return {"object": text(k)}
+def __decode(tree):
+    if type(tree) is list:
+        return [__decode(item) for item in tree]
+    if type(tree) is not dict:
+        return tree
+    for kind, content in tree.items():
+        if kind == "int":
+            return int(content, 16)
+        if kind == "tuple":
+            return tuple([__decode(item) for item in content])
+        if kind == "set":
+            return set([__decode(item) for item in content])
+        if kind == "frozenset":
+            return frozenset([__decode(item) for item in content])
+        if kind == "dict":
+            return {__decode(pair[0]): __decode(pair[1]) for pair in content}
+        if kind == "bytes":
+            return bytes([ord(letter) for letter in content])
+    raise NotImplementedError("The monty syntax parser does not yet support objects of the program's own classes in tests")
+def __write(value, dumps=__json.dumps, encode=__encode):
+    return dumps(encode(value))
+def __read(text, loads=__json.loads, decode=__decode):
+    return decode(loads(text))
+'''
+CALL = "\n__write({target}(*__arguments))"
+SERVE = "__write({target}(*__arguments, **__keywords))"
+STAND_IN = "def {name}(*arguments, **keywords):\n    return __read(__ask({name!r}, list(arguments), keywords))\n"
+
+_LACKS = re.compile(r"The monty syntax parser does not yet support (.+)|(.+ is not supported in this environment.*)|(Internal error in monty.*)", re.S)
+_NO_MODULE = re.compile(r"No module named '([\w.]+)'")
+_NO_IMPORT = re.compile(r"cannot import name '(\w+)' from '([\w.]+)'")
+_NO_NAME = re.compile(r"name '(\w+)' is not defined")
+_NO_MODULE_ATTRIBUTE = re.compile(r"module '([\w.]+)' has no attribute '(\w+)'")
+_NO_ATTRIBUTE = re.compile(r"'([\w.]+)' object has no attribute '(\w+)'")
+# Modules that Monty has a part of. Only these are loaded here, to see whether Python's own has what a program misses.
+_PARTIAL = frozenset(
+    "re json math random datetime time typing collections itertools functools decimal hashlib unicodedata bisect copy dataclasses asyncio "
+    "base64 csv os pathlib sys".split()
+)
+_DEFINED = re.compile(r"^(?:async\s+)?(def|class)\s+(\w+)", re.M)
+
+
+class MontyEngine(Engine):
+    """Runs programs in Monty's worker processes.
+
+    Args:
+        workers: how many programs run at once; by default the processors, eight at most.
+
+    Raises:
+        ImportError: when pydantic-monty is not installed.
+        ValueError: for fewer than one worker.
+    """
+
+    name = "monty"
+
+    def __init__(self, workers: int | None = None) -> None:
+        if workers is not None and workers < 1:
+            raise ValueError(f"workers must be at least 1, got {workers}")
+        if importlib.util.find_spec("pydantic_monty") is None:
+            raise ImportError("the engine 'monty' needs pydantic-monty: pip install 'rl-rewards[code]'")
+        super().__init__(workers or default_workers())
+        self._lock = threading.Lock()
+        self._pool: Any = None
+
+    def run(self, program: str, cases: Sequence[Case], limits: Limits) -> list[Execution]:
+        """See Engine.run."""
+        executions: list[Execution] = []
+        for case in cases:
+            started = time.monotonic()
+            try:
+                execution = self._one(program, case, limits)
+            except UnicodeEncodeError as error:  # lone surrogates, which Rust's strings cannot hold
+                execution = Execution(Outcome.UNSUPPORTED, error=f"text that is not Unicode: {error.reason}")
+            executions.append(_timed(execution, started))
+            if execution.outcome is Outcome.TIMEOUT:
+                break
+        return after_timeout(executions, cases)
+
+    run_trusted = run  # every case has an interpreter to itself anyway
+
+    def _one(self, program: str, case: Case, limits: Limits) -> Execution:
+        session = _Session(self._started(), limits)
+        if isinstance(case, Script):
+            return session.script(program, case.stdin)
+        if "__name__" in program:  # which is always "__main__" here: a guarded main would run
+            return Execution(Outcome.UNSUPPORTED, error="a __name__ other than '__main__'")
+        return session.call(program, case) if isinstance(case, Call) else session.tests(program, case)
+
+    def _started(self) -> Any:
+        with self._lock:
+            if self._pool is None:
+                import pydantic_monty
+
+                # Two for each: a program and its tests hold one each at the same time.
+                self._pool = pydantic_monty.Monty(max_processes=2 * self.workers).__enter__()
+            return self._pool
+
+    def close(self) -> None:
+        super().close()
+        with self._lock:
+            pool, self._pool = self._pool, None
+        if pool is not None:
+            pool.__exit__(None, None, None)
+
+
+class _Session:
+    """One case: fresh interpreters from the pool, under the limits."""
+
+    def __init__(self, pool: Any, limits: Limits) -> None:
+        import pydantic_monty
+
+        self._monty, self._pool, self._limits = pydantic_monty, pool, limits
+
+    def script(self, program: str, stdin: str) -> Execution:
+        output = self._collector()
+        try:
+            with self._checkout() as session:
+                session.feed_run(PRELUDE + "\ninput = __make_input(__stdin)\n", inputs={"__stdin": stdin})
+                session.feed_run(program, print_callback=output)
+        except self._monty.MontyError as error:
+            return self._failed(error, program, output.output)
+        return Execution(Outcome.SCORED, output.output)
+
+    def call(self, program: str, case: Call) -> Execution:
+        output = self._collector()
+        method = re.search(rf"^(?:async\s+)?def\s+{re.escape(case.function)}\b|^{re.escape(case.function)}\s*=", program, re.M) is None
+        target = f"Solution().{case.function}" if method and re.search(r"^class\s+Solution\b", program, re.M) else case.function
+        try:
+            with self._checkout() as session:
+                session.feed_run(PRELUDE + "\ninput = __make_input('')\n")
+                value = session.feed_run(
+                    program + CALL.format(target=target), inputs={"__arguments": list(case.arguments)}, print_callback=output
+                )
+        except self._monty.MontyError as error:
+            return self._failed(error, program, output.output)
+        return _with_value(value, output.output)
+
+    def tests(self, program: str, case: Tests) -> Execution:
+        """The program in one interpreter, the tests in another; what passes between them is JSON."""
+        source = case.source
+        wanted = [(kind, name) for kind, name in _DEFINED.findall(program) if re.search(rf"\b{name}\b", source) and not hasattr(builtins, name)]
+        if classes := [name for kind, name in wanted if kind == "class"]:
+            return Execution(Outcome.UNSUPPORTED, error=f"tests that use the program's class {classes[0]!r}")
+        if re.search(r"^\s*(from|import)\s+solution\b|^\s*def\s+test", source, re.M):
+            return Execution(Outcome.UNSUPPORTED, error="test functions and the module 'solution'")
+        ended: list[Exception] = []
+        try:
+            with self._checkout() as serving, self._checkout() as testing:
+                try:
+                    serving.feed_run(PRELUDE + "\ninput = __make_input('')\n")
+                    serving.feed_run(program, print_callback=self._collector())
+                except self._monty.MontyError as error:
+                    return self._failed(error, program, "")
+
+                def ask(name: str, arguments: list[Any], keywords: dict[str, Any]) -> str:
+                    inputs = {"__arguments": arguments, "__keywords": keywords}
+                    try:
+                        return serving.feed_run(SERVE.format(target=name), inputs=inputs, print_callback=self._collector())
+                    except self._monty.MontyError as error:
+                        ended.append(error)
+                        raise error.exception() from None
+
+                testing.feed_run(PRELUDE)
+                stand_ins = "".join(STAND_IN.format(name=name) for _, name in wanted)
+                testing.feed_run(stand_ins + source, external_lookup={"__ask": ask}, print_callback=self._collector())
+        except self._monty.MontySyntaxError as error:
+            return Execution(Outcome.ERROR, error=f"the tests do not compile: {error}")
+        except self._monty.MontyError as error:
+            for cause in (*ended, error):
+                failed = self._failed(cause, program + source, "")
+                if failed.outcome is not Outcome.CRASHED:
+                    return failed
+            return Execution(Outcome.SCORED, value=False, error=_line(error))
+        return Execution(Outcome.SCORED, value=True)
+
+    def _checkout(self) -> Any:
+        limits = self._limits
+        return self._pool.checkout(
+            limits={
+                "max_feed_duration_secs": limits.seconds, "max_total_sleep_secs": limits.seconds,
+                "max_memory": limits.memory_mb << 20, "max_recursion_depth": RECURSION_DEPTH, "max_suspensions": 100_000,
+            },
+            os_policy={"sleep": "system", "sleep_system_max": math.inf},
+            assert_message_annotations=False,
+        )  # fmt: skip
+
+    def _collector(self) -> Any:
+        return self._monty.CollectString(self._limits.output_bytes)
+
+    def _failed(self, error: Any, program: str, stdout: str) -> Execution:
+        line = _line(error)
+        if isinstance(error, self._monty.MontyCrashedError):
+            return Execution(Outcome.TIMEOUT if error.timed_out else Outcome.CRASHED, stdout, error=line)
+        if isinstance(error, self._monty.MontyConversionError):
+            return Execution(Outcome.UNSUPPORTED, stdout, error=line)
+        if lacks := unsupported(line):
+            return Execution(Outcome.UNSUPPORTED, stdout, error=lacks)
+        late = line.startswith("TimeoutError") and ("limit exceeded" in line or "sleep" in line)
+        return Execution(Outcome.TIMEOUT if late else Outcome.CRASHED, stdout, error="ran out of time" if late else line)
+
+
+def unsupported(line: str) -> str | None:
+    """What Monty lacks and Python has, by name, if that is what this error line says."""
+    kind, _, text = line.partition(": ")
+    if match := _LACKS.match(text):
+        return next(group for group in match.groups() if group)
+    if text.endswith("surrogates not allowed"):
+        return "text that is not Unicode"
+    if (match := _NO_MODULE.match(text)) and kind in ("ModuleNotFoundError", "ImportError"):
+        root = match[1].partition(".")[0]
+        return f"module {match[1]}" if root in sys.stdlib_module_names or root in LIBRARIES else None
+    if (match := _NO_IMPORT.match(text)) and kind == "ImportError":
+        return f"{match[2]}.{match[1]}" if _module_has(match[2], match[1]) else None
+    if (match := _NO_NAME.match(text)) and kind == "NameError":
+        return f"name {match[1]}" if hasattr(builtins, match[1]) else None
+    if kind == "AttributeError":
+        if match := _NO_MODULE_ATTRIBUTE.match(text):
+            return f"{match[1]}.{match[2]}" if _module_has(match[1], match[2]) else None
+        if match := _NO_ATTRIBUTE.match(text):
+            owner = type(sys.stdout) if "TextIOWrapper" in match[1] else getattr(builtins, match[1], None)
+            return f"{match[1]}.{match[2]}" if hasattr(owner, match[2]) else None
+    return None
+
+
+def _module_has(module: str, name: str) -> bool:
+    return module.partition(".")[0] in _PARTIAL and hasattr(importlib.import_module(module), name)
+
+
+def _line(error: Exception) -> str:
+    return str(error).strip().partition("\n")[0][:500]
+
+
+def _with_value(value: Any, stdout: str) -> Execution:
+    try:
+        return Execution(Outcome.SCORED, stdout, json.loads(value))
+    except (TypeError, ValueError, RecursionError):
+        return Execution(Outcome.CRASHED, stdout, error="returned no plain data")
+
+
+def _timed(execution: Execution, started: float) -> Execution:
+    seconds = round(time.monotonic() - started, 6)
+    return Execution(execution.outcome, execution.stdout, execution.value, execution.error, seconds)
