@@ -99,7 +99,7 @@ def merge(directory: Path, target: Path) -> None:
 
 def _write_row_group(writer: pq.ParquetWriter, pending: list[pa.RecordBatch]) -> None:
     """Write whole batches, so that the rows of a completion are never split between row groups."""
-    if pending:
-        table = pa.Table.from_batches(pending).cast(_MERGED_SCHEMA)
-        writer.write_table(table, row_group_size=table.num_rows)
-        pending.clear()
+    rows = sum(batch.num_rows for batch in pending)
+    if rows:
+        writer.write_table(pa.Table.from_batches(pending).cast(_MERGED_SCHEMA), row_group_size=rows)
+    pending.clear()

@@ -75,13 +75,15 @@ class RunRecorder:
 
         An evaluation that this process recorded before training begins is kept at 0; a resumed run has it on record already.
         """
-        own = self._writer.path if self._writer is not None and step == 0 and not self._begun else None
+        earlier = None if self._writer is None or self._begun else self._writer.path
+        keep = earlier if step == 0 else None
+        if keep is None:
+            self._close()
         for part in parts_in(self._parts):
             # Each process drops its own share, so that none drops what a faster one has begun to write.
-            if part.after >= step and part.rank % world_size == rank and part.path != own:
+            stale = part.after >= step and part.rank % world_size == rank or part.path == earlier
+            if stale and part.path != keep:
                 part.path.unlink()
-        if own is None:
-            self._close()
         self._after, self._begun = step, True
         if step == 0 and rank == 0:
             self.parquet.unlink(missing_ok=True)
