@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from rl_rewards.formats.places import kinds_of, locate, spelled
 from rl_rewards.formats.problems import Path, Problem, describe, field_name, listing, nearest
 from rl_rewards.formats.yaml_source import YamlSource
-from rl_rewards.kinds import Kinds, first_option
+from rl_rewards.kinds import first_option
 from rl_rewards.parsers.chain import Chain
 from rl_rewards.rubric import Rubric
 
@@ -46,7 +46,7 @@ def mistakes(error: ValidationError, source: YamlSource) -> list[Problem]:
         kind, context = line["type"], line.get("ctx", {})
         if kind in ("unexpected_keyword_argument", "extra_forbidden"):
             parent = locate(Rubric, source.data, line["loc"][:-1])[1]
-            messages.setdefault(path, []).append(_unknown_field(path, parent, source.data, line["loc"]))
+            messages.setdefault(path, []).append(_unknown_field(path[-1], parent))
         elif kind in ("missing", "missing_argument", "missing_keyword_only_argument"):
             messages.setdefault(path, []).append(_missing(line["loc"][-1]))
         elif kind in _ALLOWED or kind == "literal_error":
@@ -58,15 +58,14 @@ def mistakes(error: ValidationError, source: YamlSource) -> list[Problem]:
             messages.setdefault(path, []).append(line["msg"].removeprefix("Value error, ").removeprefix("Assertion failed, "))
     for path, choices in allowed.items():
         near = nearest(found[path], [part.strip("'") for choice in choices for part in choice.split() if part.startswith("'")])
-        messages.setdefault(path, []).append(f"found {describe(found[path])}, allowed: {' or '.join(choices)}{near}")
+        quotes = "; write it in quotes" if "text" in choices and isinstance(found[path], (bool, int, float)) else ""
+        messages.setdefault(path, []).append(f"found {describe(found[path])}, allowed: {' or '.join(choices)}{near}{quotes}")
     return [Problem(source.line(path), field_name(path), message) for path, texts in messages.items() for message in dict.fromkeys(texts)]
 
 
-def _unknown_field(path: Path, parent: Any, data: Any, loc: Path) -> str:
-    if isinstance(parent, Kinds):  # an option of a parser or scorer: the kind stands one step above it in the file
-        parent = parent.load(str(path[-2]))
-    names = [field.name for field in fields(parent) if field.init] if parent is not None and is_dataclass(parent) else []
-    return f"unknown field; allowed: {listing(names)}{nearest(path[-1], names)}"
+def _unknown_field(field: str | int, owner: Any) -> str:
+    names = [each.name for each in fields(owner) if each.init] if isinstance(owner, type) and is_dataclass(owner) else []
+    return f"unknown field; allowed: {listing(names)}{nearest(field, names)}"
 
 
 def _missing(field: str | int) -> str:

@@ -96,3 +96,12 @@ class _Dumper(yaml.SafeDumper):
 for _first, _resolvers in CoreResolver.yaml_implicit_resolvers.items():
     for _tag, _pattern in _resolvers:
         _Dumper.add_implicit_resolver(_tag, _pattern, [_first])
+
+
+def _represent_text(dumper: _Dumper, text: str) -> yaml.ScalarNode:
+    # PyYAML takes these for line breaks inside plain and single-quoted text, and reads them back as spaces.
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style='"' if _LINE_BREAKS & set(text) else None)
+
+
+_LINE_BREAKS = frozenset("\x85\u2028\u2029\ufeff")
+_Dumper.add_representer(str, _represent_text)

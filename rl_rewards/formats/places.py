@@ -9,7 +9,7 @@ from typing import Any
 
 from rl_rewards import parsers, scorers
 from rl_rewards.formats.problems import Path
-from rl_rewards.kinds import Kinds, first_option
+from rl_rewards.kinds import Kinds
 from rl_rewards.parsers.base import Parser
 from rl_rewards.scorers.base import Scorer
 
@@ -62,17 +62,20 @@ def locate(root: type, data: Any, loc: Path) -> tuple[Path, Shape]:
     path: Path = ()
     shape: Shape = root
     for step in loc:
-        if isinstance(shape, Kinds):
-            spec = spelled(shape, data)
-            if spec is not None and isinstance(data, Mapping):
-                kind, options = spec
-                shape, path, data = shape.load(kind), (*path, kind), options
-                if not isinstance(options, Mapping) and step == first_option(shape):
-                    shape = shape_of_field(shape, str(step))
-                    continue
+        path, shape, data = _past_kind(path, shape, data)
         if isinstance(data, Mapping) and step in data:
             shape = shape_of_field(shape, str(step)) if isinstance(shape, type) else None
+        elif isinstance(shape, type) and isinstance(step, str) and not isinstance(data, (Mapping, list)):
+            shape = shape_of_field(shape, step)  # the value of a first option whose name is left out
+            continue
         elif not (isinstance(data, list) and isinstance(step, int) and step < len(data)):
             continue
         path, data = (*path, step), data[step]
+    path, shape, data = _past_kind(path, shape, data)
     return path, shape
+
+
+def _past_kind(path: Path, shape: Shape, data: Any) -> tuple[Path, Shape, Any]:
+    """From a spec to its options; elsewhere nothing changes."""
+    spec = spelled(shape, data) if isinstance(shape, Kinds) and isinstance(data, Mapping) else None
+    return (path, shape, data) if spec is None else ((*path, spec[0]), shape.load(spec[0]), spec[1])

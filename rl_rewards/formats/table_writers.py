@@ -17,6 +17,8 @@ from rl_rewards.formats.tables import TableError, read_rows
 WRITABLE = (".jsonl", ".ndjson", ".parquet")
 # Rows of which the types are learnt at a time, when a file without a schema becomes Parquet.
 _LEARN_ROWS = 1024
+# Batches are gathered into row groups of this size before compression: readers suffer from many small ones.
+_ROW_GROUP_BYTES = 32 << 20
 
 
 class Writer(Protocol):
@@ -50,6 +52,9 @@ def open_writer(kind: str, path: Path, data: str | os.PathLike[str], reward_name
     return _JsonlWriter(path)
 
 
+_encode = json.JSONEncoder(ensure_ascii=False, default=str).encode
+
+
 class _JsonlWriter:
     def __init__(self, path: Path) -> None:
         self._file = open(path, "wb")
@@ -57,9 +62,9 @@ class _JsonlWriter:
     def write(self, rows: list[dict[str, Any]]) -> None:
         for row in rows:
             try:
-                line = json.dumps(row, ensure_ascii=False, default=str).encode("utf-8")
+                line = _encode(row).encode("utf-8")
             except UnicodeEncodeError:
-                line = json.dumps(_valid_text(row), ensure_ascii=False, default=str).encode("utf-8")
+                line = _encode(_valid_text(row)).encode("utf-8")
             self._file.write(line + b"\n")
 
     def close(self) -> None:
@@ -76,16 +81,25 @@ class _ParquetWriter:
         self._schema = pa.schema([*kept, *added_fields(reward_names)])
         self._pa = pa
         self._writer = pq.ParquetWriter(path, self._schema)
+        self._tables: list[Any] = []
 
     def write(self, rows: list[dict[str, Any]]) -> None:
         try:
             table = self._pa.Table.from_pylist(rows, schema=self._schema)
         except UnicodeEncodeError:
             table = self._pa.Table.from_pylist(_valid_text(rows), schema=self._schema)
-        self._writer.write_table(table)
+        self._tables.append(table)
+        if sum(table.nbytes for table in self._tables) >= _ROW_GROUP_BYTES:
+            self._flush()
 
     def close(self) -> None:
+        self._flush()
         self._writer.close()
+
+    def _flush(self) -> None:
+        if self._tables:
+            self._writer.write_table(self._pa.concat_tables(self._tables))
+            self._tables = []
 
 
 def _schema_of(data: str | os.PathLike[str]) -> Iterable[Any]:

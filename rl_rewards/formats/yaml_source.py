@@ -84,28 +84,18 @@ class YamlSource:
 
     def line(self, path: Path) -> int:
         """The line (from 1) of the value at `path`, or of the nearest value above it that the file has."""
-        return self._walk(path)[1]
-
-    def known(self, path: Path) -> Path:
-        """The longest beginning of `path` that the file has."""
-        return path[: self._walk(path)[0]]
-
-    def _walk(self, path: Path) -> tuple[int, int]:
         node, line = self._root, 1 if self._root is None else self._root.start_mark.line + 1
-        for depth, step in enumerate(path):
+        for step in path:
             if isinstance(node, SequenceNode) and isinstance(step, int) and 0 <= step < len(node.value):
                 node = node.value[step]
                 line = node.start_mark.line + 1
-            elif isinstance(node, MappingNode):
-                for key, value in node.value:
-                    if key.value == step:
-                        node, line = value, key.start_mark.line + 1
-                        break
-                else:
-                    return depth, line
-            else:
-                return depth, line
-        return len(path), line
+                continue
+            pairs = node.value if isinstance(node, MappingNode) else ()
+            found = next(((key, value) for key, value in pairs if key.value == step), None)
+            if found is None:
+                break
+            node, line = found[1], found[0].start_mark.line + 1
+        return line
 
     def _refuse(self, node: Node, path: Path, message: str) -> None:
         self._problems.append(Problem(node.start_mark.line + 1, field_name(path), message))
