@@ -9,13 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import lru_cache
-from itertools import islice
 
 import re2
 
-# Matches to walk one by one before the rest of the text is swept at once: each step may read all that is left of the text, so an
-# unlimited walk would take quadratic time with patterns such as `a(?:.*z)?`.
-_WALKED = 16
+# Walking from match to match, each step may read all that is left of the text: quadratic time with patterns such as `a(?:.*z)?`. So the
+# walk may read this many bytes, or the text this many times if that is more, before the rest is swept at once, which is slower per byte.
+_WALK_BYTES = 1 << 20
+_WALK_READS = 16
+
+# Every kind of place that an assertion such as `^` or `\b` can tell from others.
+_PROBES = (b"", b"a", b" ", b"aa", b" a ", b"\n", b"a\na", b" \n ")
 
 
 class Pattern:
@@ -24,13 +27,12 @@ class Pattern:
     Lone surrogates in a text, which have no UTF-8, count as U+FFFD.
     """
 
-    __slots__ = ("text", "groups", "_regexp", "_sweep", "_matches_nothing")
+    __slots__ = ("text", "groups", "_regexp", "_sweep")
 
     def __init__(self, text: str) -> None:
         self.text = text
         self._regexp = _compiled(text)
         self.groups = self._regexp.groups
-        self._matches_nothing = self._regexp.search(b"") is not None
         self._sweep = self._swept()
 
     def search(self, text: str) -> bool:
@@ -40,6 +42,10 @@ class Pattern:
     def fullmatch(self, text: str) -> bool:
         """Whether it matches all of `text`."""
         return self._regexp.fullmatch(encoded(text)) is not None
+
+    def matches_nothing(self) -> bool:
+        """Whether it can match no text at all, so that it would match nearly everywhere, as `\\d*` does."""
+        return any(match.end() == match.start() for probe in _PROBES for match in self._regexp.finditer(probe))
 
     def each(self, text: str) -> Iterator[str]:
         """What the group catches in each match, from the first on.
@@ -52,23 +58,26 @@ class Pattern:
     def last(self, text: str) -> str | None:
         """What the group of the last match caught, or the whole match where the pattern has no group; None without a match.
 
-        Matches of no text at all, and matches that the group took no part in, are passed over.
+        Matches that the group took no part in are passed over. For patterns that `matches_nothing` does not warn of.
         """
         data = encoded(text)
         group = 1 if self.groups else 0
         found, end = None, 0
-        if not self._matches_nothing:
-            walked = 0
-            for match in islice(self._regexp.finditer(data), _WALKED):
-                walked += 1
-                end = match.end()
-                if match[group] is not None:
-                    found = match[group]
-            if walked < _WALKED:
-                return None if found is None else found.decode()
-        rest = self._sweep.match(data, end)
-        if rest is not None and rest[1] is not None:
-            found = rest[1]
+        length = len(data)
+        budget = max(_WALK_BYTES, _WALK_READS * length)
+        for match in self._regexp.finditer(data):
+            caught = match[group]
+            if caught is not None:
+                found = caught
+            end = match.end()
+            budget -= length - end
+            if budget < 0:
+                break
+        else:
+            return None if found is None else found.decode()
+        caught = self._sweep.match(data, end)[1]
+        if caught is not None:
+            found = caught
         return None if found is None else found.decode()
 
     def _swept(self) -> re2._Regexp:

@@ -13,10 +13,8 @@ from rl_rewards.patterns import Pattern, compile_pattern
 class Regex(Parser):
     """Takes the group of the pattern's last match, or the whole match where the pattern has no group.
 
-    Matches of no text at all are passed over.
-
     Raises:
-        ValueError: when RE2 refuses the pattern, or it has more than one group.
+        ValueError: when RE2 refuses the pattern, it has more than one group, or can match no text at all.
     """
 
     pattern: str
@@ -27,6 +25,8 @@ class Regex(Parser):
             raise ValueError("The pattern is empty")
         if self._compiled.groups > 1:
             raise ValueError(f"The pattern {self.pattern!r} has {self._compiled.groups} groups, allowed is one: write the others as (?:...)")
+        if self._compiled.matches_nothing():
+            raise ValueError(f"The pattern {self.pattern!r} can match no text at all, so it matches in any response: write + instead of *, for instance")
 
     @cached_property
     def _compiled(self) -> Pattern:

@@ -38,10 +38,10 @@ class Tag(Parser):
 
     def parse(self, text: str) -> str | None:
         opening, closing, length = self._tags
-        # The last closing tag decides: an opening tag before it makes the last pair, and without one no closing tag has any.
-        end = text.rfind(closing)
-        start = text.rfind(opening, 0, end) if end >= 0 else -1
+        # Three searches, whatever the text: an opening tag that has a closing one behind it has none behind the last closing tag.
+        start = text.rfind(opening, 0, text.rfind(closing) + 1)
         if start < 0:
             return None
-        answer = text[start + length : end]
+        start += length
+        answer = text[start : text.find(closing, start)]
         return answer.strip() if self.strip else answer

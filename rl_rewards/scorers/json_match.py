@@ -12,7 +12,7 @@ from rl_rewards.parsers.fields import FieldMask
 from rl_rewards.parsers.json_object import load_json
 from rl_rewards.references import MissingReferenceError
 from rl_rewards.scorers.base import ReferenceScorer
-from rl_rewards.types import EvaluateResult, MetricResult, Outcome, Sample
+from rl_rewards.types import EvaluateResult, Outcome, Sample
 
 
 @configured
@@ -58,7 +58,7 @@ class JsonMatch(ReferenceScorer):
         share = sum(right.values()) / (len(right) + len(extra))
         if self.all_or_nothing:
             share = float(share == 1.0)
-        metrics = {name: MetricResult(float(is_right)) for name, is_right in right.items()}
+        metrics = {name: float(is_right) for name, is_right in right.items()}
         wrong = [name for name, is_right in right.items() if not is_right] + extra
         reason = f"wrong: {', '.join(wrong[:10])}" if wrong else None
         return EvaluateResult(self.wrong + share * (self.correct - self.wrong), reason, metrics)

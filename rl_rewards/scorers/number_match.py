@@ -60,7 +60,7 @@ class NumberMatch(ReferenceScorer):
         return Decimal(str(self.absolute)), Decimal(str(self.relative))
 
     def compare(self, answer: Any, reference: Any, sample: Sample) -> EvaluateResult:
-        numbers = _prepared(tuple(reference_texts(reference)), self.thousands, self.decimal_comma)
+        numbers = _prepared(reference_texts(reference), self.thousands, self.decimal_comma)
         found = read_number(answer_text(answer), self.thousands, self.decimal_comma)
         if found is None:
             return EvaluateResult(self.wrong, "the answer is not a number", outcome=Outcome.UNPARSED)

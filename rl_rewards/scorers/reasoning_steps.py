@@ -10,7 +10,7 @@ from rl_rewards.configured import configured
 from rl_rewards.patterns import Pattern, compile_pattern
 from rl_rewards.scorers.base import AnswerScorer
 from rl_rewards.scorers.templated import answer_text
-from rl_rewards.types import EvaluateResult, MetricResult, Sample
+from rl_rewards.types import EvaluateResult, Sample
 
 _STEP = r"(?im)^[ \t]*(?:[#*_]*step \d+[*_]*[:.)]|\d+[.)]|[-*•]|(?:first|second|third|next|then|finally),)(.*)$"
 
@@ -49,5 +49,5 @@ class ReasoningSteps(AnswerScorer):
                 if len(steps) == self.steps:
                     break
         share = len(steps) / self.steps
-        metrics = {"steps": MetricResult(float(len(steps)))}
-        return EvaluateResult(self.wrong + share * (self.correct - self.wrong), f"{len(steps)} of {self.steps} steps", metrics)
+        score = self.wrong + share * (self.correct - self.wrong)
+        return EvaluateResult(score, f"{len(steps)} of {self.steps} steps", {"steps": float(len(steps))})

@@ -22,7 +22,7 @@ from pydantic import BeforeValidator, InstanceOf
 from rl_rewards.configured import configured
 from rl_rewards.scorers.base import Scorer
 from rl_rewards.scorers.length import NO_TOKEN_IDS, LengthScorer
-from rl_rewards.types import EvaluateResult, MetricResult, Outcome, Sample
+from rl_rewards.types import EvaluateResult, Outcome, Sample
 
 
 def _made(spec: Any) -> Scorer:
@@ -63,7 +63,7 @@ class RightLengthScorer(LengthScorer):
     def _result(self, score: float, length: int, judged: EvaluateResult) -> EvaluateResult:
         right = judged.score >= self.threshold
         reason = f"{'right' if right else 'wrong'}, {length} {self.unit}"
-        return EvaluateResult(score, reason, {"right": MetricResult(float(right))}, outcome=judged.outcome)
+        return EvaluateResult(score, reason, {"right": float(right)}, outcome=judged.outcome)
 
 
 @configured

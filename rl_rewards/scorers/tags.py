@@ -10,7 +10,7 @@ from rl_rewards.configured import configured
 from rl_rewards.parsers.tag import Tag
 from rl_rewards.scorers.base import AnswerScorer
 from rl_rewards.scorers.templated import answer_text
-from rl_rewards.types import EvaluateResult, MetricResult, Sample
+from rl_rewards.types import EvaluateResult, Sample
 
 
 @configured
@@ -38,8 +38,7 @@ class TagCount(AnswerScorer):
         text = answer_text(answer)
         shares = {name: _tag_share(text, name) for name in self.names}
         share = sum(shares.values()) / len(shares)
-        metrics = {name: MetricResult(value) for name, value in shares.items()}
-        return EvaluateResult(self.wrong + share * (self.correct - self.wrong), metrics=metrics)
+        return EvaluateResult(self.wrong + share * (self.correct - self.wrong), metrics=shares)
 
 
 def _tag_share(text: str, name: str) -> float:

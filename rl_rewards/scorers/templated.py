@@ -52,21 +52,21 @@ class TemplatedScorer(AnswerScorer):
         """
 
 
-def reference_texts(reference: Any) -> list[str]:
-    """The texts of a reference any of which is right: of one value, or of each in a list.
+def reference_texts(reference: Any) -> tuple[str, ...]:
+    """The texts of a reference any of which is right: of one value, or of each in a list. A tuple, so that what is made of it can be cached.
 
     Raises:
         MissingReferenceError: when the reference is an object, or nothing but blanks.
     """
     if isinstance(reference, str):
-        return [reference]
+        return (reference,)
     if isinstance(reference, (list, tuple)):
-        texts = [text for item in reference if item is not None for text in reference_texts(item) if text.strip()]
+        texts = tuple(text for item in reference if item is not None for text in reference_texts(item) if text.strip())
         if not texts:
             raise MissingReferenceError(f"the reference has nothing but blanks in it: {reference!r:.80}")
         return texts
     if isinstance(reference, Number):  # numpy's, too
-        return [str(reference)]
+        return (str(reference),)
     raise MissingReferenceError(f"the reference is a {type(reference).__name__}, allowed are text, a number or a list of them: {reference!r:.80}")
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from rl_rewards.configured import configured
 from rl_rewards.scorers.base import ReferenceScorer
 from rl_rewards.scorers.templated import answer_text, reference_texts
-from rl_rewards.types import EvaluateResult, MetricResult, Sample
+from rl_rewards.types import EvaluateResult, Sample
 
 _PUNCTUATION = punctuation + "“”‘’„«»‹›–—−…¿¡"
 _NO_PUNCTUATION = str.maketrans("", "", _PUNCTUATION)
@@ -27,7 +27,7 @@ class ExactMatch(ReferenceScorer):
 
     def compare(self, answer: Any, reference: Any, sample: Sample) -> EvaluateResult:
         found = _words(answer_text(answer))
-        return EvaluateResult(self.correct if any(found == gold for gold in _gold(tuple(reference_texts(reference)))) else self.wrong)
+        return EvaluateResult(self.correct if any(found == gold for gold in _gold(reference_texts(reference))) else self.wrong)
 
 
 @configured
@@ -40,9 +40,8 @@ class TokenF1(ReferenceScorer):
 
     def compare(self, answer: Any, reference: Any, sample: Sample) -> EvaluateResult:
         found = _words(answer_text(answer))
-        f1, precision, recall = max(_f1(found, gold) for gold in _gold(tuple(reference_texts(reference))))
-        metrics = {"precision": MetricResult(precision), "recall": MetricResult(recall)}
-        return EvaluateResult(self.wrong + f1 * (self.correct - self.wrong), metrics=metrics)
+        f1, precision, recall = max(_f1(found, gold) for gold in _gold(reference_texts(reference)))
+        return EvaluateResult(self.wrong + f1 * (self.correct - self.wrong), metrics={"precision": precision, "recall": recall})
 
 
 def _f1(found: tuple[str, ...], gold: tuple[str, ...]) -> tuple[float, float, float]:
@@ -60,6 +59,8 @@ def _gold(texts: tuple[str, ...]) -> tuple[tuple[str, ...], ...]:
 
 def _words(text: str) -> tuple[str, ...]:
     """The words of a text, normalised; of a text without any (`+`, `?!`), what stands there as one word."""
+    if text.isalnum():
+        return (text.casefold(),)
     words = [word for token in text.casefold().split() if (word := _word(token))]
     last = len(words) - 1
     return tuple(word for place, word in enumerate(words) if place == last or word not in _ARTICLES) or tuple(text.split())
