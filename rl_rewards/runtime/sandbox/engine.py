@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -11,7 +12,7 @@ from typing import Any, TypeVar
 
 from rl_rewards.types import Outcome
 
-Result = TypeVar("Result")
+Item, Result = TypeVar("Item"), TypeVar("Result")
 LIBRARIES = ("numpy", "pandas", "sympy")
 """Libraries that programs may use besides the standard one, where they are installed."""
 
@@ -95,6 +96,7 @@ class Engine(ABC):
     def __init__(self, workers: int) -> None:
         self.workers = workers
         self._threads: ThreadPoolExecutor | None = None
+        self._starting = threading.Lock()
 
     name: str
 
@@ -106,17 +108,44 @@ class Engine(ABC):
     def run_trusted(self, program: str, cases: Sequence[Call], limits: Limits) -> list[Execution]:
         """As `run`, for the user's own code, where no program of a model's can read what it is given."""
 
-    def submit(self, work: Callable[..., Result], *arguments: Any) -> Future[Result]:
-        """`work(*arguments)` on one of this engine's threads, of which there are as many as workers."""
-        if self._threads is None:
-            self._threads = ThreadPoolExecutor(self.workers, thread_name_prefix=type(self).__name__)
-        return self._threads.submit(work, *arguments)
+    def submit(self, work: Callable[[Item], Result], items: Sequence[Item]) -> Future[list[Result]]:
+        """`work` on every item, in order, on this engine's threads, of which there are as many as workers.
+
+        The future fails with the first exception that `work` raises, once all are done.
+        """
+        with self._starting:
+            if self._threads is None:
+                self._threads = ThreadPoolExecutor(self.workers, thread_name_prefix=type(self).__name__)
+            futures = [self._threads.submit(work, item) for item in items]
+        return _gathered(futures)
 
     def close(self) -> None:
         """End its processes; a later call starts new ones."""
         threads, self._threads = self._threads, None
         if threads is not None:
             threads.shutdown(wait=False, cancel_futures=True)
+
+
+def _gathered(futures: Sequence[Future[Result]]) -> Future[list[Result]]:
+    together: Future[list[Result]] = Future()
+    waiting = [len(futures)]
+    lock = threading.Lock()
+
+    def one_is_done(_: object) -> None:
+        with lock:
+            waiting[0] -= 1
+            last = waiting[0] == 0
+        if last:
+            try:
+                together.set_result([future.result() for future in futures])
+            except BaseException as error:
+                together.set_exception(error)
+
+    if not futures:
+        together.set_result([])
+    for future in futures:
+        future.add_done_callback(one_is_done)
+    return together
 
 
 def after_timeout(executions: list[Execution], cases: Sequence[Case]) -> list[Execution]:

@@ -18,6 +18,7 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
+from rl_rewards.runtime.sandbox.cell import plain
 from rl_rewards.runtime.sandbox.engine import LIBRARIES, Call, Case, Engine, Execution, Limits, Script, Tests, after_timeout, default_workers
 from rl_rewards.types import Outcome
 
@@ -293,7 +294,7 @@ def _line(error: Exception) -> str:
 
 def _with_value(value: Any, stdout: str) -> Execution:
     try:
-        return Execution(Outcome.SCORED, stdout, json.loads(value))
+        return Execution(Outcome.SCORED, stdout, plain.check(json.loads(value)))
     except (TypeError, ValueError, RecursionError):
         return Execution(Outcome.CRASHED, stdout, error="returned no plain data")
 

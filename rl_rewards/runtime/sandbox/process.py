@@ -290,8 +290,8 @@ def _execution(ended: list[Any], with_value: bool) -> Execution:
     if outcome != Outcome.SCORED or not with_value:
         return Execution(Outcome(outcome), stdout, None, error, seconds)
     try:
-        return Execution(Outcome.SCORED, stdout, json.loads(value), None, seconds)
-    except (ValueError, RecursionError):
+        return Execution(Outcome.SCORED, stdout, plain.check(json.loads(value)), None, seconds)
+    except (ValueError, RecursionError, plain.NotPlain):
         return Execution(Outcome.CRASHED, stdout, None, "ended before the call returned" if not value else "returned no plain data", seconds)
 
 

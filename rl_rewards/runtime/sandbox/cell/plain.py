@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import decimal
 import fractions
+import re
 from collections.abc import Callable
 from typing import Any
 
 SAFE_INT = 1 << 53
+MAX_DEPTH = 100
 Tree = Any
 
 
@@ -71,6 +73,7 @@ _MAKE: dict[str, Callable[[Any], Any]] = {
     "decimal": decimal.Decimal,
     "fraction": fractions.Fraction,
 }
+_HEX = re.compile(r"-?0x[0-9a-f]+")
 _COLLECT: dict[str, type] = {"tuple": tuple, "set": set, "frozenset": frozenset}
 
 
@@ -94,3 +97,40 @@ def decode(tree: Tree, other: Callable[[str, Any], Any] | None = None) -> Any:
     if other is None:
         raise NotPlain(f"unknown type {kind!r}")
     return other(kind, content)
+
+
+def check(tree: Tree) -> Tree:
+    """`tree` itself, if it is one that `encode` could have made, except that its texts are anyone's.
+
+    Raises:
+        NotPlain: when it is not, or is nested deeper than MAX_DEPTH.
+    """
+    level = [tree]
+    for _ in range(MAX_DEPTH):
+        inner: list[Tree] = []
+        for part in level:
+            if isinstance(part, list):
+                inner += part
+            elif isinstance(part, dict):
+                inner += _parts(part)
+        if not inner:
+            return tree
+        level = inner
+    raise NotPlain(f"nested deeper than {MAX_DEPTH}")
+
+
+def _parts(part: dict[str, Tree]) -> list[Tree]:
+    if len(part) != 1:
+        raise NotPlain(f"an object of {len(part)} keys")
+    ((kind, content),) = part.items()
+    if kind in _COLLECT and isinstance(content, list):
+        return content
+    if kind == "dict" and isinstance(content, list) and all(isinstance(pair, list) and len(pair) == 2 for pair in content):
+        return [side for pair in content for side in pair]
+    if kind == "int" and isinstance(content, str) and _HEX.fullmatch(content):
+        return []
+    if kind == "complex" and isinstance(content, list) and [type(number) for number in content] == [float, float]:
+        return []
+    if kind in ("bytes", "bytearray", "decimal", "fraction", "object") and isinstance(content, str):
+        return []
+    raise NotPlain(f"no plain data: {kind!r:.40}")

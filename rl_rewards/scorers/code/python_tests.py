@@ -1,0 +1,134 @@
+"""A program of the policy's, scored by the tests of its row."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from concurrent.futures import Future
+from dataclasses import field
+from functools import cached_property
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from rl_rewards.parsers.code_block import CodeBlock
+from rl_rewards.references import MissingReferenceError, column_template, template
+from rl_rewards.runtime.sandbox import Engine, EngineName, Execution, Limits, engine
+from rl_rewards.scorers.base import ReferenceScorer, configured
+from rl_rewards.scorers.code.cases import Check, checks
+from rl_rewards.types import EvaluateResult, MetricResult, Outcome, Sample, describe
+
+
+@configured
+class PythonTests(ReferenceScorer):
+    """Runs the answer, a Python program, against the tests in a column: stdin and stdout, function calls, or asserts.
+
+    Without a parser it takes the last fenced Python block of the response. The program runs in a sandbox, with a fresh interpreter for
+    every test, and is only ever told a test's input: what it prints or returns is compared outside. A program that ends early, patches
+    what compares, or writes to any channel it finds has thereby given an answer, which is right or wrong like any other.
+
+    A program that runs out of time or crashes is the policy's own doing: outcome `timeout` or `crashed`, with a score. Tests that cannot
+    be read, and a sandbox that fails, are ours: no score.
+
+    Raises:
+        ValueError: for a limit that is not positive, an unknown engine or a wrong template.
+        ImportError: for the engine `monty` without pydantic-monty.
+    """
+
+    scoring: Literal["all", "fraction"] = field(default="all", kw_only=True)
+    """Whether the score needs all tests, or grows with the fraction that pass."""
+    function: str | None = field(default=None, kw_only=True)
+    """The function to call, or a template such as "{{references.entry_point}}", where the tests are calls and do not name it themselves."""
+    timeout: Annotated[float, Field(gt=0)] = field(default=5.0, kw_only=True)
+    """Seconds of wall time for a test. After the first that runs out of them the rest fail without being run."""
+    memory_mb: Annotated[int, Field(gt=0)] = field(default=512, kw_only=True)
+    """Memory of the program, in MiB."""
+    output_kb: Annotated[int, Field(gt=0)] = field(default=1024, kw_only=True)
+    """Most that a program may print, return or write to one file, in KiB."""
+    tolerance: Annotated[float, Field(ge=0)] = field(default=1e-9, kw_only=True)
+    """How far a decimal number may be off, relative or absolute; 0 compares digits."""
+    engines: tuple[EngineName, ...] = field(default=("process",), kw_only=True)
+    """Where programs run: `process` (CPython, Linux's walls), `monty` (a part of Python, quicker), or both in the order of trying."""
+    workers: Annotated[int, Field(gt=0)] | None = field(default=None, kw_only=True)
+    """How many programs run at once; the processors, eight at most, by default."""
+    require_isolation: bool = field(default=False, kw_only=True)
+    """Refuse to run where the kernel lacks one of the walls of `process`."""
+    per_test: bool = field(default=True, kw_only=True)
+    """Whether every test is a component, `test_1` and so on, besides `passed`, the fraction of tests that pass."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.function is not None:
+            template(self.function)
+        _ = self._engine  # made now, so that a wrong or missing one is refused now; it starts nothing yet
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in self.__dict__.items() if not name.startswith("_")}
+
+    @property
+    def _engine(self) -> Engine:
+        return engine(*self.engines, workers=self.workers, require_isolation=self.require_isolation)
+
+    @cached_property
+    def _limits(self) -> Limits:
+        return Limits(self.timeout, self.memory_mb, self.output_kb << 10)
+
+    @property
+    def columns(self) -> frozenset[str]:
+        return super().columns | (template(self.function).columns if self.function else frozenset())
+
+    def score(self, samples: Sequence[Sample], answers: Sequence[Any]) -> list[EvaluateResult]:
+        return self.submit(samples, answers).result()
+
+    def submit(self, samples: Sequence[Sample], answers: Sequence[Any]) -> Future[list[EvaluateResult]]:
+        """Start scoring a batch; the future holds what `score` returns."""
+        return self._engine.submit(self._score_one, list(zip(samples, answers, strict=True)))
+
+    def _score_one(self, pair: tuple[Sample, Any]) -> EvaluateResult:
+        sample, answer = pair
+        try:
+            reference = column_template(self.reference).value(sample)
+            program = _program(answer, sample)
+            return self.unparsed() if program is None else self.compare(program, reference, sample)
+        except MissingReferenceError as missing:
+            return EvaluateResult.failure(Outcome.ERROR, str(missing))
+        except Exception as error:  # one bad row costs one row, not the batch
+            return EvaluateResult.failure(Outcome.ERROR, describe(error))
+
+    def compare(self, answer: Any, reference: Any, sample: Sample) -> EvaluateResult:
+        function = str(template(self.function).value(sample)) if self.function else None
+        tests = checks(reference, function)
+        executions = self._engine.run(answer, [check.case for check in tests], self._limits)
+        for execution in executions:
+            if execution.outcome in (Outcome.ERROR, Outcome.UNSUPPORTED):
+                return EvaluateResult.failure(execution.outcome, f"{self._engine.name}: {execution.error}")
+        return self._result(tests, executions)
+
+    def _result(self, tests: Sequence[Check], executions: Sequence[Execution]) -> EvaluateResult:
+        passed = [check.passed(execution, self.tolerance) for check, execution in zip(tests, executions, strict=True)]
+        fraction = sum(passed) / len(passed)
+        share = fraction if self.scoring == "fraction" else float(all(passed))
+        reason = f"{sum(passed)} of {len(passed)} tests passed"
+        metrics = {"passed": MetricResult(fraction, reason)}
+        complaints = ["" if right else check.complaint(execution) for right, check, execution in zip(passed, tests, executions, strict=True)]
+        if self.per_test:
+            for number, (right, complaint) in enumerate(zip(passed, complaints, strict=True), 1):
+                metrics[f"test_{number}"] = MetricResult(float(right), complaint)
+        if not all(passed):
+            first = passed.index(False)
+            reason += f"; test {first + 1}: {complaints[first]}"
+        outcomes = {execution.outcome for execution in executions}
+        outcome = next((worst for worst in (Outcome.TIMEOUT, Outcome.CRASHED) if worst in outcomes), Outcome.SCORED)
+        return EvaluateResult(self.wrong + share * (self.correct - self.wrong), reason, metrics=metrics, outcome=outcome)
+
+
+_FENCE = re.compile(r"^ {0,3}(```|~~~)", re.M)
+
+
+def _program(answer: Any, sample: Sample) -> str | None:
+    """The program: what a parser found, or the last Python block of a response that none has parsed; None when there is none."""
+    if answer is None:
+        return None
+    if not isinstance(answer, str):
+        raise TypeError(f"python_tests needs text to run; the parser gave {type(answer).__name__}: {answer!r:.80}")
+    return CodeBlock().parse(answer) if answer == sample.response and _FENCE.search(answer) else answer
