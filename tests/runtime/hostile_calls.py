@@ -10,10 +10,10 @@ import subprocess
 import sys
 import threading
 import time
-from typing import Any
+from typing import Any, ClassVar
 
 from rl_rewards.scorers.base import AnswerScorer, Scorer, configured
-from rl_rewards.types import EvaluateResult, MetricResult
+from rl_rewards.types import EvaluateResult, MetricResult, Outcome
 
 FOREVER = 10_000
 
@@ -77,12 +77,19 @@ _ORDERS = {
 
 
 @configured
-class Obedient(AnswerScorer):
+class Obedient(Scorer):
     """Scores 1.0 for "fine", and does anything else that it is told."""
 
-    def score_answer(self, answer: Any, sample: Any) -> EvaluateResult:
+    per_sample: ClassVar[bool] = True
+
+    def score(self, samples: Any, answers: Any) -> list[EvaluateResult]:
+        return [self._score_one(answer) for answer in answers]
+
+    def _score_one(self, answer: Any) -> EvaluateResult:
         if answer == "fine":
             return EvaluateResult(1.0, "fine", {"length": MetricResult(4.0), "plain": 2})
+        if answer is None:
+            return EvaluateResult(0.0, "no answer in the response", outcome=Outcome.UNPARSED)
         obey(answer)
         return EvaluateResult(0.5)
 
@@ -91,9 +98,7 @@ class Obedient(AnswerScorer):
 class PureCounter(AnswerScorer):
     """Scores a sample by a number that no call ever gets twice in one process."""
 
-    @property
-    def pure(self) -> bool:
-        return True
+    pure: ClassVar[bool] = True
 
     def score_answer(self, answer: Any, sample: Any) -> EvaluateResult:
         return EvaluateResult(float(time.monotonic_ns()))

@@ -1,0 +1,228 @@
+"""The final answer in a response: the last box, else the last stated answer, else the whole of a short text.
+
+All of it takes time linear in the text: searches for fixed words, one pass over braces, and patterns on windows of bounded length.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Literal, NamedTuple
+
+Extract = Literal["boxed", "stated", "anywhere"]
+
+LONGEST = 2000  # characters of an expression; longer ones are not read
+_WINDOW = 80  # characters before and after an answer in which a denial is looked for
+_STATEMENTS_READ = 16  # "answer", from the end of the text, before giving up
+
+_BOXES = ("\\boxed", "\\fbox")
+_BRACE = re.compile(r"\\.|[{}]", re.DOTALL)
+_BETWEEN_BOXES = re.compile(r"[\s$.]*(?:,|;|\band\b|\bor\b|\\text\{\s*(?:and|or)\s*\}|,\s*and\b|,\s*or\b)[\s$]*")
+_DENIED_BEFORE = re.compile(
+    r"(?:\bnot|n't|n’t|\bnever|\bcannot be|\bneither|\bnor|\\neq?|\\not\s*=|≠|!=|\bother than|\bexcept|\binstead of|\brather than"
+    r"|\b(?:wrong|incorrect|false) (?:answer|result|value)|\b(?:false|wrong|incorrect|untrue|impossible|doubt)\s+(?:that|to)\b[^.;:\n]{0,50})"
+    r"(?:\s+(?:is|be|equals?|equal to|exactly|simply|just|the|answer|a|an))*[\s:$*(\[{\\]*$",
+    re.IGNORECASE,
+)
+_DENIED_AFTER = re.compile(
+    r"[\s$*)\]}\\,]*(?:(?:is|was|would be|seems)\s+(?:not\s+(?:the|a|my|correct|right|true|valid|it\b)|wrong|incorrect|false|impossible)"
+    r"|(?:is|was)n['’]t\s+(?:the|correct|right|true|valid|it\b)|(?:cannot|can['’]t|could not)\s+be\s+(?:the|correct|right|true|valid|it\b))",
+    re.IGNORECASE,
+)
+_STATED = re.compile(
+    r"answers?\b[^.\n:=]{0,60}?(?:\bis|\bare|\bequals|\bbe|\bbecomes|:|=)(?:\*\*)?\s*:?\s*(?P<rest>[^\n]+)|answer\s*[:=]\s*\n+\s*(?P<next>[^\n]+)",
+    re.IGNORECASE,
+)
+_MATHEMATICS = re.compile(r"\$\$(.+?)\$\$|\$(.+?)\$|\\\((.+?)\\\)|\\\[(.+?)\\\]", re.DOTALL)
+_BOLD = re.compile(r"\*\*([^*\n]{1,80})\*\*")
+# An expression in prose: everything but words, where single letters, LaTeX commands, function names and the words that join answers count as
+# mathematics. "42 or 43" is one answer, so that guessing twice is no way to be right.
+_EXPRESSION = re.compile(
+    r"(?:[^A-Za-z\\]|\\[A-Za-z]+(?:\{[^{}]*\})?|\\.|(?<![A-Za-z])(?:[A-Za-z]|sqrt|pi|sin|cos|tan|log|ln|exp|and|or)(?![A-Za-z]))+"
+)
+_SENTENCE_END = re.compile(r"[.!?](?:\s|$)")
+_NUMBER = re.compile(r"-?\d[\d,]*(?:\.\d+)?(?:/\d+)?%?")
+
+
+class Box(NamedTuple):
+    """A box and where its command starts and its last brace ends."""
+
+    start: int
+    end: int
+    content: str
+
+
+def final_answer(text: str, extract: Extract = "stated", think: bool = False, denied: bool = False, one_box: bool = False) -> str | None:
+    """The final answer as it is written, or None when there is none.
+
+    Args:
+        text: a response, or what a parser found in it.
+        extract: where an answer may stand: in a box; also where it is stated ("The answer is ...", `#### ...`, bold, or all of a short
+            text); also, failing that, the last formula or number of the text.
+        think: whether what stands before `</think>` counts.
+        denied: whether an answer counts that is denied in words ("the answer is not 42").
+        one_box: whether a response with different boxes has no answer; otherwise the last box is the answer.
+    """
+    if not think:
+        head, end, tail = text.rpartition("</think>")
+        if end:
+            text = tail
+        elif "<think>" in text:
+            return None  # still thinking when the text ended
+    boxes = _boxes(text)
+    if boxes:
+        if one_box and len({box.content for box in boxes}) > 1:
+            return None
+        return _last_of(boxes, text, denied)
+    if extract == "boxed":
+        return None
+    found = _stated(text, denied) or _short(text) or _bold(text)
+    return _anywhere(text) if found is None and extract == "anywhere" else found
+
+
+def _boxes(text: str) -> list[Box]:
+    """The boxes, outermost ones only, in order. The content of an unclosed last one goes to the end of its line."""
+    first = min((place for command in _BOXES if (place := text.find(command)) >= 0), default=-1)
+    if first < 0:
+        return []
+    closing: dict[int, int] = {}
+    open_braces: list[int] = []
+    for match in _BRACE.finditer(text, first):
+        if match[0] == "{":
+            open_braces.append(match.start())
+        elif match[0] == "}" and open_braces:
+            closing[open_braces.pop()] = match.start()
+    boxes: list[Box] = []
+    end = first
+    while (found := min((place, command) for command in (*_BOXES, "") if (place := text.find(command, end) if command else len(text)) >= 0))[1]:
+        start, command = found
+        brace = start + len(command)
+        while brace < len(text) and text[brace] in " \t\n":
+            brace += 1
+        if brace in closing:
+            end = closing[brace] + 1
+            boxes.append(Box(start, end, _content(text[brace + 1 : end - 1])))
+            continue
+        end = start + len(command)
+        if text.find("\\boxed", end) < 0 and text.find("\\fbox", end) < 0:
+            rest = re.split(r"[\n$]|\\\)|\\\]", text[brace : brace + LONGEST], maxsplit=1)[0].lstrip("{")
+            if not text.startswith("{", brace):
+                rest = rest.split(maxsplit=1)[0].rstrip(".,;") if rest.strip() else ""
+            boxes.append(Box(start, brace + len(rest), _content(rest)))
+    return [box for box in boxes if box.content]
+
+
+def _content(content: str) -> str:
+    for command in _BOXES:
+        content = content.replace(command, "")  # a box in the box leaves its braces
+    return content.strip()
+
+
+def _last_of(boxes: list[Box], text: str, denied: bool) -> str | None:
+    """The last box that is not denied, joined with the boxes before it of which it is the end of a list ("\\boxed{2} or \\boxed{3}")."""
+    if not denied:
+        boxes = [box for box in boxes if not _is_denied(text, box.start, box.end)]
+    if not boxes:
+        return None
+    answer = [boxes[-1].content]
+    for earlier, later in zip(boxes[-2::-1], boxes[:0:-1]):
+        between = text[earlier.end : later.start]
+        if len(between) > 24 or not _BETWEEN_BOXES.fullmatch(between):
+            break
+        if earlier.content not in answer:
+            answer.insert(0, earlier.content)
+    return ", ".join(answer)
+
+
+def _is_denied(text: str, start: int, end: int) -> bool:
+    before = text[max(0, start - _WINDOW) : start]
+    return _DENIED_BEFORE.search(before) is not None or _DENIED_AFTER.match(text[end : end + _WINDOW]) is not None
+
+
+def _stated(text: str, denied: bool) -> str | None:
+    """What follows the last `####`, or the last "answer is" that is not denied."""
+    marked = text.rfind("####")
+    if marked >= 0 and (line := text[marked + 4 : marked + LONGEST].strip().split("\n", 1)[0].strip()):
+        return line
+    lower, end = text.lower(), len(text)
+    for _ in range(_STATEMENTS_READ):
+        place = lower.rfind("answer", 0, end)
+        if place < 0:
+            break
+        end = place
+        match = _STATED.match(text[place : place + LONGEST])
+        if match is None:
+            continue
+        rest = match["rest"] or match["next"]
+        start = place + match.start("rest" if match["rest"] else "next")
+        if not denied and (_DENIED_BEFORE.search(text[place:start]) or re.match(r"\W*(?:not|never)\b|n['’]t", rest, re.IGNORECASE)):
+            continue
+        expression = _expression_in(rest)
+        if expression is None or (not denied and _DENIED_AFTER.match(rest, _end_of(expression, rest))):
+            continue
+        return expression
+    return None
+
+
+def _bold(text: str) -> str | None:
+    """What the last bold words say, when there is mathematics in them."""
+    last = None
+    for last in _BOLD.finditer(text[-LONGEST:]):
+        pass
+    return _expression_in(last[1]) if last is not None and any(char.isdigit() or char == "\\" for char in last[1]) else None
+
+
+def _end_of(expression: str, rest: str) -> int:
+    place = rest.find(expression)
+    return place + len(expression) if place >= 0 else 0
+
+
+def _expression_in(statement: str) -> str | None:
+    """The mathematics at the start of a statement, or all of a short statement in words."""
+    statement = statement.strip().removeprefix("**").strip()
+    formula = _MATHEMATICS.match(statement)
+    if formula is not None:
+        joined = [_formula(formula)]
+        end = formula.end()
+        while (join := re.compile(r"\s*(?:,|and|or)\s*(?:and|or)?\s*").match(statement, end)) and (more := _MATHEMATICS.match(statement, join.end())):
+            joined.append(_formula(more))
+            end = more.end()
+        return ", ".join(joined)
+    expression = _EXPRESSION.match(statement)
+    if expression is not None:
+        end = _SENTENCE_END.search(expression[0])
+        found = expression[0][: end.start()] if end else expression[0]
+        found = re.sub(r"(?:\b(?:and|or|a|I)\s*)+$", "", found.strip()).strip(" *,;:.")
+        if any(char.isalnum() for char in found):
+            return found
+    end = _SENTENCE_END.search(statement)
+    words = (statement[: end.start()] if end else statement).strip(" *.")
+    return words if 0 < len(words) <= 60 else None
+
+
+def _formula(match: re.Match[str]) -> str:
+    return next(group for group in match.groups() if group is not None).strip()
+
+
+def _short(text: str) -> str | None:
+    """The whole text, when it is one line that is an expression or a few words."""
+    text = text.strip()
+    if not text or "\n" in text or len(text) > LONGEST:
+        return None
+    formula = _MATHEMATICS.fullmatch(text.rstrip("."))
+    if formula is not None:
+        return _formula(formula)
+    expression = _EXPRESSION.match(text)
+    rest = text[expression.end() :] if expression is not None else text
+    return text if len(rest.split()) <= 4 and len(rest) <= 60 else None
+
+
+def _anywhere(text: str) -> str | None:
+    tail = text[-LONGEST:]
+    last = None
+    for last in _MATHEMATICS.finditer(tail):
+        pass
+    if last is not None:
+        return _formula(last)
+    for last in _NUMBER.finditer(tail):
+        pass
+    return last[0].rstrip(",") if last is not None else None
