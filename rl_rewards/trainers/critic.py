@@ -38,9 +38,9 @@ _HEAD_INPUTS = ("labels", "shift_labels", "num_items_in_batch", "fused_lm_head",
 
 @dataclass
 class PolicyAndValuesOutput(FusedCausalLMOutput):
-    """TRL's per-token log-probabilities, and `values` (B, P + T): entry t is the value of the state after token t has been read."""
+    """TRL's per-token log-probabilities, and `state_values` (B, P + T): entry t is the value of the state after token t has been read."""
 
-    values: Tensor | None = None
+    state_values: Tensor | None = None  # not `values`: an output is a dict, and DDP walks through its values()
 
 
 class Critic(nn.Module):
@@ -157,7 +157,7 @@ def attach_critic(policy: nn.Module, critic: Critic) -> None:
             hidden_states = seen[-1]
         else:
             output, hidden_states = {}, _backbone(self)(**backbone_inputs, use_cache=False).last_hidden_state
-        return PolicyAndValuesOutput(**output, values=critic(hidden_states))
+        return PolicyAndValuesOutput(**output, state_values=critic(hidden_states))
 
     @functools.wraps(policy_save)
     def save_pretrained(self: nn.Module, save_directory: str, *, state_dict: dict[str, Tensor] | None = None, **kwargs: Any) -> Any:

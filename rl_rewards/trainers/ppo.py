@@ -44,7 +44,7 @@ class _PolicyAndValues:
 
     def __call__(self, **inputs: Any) -> Any:
         output = self.model(**inputs, values=True)
-        self.values = output.values
+        self.values = output.state_values
         return output
 
 
@@ -55,7 +55,7 @@ class _ValuesOnly:
         self.model = model
 
     def __call__(self, **inputs: Any) -> Any:
-        return SimpleNamespace(log_probs=self.model(**inputs, values=True, log_probs=False).values)
+        return SimpleNamespace(log_probs=self.model(**inputs, values=True, log_probs=False).state_values)
 
 
 class PPOTrainer(GRPOTrainer):

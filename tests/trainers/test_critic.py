@@ -33,7 +33,7 @@ def test_values_come_out_of_the_policys_forward_and_are_those_of_the_backbone(tm
     only = model(**INPUTS, **LABELS, values=True, log_probs=False)
     backbone = model.critic.backbone if critic == "separate" else model.base_model
     expected = model.critic.head(backbone(**INPUTS).last_hidden_state).squeeze(-1)
-    assert torch.allclose(both.values, expected) and torch.allclose(only.values, expected)
+    assert torch.allclose(both.state_values, expected) and torch.allclose(only.state_values, expected)
     assert only.log_probs is None
     assert torch.equal(both.log_probs, model(**INPUTS, **LABELS).log_probs)
 
@@ -50,7 +50,7 @@ def test_a_separate_critic_starts_as_a_copy_of_the_policy_and_values_start_at_ze
     own = dict(model.base_model.named_parameters())
     for name, parameter in model.critic.backbone.named_parameters():
         assert torch.equal(parameter, own[name]) and parameter.data_ptr() != own[name].data_ptr() and parameter.requires_grad
-    assert (model(**INPUTS, values=True, log_probs=False).values == 0).all()
+    assert (model(**INPUTS, values=True, log_probs=False).state_values == 0).all()
 
 
 def test_a_critic_starts_from_the_backbone_of_a_reward_model(tmp_path):

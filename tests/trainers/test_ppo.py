@@ -75,7 +75,7 @@ def test_a_second_pass_over_a_batch_has_the_losses_of_the_plain_reference(tmp_pa
                     rollout = rollout_of(tuned)
                     ids = torch.cat([rollout["prompt_ids"], rollout["completion_ids"]], dim=1)
                     attention = torch.cat([rollout["prompt_mask"], rollout["completion_mask"]], dim=1)
-                    values = model(input_ids=ids, attention_mask=attention, values=True, log_probs=False).values
+                    values = model(input_ids=ids, attention_mask=attention, values=True, log_probs=False).state_values
                     before.append((rollout, log_probs(model, rollout), values))
 
     tuned = trainer(tmp_path, callbacks=[Snapshot()], policy=policy, **options)
@@ -194,7 +194,7 @@ def test_what_a_cut_off_completion_is_worth(tmp_path, ends, options, last):
     rollout = rollout_of(tuned)
     ids = torch.cat([rollout["prompt_ids"], rollout["completion_ids"]], dim=1)
     mask = torch.cat([rollout["prompt_mask"], rollout["completion_mask"]], dim=1)
-    states = fresh.model(input_ids=ids, attention_mask=mask, values=True, log_probs=False).values[:, -rollout["completion_ids"].size(1) - 1 :]
+    states = fresh.model(input_ids=ids, attention_mask=mask, values=True, log_probs=False).state_values[:, -rollout["completion_ids"].size(1) - 1 :]
     for i, score in enumerate(SCORES.values()):
         length = int(rollout["completion_mask"][i].sum())
         assert rollout["returns"][i, length - 1].item() == pytest.approx(last(score, states[i, length].item()), abs=1e-3)

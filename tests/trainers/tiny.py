@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import os
-
 import torch
 from datasets import Dataset
 from tokenizers import Regex, Tokenizer, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast, Qwen2Config, Qwen2ForCausalLM, TrainerCallback
 
 from rl_rewards.trainers import PPOConfig
-
-os.environ.setdefault("TRL_EXPERIMENTAL_SILENCE", "1")  # rollout_func, with which tests script completions
 
 CHARACTERS = "0123456789abcdefghijklmnopqrstuvwxyz =+-?"
 
