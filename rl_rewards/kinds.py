@@ -62,7 +62,8 @@ class Kinds:
         if not isinstance(spec, Mapping):
             raise ValueError(f"A {self.noun} is a kind or a mapping of one kind to its options, found {spec!r}")
         if len(spec) != 1:
-            raise ValueError(f"A {self.noun} is a mapping of exactly one kind to its options, found {len(spec)} keys: {sorted(map(str, spec))}")
+            keys = sorted(map(str, spec))
+            raise ValueError(f"A {self.noun} is a mapping of exactly one kind to its options, found {len(keys)} keys: {keys}")
         [(kind, options)] = spec.items()
         cls = self.load(kind)
         if options is None:

@@ -1,8 +1,8 @@
 """Regular expressions that meet model output: RE2's, whose time is linear in the text whatever the pattern.
 
-With backtracking engines an ordinary pattern such as `<answer>\\s*(.*?)\\s*</answer>` takes seconds on a few thousand spaces, so a policy can
-stall its own training. RE2 has no lookahead, lookbehind or backreferences in exchange; `\\d`, `\\w`, `\\s` and `\\b` are ASCII, `$` is
-the very end of the text, and `.` needs `(?s)` to match a line break.
+With backtracking engines an ordinary pattern such as `<answer>\\s*(.*?)\\s*</answer>` takes seconds on a few thousand spaces, so a policy
+can stall its own training. RE2 has no lookahead, lookbehind or backreferences in exchange; `\\d`, `\\w`, `\\s` and `\\b` are ASCII, `$`
+is the very end of the text, and `.` needs `(?s)` to match a line break.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ _FENCE = "```"
 
 @configured
 class Json(Parser):
-    """Takes the JSON object of the response as a dict: from the first `{` to the last `}`, of all the text or else of its last fenced block.
+    """Takes the JSON object of the response as a dict: from the first `{` to the last `}`, of all the text or of its last fenced block.
 
     JSON as RFC 8259 has it, so no NaN, no comments, no single quotes; of a repeated key the last value counts. An object of which the mask
     leaves nothing is no answer.

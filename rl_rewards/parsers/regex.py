@@ -23,10 +23,11 @@ class Regex(Parser):
     def __post_init__(self) -> None:
         if not self.pattern:
             raise ValueError("The pattern is empty")
-        if self._compiled.groups > 1:
-            raise ValueError(f"The pattern {self.pattern!r} has {self._compiled.groups} groups, allowed is one: write the others as (?:...)")
+        groups = self._compiled.groups
+        if groups > 1:
+            raise ValueError(f"The pattern {self.pattern!r} has {groups} groups, allowed is one: write the others as (?:...)")
         if self._compiled.matches_nothing():
-            raise ValueError(f"The pattern {self.pattern!r} can match no text at all, so it matches in any response: write + instead of *, for instance")
+            raise ValueError(f"The pattern {self.pattern!r} can match no text at all, so any response matches it; write + for *, perhaps")
 
     @cached_property
     def _compiled(self) -> Pattern:

@@ -19,8 +19,8 @@ from rl_rewards.types import EvaluateResult, Outcome, Sample
 class JsonMatch(ReferenceScorer):
     """Scores the share of the reference's fields that the answer has with the same value; one component for each field.
 
-    The reference is an object or the JSON text of one, the answer an object (parser `json`) or JSON text. Fields are found by their
-    exact names, wherever they stand; lists are equal item by item; text is equal letter by letter; `1`, `true` and `"1"` are three values. The
+    The reference is an object or the JSON text of one, the answer an object (parser `json`) or JSON text. Fields are found by their exact
+    names, wherever they stand; lists are equal item by item; text is equal letter by letter; `1`, `true` and `"1"` are three values. The
     score is wrong + share * (correct - wrong). A mask that leaves nothing of the reference is an error, never a full score. A dataset's
     column of objects has null for fields that only other rows have, so objects of different fields are better kept as JSON text.
 
@@ -48,7 +48,8 @@ class JsonMatch(ReferenceScorer):
     def compare(self, answer: Any, reference: Any, sample: Sample) -> EvaluateResult:
         gold = self._mask.apply(_reference_object(reference))
         if gold is None:
-            raise MissingReferenceError(f"keep {list(self.keep)} and drop {list(self.drop)} leave nothing of the reference {reference!r:.80}")
+            mask = f"keep {list(self.keep)} and drop {list(self.drop)}"
+            raise MissingReferenceError(f"{mask} leave nothing of the reference {reference!r:.80}")
         found = _answer_object(answer)
         if found is None:
             return EvaluateResult(self.wrong, "the answer is not a JSON object", outcome=Outcome.UNPARSED)

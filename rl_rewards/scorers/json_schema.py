@@ -32,8 +32,8 @@ _Schema = Annotated[
 class JsonSchema(AnswerScorer):
     """Scores whether the answer is JSON that is valid under a schema (draft 2020-12, or the one that `$schema` names).
 
-    The answer is what parser `json` gave, or JSON text. Nothing is ever fetched: references lead to places in the schema itself. Patterns are
-    RE2's, and `uniqueItems` takes linear time, so that no answer can stall the training.
+    The answer is what parser `json` gave, or JSON text. Nothing is ever fetched: references lead to places in the schema itself. Patterns
+    are RE2's, and `uniqueItems` takes linear time, so that no answer can stall the training.
 
     Raises:
         ValueError: when the schema is not one, has a reference to another document, a pattern that RE2 refuses, or `patternProperties`.

@@ -68,5 +68,5 @@ class MultipleChoice(ReferenceScorer):
             return self.choices[reference]
         letter = reference.strip().strip("().").upper() if isinstance(reference, str) else ""
         if len(letter) != 1 or letter not in self.choices:
-            raise MissingReferenceError(f"the reference is not one of the letters {self.choices}, nor a place among them: {reference!r:.80}")
+            raise MissingReferenceError(f"the reference is no letter of {self.choices}, nor a place among them: {reference!r:.80}")
         return letter

@@ -15,7 +15,7 @@ from rl_rewards.scorers.templated import answer_text, reference_texts
 from rl_rewards.types import EvaluateResult, Outcome, Sample
 
 _LONGEST = 1000  # characters; together with exponents of three digits it bounds the work on any answer
-_NUMBER = r"[+-]?[$€£]?(?:{whole}(?:{point}\d*)?|{point}\d+)(?:[eE][+-]?\d{{1,3}})? ?%?"
+_NUMBER = r"[+-]?[$€£]?(?:{whole}(?:{point}\d+)?|{point}\d+)(?:[eE][+-]?\d{{1,3}})? ?%?"
 # Exact for every pair of numbers that can be read: they span at most 2,000 digits on each side of the point.
 _EXACT = Context(prec=10 * _LONGEST)
 
@@ -31,8 +31,9 @@ class Number(NamedTuple):
 class NumberMatch(ReferenceScorer):
     """Scores whether the answer is the reference's number, or within a tolerance of it; any one of a reference that is a list.
 
-    An answer a is right for a reference r when |a - r| <= max(absolute, relative * |r|), in exact decimal arithmetic. The whole answer must be
-    a number: digits with an optional sign, currency sign, point, exponent, percent sign and final full stop; any other answer is `unparsed`.
+    An answer a is right for a reference r when |a - r| <= max(absolute, relative * |r|), in exact decimal arithmetic. The whole answer
+    must be a number: digits with an optional sign, currency sign, point, exponent, percent sign and final full stop; any other answer is
+    `unparsed`.
 
     Raises:
         ValueError: when a tolerance is negative.

@@ -12,16 +12,17 @@ from rl_rewards.scorers.base import AnswerScorer
 from rl_rewards.scorers.templated import answer_text
 from rl_rewards.types import EvaluateResult, Sample
 
-_STEP = r"(?im)^[ \t]*(?:[#*_]*step \d+[*_]*[:.)]|\d+[.)]|[-*•]|(?:first|second|third|next|then|finally),)(.*)$"
+_STEP = r"(?im)^[ \t]*(?:[#*_ ]*step \d+[*_]*[:.)]|\d+[.)]|[-*•]|(?:first|second|third|next|then|finally),)(.*)$"
 
 
 @configured
 class ReasoningSteps(AnswerScorer):
     """Scores how many steps the response is written in, up to the number wanted.
 
-    A step is a line that begins with a list marker, a number, "Step 2:" or a word such as "First,", and goes on with words of its own. Lines
-    without enough words, and lines that say the same again but for their numbers, are no steps: with the markers alone, `\\n-\\n-\\n-` would be
-    a perfect score. The score is wrong + min(1, steps / wanted) * (correct - wrong). It is about form alone, so give it little weight.
+    A step is a line that begins with a list marker, a number, "Step 2:" or a word such as "First,", and goes on with words of its own.
+    Lines without enough words, and lines that say the same again but for their numbers, are no steps: with the markers alone,
+    `\\n-\\n-\\n-` would be a perfect score. The score is wrong + min(1, steps / wanted) * (correct - wrong). It is about form alone, so
+    give it little weight.
 
     Raises:
         ValueError: when the steps or the words wanted are not positive.

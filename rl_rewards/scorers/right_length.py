@@ -33,7 +33,7 @@ def _made(spec: Any) -> Scorer:
 
 @configured
 class RightLengthScorer(LengthScorer):
-    """A scorer of lengths that depends on whether the answer is right; component `right` tells. Where that is not known, neither is the score."""
+    """A scorer of lengths that depends on whether the answer is right (component `right`); no score where that is not known."""
 
     right: Annotated[InstanceOf[Scorer], BeforeValidator(_made)]
     """The scorer that says what is right, written as in a reward: {number_match: answer}."""
@@ -94,7 +94,8 @@ class CosineLength(RightLengthScorer):
             raise ValueError(f"Allowed is max_tokens >= 1, found {self.max_tokens}")
 
     def score(self, samples: Sequence[Sample], answers: Sequence[Any]) -> list[EvaluateResult]:
-        return [self._scored(self.length(sample), judged) for sample, judged in zip(samples, self.right.score(samples, answers), strict=True)]
+        judgements = self.right.score(samples, answers)
+        return [self._scored(self.length(sample), judged) for sample, judged in zip(samples, judgements, strict=True)]
 
     def _scored(self, length: int | None, judged: EvaluateResult) -> EvaluateResult:
         if (settled := self._settled(judged, length)) is not None:
@@ -109,10 +110,10 @@ class CosineLength(RightLengthScorer):
 
 @configured
 class GroupLength(RightLengthScorer):
-    """Scores a completion by its length among all completions to its prompt: short ones above long ones (Kimi k1.5, 2501.12599, section 2.3.3).
+    """Scores short completions above long ones to the same prompt (length reward of Kimi k1.5, 2501.12599, section 2.3.3).
 
-    With lambda = 0.5 - (n - shortest) / (longest - shortest) over the group: lambda for a right answer, min(0, lambda) for a wrong one, and 0
-    for all where shortest and longest are the same.
+    With lambda = 0.5 - (n - shortest) / (longest - shortest) over the group: lambda for a right answer, min(0, lambda) for a wrong one,
+    and 0 for all where shortest and longest are the same.
     """
 
     @property

@@ -53,7 +53,7 @@ class TemplatedScorer(AnswerScorer):
 
 
 def reference_texts(reference: Any) -> tuple[str, ...]:
-    """The texts of a reference any of which is right: of one value, or of each in a list. A tuple, so that what is made of it can be cached.
+    """The texts of a reference, any of which is right: of one value, or of each in a list; a tuple, for caches.
 
     Raises:
         MissingReferenceError: when the reference is an object, or nothing but blanks.
@@ -67,7 +67,7 @@ def reference_texts(reference: Any) -> tuple[str, ...]:
         return texts
     if isinstance(reference, Number):  # numpy's, too
         return (str(reference),)
-    raise MissingReferenceError(f"the reference is a {type(reference).__name__}, allowed are text, a number or a list of them: {reference!r:.80}")
+    raise MissingReferenceError(f"a reference is text, a number or a list of them, found a {type(reference).__name__}: {reference!r:.80}")
 
 
 def answer_text(answer: Any) -> str:

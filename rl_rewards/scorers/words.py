@@ -34,8 +34,8 @@ class ExactMatch(ReferenceScorer):
 class TokenF1(ReferenceScorer):
     """Scores how many words the answer and the reference share: F1 of their bags of words, the best one over a reference that is a list.
 
-    F1 = 2 p r / (p + r), where precision p is the shared part of the answer's words and recall r that of the reference's; words are made as in
-    `exact_match`. The score is wrong + F1 * (correct - wrong), this sample's own F1, so that a mean of scores is a mean of F1s.
+    F1 = 2 p r / (p + r), where precision p is the shared part of the answer's words and recall r that of the reference's; words are made
+    as in `exact_match`. The score is wrong + F1 * (correct - wrong), this sample's own F1, so that a mean of scores is a mean of F1s.
     """
 
     def compare(self, answer: Any, reference: Any, sample: Sample) -> EvaluateResult:
@@ -67,7 +67,7 @@ def _words(text: str) -> tuple[str, ...]:
 
 
 def _word(token: str) -> str:
-    """A token without its punctuation; a number keeps its sign, and punctuation between digits (3.14, 1/2, 12:30), but no thousands commas."""
+    """A token without its punctuation; a number keeps its sign and what stands between digits (3.14, 1/2, 12:30) but thousands commas."""
     if token.isalnum():
         return token
     bare = token.strip(_PUNCTUATION)
