@@ -97,6 +97,7 @@ class Engine(ABC):
         self.workers = workers
         self._threads: ThreadPoolExecutor | None = None
         self._starting = threading.Lock()
+        self._owner = os.getpid()
 
     name: str
 
@@ -120,7 +121,11 @@ class Engine(ABC):
         return _gathered(futures)
 
     def close(self) -> None:
-        """End its processes; a later call starts new ones."""
+        """End its processes; a later call starts new ones. In a fork of the process that made it, leave them alone."""
+        if os.getpid() == self._owner:
+            self._end()
+
+    def _end(self) -> None:
         threads, self._threads = self._threads, None
         if threads is not None:
             threads.shutdown(wait=False, cancel_futures=True)

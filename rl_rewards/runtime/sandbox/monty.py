@@ -157,8 +157,8 @@ class MontyEngine(Engine):
                 self._pool = pydantic_monty.Monty(max_processes=2 * self.workers).__enter__()
             return self._pool
 
-    def close(self) -> None:
-        super().close()
+    def _end(self) -> None:
+        super()._end()
         with self._lock:
             pool, self._pool = self._pool, None
         if pool is not None:

@@ -91,6 +91,13 @@ class ProcessEngine(Engine):
                     break
             return after_timeout(executions, cases)
 
+    def lacking(self) -> list[str]:
+        """The walls that this machine lacks, or that were left out; empty when all stand. Starts a cell to find out."""
+        cell = self._cell(((), "programs"))
+        with self._lock:
+            self._idle[cell.kind].append(cell)
+        return cell.lacking
+
     def _run_cases(self, libraries: tuple[str, ...], program: str, cases: Sequence[Case], limits: Limits) -> list[Execution]:
         job = _job(program, [_case(case) for case in cases], limits)
         ended = self._do((libraries, "programs"), job)
@@ -164,7 +171,8 @@ class ProcessEngine(Engine):
             zygote = self._zygotes.get(libraries)
             if zygote is None or not zygote.alive:
                 zygote = self._zygotes[libraries] = _Zygote(libraries, self.without)
-        cell, lacking = zygote.spawn(kind)
+        cell = zygote.spawn(kind)
+        lacking = cell.lacking
         if lacking and self.require_isolation:
             cell.close()
             raise IsolationError(f"require_isolation is on, and this machine lacks these walls: {', '.join(lacking)}")
@@ -173,8 +181,8 @@ class ProcessEngine(Engine):
             log.warning("Programs run without these walls, which this machine lacks or which were left out: %s", ", ".join(lacking))
         return cell
 
-    def close(self) -> None:
-        super().close()
+    def _end(self) -> None:
+        super()._end()
         with self._lock:
             for cell in [cell for cells in self._idle.values() for cell in cells]:
                 cell.close()
@@ -205,16 +213,15 @@ class _Zygote:
     def alive(self) -> bool:
         return self._process.poll() is None
 
-    def spawn(self, kind: tuple[tuple[str, ...], str]) -> tuple[_Cell, list[str]]:
-        """A new cell, and the walls it lacks."""
+    def spawn(self, kind: tuple[tuple[str, ...], str]) -> _Cell:
+        """A new cell, its walls up."""
         ours, theirs = socket.socketpair()
         with theirs:
             try:
                 socket.send_fds(self._control, [b"+"], [theirs.fileno()])
             except OSError as error:
                 raise CellLost(f"the zygote is gone: {error}") from None
-        cell = _Cell(ours, kind)
-        return cell, cell.receive(START_SECONDS)["lacking"]
+        return _Cell(ours, kind)
 
     def close(self) -> None:
         self._finalizer()
@@ -239,6 +246,7 @@ class _Cell:
     def __init__(self, control: socket.socket, kind: tuple[tuple[str, ...], str]) -> None:
         self.kind = kind
         self._control = control
+        self.lacking: list[str] = sorted({*self.receive(START_SECONDS)["lacking"]})
 
     def send(self, job: dict[str, Any], channel: socket.socket | None) -> None:
         frames.write(self._control.fileno(), job)

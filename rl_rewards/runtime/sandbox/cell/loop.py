@@ -29,12 +29,12 @@ def live(control: socket.socket, scratch: str, without: Collection[str], lacking
         kernel.prctl(kernel.PR_SET_CHILD_SUBREAPER, 1)
         with contextlib.suppress(OSError):
             orphans = os.open(f"/proc/self/task/{os.getpid()}/children", os.O_RDONLY | os.O_CLOEXEC)
-    filter_, missing = walls.raise_walls(scratch, without)
+    filter_, lacking = walls.raise_walls(scratch, without, lacking)
     os.chdir(scratch)
     gc.collect()
     gc.freeze()  # a collection in a child would copy every page of the cell
     gc.disable()
-    frames.write(control.fileno(), {"lacking": lacking + missing})
+    frames.write(control.fileno(), {"lacking": lacking})
     with contextlib.suppress(frames.Closed):
         while True:
             job = frames.read(control.fileno())

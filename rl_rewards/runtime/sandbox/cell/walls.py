@@ -37,11 +37,11 @@ def enter_namespaces(without: Collection[str]) -> list[str]:
     return namespaces.enter(without)
 
 
-def raise_walls(scratch: str, without: Collection[str]) -> tuple[seccomp.Filter | None, list[str]]:
-    """The walls that the cell raises itself. Returns the filter for its children, and the names of what is lacking."""
-    lacking, visible = [], python_files()
+def raise_walls(scratch: str, without: Collection[str], lacking: list[str]) -> tuple[seccomp.Filter | None, list[str]]:
+    """The walls that the cell raises itself. Returns the filter for its children, and the names of all walls that do not stand."""
+    lacking, visible = [*lacking, *without], python_files()
     kernel.prctl(kernel.PR_SET_NO_NEW_PRIVS, 1)
-    if "mount" not in without:
+    if "mount" not in lacking:  # nothing is ever mounted where others would see it
         try:
             namespaces.cover(scratch, SCRATCH_MB, visible)
         except OSError:
