@@ -61,7 +61,9 @@ def _score(rubric_name: str, data: Path, out: Path, tokenizer: str | None) -> bo
                 writer.write(list(scored_rows([row.values for row in batch.rows], result)))
                 total += len(batch.rows)
                 replaced.update(name for row in batch.rows for name in ADDED if name in row.values)
+                del result
             advance(batch.size)
+            del batch  # before the next one is read
         if not total:
             raise TableError(f"{data}: no rows to score" + (f", {bad.count} with problems" if bad.count else ""))
     if replaced:

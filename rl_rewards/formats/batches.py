@@ -11,7 +11,7 @@ from rl_rewards.types import Sample
 
 # A batch ends at either: enough rows to keep workers and models busy, and not more text than fits beside them.
 BATCH_ROWS = 1024
-BATCH_BYTES = 8 << 20
+BATCH_BYTES = 4 << 20
 # More neighbours with one prompt than this is no group, but a column that is always the same.
 GROUP_ROWS = 65_536
 

@@ -1,0 +1,164 @@
+"""`rl-rewards preview`."""
+
+import json
+
+import pytest
+
+
+TUTORIAL_SAMPLES = [
+    ("What is machine learning?", "Machine learning is a subset of artificial intelligence that enables computers to learn from data."),
+    ("What is machine learning?", "Artificial intelligence has many applications in today's world."),
+    ("How can I improve my cooking skills?", "To answer your question about improving cooking skills, I recommend practice."),
+]
+# A function as the tutorial has it: messages in, an EvaluateResult with components out.
+RELEVANCE = '''
+from typing import List
+
+from rl_rewards import EvaluateResult, Message, MetricResult, reward_function
+
+
+@reward_function
+def evaluate(messages: List[Message], original_messages: List[Message] = list(), **kwargs) -> EvaluateResult:
+    asked = set(messages[-2].content.lower().split())
+    overlap = len(asked & set(messages[-1].content.lower().split())) / len(asked)
+    print("a user's own output")
+    metrics = {"keyword_overlap": MetricResult(score=overlap, reason=f"{overlap:.2f} of the words")}
+    return EvaluateResult(score=overlap, reason=f"Relevance score: {overlap:.2f}", metrics=metrics)
+'''
+
+
+def preview_json(run, *arguments):
+    result = run("preview", *arguments, "--json")
+    return result, json.loads(result.stdout)["samples"]
+
+
+def test_the_tutorials_command_shows_each_sample_with_its_components(run, place, write_rows):
+    (place / "metrics" / "relevance").mkdir(parents=True)
+    (place / "metrics" / "relevance" / "main.py").write_text(RELEVANCE)
+    turns = [[{"role": "user", "content": q}, {"role": "assistant", "content": a}] for q, a in TUTORIAL_SAMPLES]
+    write_rows("samples.jsonl", [{"messages": messages} for messages in turns])
+    result = run("preview", "metrics/relevance/main.py:evaluate", "--samples", "samples.jsonl")
+    assert result.exit_code == 0
+    for piece in ("1. Machine learning is", "3. To answer", "evaluate", "Relevance score: 0.50", "keyword_overlap", "0.50 of the words", "total"):
+        assert piece in result.stdout
+    result, samples = preview_json(run, "metrics/relevance/main.py:evaluate", "--samples", "samples.jsonl")
+    assert [round(sample["score"], 4) for sample in samples] == [0.5, 0.0, 0.2857]
+    assert samples[0]["rewards"]["evaluate"]["components"] == [{"name": "keyword_overlap", "score": 0.5, "reason": "0.50 of the words"}]
+    assert "a user's own output" in result.stderr
+
+
+def test_every_reward_of_every_sample_is_in_the_json(run):
+    result, samples = preview_json(run, "rubric.yaml", "--samples", "data.jsonl")
+    assert result.exit_code == 0
+    assert samples[2] == {
+        "number": 3,
+        "response": "four",
+        "score": 0.0,
+        "rewards": {
+            "correct": {"parsed": None, "score": 0.0, "outcome": "unparsed", "reason": "no answer in the response", "components": []},
+            "format": {"parsed": "four", "score": 0.0, "outcome": "scored", "reason": None, "components": []},
+        },
+    }
+    assert [sample["score"] for sample in samples] == [1.5, 0.5, 0.0]
+
+
+@pytest.mark.parametrize(
+    ("body", "outcome", "reason"),
+    [
+        ("raise ValueError('boom')", "error", "ValueError: boom"),
+        ("return float('nan')", "error", "a score is finite, got nan"),
+        ("return float('inf')", "error", "a score is finite, got inf"),
+        ("return 'good'", "error", "'good'"),
+        ("return {'scor': 1}", "error", "it needs 'score'"),
+        ("return None", "skipped", "returned None"),
+    ],
+)
+def test_status_is_0_only_if_every_reward_ran(run, place, body, outcome, reason):
+    (place / "mine.py").write_text(f"def mine(response, **kwargs):\n    {body}\n")
+    result, samples = preview_json(run, "mine.py:mine", "--samples", "data.jsonl")
+    assert result.exit_code == (0 if outcome == "skipped" else 1)
+    told = samples[0]["rewards"]["mine"]
+    assert (told["score"], told["outcome"]) == (None, outcome) and reason in told["reason"]
+    assert ("reward 'mine' failed on 3 of 3 rows" in result.stderr) == (outcome == "error")
+
+
+def test_a_batch_function_with_too_few_results_is_a_failure_of_ours(run, place):
+    (place / "mine.py").write_text("def mine(completions, **kwargs):\n    return [1.0]\n")
+    (place / "rubric.yaml").write_text('rewards: [{name: r, score: {function: {path: "mine.py:mine", mode: batch}}}]')
+    result, samples = preview_json(run, "rubric.yaml", "--samples", "data.jsonl")
+    assert result.exit_code == 1 and "returned 1 results for a batch of 3" in samples[0]["rewards"]["r"]["reason"]
+
+
+@pytest.mark.parametrize(
+    "response",
+    ["", "\ud800", "\0", "\x1b[2J\x1b]0;owned\x07", "[bold]x[/bold]", "x" * 10_000_000, "\u202e", "\r\n"],
+    ids=["empty", "surrogate", "NUL", "escape codes", "markup", "10 MB", "direction", "line break"],
+)
+def test_hostile_text_is_shown_and_not_obeyed(run, place, write_rows, response):
+    write_rows("samples.jsonl", [{"prompt": "q", "completion": response, "answer": "4"}])
+    result = run("preview", "rubric.yaml", "--samples", "samples.jsonl")
+    assert result.exit_code == 0 and len(result.stdout) < 10_000
+    assert not {"\x1b", "\0", "\ud800", "\u202e"} & set(result.stdout)
+    if "bold" in response:
+        assert response in result.stdout
+    _, [sample] = preview_json(run, "rubric.yaml", "--samples", "samples.jsonl")
+    assert sample["response"] == response
+
+
+def test_a_message_without_content_is_an_empty_response(run, place, write_rows):
+    messages = [{"role": "user", "content": "q"}, {"role": "assistant", "content": None}]
+    write_rows("samples.jsonl", [{"messages": messages, "answer": "4"}])
+    _, [sample] = preview_json(run, "rubric.yaml", "--samples", "samples.jsonl")
+    assert sample["response"] == "" and sample["rewards"]["correct"]["outcome"] == "unparsed"
+
+
+def test_rows_that_are_no_samples_are_told_and_status_is_1(run, place, write_rows):
+    write_rows("samples.jsonl", ["oops", {"prompt": "q", "completion": "a", "answer": "4"}, {"answer": "4"}])
+    result, samples = preview_json(run, "rubric.yaml", "--samples", "samples.jsonl")
+    assert result.exit_code == 1 and [sample["number"] for sample in samples] == [2]
+    assert "samples.jsonl:1: not JSON" in result.stderr and "samples.jsonl:3: no response in this row" in result.stderr
+
+
+@pytest.mark.parametrize(("content", "message"), [("", "no samples"), ("oops\n", "no samples, 1 rows with problems")])
+def test_a_file_without_samples_cannot_be_shown(run, place, content, message):
+    (place / "samples.jsonl").write_text(content)
+    result = run("preview", "rubric.yaml", "--samples", "samples.jsonl")
+    assert result.exit_code == 2 and message in result.stderr
+
+
+def test_a_missing_reference_is_a_failure_of_ours_and_no_zero(run, place, write_rows):
+    write_rows("samples.jsonl", [{"prompt": "q", "completion": "<answer>4</answer>"}])
+    result, [sample] = preview_json(run, "rubric.yaml", "--samples", "samples.jsonl")
+    assert result.exit_code == 1
+    assert sample["rewards"]["correct"]["score"] is None and "no reference 'answer'" in sample["rewards"]["correct"]["reason"]
+
+
+def test_long_files_are_cut_and_it_is_said(run, place, write_rows):
+    write_rows("samples.jsonl", [{"prompt": "q", "completion": "a", "answer": "4"}] * 30)
+    result, samples = preview_json(run, "rubric.yaml", "--samples", "samples.jsonl")
+    assert len(samples) == 20 and "the first 20 rows; --max-samples shows more" in result.stderr
+    result, samples = preview_json(run, "rubric.yaml", "--samples", "samples.jsonl", "--max-samples", "30")
+    assert len(samples) == 30 and result.stderr == ""
+
+
+def test_tokens_are_counted_by_the_data_or_by_a_tokenizer(run, place, write_rows):
+    (place / "rubric.yaml").write_text("rewards: [{name: length, score: {soft_overlong: {max_tokens: 4, buffer_tokens: 2}}}]")
+    write_rows("ids.jsonl", [{"prompt": "q", "completion": "a b c d e f", "completion_ids": list(range(6))}])
+    _, [sample] = preview_json(run, "rubric.yaml", "--samples", "ids.jsonl")
+    assert sample["score"] == -1.0
+    result, [sample] = preview_json(run, "rubric.yaml", "--samples", "data.jsonl", "--max-samples", "1")
+    assert result.exit_code == 1 and "no token ids" in sample["rewards"]["length"]["reason"]
+
+
+def test_a_tokenizer_counts_tokens_where_the_data_does_not(run, place, write_rows):
+    tokenizers = pytest.importorskip("tokenizers")
+    transformers = pytest.importorskip("transformers")
+    words = tokenizers.Tokenizer(tokenizers.models.WordLevel({"a": 0, "?": 1}, unk_token="?"))
+    words.pre_tokenizer = tokenizers.pre_tokenizers.Whitespace()
+    transformers.PreTrainedTokenizerFast(tokenizer_object=words, unk_token="?").save_pretrained(place / "tokenizer")
+    (place / "rubric.yaml").write_text("rewards: [{name: length, score: {soft_overlong: {max_tokens: 4, buffer_tokens: 2}}}]")
+    write_rows("samples.jsonl", [{"prompt": "q", "completion": "a a a a a a"}, {"prompt": "q", "completion": "a"}])
+    result, samples = preview_json(run, "rubric.yaml", "--samples", "samples.jsonl", "--tokenizer", "tokenizer")
+    assert [sample["score"] for sample in samples] == [-1.0, 0.0]
+    result = run("preview", "rubric.yaml", "--samples", "samples.jsonl", "--tokenizer", "./nope")
+    assert result.exit_code == 2 and "nope" in result.stderr
