@@ -1,0 +1,37 @@
+import numpy as np
+import pytest
+import torch
+
+from rl_rewards.models.attention import TreeAttention
+from rl_rewards.models.tree import build_tree
+
+PROMPT = list(range(100, 140))
+ROWS = sorted([PROMPT + [1, 2, 3], PROMPT + [4], PROMPT + list(range(200, 260)), PROMPT + list(range(200, 220)) + [7, 8], [9] * 30])
+
+
+@pytest.mark.parametrize("window", [None, 8])
+@pytest.mark.parametrize("key_heads", [4, 2])
+@pytest.mark.parametrize("last_layer", [False, True])
+def test_both_kernels_give_each_token_the_attention_of_its_own_sequence(window, key_heads, last_layer):
+    torch.manual_seed(0)
+    tree = build_tree([np.array(row) for row in ROWS])
+    packed = len(tree.tokens)
+    query, key, value = torch.randn(1, 4, packed, 8), torch.randn(1, key_heads, packed, 8), torch.randn(1, key_heads, packed, 8)
+    queries = torch.tensor(sorted({tree.packed_index(row, len(ROWS[row]) - 1 - back) for row in range(len(ROWS)) for back in (0, 2)}))
+    attention = TreeAttention(tree, torch.device("cpu"), queries)
+    asked = query[:, :, queries] if last_layer else query
+    by_node = attention._by_node(asked, key, value, 0.3, window, last_layer)
+    flex = attention._flex(asked, key, value, 0.3, window, last_layer)
+    torch.testing.assert_close(by_node, flex, atol=1e-5, rtol=0)
+
+    for row, tokens in enumerate(ROWS):
+        places = torch.tensor([tree.packed_index(row, position) for position in range(len(tokens))])
+        position = torch.arange(len(tokens))
+        mask = position <= position[:, None]
+        if window is not None:
+            mask &= position > position[:, None] - window
+        alone = torch.nn.functional.scaled_dot_product_attention(
+            query[:, :, places], key[:, :, places], value[:, :, places], attn_mask=mask, scale=0.3, enable_gqa=True
+        ).transpose(1, 2)
+        expected, got = (alone[:, -1], by_node[:, (queries == places[-1]).nonzero()[0, 0]]) if last_layer else (alone, by_node[:, places])
+        torch.testing.assert_close(expected, got, atol=1e-5, rtol=0)
