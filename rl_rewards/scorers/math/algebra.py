@@ -15,6 +15,7 @@ from functools import lru_cache
 from typing import Any
 
 import sympy
+from antlr4 import Token
 from antlr4.atn.PredictionMode import PredictionMode
 from latex2sympy2_extended.latex2sympy2 import NormalizationConfig, _Latex2Sympy, normalize_latex
 from math_verify.grader import should_treat_as_complex, verify
@@ -34,6 +35,7 @@ _CONFIG = NormalizationConfig(basic_latex=True, units=False, malformed_operators
 _BASE = re.compile(r"\\[a-zA-Z]+|\{[a-zA-Z]\}|([a-df-zA-DF-Z])(?=\^\{?\d)")
 _WORDS = re.compile(r"(?:\\text\{[^{}]*\}|[a-zA-Z .,'’-])+")
 _DIGITS = 5000  # of an exact number; a longer one is too large to be compared
+_DEEPEST = 100  # brackets in brackets; the parser's time grows fast with them
 _POINTS = (Fraction(7, 11), Fraction(-13, 17), Fraction(29, 13), Fraction(-41, 19))
 _PRECISION = 30
 _SAME, _DIFFERENT = Fraction(1, 10**20), Fraction(1, 10**8)  # relative differences that prove equality and its opposite
@@ -83,7 +85,9 @@ def _words(text: str) -> str:
 
 
 def _parsed(text: str) -> Any | None:
-    latex = normalize_latex(split_unit(text)[0], _CONFIG)
+    if _depth(text) > _DEEPEST:
+        return None
+    latex = normalize_latex(split_unit(text, words=False)[0], _CONFIG)
     latex = _BASE.sub(lambda match: f"{{{match[1]}}}" if match[1] else match[0], latex)
     for part in dict.fromkeys((latex, get_last_eq(latex))):
         for mode in (PredictionMode.SLL, PredictionMode.LL):
@@ -94,8 +98,19 @@ def _parsed(text: str) -> Any | None:
     return None
 
 
+def _depth(text: str) -> int:
+    depth = deepest = 0
+    for char in text:
+        if char in "([{":
+            depth += 1
+            deepest = max(deepest, depth)
+        elif char in ")]}":
+            depth -= 1
+    return deepest
+
+
 class _Reader(_Latex2Sympy):
-    """latex2sympy with a choice of ANTLR's prediction mode."""
+    """latex2sympy with a choice of ANTLR's prediction mode, that refuses a text of which it has read only the beginning."""
 
     def __init__(self, mode: int, is_real: bool) -> None:
         super().__init__(is_real=is_real)
@@ -104,7 +119,14 @@ class _Reader(_Latex2Sympy):
     def create_parser(self, latex_str: str) -> Any:
         parser = super().create_parser(latex_str)
         parser._interp.predictionMode = self._mode
+        self._parser = parser
         return parser
+
+    def parse(self, latex_str: str) -> Any:
+        value = super().parse(latex_str)
+        if self._parser.getCurrentToken().type != Token.EOF:
+            raise ValueError(f"read {latex_str!r:.80} up to {self._parser.getCurrentToken().text!r:.20} only")
+        return value
 
 
 def _equal(reference: Any, answer: Any, decimals: int) -> bool:

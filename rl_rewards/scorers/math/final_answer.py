@@ -33,7 +33,7 @@ _STATED = re.compile(
     re.IGNORECASE,
 )
 _MATHEMATICS = re.compile(r"\$\$(.+?)\$\$|\$(.+?)\$|\\\((.+?)\\\)|\\\[(.+?)\\\]", re.DOTALL)
-_BOLD = re.compile(r"\*\*([^*\n]{1,80})\*\*")
+_BOLD = re.compile(r"(?<![\w)}\]*])\*\*(?=\S)([^*\n]{1,80})\*\*(?!\w)")  # and not x**2+y**2
 # An expression in prose: everything but words, where single letters, LaTeX commands, function names and the words that join answers count as
 # mathematics. "42 or 43" is one answer, so that guessing twice is no way to be right.
 _EXPRESSION = re.compile(
@@ -75,7 +75,7 @@ def final_answer(text: str, extract: Extract = "stated", think: bool = False, de
         return _last_of(boxes, text, denied)
     if extract == "boxed":
         return None
-    found = _stated(text, denied) or _short(text) or _bold(text)
+    found = _stated(text, denied) or _bold(text) or _short(text)
     return _anywhere(text) if found is None and extract == "anywhere" else found
 
 

@@ -15,8 +15,10 @@ _NUMBER = r"\d+(?:\.\d*)?|\.\d+"
 _PLAIN = re.compile(rf"({_NUMBER})")
 _FRACTION = re.compile(rf"(?P<whole>\d+)?\\frac\{{(?P<minus>-?)(?P<top>{_NUMBER})\}}\{{(?P<bottom>{_NUMBER})\}}|(?P<a>{_NUMBER})/(?P<b>{_NUMBER})")
 _SCIENTIFIC = re.compile(rf"(?:(?P<mantissa>{_NUMBER})(?:\\times|\\cdot|\*))?10\^\{{(?P<power>-?\d{{1,3}})\}}|(?P<plain>{_NUMBER})[eE](?P<e>[+-]?\d{{1,3}})")
-# "x =", "f(2) =", "\\text{Area} \\approx": what the number is the value of. The last of a chain of equalities is the value.
-_VALUE_OF = re.compile(r".*(?:(?<![<>!])=|\\approx|\\simeq|\\equiv)(?=[^=]*$)", re.DOTALL)
+_EQUALS = re.compile(r"(?<![<>!])=|\\(?:approx|simeq)(?![a-zA-Z]) ?")
+# What a number may be said to be the value of: x, x_{1}, f(2), AB, \text{Area}, \alpha, or a calculation without variables. Not the 0 of x+y=0.
+_NAME = re.compile(r"(?:\\text\{[^{}]*\}|\\[a-zA-Z]+ ?)?(?:[a-zA-Z]|[A-Z]{2,4})?'?(?:_\{\w+\})?(?:\([^()=]{1,20}\))?")
+_VARIABLE = re.compile(r"\\[a-zA-Z]+|([a-zA-Z])")
 # A unit stands in \text{...} after the number, or is one of these after a plain one; degrees count as a unit.
 _UNIT = re.compile(
     r"(?:(?:\\text\{(?P<text>[^{}]*)\}|(?P<degree>\^\{\\circ\})|(?P<word>[a-zA-Z]{1,14}(?:/[a-zA-Z]{1,10})?))(?:\^\{?(?P<power>-?\d)\}?)?)$"
@@ -26,7 +28,7 @@ _UNIT_WORDS = frozenset(
     "g mg kg lb lbs oz gram grams kilogram kilograms pound pounds ounce ounces ton tons s ms sec second seconds min minute minutes h hr hrs hour hours "
     "day days week weeks month months year years l ml liter liters litre litres gallon gallons cup cups dollar dollars cent cents euro euros usd "
     "mph kmh km/h m/s mi/h degree degrees unit units sq square cubic percent people person students apples books coins points times ways "
-    "j kj n pa kpa w kw v hz mol".split()
+    "kj pa kpa kw hz mol".split()
 )
 _BRACKETS = (("(", ")"), ("\\{", "\\}"), ("{", "}"), ("[", "]"))
 
@@ -43,7 +45,7 @@ class Number(NamedTuple):
 @lru_cache(maxsize=8192)
 def plain_number(text: str) -> Number | None:
     """The number that a canonical text says: an integer, decimal, fraction, mixed number or power of ten, with its unit; None for all else."""
-    text, unit = split_unit(_VALUE_OF.sub("", text, count=1))
+    text, unit = split_unit(_value_said(text))
     for opening, closing in _BRACKETS:
         if text.startswith(opening) and text.endswith(closing):
             text = text[len(opening) : -len(closing)]
@@ -58,16 +60,28 @@ def plain_number(text: str) -> Number | None:
     return None if read is None else Number(sign * read[0], read[1], percent, unit)
 
 
-def split_unit(text: str) -> tuple[str, str]:
-    """A canonical text without the unit at its end, and that unit, lower case without spaces; "" when there is none."""
+def _value_said(text: str) -> str:
+    """The value of a statement such as x=6\\times7=42, which is its last part; the text itself when it is an equation."""
+    name, *values = _EQUALS.split(text)
+    if values and (_NAME.fullmatch(name) or not any(match[1] for match in _VARIABLE.finditer(name))):
+        return values[-1]
+    return text
+
+
+def split_unit(text: str, words: bool = True) -> tuple[str, str]:
+    """A canonical text without the unit at its end, and that unit in lower case; "" when there is none.
+
+    Without `words` only \\text{...} and degrees are units, as they must be where cm may be c times m.
+    """
     match = _UNIT.search(text)
-    if match is None or match.start() == 0 or not (text[match.start() - 1].isdigit() or text[match.start() - 1] in "})%"):
+    before = text[: match.start()] if match is not None else ""
+    if match is None or not before or not (before[-1].isalnum() or before[-1] in "})%"):
         return text, ""
     word = (match["word"] or "").lower()
-    if word and (word not in _UNIT_WORDS or not text[match.start() - 1].isdigit()):
+    if word and not (words and word in _UNIT_WORDS and before[-1].isdigit()):
         return text, ""
     unit = match["text"] if match["text"] is not None else ("deg" if match["degree"] else word)
-    return text[: match.start()], unit.lower().strip(" .") + (f"^{match['power']}" if match["power"] else "")
+    return before, unit.lower().strip(" .") + (f"^{match['power']}" if match["power"] else "")
 
 
 def same_number(reference: Number, answer: Number, decimals: int, percent: Percent) -> bool:

@@ -81,4 +81,4 @@ def canonical(text: str) -> str:
         text = pattern.sub(replacement, text)
     text = _THOUSANDS.sub(lambda number: _SEPARATOR.sub("", number[0]), text)
     text = _KEPT_SPACE.sub(lambda space: (space[1] or "") + "\0", text)
-    return _SPACE.sub("", text).replace("\0", " ").strip(".,;")
+    return _SPACE.sub("", text).replace("\0", " ").lstrip(",;").rstrip(".,;")

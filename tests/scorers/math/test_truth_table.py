@@ -1,0 +1,40 @@
+"""Every row of the truth table, scored in one batch as a trainer does."""
+
+from __future__ import annotations
+
+import pytest
+
+pytest.importorskip("math_verify")
+
+from truth_table import TABLE  # noqa: E402
+
+from rl_rewards.scorers.math import MathVerify  # noqa: E402
+from rl_rewards.types import EvaluateResult, Outcome, Sample  # noqa: E402
+
+ROWS = [(origin, *row) for origin, rows in TABLE.items() for row in rows]
+
+
+@pytest.fixture(scope="module")
+def results() -> list[EvaluateResult]:
+    samples = [Sample("a question", response, response, {"answer": reference}) for _, reference, response, _ in ROWS]
+    return MathVerify("answer", timeout=60.0).score(samples, [sample.response for sample in samples])
+
+
+def verdict(result: EvaluateResult) -> str:
+    if result.outcome is Outcome.SCORED:
+        return "right" if result.score == 1.0 else "wrong"
+    return str(result.outcome)
+
+
+def test_the_table_has_at_least_250_rows_and_no_row_twice() -> None:
+    assert len({row[1:3] for row in ROWS}) == len(ROWS) >= 250
+
+
+@pytest.mark.parametrize("number", range(len(ROWS)), ids=[f"{origin.split(':')[0]}: {r:.30} | {a:.40}" for origin, r, a, _ in ROWS])
+def test_verdict(number: int, results: list[EvaluateResult]) -> None:
+    _, reference, response, expected = ROWS[number]
+    assert verdict(results[number]) == expected, f"{reference!r:.100} against {response!r:.100}: {results[number]}"
+
+
+def test_only_what_cannot_be_read_of_a_reference_has_no_score(results: list[EvaluateResult]) -> None:
+    assert [result.score is None for result in results] == [row[3] == "error" for row in ROWS]
