@@ -66,7 +66,9 @@ def judge(item: tuple[str, str, int]) -> tuple[str, str]:
     found = _parsed(answer)
     if found is None:
         return "answer", f"the answer cannot be read: {answer:.200}"
-    return ("right", "equal") if _equal(expected, found, decimals) else ("wrong", "not equal to the reference")
+    if _equal(expected, found, decimals):
+        return "right", f"equal: {answer:.80}"
+    return "wrong", f"{answer:.80} is not {reference:.80}"
 
 
 def check_reference(reference: str) -> bool:
@@ -163,7 +165,8 @@ def _compare_numbers(reference: Expr, answer: Expr, decimals: int) -> bool | Non
     if x is None or y is None:
         return None
     if rounded:
-        return bool(abs(x - y) <= min(Float(10) ** -decimals, max(abs(x), abs(y)) / 1000))
+        step, size = Float(10) ** -decimals, max(abs(x), abs(y))
+        return bool(abs(x - y) <= (step if size > 10 * step else size / 1000))  # as `close` has it
     return _decided(x, y)
 
 

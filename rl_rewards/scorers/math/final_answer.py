@@ -23,6 +23,7 @@ _DENIED_BEFORE = re.compile(
     r"(?:\s+(?:is|be|equals?|equal to|exactly|simply|just|the|answer|a|an))*[\s:$*(\[{\\]*$",
     re.IGNORECASE,
 )
+_DENIAL = re.compile(r"\W*(?:not|never)\b|n['’]t", re.IGNORECASE)  # at the start of what is stated
 _DENIED_AFTER = re.compile(
     r"[\s$*)\]}\\,]*(?:(?:is|was|would be|seems)\s+(?:not\s+(?:the|a|my|correct|right|true|valid|it\b)|wrong|incorrect|false|impossible)"
     r"|(?:is|was)n['’]t\s+(?:the|correct|right|true|valid|it\b)|(?:cannot|can['’]t|could not)\s+be\s+(?:the|correct|right|true|valid|it\b))",
@@ -154,8 +155,10 @@ def _stated(text: str, denied: bool) -> str | None:
             continue
         rest = match["rest"] or match["next"]
         start = place + match.start("rest" if match["rest"] else "next")
-        if not denied and (_DENIED_BEFORE.search(text[place:start]) or re.match(r"\W*(?:not|never)\b|n['’]t", rest, re.IGNORECASE)):
+        denial = _DENIAL.match(rest)
+        if not denied and (denial is not None or _DENIED_BEFORE.search(text[place:start])):
             continue
+        rest = rest[denial.end() :] if denial is not None else rest
         expression = _expression_in(rest)
         if expression is None or (not denied and _DENIED_AFTER.match(rest, _end_of(expression, rest))):
             continue
