@@ -26,6 +26,7 @@ KINDS = Kinds(
         "token_f1": "rl_rewards.scorers.words:TokenF1",
         "json_match": "rl_rewards.scorers.json_match:JsonMatch",
         "json_schema": "rl_rewards.scorers.json_schema:JsonSchema",
+        "math_verify": "rl_rewards.scorers.math:MathVerify",
         "tag_count": "rl_rewards.scorers.tags:TagCount",
         "think_answer_format": "rl_rewards.scorers.tags:ThinkAnswerFormat",
         "reasoning_steps": "rl_rewards.scorers.reasoning_steps:ReasoningSteps",
