@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from rl_rewards.cli.options import RubricArgument, TokenizerOption, VerboseOption
+from rl_rewards.cli.printable import printable
 from rl_rewards.cli.user_errors import INCOMPLETE, say, user_errors
 
 if TYPE_CHECKING:
@@ -117,7 +118,5 @@ def _number(value: float | None) -> str:
 
 
 def _shown(value: Any, length: int) -> str:
-    """Text of a model, safe to print: no control sequences that the terminal would obey, no half characters that it cannot encode."""
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
-    text = text if len(text) <= length else text[: length - 1] + "…"
-    return "".join(char if char.isprintable() or char == "\n" else char.encode("unicode_escape").decode("ascii") for char in text)
+    return printable(text if len(text) <= length else text[: length - 1] + "…")

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 
 import typer
 
+from rl_rewards.cli.printable import printable
+
 # Exit statuses. 0: everything was done.
 INCOMPLETE = 1
 """The verb ran, but something in the data or in a reward failed."""
@@ -30,7 +32,7 @@ def user_errors(verbose: bool) -> Iterator[None]:
 
 def say(message: str) -> None:
     """Tell the user something that is not the verb's output."""
-    print(message.encode("utf-8", "backslashreplace").decode("utf-8"), file=sys.stderr)
+    print(printable(message), file=sys.stderr)
 
 
 def _mendable(error: Exception) -> bool:

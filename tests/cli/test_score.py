@@ -191,3 +191,10 @@ def test_what_was_there_stays_when_scoring_ends_early(run, place, body, status):
     assert [name for name in sorted(os.listdir(place)) if name != "__pycache__"] == before
     if status == 2:
         assert "error: reward 'r' failed with outcome 'error': ValueError: boom" in result.stderr
+
+
+def test_what_a_model_wrote_into_an_error_is_not_obeyed_by_the_terminal(run, place, write_rows):
+    (place / "mine.py").write_text("def mine(response, **kwargs):\n    raise ValueError(response)\n")
+    write_rows("data.jsonl", [{"prompt": "q", "completion": "\x1b]0;owned\x07"}])
+    result = run("score", "mine.py:mine", "data.jsonl", "--out", "out.jsonl")
+    assert result.exit_code == 1 and "\\x1b]0;owned\\x07" in result.stderr and "\x1b" not in result.stderr
