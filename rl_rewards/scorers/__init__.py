@@ -35,6 +35,8 @@ KINDS = Kinds(
         "cosine_length": "rl_rewards.scorers.right_length:CosineLength",
         "group_length": "rl_rewards.scorers.right_length:GroupLength",
         "repetition": "rl_rewards.scorers.repetition:Repetition",
+        "reward_model": "rl_rewards.scorers.reward_model:RewardModel",
+        "reward_model_ensemble": "rl_rewards.scorers.reward_model:RewardModelEnsemble",
     },
 )
 
