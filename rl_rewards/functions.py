@@ -80,6 +80,8 @@ class FunctionScorer(Scorer):
         self._required = frozenset(p.name for p in parameters if p.default is p.empty and p.kind is not p.VAR_KEYWORD)
         self._takes_all = any(p.kind is p.VAR_KEYWORD for p in parameters)
         self._message_depth = {name: _message_depth(hint) for name, hint in _hints(function).items() if name in self._parameters}
+        # Looked up once, since it is gone through for every sample: a parameter, who provides it, who does where no column is named so.
+        self._plan = tuple((name, _PROVIDED.get(name), _ALIASES.get(name), bool(self._message_depth.get(name))) for name in self._parameters)
         if self.is_async:
             self.submit = self._submit  # only a function that waits runs beside the others
 
@@ -103,13 +105,13 @@ class FunctionScorer(Scorer):
             return self._submit(samples, answers).result()
         if self.mode == "batch":
             return self._result(self.__wrapped__(**self._batch_arguments(samples, answers)), len(samples))
-        return [self._score_one(sample, answer) for sample, answer in zip(samples, answers, strict=True)]
-
-    def _score_one(self, sample: Sample, answer: Any) -> EvaluateResult:
-        try:
-            return self._result(self.__wrapped__(**self._arguments(sample, answer)), None)
-        except Exception as error:  # the user's exception costs this row, with its reason; never a zero
-            return EvaluateResult.failure(Outcome.ERROR, describe(error))
+        function, arguments, results = self.__wrapped__, self._arguments, []
+        for sample, answer in zip(samples, answers, strict=True):
+            try:
+                results.append(as_result(function(**arguments(sample, answer)), self.__name__))
+            except Exception as error:  # the user's exception costs this row, with its reason; never a zero
+                results.append(EvaluateResult.failure(Outcome.ERROR, describe(error)))
+        return results
 
     def _submit(self, samples: Sequence[Sample], answers: Sequence[Any]) -> Future:
         if self.mode == "batch":
@@ -145,17 +147,16 @@ class FunctionScorer(Scorer):
     def _arguments(self, sample: Sample, parsed: Any) -> dict[str, Any]:
         references = sample.references
         arguments = dict(references) if self._takes_all else {}
-        for name in self._parameters:
-            provide = _PROVIDED.get(name)
+        for name, provide, alias, is_messages in self._plan:
             if provide is not None:
                 value = provide(sample, parsed)
             elif name in references:
                 value = references[name]
-            elif name in _ALIASES:
-                value = _ALIASES[name](sample, parsed)
+            elif alias is not None:
+                value = alias(sample, parsed)
             else:
                 continue
-            arguments[name] = self._to_messages(value, 1, name) if self._message_depth.get(name) and value is not None else value
+            arguments[name] = self._to_messages(value, 1, name) if is_messages and value is not None else value
         return arguments
 
     def _batch_arguments(self, samples: Sequence[Sample], answers: Sequence[Any]) -> dict[str, list[Any]]:

@@ -100,7 +100,7 @@ class RewardFunction:
             self._evaluation.log_components(column, log_metric, call)
         if log_extra is not None:
             # Unconditional and full length: TRL reports stale values for a column that is logged on some steps only.
-            log_extra(f"{self.__name__}/parsed", [_cell(answer) for answer in column.answers])
+            log_extra(f"{self.__name__}/parsed", self._evaluation.cells(column.answers))
             log_extra(f"{self.__name__}/outcome", [result.outcome.value for result in column.results])
             log_extra(f"{self.__name__}/reason", [_cell(result.error or result.reason) for result in column.results])
         return column.scores
@@ -177,6 +177,7 @@ class _SharedEvaluation:
         self._unread: set[str] = set()
         self._components: dict[str, set[str]] = {}
         self._checked = False
+        self._cells: tuple[list[Any], list[str | None]] = ([], [])
 
     def __getstate__(self) -> dict[str, Any]:
         return {"rubric": self.rubric, "record": self._record}
@@ -206,6 +207,14 @@ class _SharedEvaluation:
         self._unread = {reward.name for reward in self.rubric.rewards}
         if self._record is not None:
             self._record(Batch(call.step, call.rank, call.training), self._result)
+
+    def cells(self, answers: list[Any]) -> list[str | None]:
+        """A batch's answers as the completions table shows them; rewards with the same parser share them."""
+        shown, cells = self._cells
+        if shown is not answers:
+            cells = [_cell(answer) for answer in answers]
+            self._cells = (answers, cells)
+        return cells
 
     def log_components(self, column: RewardColumn, log_metric: Callable[[str, float], None], call: _Call) -> None:
         """Log the mean of every component; one that was seen before keeps its key on steps without a value."""
@@ -254,8 +263,9 @@ class _FailureWatch:
         self._counts = {reward.name: deque(maxlen=rubric.error_window) for reward in rubric.rewards}
 
     def count(self, column: RewardColumn, call: _Call) -> None:
-        failed = [i for i, result in enumerate(column.results) if result.failed]
-        applied = sum(result.outcome is not Outcome.SKIPPED for result in column.results)
+        skipped = Outcome.SKIPPED
+        failed = [i for i, result in enumerate(column.results) if result.score is None and result.outcome is not skipped]
+        applied = len(column.results) - [result.outcome for result in column.results].count(skipped)
         counts = self._counts[column.reward.name]
         counts.append((len(failed), applied))
         rows, rows_failed = sum(n for _, n in counts), sum(n for n, _ in counts)
@@ -313,5 +323,5 @@ def _cell(value: Any) -> str | None:
     if value is None:
         return None
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
-    text = text if len(text) <= _TABLE_TEXT else text[: _TABLE_TEXT - 1] + "…"
-    return text.encode("utf-8", "replace").decode("utf-8")
+    short = text if len(text) <= _TABLE_TEXT else text[: _TABLE_TEXT - 3] + "..."
+    return short if text.isascii() else short.encode("utf-8", "replace").decode("utf-8")
