@@ -14,18 +14,15 @@ import re2
 
 # Walking from match to match, each step may read all that is left of the text: quadratic time with patterns such as `a(?:.*z)?`. So the
 # walk may read this many bytes, or the text this many times if that is more, before the rest is swept at once, which is slower per byte.
-_WALK_BYTES = 1 << 20
-_WALK_READS = 16
+_WALK_BYTES = 1 << 18
+_WALK_READS = 2
 
 # Every kind of place that an assertion such as `^` or `\b` can tell from others.
 _PROBES = (b"", b"a", b" ", b"aa", b" a ", b"\n", b"a\na", b" \n ")
 
 
 class Pattern:
-    """A compiled pattern; made by `compile_pattern`.
-
-    Lone surrogates in a text, which have no UTF-8, count as U+FFFD.
-    """
+    """A compiled pattern; made by `compile_pattern`."""
 
     __slots__ = ("text", "groups", "_regexp", "_sweep")
 
@@ -37,11 +34,11 @@ class Pattern:
 
     def search(self, text: str) -> bool:
         """Whether it matches anywhere in `text`."""
-        return self._regexp.search(encoded(text)) is not None
+        return self._regexp.search(_encoded(text)) is not None
 
     def fullmatch(self, text: str) -> bool:
         """Whether it matches all of `text`."""
-        return self._regexp.fullmatch(encoded(text)) is not None
+        return self._regexp.fullmatch(_encoded(text)) is not None
 
     def matches_nothing(self) -> bool:
         """Whether it can match no text at all, so that it would match nearly everywhere, as `\\d*` does."""
@@ -52,15 +49,15 @@ class Pattern:
 
         A match may read all that is left of the text, so this is for patterns of our own, whose matches end where they are found.
         """
-        for match in self._regexp.finditer(encoded(text)):
-            yield match[1].decode()
+        for match in self._regexp.finditer(_encoded(text)):
+            yield _decoded(match[1])
 
     def last(self, text: str) -> str | None:
         """What the group of the last match caught, or the whole match where the pattern has no group; None without a match.
 
         Matches that the group took no part in are passed over. For patterns that `matches_nothing` does not warn of.
         """
-        data = encoded(text)
+        data = _encoded(text)
         group = 1 if self.groups else 0
         found, end = None, 0
         length = len(data)
@@ -74,11 +71,11 @@ class Pattern:
             if budget < 0:
                 break
         else:
-            return None if found is None else found.decode()
+            return None if found is None else _decoded(found)
         caught = self._sweep.match(data, end)[1]
         if caught is not None:
             found = caught
-        return None if found is None else found.decode()
+        return None if found is None else _decoded(found)
 
     def _swept(self) -> re2._Regexp:
         """A pattern whose one match, from wherever it starts to the end of the text, catches what the last match of this one does.
@@ -110,17 +107,18 @@ def compile_pattern(text: str) -> Pattern:
     return Pattern(text)
 
 
-def encoded(text: str) -> bytes:
-    """`text` in UTF-8, with U+FFFD for each lone surrogate."""
-    try:
-        return text.encode()
-    except UnicodeEncodeError:
-        return "".join("\ufffd" if "\ud800" <= char <= "\udfff" else char for char in text).encode()
-
-
 def escaped(text: str) -> str:
     """A pattern that matches `text` and nothing else."""
-    return re2.escape(encoded(text)).decode()
+    return _decoded(re2.escape(_encoded(text)))
+
+
+def _encoded(text: str) -> bytes:
+    """Bytes for RE2. Lone surrogates, which have no UTF-8, go through as three bytes that RE2 takes for one character, and come back."""
+    return text.encode("utf-8", "surrogatepass")
+
+
+def _decoded(data: bytes) -> str:
+    return data.decode("utf-8", "surrogatepass")
 
 
 def _compiled(pattern: str) -> re2._Regexp:

@@ -5,8 +5,6 @@ from __future__ import annotations
 from rl_rewards.configured import configured
 from rl_rewards.parsers.base import Parser
 
-_COMMAND = "\\boxed"
-
 
 @configured
 class Boxed(Parser):
@@ -16,24 +14,21 @@ class Boxed(Parser):
     """
 
     def parse(self, text: str) -> str | None:
-        # From the last box to the first. A box that is still open at `end` leaves the one before it no brace to close with beyond its
-        # own start, so each part of the text is read once, however many boxes are open.
-        end = len(text)
-        while (start := text.rfind(_COMMAND, 0, end)) >= 0:
-            content = _braced(text, start + len(_COMMAND), end)
+        # From the last box to the first. A box that stays open leaves the one before it no brace to close with beyond its own start, so a
+        # box either closes before the next one or never, and the text is read once, however many are open.
+        for piece in reversed(text.split("\\boxed")[1:]):
+            content = _braced(piece)
             if content is not None:
-                return content
-            end = start
+                return content.strip()
         return None
 
 
-def _braced(text: str, start: int, end: int) -> str | None:
-    """What stands in the braces that open at `start`, if they close before `end`."""
-    opening = text.find("{", start, end)
-    if opening < 0 or text[start:opening].strip() or text.find("}", opening, end) < 0:
+def _braced(text: str) -> str | None:
+    """What stands in the braces at the start of `text`; None where there are none, or they do not close."""
+    if "}" not in text or (text[0] != "{" and not (text := text.lstrip()).startswith("{")):
         return None
     depth, escaped = 0, False
-    for place, char in enumerate(text[opening:end], opening):
+    for place, char in enumerate(text):
         if escaped:
             escaped = False
         elif char == "{":
@@ -41,7 +36,7 @@ def _braced(text: str, start: int, end: int) -> str | None:
         elif char == "}":
             depth -= 1
             if depth == 0:
-                return text[opening + 1 : place].strip()
+                return text[1:place]
         elif char == "\\":
             escaped = True
     return None

@@ -36,6 +36,8 @@ NO_BOX = [
     (r"\boxed{42", None),
     (r"\boxed 42", None),
     (r"\boxed}42{", None),
+    (r"\boxed  }  {", None),
+    ("\\boxed   }", None),
     (r"\boxed{42\}", None),
     (r"\fbox{42}", None),
     (r"boxed{42}", None),

@@ -32,9 +32,10 @@ GROUP_LEFT_OUT = [
     (r"a|(b)", "a", None),
 ]
 SURROGATES = [
-    (r"<a>(.*)</a>", "<a>\ud800x</a>", "\ufffdx"),
+    (r"<a>(.*)</a>", "<a>\ud800x</a>", "\ud800x"),
     (r"(\d)", "\udfff 4 \ud800", "4"),
     (r"\d", "\ud800" * 10, None),
+    (r"a(..)b", "a\ud83d\ude00b", "\ud83d\ude00"),
 ]
 OPEN_QUOTE = [
     (r"\Qa.b", "a.b axb", "a.b"),

@@ -18,7 +18,7 @@ PATTERNS = [
     (r"a.b", "search", "a\nb", 0),
     (r"(?s)a.b", "search", "a\nb", 1),
     (r"(?i)yes", "search", "YES", 1),
-    (r".", "search", "\ud800", 1),
+    (r"^.$", "search", "\ud800", 1),
     (r"\x00", "search", "\x00", 1),
     (r"(?s)\A<think>.+</think>\s*<answer>[^<]+</answer>\z", "search", "<think>a\nb</think>\n<answer>4</answer>", 1),
     (r"(?s)\A<think>.+</think>\s*<answer>[^<]+</answer>\z", "search", "<think></think><answer>4</answer>", 0),
