@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import fields, is_dataclass
+from dataclasses import is_dataclass
 from typing import Any
 
 from pydantic import ValidationError
 
-from rl_rewards.formats.places import kinds_of, locate, spelled
+from rl_rewards.formats.places import kinds_of, locate, option_names, positional_names, spelled
 from rl_rewards.formats.problems import Path, Problem, describe, field_name, listing, nearest
 from rl_rewards.formats.yaml_source import YamlSource
-from rl_rewards.kinds import first_option
 from rl_rewards.parsers.chain import Chain
 from rl_rewards.rubric import Rubric
 
@@ -42,7 +41,7 @@ def mistakes(error: ValidationError, source: YamlSource) -> list[Problem]:
     allowed: dict[Path, list[str]] = {}
     found: dict[Path, Any] = {}
     for line in error.errors(include_url=False, include_context=True):
-        path, shape = locate(Rubric, source.data, line["loc"])
+        path, _shape = locate(Rubric, source.data, line["loc"])
         kind, context = line["type"], line.get("ctx", {})
         if kind in ("unexpected_keyword_argument", "extra_forbidden"):
             parent = locate(Rubric, source.data, line["loc"][:-1])[1]
@@ -64,7 +63,7 @@ def mistakes(error: ValidationError, source: YamlSource) -> list[Problem]:
 
 
 def _unknown_field(field: str | int, owner: Any) -> str:
-    names = [each.name for each in fields(owner) if each.init] if isinstance(owner, type) and is_dataclass(owner) else []
+    names = option_names(owner) if isinstance(owner, type) else []
     return f"unknown field; allowed: {listing(names)}{nearest(field, names)}"
 
 
@@ -97,7 +96,7 @@ def _pairs(built: Any, found: Any, path: Path) -> Iterator[tuple[Path, Any, Any]
         if isinstance(options, Mapping):
             found, path = options, (*path, kind)
         elif options is not None:
-            yield from _pairs(getattr(built, first_option(type(built))), options, (*path, kind))
+            yield from _pairs(getattr(built, positional_names(type(built))[0]), options, (*path, kind))
             return
         else:
             return

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typing
 from collections.abc import Mapping
-from dataclasses import is_dataclass
+from dataclasses import fields, is_dataclass
 from typing import Any
 
 from rl_rewards import parsers, scorers
@@ -21,6 +21,16 @@ def kinds_of(value: Any) -> Kinds | None:
     """The table that a parser, a scorer or a class of these belongs to."""
     cls = value if isinstance(value, type) else type(value)
     return parsers.KINDS if issubclass(cls, Parser) else scorers.KINDS if issubclass(cls, Scorer) else None
+
+
+def option_names(cls: type) -> list[str]:
+    """The options of a configured class as a file may name them, its own before those that all of its family have."""
+    return positional_names(cls) + [field.name for field in fields(cls) if field.init and field.kw_only]
+
+
+def positional_names(cls: type) -> list[str]:
+    """The options whose name Python callers may leave out; a file may leave out the first one's."""
+    return [field.name for field in fields(cls) if field.init and not field.kw_only]
 
 
 def shape_of_field(cls: type, name: str) -> Shape:

@@ -11,8 +11,9 @@ from __future__ import annotations
 import ast
 import inspect
 import json
+import re
 import textwrap
-from dataclasses import fields
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +21,8 @@ from pydantic import TypeAdapter
 from pydantic.json_schema import GenerateJsonSchema
 
 from rl_rewards import parsers, scorers
-from rl_rewards.formats.places import kinds_of
-from rl_rewards.kinds import Kinds, first_option
+from rl_rewards.formats.places import kinds_of, option_names, positional_names, shape_of_field
+from rl_rewards.kinds import Kinds
 from rl_rewards.rubric import Rubric
 
 PATH = Path(__file__).with_name("rubric.schema.json")
@@ -56,10 +57,8 @@ def _class_schema(cls: type, definitions: _Schema) -> _Schema:
     """The schema of a configured class; classes that it holds are added to `definitions`, each with the words of its docstrings."""
     schema = TypeAdapter(cls).json_schema(schema_generator=_Generator, ref_template="#/$defs/{model}")
     held = schema.pop("$defs", {})
-    definitions.update({name: _tidy(definition) for name, definition in held.items()})
-    for name, held_class in _classes_of(cls).items():
-        if name in held:
-            _describe(definitions[name], held_class)
+    for each in _held_classes(cls):
+        definitions[each.__name__] = _describe(_tidy(held[each.__name__]), each)
     return _describe(_tidy(schema), cls)
 
 
@@ -71,10 +70,9 @@ def _spec_schema(kinds: Kinds, definitions: _Schema) -> _Schema:
         name = f"{kinds.noun}.{kind}"
         definitions[name] = _class_schema(cls, definitions)
         forms: list[_Schema] = [{"$ref": f"#/$defs/{name}"}]
-        positional = [field for field in fields(cls) if field.init and not field.kw_only]
-        if positional:
+        for first in positional_names(cls)[:1]:
             # A mapping is read as options by name, and nothing as the defaults, whatever the first option may be.
-            forms.append({"$ref": f"#/$defs/{name}/properties/{first_option(cls)}", "not": {"type": ["object", "null"]}})
+            forms.append({"$ref": f"#/$defs/{name}/properties/{first}", "not": {"type": ["object", "null"]}})
         if not definitions[name].get("required"):
             forms.append({"type": "null"})
             bare.append(kind)
@@ -84,9 +82,13 @@ def _spec_schema(kinds: Kinds, definitions: _Schema) -> _Schema:
     return {"anyOf": [*([{"enum": bare}] if bare else []), one_kind, *chain]}
 
 
-def _classes_of(cls: type) -> dict[str, type]:
-    """Configured classes that the module of `cls` defines, by name."""
-    return {name: value for name, value in vars(inspect.getmodule(cls)).items() if isinstance(value, type)}
+def _held_classes(cls: type) -> Iterator[type]:
+    """The configured classes in the fields of a configured class, at any depth."""
+    for name in option_names(cls):
+        shape = shape_of_field(cls, name)
+        if isinstance(shape, type):
+            yield shape
+            yield from _held_classes(shape)
 
 
 def _describe(schema: _Schema, cls: type) -> _Schema:
@@ -100,15 +102,16 @@ def _describe(schema: _Schema, cls: type) -> _Schema:
 
 
 def _field_docs(cls: type) -> dict[str, str]:
-    """The strings under the fields of a class, by field."""
+    """What is said of each field of a class: under `Args:` in its docstring, or in the string below the field."""
     if cls.__module__.partition(".")[0] != __package__.partition(".")[0]:
         return {}
+    arguments = inspect.cleandoc(cls.__doc__ or "").partition("\nArgs:\n")[2].partition("\n\n")[0]
+    docs = {name: " ".join(text.split()) for name, text in re.findall(r"^    (\w+): (.*(?:\n     .*)*)", arguments, re.MULTILINE)}
     body = ast.parse(textwrap.dedent(inspect.getsource(cls))).body[0].body
-    return {
-        field.target.id: inspect.cleandoc(text.value.value).replace("\n", " ")
-        for field, text in zip(body, body[1:])
-        if isinstance(field, ast.AnnAssign) and isinstance(text, ast.Expr) and isinstance(getattr(text.value, "value", None), str)
-    }
+    for field, text in zip(body, body[1:]):
+        if isinstance(field, ast.AnnAssign) and isinstance(text, ast.Expr) and isinstance(getattr(text.value, "value", None), str):
+            docs[field.target.id] = " ".join(text.value.value.split())
+    return docs
 
 
 def _tidy(schema: Any) -> Any:

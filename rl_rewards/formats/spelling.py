@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import fields, is_dataclass
+from dataclasses import is_dataclass
 from pathlib import Path
 from typing import Any
 
-from rl_rewards.formats.places import kinds_of
+from rl_rewards.formats.places import kinds_of, option_names, positional_names
 from rl_rewards.functions import FunctionScorer
-from rl_rewards.kinds import first_option
 from rl_rewards.loading import object_path
 from rl_rewards.parsers.chain import Chain
 
@@ -36,12 +35,12 @@ def plain(value: Any, directory: Path) -> Any:
 
 
 def _options(value: Any, directory: Path) -> dict[str, Any]:
-    """The options that differ from their defaults, in the order in which they are declared."""
+    """The options that differ from their defaults."""
     options = {}
-    for option in fields(value):
-        here, declared = getattr(value, option.name), type(value).__pydantic_fields__[option.name]
-        if option.init and (declared.is_required() or here != declared.get_default(call_default_factory=True)):
-            options[option.name] = plain(here, directory)
+    for name in option_names(type(value)):
+        here, declared = getattr(value, name), type(value).__pydantic_fields__[name]
+        if declared.is_required() or here != declared.get_default(call_default_factory=True):
+            options[name] = plain(here, directory)
     return options
 
 
@@ -56,7 +55,7 @@ def _spec(value: Any, directory: Path) -> Any:
         options["path"] = _beside(options["path"], directory)
     if not options:
         return kind
-    if len(options) == 1 and first_option(cls) in options:
+    if list(options) == positional_names(cls)[:1]:
         [option] = options.values()
         if not isinstance(option, Mapping) and option is not None:
             return {kind: option}

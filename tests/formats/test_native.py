@@ -289,3 +289,16 @@ def test_saving_keeps_the_files_mode_and_leaves_no_temporary_file(tmp_path):
 def test_saving_where_nothing_can_be_written_is_an_os_error_that_names_the_file(tmp_path):
     with pytest.raises(FileNotFoundError, match="nope/saved.yaml"):
         Rubric((Reward("r", scorers.StringMatch("x")),)).save(tmp_path / "nope" / "saved.yaml")
+
+
+@pytest.mark.parametrize("kinds", [parsers.KINDS, scorers.KINDS], ids=lambda kinds: kinds.noun)
+def test_every_kind_that_needs_no_options_is_written_as_its_name(tmp_path, kinds):
+    for kind in sorted(kinds.table):
+        try:
+            made = kinds.make(kind)
+        except ValueError:  # it needs options
+            continue
+        rubric = Rubric((Reward("r", made),) if kinds is scorers.KINDS else (Reward("r", scorers.StringMatch("x"), made),))
+        rubric.save(tmp_path / "saved.yaml")
+        assert load_rubric(tmp_path / "saved.yaml") == rubric
+        assert kind == "identity" or kind in yaml.safe_load((tmp_path / "saved.yaml").read_text())["rewards"][0].values()

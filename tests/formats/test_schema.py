@@ -29,11 +29,11 @@ def test_it_is_a_schema():
 
 def test_it_knows_every_kind_and_describes_every_field():
     definitions = VALIDATOR.schema["$defs"]
-    for kinds in (parsers.KINDS, scorers.KINDS):
-        for kind in kinds.table:
-            definition = definitions[f"{kinds.noun}.{kind}"]
+    assert {f"{kinds.noun}.{kind}" for kinds in (parsers.KINDS, scorers.KINDS) for kind in kinds.table} < definitions.keys()
+    for name, definition in {"rubric": VALIDATOR.schema, **definitions}.items():
+        if "properties" in definition:
             assert definition["description"]
-            assert [name for name, field in definition["properties"].items() if not field.get("description")] == [], kind
+            assert [field for field, schema in definition["properties"].items() if not schema.get("description")] == [], name
 
 
 @pytest.mark.parametrize("path", RUBRICS, ids=lambda path: path.name)
