@@ -1,7 +1,7 @@
 """Parsers: response text -> the answer in it, or None.
 
-    parser("boxed")                         # the last \\boxed{...}
-    parser({"tag": "answer"})               # the last <answer>...</answer>
+    parser("boxed")                           # the last \\boxed{...}
+    parser({"tag": "answer"})                 # the last <answer>...</answer>
     parser([{"after": "</think>"}, "boxed"])  # one after the other
 """
 
@@ -23,6 +23,7 @@ KINDS = Kinds(
         "tag": "rl_rewards.parsers.tag:Tag",
         "boxed": "rl_rewards.parsers.boxed:Boxed",
         "json": "rl_rewards.parsers.json_object:Json",
+        "code_block": "rl_rewards.parsers.code_block:CodeBlock",
         "after": "rl_rewards.parsers.after:After",
     },
 )

@@ -1,7 +1,6 @@
 """Scorers: a batch of samples and their answers -> one result each.
 
-    scorer({"number_match": "rl_rewards.scorers.number_match:NumberMatch",
-        "string_match": {"equals": "{{references.answer}}"}})
+    scorer({"string_match": {"equals": "{{references.answer}}"}})
     scorer({"number_match": "answer"})
 """
 
@@ -27,6 +26,8 @@ KINDS = Kinds(
         "json_match": "rl_rewards.scorers.json_match:JsonMatch",
         "json_schema": "rl_rewards.scorers.json_schema:JsonSchema",
         "math_verify": "rl_rewards.scorers.math:MathVerify",
+        "python_tests": "rl_rewards.scorers.code.python_tests:PythonTests",
+        "python_reward": "rl_rewards.scorers.code.python_reward:PythonReward",
         "tag_count": "rl_rewards.scorers.tags:TagCount",
         "think_answer_format": "rl_rewards.scorers.tags:ThinkAnswerFormat",
         "reasoning_steps": "rl_rewards.scorers.reasoning_steps:ReasoningSteps",
