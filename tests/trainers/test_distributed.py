@@ -10,21 +10,25 @@ from pathlib import Path
 import pytest
 import torch
 
-from tests.trainers import distributed_run
+from tests.trainers import distributed_run, sharded_run
 
 ROOT = Path(__file__).resolve().parents[2]
+
+
+def torchrun(script: str, folder: Path) -> None:
+    """Run a script of this folder in two processes."""
+    done = subprocess.run(
+        [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2", str(ROOT / "tests/trainers" / script), str(folder)],
+        cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}, capture_output=True, text=True, timeout=300,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-4000:]
 
 
 @pytest.fixture(scope="module")
 def of_two(tmp_path_factory) -> dict[str, dict]:
     folder = tmp_path_factory.mktemp("two")
     distributed_run.save_anchor(str(folder))
-    script = str(ROOT / "tests/trainers/distributed_run.py")
-    done = subprocess.run(
-        [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2", script, str(folder)],
-        cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}, capture_output=True, text=True, timeout=300,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr[-4000:]
+    torchrun("distributed_run.py", folder)
     saved = torch.load(folder / "results.pt", weights_only=True)
     assert saved["processes"] == 2
     return saved["results"]
@@ -44,3 +48,13 @@ def test_two_processes_give_the_gradients_of_one(case, of_two, tmp_path):
     assert one["log"].keys() == two["log"].keys()
     for name, value in one["log"].items():
         assert two["log"][name] == pytest.approx(value, rel=1e-4, abs=1e-6), name
+
+
+@pytest.mark.torchrun
+def test_policy_and_critic_sharded_by_fsdp_have_the_gradients_of_one_process(tmp_path):
+    torchrun("sharded_run.py", tmp_path)
+    for critic, sharded in torch.load(tmp_path / "sharded.pt", weights_only=True).items():
+        whole = sharded_run.gradients(sharded_run.model(str(tmp_path), critic), sharded_run.IDS)
+        assert whole.keys() == sharded.keys() and any(name.startswith("critic.") for name in whole)
+        for name, gradient in whole.items():
+            assert torch.allclose(gradient, sharded[name], rtol=1e-4, atol=1e-5), (critic, name)
