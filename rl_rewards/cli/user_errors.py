@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import sys
 from collections.abc import Iterator
 
@@ -19,7 +20,10 @@ UNUSABLE = 2
 
 @contextlib.contextmanager
 def user_errors(verbose: bool) -> Iterator[None]:
-    """Turn errors that a user can mend into a message and exit status 2."""
+    """Turn errors that a user can mend into a message and exit status 2, and our warnings into lines."""
+    warnings, logger = _Warnings(verbose), logging.getLogger("rl_rewards")
+    logger.addHandler(warnings)
+    logger.propagate = False
     try:
         yield
     except Exception as error:
@@ -28,6 +32,21 @@ def user_errors(verbose: bool) -> Iterator[None]:
         message = f"{error.filename}: {error.strerror}" if isinstance(error, OSError) and error.filename else str(error)
         say(f"error: {message}")
         raise typer.Exit(UNUSABLE) from None
+    finally:
+        logger.removeHandler(warnings)
+        logger.propagate = True
+
+
+class _Warnings(logging.Handler):
+    """Tells warnings. A failed batch is logged with its traceback and counted besides, so it is only told where tracebacks are wanted."""
+
+    def __init__(self, verbose: bool) -> None:
+        super().__init__()
+        self._verbose = verbose
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if self._verbose or not record.exc_info:
+            say(self.format(record))
 
 
 def say(message: str) -> None:

@@ -82,6 +82,44 @@ def test_status_is_0_only_if_every_reward_ran(run, place, body, outcome, reason)
     assert ("reward 'mine' failed on 3 of 3 rows" in result.stderr) == (outcome == "error")
 
 
+def test_a_batch_that_raises_is_told_in_a_line_and_with_its_traceback_when_wanted(run, place):
+    (place / "mine.py").write_text("def mine(completions, **kwargs):\n    raise ValueError('boom')\n")
+    (place / "rubric.yaml").write_text('rewards: [{name: r, score: {function: {path: "mine.py:mine", mode: batch}}}]')
+    quiet, loud = (run("preview", "rubric.yaml", "--samples", "data.jsonl", *more) for more in ((), ("--verbose",)))
+    assert quiet.stderr == "reward 'r' failed on 3 of 3 rows; the first: outcome error, ValueError: boom\n"
+    assert quiet.stderr in loud.stderr and "Traceback" in loud.stderr and "mine.py" in loud.stderr
+
+
+HANGS_UNTIL_WARNED = """
+import logging
+import threading
+
+
+class Warned(logging.Handler):
+    def __init__(self):
+        super().__init__()
+        self.event = threading.Event()
+
+    def emit(self, record):
+        self.event.set()
+
+
+def mine(completions, **kwargs):
+    warned, logger = Warned(), logging.getLogger("rl_rewards")
+    logger.addHandler(warned)
+    assert warned.event.wait(60)
+    logger.removeHandler(warned)
+    return [1.0] * len(completions)
+"""
+
+
+def test_a_reward_that_hangs_is_named_while_it_does(run, place):
+    (place / "mine.py").write_text(HANGS_UNTIL_WARNED)
+    (place / "rubric.yaml").write_text('rewards: [{name: r, score: {function: {path: "mine.py:mine", mode: batch}}}]\nwarn_after: 0.02')
+    result = run("preview", "rubric.yaml", "--samples", "data.jsonl")
+    assert result.exit_code == 0 and "reward 'r' is still scoring a batch of 3" in result.stderr
+
+
 def test_a_batch_function_with_too_few_results_is_a_failure_of_ours(run, place):
     (place / "mine.py").write_text("def mine(completions, **kwargs):\n    return [1.0]\n")
     (place / "rubric.yaml").write_text('rewards: [{name: r, score: {function: {path: "mine.py:mine", mode: batch}}}]')
