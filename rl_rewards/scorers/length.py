@@ -40,6 +40,10 @@ class LengthScorer(Scorer):
 class PlainLengthScorer(LengthScorer):
     """A scorer to which nothing but the length matters."""
 
+    @property
+    def per_sample(self) -> bool:
+        return True
+
     def score(self, samples: Sequence[Sample], answers: Sequence[Any]) -> list[EvaluateResult]:
         return [self._result(self.length(sample)) for sample in samples]
 

@@ -37,6 +37,10 @@ class Repetition(Scorer):
     def needs_token_ids(self) -> bool:
         return self.unit == "tokens"
 
+@property
+    def per_sample(self) -> bool:
+        return True
+
     def score(self, samples: Sequence[Sample], answers: Sequence[Any]) -> list[EvaluateResult]:
         return [self._score(sample.completion_ids if self.unit == "tokens" else sample.response.lower().split()) for sample in samples]
 

@@ -93,6 +93,10 @@ class CosineLength(RightLengthScorer):
         if self.max_tokens < 1:
             raise ValueError(f"Allowed is max_tokens >= 1, found {self.max_tokens}")
 
+    @property
+    def per_sample(self) -> bool:
+        return self.right.per_sample
+
     def score(self, samples: Sequence[Sample], answers: Sequence[Any]) -> list[EvaluateResult]:
         judgements = self.right.score(samples, answers)
         return [self._scored(self.length(sample), judged) for sample, judged in zip(samples, judgements, strict=True)]

@@ -165,6 +165,11 @@ def test_words_and_characters_are_counted_where_they_are_chosen(unit, expected):
     assert not made.needs_token_ids
 
 
+def test_all_but_the_group_reward_score_each_sample_by_itself():
+    assert [made.per_sample for made in LENGTHS] == [True, True, True, False, True]
+    assert not CosineLength(GroupLength(RIGHT), 9).per_sample
+
+
 WRONG_OPTIONS = [
     (SoftOverlong, {"max_tokens": 10, "buffer_tokens": 0}),
     (SoftOverlong, {"max_tokens": 10, "buffer_tokens": 11}),
