@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal
 
 import torch
@@ -32,7 +33,11 @@ class NoScoreHeadError(ValueError):
 
 @dataclass(frozen=True)
 class Source:
-    """Where a model comes from, and how transformers loads it; all options are transformers' own."""
+    """Where a model comes from, and how transformers loads it; all options are transformers' own.
+
+    Raises:
+        FileNotFoundError: when `model` or `adapter` is a path, and no directory.
+    """
 
     model: str
     revision: str = "main"
@@ -43,6 +48,12 @@ class Source:
     attn_implementation: str | None = None
     quantization: dict[str, Any] | None = None
     adapter: str | None = None
+
+    def __post_init__(self) -> None:
+        # A hub would refuse a path too, but for the characters in its name.
+        for name in filter(None, (self.model, self.adapter)):
+            if name.startswith(("/", "./", "../", "~")) and not Path(name).expanduser().is_dir():
+                raise FileNotFoundError(f"no directory {name!r} with a model in it")
 
     def resolved(self) -> Source:
         """With base model and adapter told apart, where `model` names an adapter's directory or repository."""
