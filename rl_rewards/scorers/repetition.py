@@ -37,7 +37,7 @@ class Repetition(Scorer):
     def needs_token_ids(self) -> bool:
         return self.unit == "tokens"
 
-@property
+    @property
     def per_sample(self) -> bool:
         return True
 
