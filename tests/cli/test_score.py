@@ -198,3 +198,11 @@ def test_what_a_model_wrote_into_an_error_is_not_obeyed_by_the_terminal(run, pla
     write_rows("data.jsonl", [{"prompt": "q", "completion": "\x1b]0;owned\x07"}])
     result = run("score", "mine.py:mine", "data.jsonl", "--out", "out.jsonl")
     assert result.exit_code == 1 and "\\x1b]0;owned\\x07" in result.stderr and "\x1b" not in result.stderr
+
+
+@pytest.mark.parametrize(("kind", "out"), [("json", "out.jsonl"), ("parquet", "out.parquet")])
+def test_scored_data_loads_as_a_dataset(run, place, kind, out):
+    datasets = pytest.importorskip("datasets")
+    assert run("score", "rubric.yaml", "data.jsonl", "--out", out).exit_code == 0
+    rows = datasets.load_dataset(kind, data_files=str(place / out), cache_dir=str(place / "cache"), split="train")
+    assert rows["score"][:] == [1.5, 0.5, 0.0] and rows[0]["scores"] == {"correct": 1.0, "format": 1.0}
