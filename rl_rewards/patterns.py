@@ -30,7 +30,7 @@ class Pattern:
         self.text = text
         self._regexp = _compiled(text)
         self.groups = self._regexp.groups
-        self._sweep = self._swept()
+        self._sweep: re2._Regexp | None = None
 
     def search(self, text: str) -> bool:
         """Whether it matches anywhere in `text`."""
@@ -72,20 +72,24 @@ class Pattern:
                 break
         else:
             return None if found is None else _decoded(found)
-        caught = self._sweep.match(data, end)[1]
+        caught = (self._sweep or self.prepare_last()).match(data, end)[1]
         if caught is not None:
             found = caught
         return None if found is None else _decoded(found)
 
-    def _swept(self) -> re2._Regexp:
-        """A pattern whose one match, from wherever it starts to the end of the text, catches what the last match of this one does.
+    def prepare_last(self) -> re2._Regexp:
+        """Compile what `last` needs for texts with many matches: a pattern that sweeps to the end and catches what the last match does.
 
         At each place it takes this pattern, or else any one character; in RE2's order of preference that walks from match to match, and a
         group keeps what it caught last.
+
+        Raises:
+            ValueError: when it is too large for RE2.
         """
         for body in (self.text, self.text + "\\E"):  # the second closes an open \Q
             try:
-                return _compiled(f"(?:{body if self.groups else f'({body})'}|(?s:.))*")
+                self._sweep = _compiled(f"(?:{body if self.groups else f'({body})'}|(?s:.))*")
+                return self._sweep
             except ValueError as error:
                 refusal = error
         raise refusal

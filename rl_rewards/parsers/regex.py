@@ -28,6 +28,7 @@ class Regex(Parser):
             raise ValueError(f"The pattern {self.pattern!r} has {groups} groups, allowed is one: write the others as (?:...)")
         if self._compiled.matches_nothing():
             raise ValueError(f"The pattern {self.pattern!r} can match no text at all, so any response matches it; write + for *, perhaps")
+        self._compiled.prepare_last()
 
     @cached_property
     def _compiled(self) -> Pattern:

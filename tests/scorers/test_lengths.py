@@ -3,7 +3,7 @@
 import math
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rl_rewards.scorers import CosineLength, GroupLength, LengthWindow, Repetition, SoftOverlong, scorer
@@ -65,6 +65,7 @@ def test_cosine_length_can_give_one_score_to_all_that_reach_the_limit():
     assert scores(made, [sample(9), sample(10), sample(11)], ["4", "4", "5"])[1:] == [-10, -10]
 
 
+@settings(deadline=None)
 @given(st.integers(0, 300), st.integers(0, 300), st.booleans())
 def test_cosine_length_stays_between_its_ends_and_is_monotonic(a, b, right):
     short, long = scores(CosineLength(RIGHT, 200), [sample(min(a, b)), sample(max(a, b))], ["4" if right else "5"] * 2)

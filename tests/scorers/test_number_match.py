@@ -1,5 +1,5 @@
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rl_rewards.scorers import NumberMatch
@@ -116,11 +116,13 @@ def test_a_tolerance_that_cannot_be_one_is_refused(options):
         NumberMatch("gold", **options)
 
 
+@settings(deadline=None)
 @given(st.integers() | st.floats(allow_nan=False, allow_infinity=False))
 def test_every_number_equals_itself_as_python_writes_it(number):
     assert score(str(number), number).score == 1
 
 
+@settings(deadline=None)
 @given(st.decimals(allow_nan=False, allow_infinity=False, places=3), st.decimals(allow_nan=False, allow_infinity=False, places=3))
 def test_two_numbers_are_equal_where_their_values_are(a, b):
     assert score(str(a), str(b)).score == (a == b)
