@@ -13,9 +13,9 @@ from functools import cache
 from typing import Literal, get_args
 
 from rl_rewards.runtime.sandbox.chain import Chain
-from rl_rewards.runtime.sandbox.engine import Call, Case, Engine, Execution, Limits, Script, Tests
+from rl_rewards.runtime.sandbox.engine import Asserts, Call, Case, Engine, Execution, Limits, Script
 
-__all__ = ["Call", "Case", "Chain", "Engine", "EngineName", "Execution", "Limits", "Script", "Tests", "engine"]
+__all__ = ["Asserts", "Call", "Case", "Chain", "Engine", "EngineName", "Execution", "Limits", "Script", "engine"]
 
 EngineName = Literal["process", "monty"]
 _lock = threading.Lock()

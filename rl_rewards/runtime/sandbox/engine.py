@@ -56,13 +56,13 @@ class Call:
 
 
 @dataclass(frozen=True, slots=True)
-class Tests:
+class Asserts:
     """Run trusted tests, Python text with asserts or test functions, against the program; what counts is whether they pass."""
 
     source: str
 
 
-Case = Script | Call | Tests
+Case = Script | Call | Asserts
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +74,7 @@ class Execution:
             that this engine lacks something the program uses; `error` that the engine failed.
         stdout: what it printed, up to the limit; for Script.
         value: what it returned, as a tree of plain data (see plain.py; a string the program wrote, so compare it and trust it as such); for
-            Call. Whether the tests passed; for Tests.
+            Call. Whether the tests passed; for Asserts.
         error: one line on what went wrong, or None.
         seconds: wall time.
     """

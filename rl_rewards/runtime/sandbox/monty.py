@@ -19,7 +19,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from rl_rewards.runtime.sandbox.cell import plain
-from rl_rewards.runtime.sandbox.engine import LIBRARIES, Call, Case, Engine, Execution, Limits, Script, Tests, after_timeout, default_workers
+from rl_rewards.runtime.sandbox.engine import LIBRARIES, Asserts, Call, Case, Engine, Execution, Limits, Script, after_timeout, default_workers
 from rl_rewards.types import Outcome
 
 RECURSION_DEPTH = 1000
@@ -119,7 +119,7 @@ class MontyEngine(Engine):
         if workers is not None and workers < 1:
             raise ValueError(f"workers must be at least 1, got {workers}")
         if importlib.util.find_spec("pydantic_monty") is None:
-            raise ImportError("the engine 'monty' needs pydantic-monty: pip install 'rl-rewards[code]'")
+            raise ImportError("the engine 'monty' needs pydantic-monty: pip install 'rl_rewards[code]'")
         super().__init__(workers or default_workers())
         self._lock = threading.Lock()
         self._pool: Any = None
@@ -129,10 +129,7 @@ class MontyEngine(Engine):
         executions: list[Execution] = []
         for case in cases:
             started = time.monotonic()
-            try:
-                execution = self._one(program, case, limits)
-            except UnicodeEncodeError as error:  # lone surrogates, which Rust's strings cannot hold
-                execution = Execution(Outcome.UNSUPPORTED, error=f"text that is not Unicode: {error.reason}")
+            execution = self._one(program, case, limits)
             executions.append(_timed(execution, started))
             if execution.outcome is Outcome.TIMEOUT:
                 break
@@ -197,7 +194,7 @@ class _Session:
             return self._failed(error, program, output.output)
         return _with_value(value, output.output)
 
-    def tests(self, program: str, case: Tests) -> Execution:
+    def tests(self, program: str, case: Asserts) -> Execution:
         """The program in one interpreter, the tests in another; what passes between them is JSON."""
         source = case.source
         wanted = [(kind, name) for kind, name in _DEFINED.findall(program) if re.search(rf"\b{name}\b", source) and not hasattr(builtins, name)]

@@ -22,16 +22,17 @@ import tempfile
 import threading
 import weakref
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any
 
 from rl_rewards.runtime.sandbox.cell import frames, plain
 from rl_rewards.runtime.sandbox.cell.walls import WALLS
-from rl_rewards.runtime.sandbox.engine import LIBRARIES, Call, Case, Engine, Execution, Limits, Script, Tests, after_timeout, default_workers
+from rl_rewards.runtime.sandbox.engine import LIBRARIES, Asserts, Call, Case, Engine, Execution, Limits, Script, after_timeout, default_workers
 from rl_rewards.types import Outcome
 
 log = logging.getLogger("rl_rewards.sandbox")
 START_SECONDS = 120.0  # importing pandas and sympy from a slow disk
+TRIES = 3
 GRACE_SECONDS = 30.0  # what a cell may take beyond its cases' deadlines before it is given up
 _BOOT = "import sys; sys.path.insert(0, {directory!r}); from cell import zygote; del sys.path[0]; zygote.main()"
 _MENTIONED = re.compile(rf"\b({'|'.join(LIBRARIES)})\b")
@@ -56,11 +57,14 @@ class ProcessEngine(Engine):
 
     Raises:
         ValueError: for an unknown wall, or fewer than one worker.
+        OSError: on a system other than Linux.
     """
 
     name = "process"
 
     def __init__(self, workers: int | None = None, require_isolation: bool = False, without: Collection[str] = ()) -> None:
+        if sys.platform != "linux":
+            raise OSError(f"the engine 'process' needs Linux, this is {sys.platform}; the engine 'monty' runs anywhere")
         if workers is not None and workers < 1:
             raise ValueError(f"workers must be at least 1, got {workers}")
         if unknown := set(without) - set(WALLS):
@@ -79,91 +83,74 @@ class ProcessEngine(Engine):
         Raises:
             IsolationError: when a wall is lacking and all are required.
         """
-        libraries = tuple(sorted(set(_MENTIONED.findall(program)) & _installed()))
         with self._slots:
             executions: list[Execution] = []
             for batch in _batches(cases):
-                if isinstance(batch[0], Tests):
-                    executions.append(self._run_tests(libraries, program, batch[0].source, limits))
-                else:
-                    executions += self._run_cases(libraries, program, batch, limits)
+                executions += self._try(lambda batch=batch: self._run_batch(program, batch, limits), len(batch))
                 if executions[-1].outcome is Outcome.TIMEOUT:
                     break
             return after_timeout(executions, cases)
 
-    def lacking(self) -> list[str]:
-        """The walls that this machine lacks, or that were left out; empty when all stand. Starts a cell to find out."""
-        cell = self._cell(((), "programs"))
-        with self._lock:
-            self._idle[cell.kind].append(cell)
-        return cell.lacking
-
-    def _run_cases(self, libraries: tuple[str, ...], program: str, cases: Sequence[Case], limits: Limits) -> list[Execution]:
-        job = _job(program, [_case(case) for case in cases], limits)
-        ended = self._do((libraries, "programs"), job)
-        if isinstance(ended, Execution):
-            return [ended] * len(cases)
-        return [_execution(one, isinstance(case, Call)) for one, case in zip(ended, cases, strict=False)]
-
     def run_trusted(self, program: str, cases: Sequence[Call], limits: Limits) -> list[Execution]:
         """As `run`, for the user's own code: in cells that no model's program ever shares memory with."""
-        libraries = tuple(sorted(set(_MENTIONED.findall(program)) & _installed()))
         with self._slots:
-            ended = self._do((libraries, "trusted"), _job(program, [_case(case) for case in cases], limits))
-        if isinstance(ended, Execution):
-            return [ended] * len(cases)
-        return after_timeout([_execution(one, True) for one in ended], cases)
+            return after_timeout(self._try(lambda: self._run_calls("trusted", program, cases, limits), len(cases)), cases)
 
-    def _run_tests(self, libraries: tuple[str, ...], program: str, source: str, limits: Limits) -> Execution:
-        """The program serves calls in one cell, the tests make them from another."""
-        ours, theirs = socket.socketpair()
-        with ours, theirs:
-            serving = self._start((libraries, "programs"), _job(program, [{"kind": "serve"}], limits, channel=True), theirs)
-            if isinstance(serving, Execution):
-                return serving
-            theirs.close()
-            wanted = tuple(sorted({*libraries, *(set(_MENTIONED.findall(source)) & _installed())}))
-            verdict = self._do((wanted, "trusted"), _job(source, [{"kind": "tests"}], limits, channel=True), ours)
-            ours.close()  # the program's side sees the end of its calls
-            served = self._collect(serving, limits.seconds)
-        if isinstance(verdict, Execution) or isinstance(served, Execution):
-            return verdict if isinstance(verdict, Execution) else served  # type: ignore[return-value]
-        return _judge_tests(_execution(verdict[0], False), _execution(served[0], False))
+    def lacking(self) -> list[str]:
+        """The walls that this machine lacks, or that were left out; empty when all stand. Starts a cell to find out."""
+        with self._cell((), "programs") as cell:
+            return cell.lacking
 
-    def _do(self, kind: tuple[tuple[str, ...], str], job: dict[str, Any], channel: socket.socket | None = None) -> list[Any] | Execution:
-        """What a cell says of a job. A cell that is lost is replaced, once: it may have been the machine that killed it."""
-        for _ in range(2):
-            cell = self._start(kind, job, channel)
-            if isinstance(cell, Execution):
-                return cell
-            ended = self._collect(cell, job["seconds"] * len(job["cases"]))
-            if not isinstance(ended, Execution) or channel is not None:
-                return ended
-        return ended
-
-    def _start(self, kind: tuple[tuple[str, ...], str], job: dict[str, Any], channel: socket.socket | None) -> _Cell | Execution:
-        """A cell with the job under way."""
-        error: Exception | None = None
-        for _ in range(2):
+    def _try(self, run: Callable[[], list[Execution]], number: int) -> list[Execution]:
+        """What `run` gives. A cell that is lost is replaced, and the work done again: it may have been the machine that killed it."""
+        for _ in range(TRIES):
             try:
-                cell = self._cell(kind)
-                cell.send(job, channel)
-                return cell
-            except (CellLost, frames.Closed, OSError) as lost:
-                error = lost
-        return Execution(Outcome.ERROR, error=f"the sandbox did not start: {error}")
+                return run()
+            except (CellLost, frames.Closed, OSError) as error:
+                lost = error
+        return [Execution(Outcome.ERROR, error=f"the sandbox was lost {TRIES} times: {lost}")] * number
 
-    def _collect(self, cell: _Cell, seconds: float) -> list[Any] | Execution:
+    def _run_batch(self, program: str, batch: Sequence[Case], limits: Limits) -> list[Execution]:
+        if isinstance(batch[0], Asserts):
+            return [self._run_asserts(program, batch[0].source, limits)]
+        return self._run_calls("programs", program, batch, limits)
+
+    def _run_calls(self, role: str, program: str, cases: Sequence[Case], limits: Limits) -> list[Execution]:
+        with self._cell(_libraries(program), role) as cell:
+            cell.send(_job(program, [_case(case) for case in cases], limits))
+            ended = cell.receive(limits.seconds * len(cases) + GRACE_SECONDS)
+        return [_execution(one, isinstance(case, Call)) for one, case in zip(ended, cases, strict=False)]
+
+    def _run_asserts(self, program: str, source: str, limits: Limits) -> Execution:
+        """The program serves calls in one cell, the asserts make them from another."""
+        patience = limits.seconds + GRACE_SECONDS
+        ours, theirs = socket.socketpair()
+        with ours, theirs, self._cell(_libraries(program), "programs") as serving, self._cell(_libraries(program + source), "trusted") as asking:
+            serving.send(_job(program, [{"kind": "serve"}], limits, channel=True), theirs)
+            theirs.close()
+            asking.send(_job(source, [{"kind": "tests"}], limits, channel=True), ours)
+            [verdict] = asking.receive(patience)
+            ours.close()  # the program's side sees the end of its calls
+            [served] = serving.receive(patience)
+        return _judge_asserts(_execution(verdict, False), _execution(served, False))
+
+    @contextlib.contextmanager
+    def _cell(self, libraries: tuple[str, ...], role: str) -> Iterator[_Cell]:
+        """A cell for the length of a job. One that is lost is closed, and those that may share its fate with it."""
+        kind = libraries, role
+        cell = self._free_cell(kind)
         try:
-            ended = cell.receive(seconds + GRACE_SECONDS)
-        except (CellLost, frames.Closed, OSError) as lost:
-            cell.close()
-            return Execution(Outcome.ERROR, error=f"the sandbox was lost: {lost}")
+            yield cell
+        except BaseException:
+            with self._lock:
+                lost = [cell, *self._idle.pop(kind, [])]
+            for each in lost:
+                each.close()
+            raise
         with self._lock:
-            self._idle[cell.kind].append(cell)
-        return ended
+            self._idle[kind].append(cell)
 
-    def _cell(self, kind: tuple[tuple[str, ...], str]) -> _Cell:
+    def _free_cell(self, kind: tuple[tuple[str, ...], str]) -> _Cell:
         with self._lock:
             if self._idle[kind]:
                 return self._idle[kind].pop()
@@ -171,7 +158,14 @@ class ProcessEngine(Engine):
             zygote = self._zygotes.get(libraries)
             if zygote is None or not zygote.alive:
                 zygote = self._zygotes[libraries] = _Zygote(libraries, self.without)
-        cell = zygote.spawn(kind)
+        try:
+            cell = zygote.spawn()
+        except (CellLost, frames.Closed, OSError):
+            with self._lock:
+                if self._zygotes.get(libraries) is zygote:
+                    del self._zygotes[libraries]
+            zygote.close()
+            raise
         lacking = cell.lacking
         if lacking and self.require_isolation:
             cell.close()
@@ -213,7 +207,7 @@ class _Zygote:
     def alive(self) -> bool:
         return self._process.poll() is None
 
-    def spawn(self, kind: tuple[tuple[str, ...], str]) -> _Cell:
+    def spawn(self) -> _Cell:
         """A new cell, its walls up."""
         ours, theirs = socket.socketpair()
         with theirs:
@@ -221,7 +215,7 @@ class _Zygote:
                 socket.send_fds(self._control, [b"+"], [theirs.fileno()])
             except OSError as error:
                 raise CellLost(f"the zygote is gone: {error}") from None
-        return _Cell(ours, kind)
+        return _Cell(ours)
 
     def close(self) -> None:
         self._finalizer()
@@ -243,12 +237,11 @@ def _end(control: socket.socket, process: subprocess.Popen, scratch: str, owner:
 class _Cell:
     """The caller's end of a cell."""
 
-    def __init__(self, control: socket.socket, kind: tuple[tuple[str, ...], str]) -> None:
-        self.kind = kind
+    def __init__(self, control: socket.socket) -> None:
         self._control = control
         self.lacking: list[str] = sorted({*self.receive(START_SECONDS)["lacking"]})
 
-    def send(self, job: dict[str, Any], channel: socket.socket | None) -> None:
+    def send(self, job: dict[str, Any], channel: socket.socket | None = None) -> None:
         frames.write(self._control.fileno(), job)
         if channel is not None:
             socket.send_fds(self._control, [b"c"], [channel.fileno()])
@@ -283,10 +276,10 @@ def _case(case: Case) -> dict[str, Any]:
 
 
 def _batches(cases: Sequence[Case]) -> list[list[Case]]:
-    """Runs of cases that one cell can take in one job; each Tests alone."""
+    """Runs of cases that one cell can take in one job; each Asserts alone."""
     batches: list[list[Case]] = []
     for case in cases:
-        if batches and not isinstance(case, Tests) and not isinstance(batches[-1][0], Tests):
+        if batches and not isinstance(case, Asserts) and not isinstance(batches[-1][0], Asserts):
             batches[-1].append(case)
         else:
             batches.append([case])
@@ -303,7 +296,7 @@ def _execution(ended: list[Any], with_value: bool) -> Execution:
         return Execution(Outcome.CRASHED, stdout, None, "ended before the call returned" if not value else "returned no plain data", seconds)
 
 
-def _judge_tests(verdict: Execution, served: Execution) -> Execution:
+def _judge_asserts(verdict: Execution, served: Execution) -> Execution:
     """The tests' word counts; where the program ended under them, its own end tells why."""
     if not verdict.ran:  # out of time or memory, over what the program sent
         return served if served.outcome is Outcome.TIMEOUT else verdict
@@ -321,8 +314,9 @@ def _environment(scratch: str) -> dict[str, str]:
     return {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "HOME": scratch, "TMPDIR": scratch, "PYTHONHASHSEED": "0", **one_thread}
 
 
-def _installed() -> set[str]:
-    return set(_library_specs())
+def _libraries(text: str) -> tuple[str, ...]:
+    """The libraries that a program mentions and this machine has: what its zygote has loaded."""
+    return tuple(sorted(set(_MENTIONED.findall(text)) & _library_specs().keys()))
 
 
 def _library_paths() -> list[str]:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from rl_rewards.runtime.sandbox import Call, Case, Execution, Script, Tests
+from rl_rewards.runtime.sandbox import Asserts, Call, Case, Execution, Script
 from rl_rewards.runtime.sandbox.cell import plain
 from rl_rewards.scorers.code.comparison import same_output, same_value
 
@@ -23,7 +23,7 @@ class Check:
 
     case: Case
     expected: str | list[plain.Tree] | None = None
-    """Text for a Script, the allowed values for a Call, nothing for Tests."""
+    """Text for a Script, the allowed values for a Call, nothing for Asserts."""
 
     def passed(self, execution: Execution, tolerance: float) -> bool:
         """Whether the execution is right. One that did not run to its end is not, whatever it printed."""
@@ -31,13 +31,13 @@ class Check:
             return False
         if isinstance(self.case, Script):
             return same_output(str(self.expected), execution.stdout, tolerance)
-        if isinstance(self.case, Tests):
+        if isinstance(self.case, Asserts):
             return execution.value is True
         return any(same_value(value, execution.value, tolerance) for value in self.expected or ())
 
     def complaint(self, execution: Execution) -> str:
         """One line on why it did not pass."""
-        if not execution.ran or isinstance(self.case, Tests):
+        if not execution.ran or isinstance(self.case, Asserts):
             return execution.error or "failed"
         wanted, given = (self.expected, execution.stdout) if isinstance(self.case, Script) else (self.expected[0], execution.value)  # type: ignore[index]
         return f"expected {wanted!r:.80}, got {given!r:.80}"
@@ -56,7 +56,7 @@ def checks(reference: Any, function: str | None) -> list[Check]:
     if isinstance(reference, str):
         reference = _from_json(reference)
     if isinstance(reference, str):
-        made = [Check(Tests(reference))]
+        made = [Check(Asserts(reference))]
     elif isinstance(reference, Mapping):
         made = _columns(reference, function)
     elif isinstance(reference, Sequence):
@@ -80,7 +80,7 @@ def _from_json(text: str) -> Any:
 
 def _one(test: Any, function: str | None) -> list[Check]:
     if isinstance(test, str):
-        return [Check(Tests(test))]
+        return [Check(Asserts(test))]
     if isinstance(test, Mapping) and "input" in test and "output" in test:
         name = test.get("fn_name") or function
         if not name:

@@ -115,6 +115,7 @@ def _report(error: BaseException) -> int:
         while frames is not None and frames.tb_frame.f_code.co_filename not in (PROGRAM, SNIPPET):
             frames = frames.tb_next
         traceback.print_exception(type(error), error, frames, limit=-8, file=sys.stderr)
+        sys.stderr.flush()
     except BaseException:  # no memory left, say: the type alone must do
         os.write(2, type(error).__name__.encode())
     return RAISED
