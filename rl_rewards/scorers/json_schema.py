@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
+from dataclasses import field
 from functools import cached_property, partial
-from typing import Annotated, Any
+from typing import Any
 
 from jsonschema import ValidationError as InvalidError
 from jsonschema import validators
 from jsonschema.exceptions import SchemaError
-from pydantic import BeforeValidator, WithJsonSchema
 from referencing import Registry, Resource
 from referencing.exceptions import Unresolvable
 from referencing.jsonschema import DRAFT202012
@@ -20,12 +19,6 @@ from rl_rewards.parsers.json_object import load_json
 from rl_rewards.patterns import compile_pattern
 from rl_rewards.scorers.base import AnswerScorer
 from rl_rewards.types import EvaluateResult, Outcome, Sample
-
-_Schema = Annotated[
-    str,
-    BeforeValidator(lambda schema: json.dumps(schema) if isinstance(schema, Mapping) else schema),
-    WithJsonSchema({"anyOf": [{"type": "object"}, {"type": "string", "contentMediaType": "application/json"}]}),
-]
 
 
 @configured
@@ -39,7 +32,7 @@ class JsonSchema(AnswerScorer):
         ValueError: when the schema is not one, has a reference to another document, a pattern that RE2 refuses, or `patternProperties`.
     """
 
-    schema: _Schema
+    schema: dict[str, Any] | str = field(hash=False)
     """The schema: an object, or its JSON text."""
 
     def __post_init__(self) -> None:
@@ -48,10 +41,10 @@ class JsonSchema(AnswerScorer):
     @cached_property
     def _validator(self) -> Any:
         try:
-            schema = load_json(self.schema)
+            schema = load_json(self.schema) if isinstance(self.schema, str) else self.schema
         except ValueError as error:
             raise ValueError(f"The schema is not JSON: {error}") from None
-        if not isinstance(schema, (dict, bool)):
+        if not isinstance(schema, dict):
             raise ValueError(f"A schema is an object, found {self.schema:.80}")
         draft = validators.validator_for(schema, default=validators.Draft202012Validator)
         try:

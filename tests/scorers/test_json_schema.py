@@ -2,6 +2,7 @@ import json
 
 import pytest
 
+from rl_rewards import load_rubric
 from rl_rewards.scorers import JsonSchema
 from rl_rewards.types import Outcome, Sample
 
@@ -84,3 +85,12 @@ HOSTILE = [
 @pytest.mark.parametrize(("schema", "answer"), HOSTILE, ids=["pattern", "unique items", "depth", "large number"])
 def test_a_hostile_answer_is_scored_and_neither_stalls_nor_fails_the_scorer(schema, answer):
     assert score(schema, answer).score in (0, 1)
+
+
+def test_a_schema_in_a_rubric_file_is_a_mapping_and_is_saved_as_one(tmp_path):
+    written = "rewards:\n- name: valid\n  score:\n    json_schema:\n      schema:\n        type: object\n        required: [a]\n"
+    (tmp_path / "rubric.yaml").write_text(written)
+    rubric = load_rubric(tmp_path / "rubric.yaml")
+    rubric.save(tmp_path / "saved.yaml")
+    assert (tmp_path / "saved.yaml").read_text() == written
+    assert load_rubric(tmp_path / "saved.yaml") == rubric
