@@ -14,15 +14,15 @@ LONGEST = 2000  # characters of an expression; longer ones are not read
 _WINDOW = 80  # characters before and after an answer in which a denial is looked for
 _STATEMENTS_READ = 16  # "answer", from the end of the text, before giving up
 
-_BOXES = ("\\boxed", "\\fbox")
-_BRACE = re.compile(r"\\.|[{}]", re.DOTALL)
+_BRACE_OR_BOX = re.compile(r"\\f?box(?:ed)?(?:\s*\{|\s*(?P<bare>[^\s\\{}$]+))|\\.|[{}]", re.DOTALL)
+_LINE_END = re.compile(r"[\n$]|\\\)|\\\]")
 _BETWEEN_BOXES = re.compile(r"[\s$.]*(?:,|;|\band\b|\bor\b|\\text\{\s*(?:and|or)\s*\}|,\s*and\b|,\s*or\b)[\s$]*")
-_DENIED_BEFORE = re.compile(
-    r"(?:\bnot|n't|n’t|\bnever|\bcannot be|\bneither|\bnor|\\neq?|\\not\s*=|≠|!=|\bother than|\bexcept|\binstead of|\brather than"
-    r"|\b(?:wrong|incorrect|false) (?:answer|result|value)|\b(?:false|wrong|incorrect|untrue|impossible|doubt)\s+(?:that|to)\b[^.;:\n]{0,50})"
-    r"(?:\s+(?:is|be|equals?|equal to|exactly|simply|just|the|answer|a|an))*[\s:$*(\[{\\]*$",
-    re.IGNORECASE,
-)
+# Words after which an answer is denied, and those that may stand between: "is not equal to the 42".
+_DENYING = frozenset("not never neither nor cannot except wrong incorrect false".split())
+_DENYING_PAIRS = frozenset({("other", "than"), ("rather", "than"), ("instead", "of")})
+_BETWEEN = frozenset("is be equal equals to exactly simply just the answer result value a an".split())
+_DENYING_SIGNS = ("\\ne", "\\neq", "\\not=", "\\not =", "≠", "!=")
+_DOUBTED = re.compile(r"\b(?:false|wrong|incorrect|untrue|impossible|doubt)\s+(?:that|to)\b[^.;:\n]*$")
 _DENIAL = re.compile(r"\W*(?:not|never)\b|n['’]t", re.IGNORECASE)  # at the start of what is stated
 _DENIED_AFTER = re.compile(
     r"[\s$*)\]}\\,]*(?:(?:is|was|would be|seems)\s+(?:not\s+(?:the|a|my|correct|right|true|valid|it\b)|wrong|incorrect|false|impossible)"
@@ -81,40 +81,37 @@ def final_answer(text: str, extract: Extract = "stated", think: bool = False, de
 
 
 def _boxes(text: str) -> list[Box]:
-    """The boxes, outermost ones only, in order. The content of an unclosed last one goes to the end of its line."""
-    first = min((place for command in _BOXES if (place := text.find(command)) >= 0), default=-1)
+    """The boxes, outermost ones only, in order. A last one that is never closed goes to the end of its line."""
+    first = text.find("box")
     if first < 0:
         return []
-    closing: dict[int, int] = {}
-    open_braces: list[int] = []
-    for match in _BRACE.finditer(text, first):
-        if match[0] == "{":
-            open_braces.append(match.start())
-        elif match[0] == "}" and open_braces:
-            closing[open_braces.pop()] = match.start()
     boxes: list[Box] = []
-    end = first
-    while (found := min((place, command) for command in (*_BOXES, "") if (place := text.find(command, end) if command else len(text)) >= 0))[1]:
-        start, command = found
-        brace = start + len(command)
-        while brace < len(text) and text[brace] in " \t\n":
-            brace += 1
-        if brace in closing:
-            end = closing[brace] + 1
-            boxes.append(Box(start, end, _content(text[brace + 1 : end - 1])))
-            continue
-        end = start + len(command)
-        if text.find("\\boxed", end) < 0 and text.find("\\fbox", end) < 0:
-            rest = re.split(r"[\n$]|\\\)|\\\]", text[brace : brace + LONGEST], maxsplit=1)[0].lstrip("{")
-            if not text.startswith("{", brace):
-                rest = rest.split(maxsplit=1)[0].rstrip(".,;") if rest.strip() else ""
-            boxes.append(Box(start, brace + len(rest), _content(rest)))
+    open_boxes: list[tuple[int, int] | None] = []  # what each open brace opened: a box (where its command and its content start) or nothing
+    boxed = 0  # how many boxes are open
+    for match in _BRACE_OR_BOX.finditer(text, max(0, first - 2)):
+        token = match[0]
+        if token == "{":
+            open_boxes.append(None)
+        elif token == "}":
+            if open_boxes and (box := open_boxes.pop()) is not None:
+                boxed -= 1
+                if not boxed:
+                    boxes.append(Box(box[0], match.end(), _content(text[box[1] : match.start()])))
+        elif token.endswith("{") and len(token) > 2:
+            open_boxes.append((match.start(), match.end()))
+            boxed += 1
+        elif match["bare"] and not boxed:
+            boxes.append(Box(match.start(), match.end(), match["bare"].rstrip(".,;")))
+    unclosed = next((box for box in open_boxes if box is not None), None)
+    if unclosed is not None and not (boxes and boxes[-1].start > unclosed[0]):
+        line = _LINE_END.split(text[unclosed[1] : unclosed[1] + LONGEST], maxsplit=1)[0]
+        boxes.append(Box(unclosed[0], unclosed[1] + len(line), _content(line)))
     return [box for box in boxes if box.content]
 
 
 def _content(content: str) -> str:
-    for command in _BOXES:
-        content = content.replace(command, "")  # a box in the box leaves its braces
+    if "box" in content:
+        content = content.replace("\\boxed", "").replace("\\fbox", "")  # a box in the box leaves its braces
     return content.strip()
 
 
@@ -135,8 +132,20 @@ def _last_of(boxes: list[Box], text: str, denied: bool) -> str | None:
 
 
 def _is_denied(text: str, start: int, end: int) -> bool:
-    before = text[max(0, start - _WINDOW) : start]
-    return _DENIED_BEFORE.search(before) is not None or _DENIED_AFTER.match(text[end : end + _WINDOW]) is not None
+    return _denied_by(text[max(0, start - _WINDOW) : start]) or _DENIED_AFTER.match(text, end, end + _WINDOW) is not None
+
+
+def _denied_by(before: str) -> bool:
+    """Whether the words before an answer deny it."""
+    before = before.lower().rstrip(" \t\n:$*([{\\")
+    if before.endswith(_DENYING_SIGNS):
+        return True
+    words = before.split()
+    while words and words[-1] in _BETWEEN:
+        words.pop()
+    if words and (words[-1] in _DENYING or words[-1].endswith(("n't", "n’t")) or tuple(words[-2:]) in _DENYING_PAIRS):
+        return True
+    return _DOUBTED.search(before) is not None
 
 
 def _stated(text: str, denied: bool) -> str | None:
@@ -156,7 +165,7 @@ def _stated(text: str, denied: bool) -> str | None:
         rest = match["rest"] or match["next"]
         start = place + match.start("rest" if match["rest"] else "next")
         denial = _DENIAL.match(rest)
-        if not denied and (denial is not None or _DENIED_BEFORE.search(text[place:start])):
+        if not denied and (denial is not None or _denied_by(text[max(0, place - _WINDOW) : start])):
             continue
         rest = rest[denial.end() :] if denial is not None else rest
         expression = _expression_in(rest)

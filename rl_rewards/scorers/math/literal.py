@@ -99,6 +99,8 @@ def same_number(reference: Number, answer: Number, decimals: int, percent: Perce
 
 def close(x: Fraction, y: Fraction, decimals: int) -> bool:
     """Whether two values agree at that many decimals; values too small for these must agree to one part in a thousand."""
+    if x == y:
+        return True
     step = Fraction(1, 10**decimals)
     size = max(abs(x), abs(y))
     return abs(x - y) <= (step if size > 10 * step else size / 1000)

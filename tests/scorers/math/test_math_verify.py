@@ -109,8 +109,8 @@ def test_a_reference_that_cannot_be_read_is_ours(reference: Any) -> None:
     assert "reference" in result.error
 
 
-# Work that grows without end in math-verify's own comparison.
-ENDLESS = r"\boxed{x^{23}+x^{19}+y^{17}+x^{13}y^{11}+1=x^{7}y^{5}+z^{9}}"
+# An equation is math-verify's own to compare, and it works the tower out, in C and with the GIL held.
+ENDLESS = r"\boxed{y=9^{9^{9}}x+1}"
 
 
 def test_an_answer_that_takes_too_long_is_the_policys_and_its_mates_are_scored() -> None:
