@@ -32,6 +32,11 @@ def relative_to(directory: Path) -> Iterator[None]:
         _base.reset(token)
 
 
+def base_directory() -> Path | None:
+    """Where relative files and modules are looked for besides the working directory."""
+    return _base.get()
+
+
 def load_object(path: str) -> Any:
     """The object at `module:name` or `file.py:name`; `name` may have dots.
 

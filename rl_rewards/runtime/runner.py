@@ -111,3 +111,4 @@ class _Watch:
 
     def stop(self) -> None:
         self._timer.cancel()
+        self.current = None  # the timer's thread may outlive the batch, which must not be kept for it

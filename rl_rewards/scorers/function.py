@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from dataclasses import field
+from pathlib import Path
 from typing import Any, Literal
 
 from rl_rewards.configured import configured
 from rl_rewards.functions import FunctionScorer, reward_function
-from rl_rewards.loading import load_object
+from rl_rewards.loading import base_directory, load_object, relative_to
 from rl_rewards.scorers.base import Scorer
 from rl_rewards.types import EvaluateResult, Sample
 
@@ -25,6 +27,7 @@ class Function(Scorer):
     """How a plain function is called: once a sample (the default), or once a batch as TRL calls a reward function."""
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "_base", base_directory())
         loaded = load_object(self.path)
         if not callable(loaded):
             raise ValueError(f"{self.path!r} is a {type(loaded).__name__}, not a function")
@@ -63,4 +66,10 @@ class Function(Scorer):
         return self._scorer.score(samples, answers)
 
     def __reduce__(self) -> Any:
-        return (Function, (self.path, self.args, self.mode))
+        return (_function_in, (self._base, self.path, self.args, self.mode))
+
+
+def _function_in(base: Path | None, *options: Any) -> Function:
+    """A Function from another process, found where the rubric that named it lies."""
+    with contextlib.nullcontext() if base is None else relative_to(base):
+        return Function(*options)
