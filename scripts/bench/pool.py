@@ -1,0 +1,94 @@
+"""What the worker pool costs: an item that does nothing, a worker that must be killed, and the start.
+
+    python scripts/bench/pool.py [--items 20000] [--kills 20]
+
+The items travel 16 together, as Python's own ProcessPoolExecutor sends them beside it, from a clean fork-server and in the same run. A kill
+is timed from the moment the deadline is missed to the result of the item that was waiting behind the stuck one, on a pool of one worker.
+"""
+
+from __future__ import annotations
+
+import argparse
+import multiprocessing
+import os
+import statistics
+import sys
+import time
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from pool_items import nothing, stuck_first  # noqa: E402  (a module, so that workers of every kind can import it)
+
+from rl_rewards.runtime.pool import WorkerPool  # noqa: E402
+from rl_rewards.runtime.portable import portable  # noqa: E402
+
+CHUNK = 16
+WORKERS = 2
+DEADLINE = 0.2  # seconds
+
+
+def main() -> None:
+    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options.add_argument("--items", type=int, default=20_000)
+    options.add_argument("--kills", type=int, default=20)
+    chosen = options.parse_args()
+    table = Table(title=f"The worker pool: {WORKERS} workers, {chosen.items} items that do nothing, {CHUNK} together")
+    table.add_column("what")
+    for column in ("ours", "ProcessPoolExecutor"):
+        table.add_column(column, justify="right")
+    ours, theirs = our_pool(chosen.items), standard_pool(chosen.items)
+    for what, unit, own, other in zip(("start and first result", "wall time per item", "caller's CPU time per item"), ("ms", "µs", "µs"), ours, theirs):
+        table.add_row(what, f"{own:.1f} {unit}", f"{other:.1f} {unit}")
+    replaced = [replacement() * 1e3 for _ in range(chosen.kills)]
+    table.add_row("from a missed deadline to the next item's result", f"{statistics.median(replaced):.1f} ms (worst {max(replaced):.1f})", "never")
+    Console(width=120).print(table)
+
+
+def our_pool(items: int) -> tuple[float, float, float]:
+    """Milliseconds to the first result, then micro seconds per item: wall, and CPU of this process."""
+    start = time.perf_counter()
+    pool = WorkerPool(WORKERS)
+    call = portable(nothing)
+    pool.submit(call, range(WORKERS), 60.0).result()
+    first = time.perf_counter() - start
+    pool.submit(call, range(items), 60.0, CHUNK).result()
+    start, cpu = time.perf_counter(), time.process_time()
+    pool.submit(call, range(items), 60.0, CHUNK).result()
+    wall, cpu = time.perf_counter() - start, time.process_time() - cpu
+    pool.close()
+    return first * 1e3, wall / items * 1e6, cpu / items * 1e6
+
+
+def standard_pool(items: int) -> tuple[float, float, float]:
+    """The same with the standard library's pool, which has no deadline and cannot replace a worker."""
+    start = time.perf_counter()
+    with ProcessPoolExecutor(WORKERS, mp_context=multiprocessing.get_context("forkserver")) as pool:
+        list(pool.map(nothing, range(WORKERS)))
+        first = time.perf_counter() - start
+        list(pool.map(nothing, range(items), chunksize=CHUNK))
+        start, cpu = time.perf_counter(), time.process_time()
+        list(pool.map(nothing, range(items), chunksize=CHUNK))
+        wall, cpu = time.perf_counter() - start, time.process_time() - cpu
+    return first * 1e3, wall / items * 1e6, cpu / items * 1e6
+
+
+def replacement() -> float:
+    """Seconds by which an item is late because the one before it had to be killed."""
+    pool = WorkerPool(1)
+    call = portable(stuck_first)
+    pool.submit(call, [False], 60.0).result()
+    start = time.perf_counter()
+    pool.submit(call, [True, False], DEADLINE, CHUNK).result()
+    late = time.perf_counter() - start - DEADLINE
+    pool.close()
+    return late
+
+
+if __name__ == "__main__":
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    main()
