@@ -1,7 +1,7 @@
 """Train a language model with GRPO on the rewards of a rubric file.
 
-    accelerate launch recipes/grpo.py --config recipes/configs/arithmetic.yaml                       # two CPU cores, under a minute
-    accelerate launch --config_file recipes/accelerate/one_node.yaml recipes/grpo.py --config recipes/configs/qwen_gsm8k_gpu.yaml
+    accelerate launch recipes/grpo.py --config recipes/configs/arithmetic.yaml                        # two CPU cores, under a minute
+    accelerate launch --config_file recipes/accelerate/multi_gpu.yaml recipes/grpo.py --config recipes/configs/qwen_gsm8k_gpu.yaml   # 8 GPUs
 
 Run it from the repository's root. A config file holds the arguments below and any field of TRL's GRPOConfig and ModelConfig; each can be
 given on the command line too, and wins there. Why so short: everything about rewards is in the rubric file, everything about training
@@ -22,8 +22,7 @@ sys.path.insert(0, str(Path.cwd()))  # `accelerate launch` leaves the working di
 from datasets import Dataset, load_dataset
 from rich.console import Console
 from rich.table import Table
-from transformers import ProgressCallback
-from transformers.trainer_utils import get_last_checkpoint
+from transformers import ProgressCallback, TrainerState
 from trl import GRPOConfig, GRPOTrainer, ModelConfig, TrlParser, get_peft_config, get_quantization_config
 
 from rl_rewards import RewardError, Rubric, load_rubric
@@ -67,6 +66,12 @@ def load(name: str, config: str | None, split: str) -> Dataset:
     return dataset
 
 
+def last_checkpoint(output_dir: str) -> Path | None:
+    """The newest complete checkpoint. One that a kill cut short has no trainer state, which is written last."""
+    complete = [path for path in Path(output_dir).glob("checkpoint-*") if (path / "trainer_state.json").is_file()]
+    return max(complete, key=lambda path: int(path.name.rpartition("-")[2]), default=None)
+
+
 class RewardProgress(ProgressCallback):
     """The trainer's progress bar, with the rewards in its log lines instead of all that TRL logs."""
 
@@ -106,6 +111,13 @@ def main() -> None:
         eval_dataset = load(recipe.eval_dataset, recipe.dataset_config, recipe.eval_dataset_split)
         check_dataset(rubric, eval_dataset)
     check_trainer(rubric, args, args.world_size)
+    checkpoint = args.resume_from_checkpoint or last_checkpoint(args.output_dir)
+    if checkpoint is not None:
+        state = TrainerState.load_from_json(str(Path(checkpoint, "trainer_state.json")))
+        if state.global_step >= (args.max_steps if args.max_steps > 0 else state.max_steps):
+            if args.process_index == 0:
+                print(f"{args.output_dir} holds a finished run of {state.global_step} steps; to train anew, remove it or give another --output_dir")
+            return
 
     args.model_init_kwargs = {
         "revision": model.model_revision,
@@ -127,10 +139,9 @@ def main() -> None:
     trainer.add_callback(RewardProgress)
 
     before = trainer.evaluate() if eval_dataset is not None else None
-    checkpoint = args.resume_from_checkpoint or get_last_checkpoint(args.output_dir)
-    if checkpoint:
+    if checkpoint is not None:
         trainer.accelerator.print(f"going on from {checkpoint}")
-    trainer.train(resume_from_checkpoint=checkpoint)
+    trainer.train(resume_from_checkpoint=checkpoint and str(checkpoint))
     trainer.save_model(args.output_dir)
     if eval_dataset is not None:
         after = trainer.evaluate()
