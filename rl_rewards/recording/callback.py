@@ -57,7 +57,7 @@ class RecordingCallback(TrainerCallback):
             logger.exception("the record of the run could not be finished; it is kept in parts beside %s", self._recorder.parquet)
             return
         if table:
-            Console().print(closing_table(summary))
+            Console().print("", closing_table(summary))  # the empty line ends that of a progress bar
 
 
 def _checkpoint(args: Any, state: Any) -> Path:

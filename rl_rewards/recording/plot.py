@@ -21,7 +21,7 @@ _INK, _QUIET, _GRID = "#24292f", "#6e7781", "#e4e8ec"
 _HUES = ("#2f6fde", "#0f9d76", "#8b5cd6", "#c2570c", "#0891b2", "#be3a86", "#5b7c1f", "#7a5c45")
 _UNPARSED, _ERRORS = "#f2b134", "#d7263d"
 # In inches: a panel with its labels, its free margins, and the line above all panels.
-_WIDTH, _HEIGHT, _LEFT, _RIGHT, _ABOVE, _BELOW, _HEAD = 3.7, 2.7, 0.55, 0.2, 0.42, 0.38, 0.5
+_WIDTH, _HEIGHT, _LEFT, _RIGHT, _ABOVE, _BELOW, _HEAD = 3.8, 2.7, 0.65, 0.2, 0.42, 0.38, 0.5
 _STRIP = 0.16  # share of a panel's height that shows the rates
 _SMOOTHED = 20  # the smooth line is a mean over a 20th of the steps
 
@@ -39,6 +39,8 @@ class _Panel:
 def draw(summary: RunSummary, target: Path) -> None:
     """Draw a run as a PNG, which appears whole or not at all."""
     panels = list(_panels(summary))
+    steps = np.concatenate([panel.curve.steps for panel in panels] + [panel.evaluation.steps for panel in panels if panel.evaluation])
+    span = (steps.min(), steps.max()) if len(steps) else (0, 0)
     columns = _columns(len(panels))
     rows = math.ceil(len(panels) / columns)
     width, height = columns * _WIDTH, rows * _HEIGHT + _HEAD
@@ -51,9 +53,9 @@ def draw(summary: RunSummary, target: Path) -> None:
         strip = up * _STRIP if panel.rates is not None else 0.0
         gap = 0.1 if strip else 0.0
         box = (left / width, (bottom + strip + gap) / height, across / width, (up - strip - gap) / height)
-        _draw_scores(figure.add_axes(box), panel, labels=not strip)
+        _draw_scores(_axes(figure, box, span), panel, labels=not strip)
         if strip:
-            _draw_rates(figure.add_axes((left / width, bottom / height, across / width, strip / height)), panel.rates)
+            _draw_rates(_axes(figure, (left / width, bottom / height, across / width, strip / height), span), panel.rates)
     _draw_legend(figure, summary)
     partial = target.with_name(f".{target.name}.partial")
     figure.savefig(partial, format="png")
@@ -78,7 +80,6 @@ def _panels(summary: RunSummary) -> Iterator[_Panel]:
 
 
 def _draw_scores(axes: Axes, panel: _Panel, labels: bool) -> None:
-    _dress(axes)
     axes.set_title(_shortened(panel.title, 30), loc="left", fontsize=10.5, fontweight="bold", color=panel.hue, pad=7)
     axes.set_title(_shortened(panel.note, 24), loc="right", fontsize=8, color=_QUIET, pad=7)
     curve = panel.curve
@@ -90,17 +91,17 @@ def _draw_scores(axes: Axes, panel: _Panel, labels: bool) -> None:
         axes.text(0.5, 0.5, "no scores", transform=axes.transAxes, ha="center", va="center", color=_QUIET, fontsize=9)
     if panel.evaluation:
         axes.plot(*_points(panel.evaluation), "o", color="white", markeredgecolor=_INK, markersize=5, markeredgewidth=1.3, clip_on=False, zorder=5)
-    axes.margins(x=0.02, y=0.12)
+    axes.margins(y=0.12)
     low, high = axes.get_ylim()
     if high - low < 1e-3:  # a constant curve is a line in the middle, not a magnified rounding error
         axes.set_ylim(low - 0.5, high + 0.5)
     axes.yaxis.set_major_locator(MaxNLocator(4))
+    axes.yaxis.set_major_formatter(lambda value, _: f"{value:.3g}".replace("-", "\N{MINUS SIGN}"))
     axes.tick_params(labelbottom=labels)
 
 
 def _draw_rates(axes: Axes, reward: RewardSummary) -> None:
     """Shares of rows without an answer and of failures of the reward itself, stacked."""
-    _dress(axes)
     axes.grid(False)
     axes.set_facecolor("#f6f8fa")
     unparsed, errors = np.nan_to_num(reward.unparsed.values), np.nan_to_num(reward.errors.values)
@@ -110,13 +111,16 @@ def _draw_rates(axes: Axes, reward: RewardSummary) -> None:
     else:
         axes.stackplot(reward.unparsed.steps, errors, unparsed, colors=(_ERRORS, _UNPARSED), linewidth=0)
     axes.set_ylim(0, 1)
-    axes.margins(x=0.02)
     axes.set_yticks([0, 1])
     axes.yaxis.set_major_formatter(PercentFormatter(1, 0))
     axes.tick_params(axis="y", labelsize=6.5)
 
 
-def _dress(axes: Axes) -> None:
+def _axes(figure: Figure, box: tuple[float, float, float, float], span: tuple[int, int]) -> Axes:
+    """Plain axes over all steps of the run."""
+    axes = figure.add_axes(box)
+    margin = max(span[1] - span[0], 1) * 0.03
+    axes.set_xlim(span[0] - margin, span[1] + margin)
     for side in ("top", "right", "left"):
         axes.spines[side].set_visible(False)
     axes.spines["bottom"].set_color(_QUIET)
@@ -124,6 +128,7 @@ def _dress(axes: Axes) -> None:
     axes.set_axisbelow(True)
     axes.tick_params(colors=_QUIET, labelsize=8, length=0)
     axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
+    return axes
 
 
 def _draw_legend(figure: Figure, summary: RunSummary) -> None:
