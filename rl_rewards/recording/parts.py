@@ -19,8 +19,6 @@ import pyarrow.parquet as pq
 from rl_rewards.recording.rows import SCHEMA
 
 _NAME = re.compile(r"after-(?P<after>\d+)\.rank-(?P<rank>\d+)\.(?P<number>\d+)\.arrow")
-# Parquet readers know plain strings best; the file's own encoding still stores each text once per row group.
-_MERGED_SCHEMA = pa.schema([field.with_type(pa.large_string()) if pa.types.is_dictionary(field.type) else field for field in SCHEMA])
 _ROW_GROUP_ROWS = 65_536
 _ROW_GROUP_BYTES = 64 << 20
 
@@ -86,7 +84,9 @@ def _create(directory: Path, after: int, rank: int) -> tuple[object, Path]:
 def merge(directory: Path, target: Path) -> None:
     """Write all parts as one Parquet file, which appears whole or not at all. Holds one row group in memory at a time."""
     partial = target.with_name(f".{target.name}.partial")
-    with pq.ParquetWriter(partial, _MERGED_SCHEMA, compression="zstd") as writer:
+    # Each text is stored once per row group, however long; without Arrow's schema in the file, readers see plain strings.
+    options = {"compression": "zstd", "store_schema": False, "dictionary_pagesize_limit": 2 * _ROW_GROUP_BYTES}
+    with pq.ParquetWriter(partial, SCHEMA, **options) as writer:
         pending: list[pa.RecordBatch] = []
         for part in parts_in(directory):
             for batch in part.batches():
@@ -101,5 +101,5 @@ def _write_row_group(writer: pq.ParquetWriter, pending: list[pa.RecordBatch]) ->
     """Write whole batches, so that the rows of a completion are never split between row groups."""
     rows = sum(batch.num_rows for batch in pending)
     if rows:
-        writer.write_table(pa.Table.from_batches(pending).cast(_MERGED_SCHEMA), row_group_size=rows)
+        writer.write_table(pa.Table.from_batches(pending).unify_dictionaries(), row_group_size=rows)
     pending.clear()
