@@ -31,8 +31,8 @@ from rl_rewards.runtime.results import load_result
 from rl_rewards.types import Outcome
 
 # What a worker may see of the caller's environment: where things are and which language to speak, no secrets and no ranks.
-_ENVIRONMENT = ("PATH", "HOME", "USER", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "LD_LIBRARY_PATH", "VIRTUAL_ENV", "CONDA_PREFIX", "HF_HOME")
-# One thread a worker: there are as many workers as cores. No GPU. The same hashes in every run, so that verdicts do not depend on set order.
+_ENVIRONMENT = "PATH HOME USER LANG LC_ALL LC_CTYPE TZ TMPDIR LD_LIBRARY_PATH VIRTUAL_ENV CONDA_PREFIX HF_HOME".split()
+# One thread a worker: there are as many workers as cores. No GPU. The same hashes in every run: no verdict depends on the order of a set.
 _SETTINGS = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": "", "PYTHONHASHSEED": "0"}
 _BOOT = "import json, sys; sys.path[:] = json.loads(sys.argv[1])['path']; from rl_rewards.runtime.forkserver import main; main()"
 # Loading a call means importing modules, which is not an item's fault; no import that ends takes longer than this.
@@ -164,6 +164,11 @@ class WorkerPool:
         everything = range(len(pickled))
         self._post(*(_Chunk(job, everything[start : start + chunk]) for start in range(0, len(pickled), chunk)))
         return future
+
+    @property
+    def closed(self) -> bool:
+        """Whether it takes no more work, because it was closed or broke."""
+        return self._closing
 
     def processes(self) -> list[int]:
         """Process ids of the server and of its children, for those who look after the machine. Empty before the first `submit`."""
@@ -357,7 +362,7 @@ class WorkerPool:
             self._doom(worker, running=False)
 
     def _doom(self, worker: _Worker, running: bool = True) -> None:
-        """Have the worker killed. What it had not begun goes back to the queue; what it was `running` is settled once it is known how it died."""
+        """Have the worker killed. What it had not begun goes back to the queue; what was `running` is settled when it is known how."""
         del self._live[worker.id]
         self._dying[worker.id] = worker
         self._selector.unregister(worker.connection)
@@ -439,11 +444,11 @@ class WorkerPool:
         for worker in list(self._live.values()):
             while worker.id in self._live:
                 self._read(worker)
+        if not self._answered:
+            self._fail_all(PoolError(f"the worker pool's server {how} before any worker answered; its standard error says why"))
         for worker in self._dying.values():
             self._buried(worker, f"lost its server, which {how}")
         self._dying.clear()
-        if not self._answered:
-            self._fail_all(PoolError(f"the worker pool's server {how} before any worker answered; its standard error says why"))
 
     def _close_server(self) -> int | None:
         assert self._control is not None and self._server is not None

@@ -1,4 +1,4 @@
-"""What a worker may send back: plain values and results. A worker has met what a model wrote, so nothing that it sends may run code here."""
+"""What a worker may send back: plain values and results. It has met what a model wrote, so nothing that it sends may run code here."""
 
 from __future__ import annotations
 

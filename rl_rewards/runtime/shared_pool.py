@@ -25,7 +25,7 @@ def shared_pool(memory_mb: int | None) -> WorkerPool:
     """
     with _lock:
         pool = _pools.get(memory_mb)
-        if pool is None:
+        if pool is None or pool.closed:
             pool = _pools[memory_mb] = WorkerPool(worker_count(), memory_mb)
         return pool
 

@@ -22,7 +22,7 @@ from rl_rewards.runtime.portable import load
 
 _PR_SET_PDEATHSIG = 1
 _KEPT_CALLS = 64
-# A worker that holds this share of its memory limit retires after its chunk, so that an item is never blamed for what earlier ones left behind.
+# A worker that once held this share of its limit retires after its chunk: no item is to be blamed for what earlier ones left behind.
 _RETIRE_AT = 0.5
 
 

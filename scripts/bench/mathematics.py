@@ -2,9 +2,9 @@
 
     python scripts/bench/mathematics.py [--completions 1000] [--rounds 3]
 
-Completions of 1.5 kB with one box, in groups of 8, of eight kinds of answers. Half are right, of these every other one written otherwise than
-the reference; half are wrong. Both sides are called as the trainer calls them, in alternating rounds in one run, and are warm. CPU time is
-that of this process and of the workers together, so that it can be compared per core.
+Completions of 1.5 kB with one box, in groups of 8, of eight kinds of answers. Half are right, of these every other one written otherwise
+than the reference; half are wrong. Both sides are called as the trainer calls them, in alternating rounds in one run, and are warm. CPU
+time is that of this process and of the workers together, so that it can be compared per core.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import io
+import json
 import os
 import random
 import subprocess
@@ -134,10 +135,11 @@ def speed(completions: int, rounds: int) -> bool:
             total[0] += best["trl"]
             total[1] += best["ours"]
         agree = {name: sum((score == 1.0) is right for score, right in zip(found, truth)) for name, found in scores.items()}
+        said = [text[0]["content"].rpartition("</think>")[2].strip() for text in texts]
         rows = [
-            (kind, references[row], texts[row][0]["content"].rpartition("</think>")[2].strip(), scores["trl"][row], scores["ours"][row], truth[row])
-            for row in range(completions)
-            if scores["trl"][row] != scores["ours"][row]
+            row
+            for row in zip([kind] * completions, references, said, scores["trl"], scores["ours"], truth, strict=True)
+            if row[3] != row[4]
         ]
         differing += [tuple(map(str, row)) for row in rows]
         each = 1000 / completions
@@ -192,7 +194,8 @@ def endless() -> bool:
     spoilt = list(texts)
     for place, tower in zip((11, 42, 77, 120), towers(), strict=True):
         spoilt[place] = rf"<think>hm</think> \boxed{{{tower}}}"
-    table = Table(title=f"Two 9^9^9, a binomial of 30,000 digits and a 40-fold fraction among 128, deadline {DEADLINE:g} s, {WORKERS} workers: wall seconds")
+    four = "Two 9^9^9, a binomial of 30,000 digits and a 40-fold fraction"
+    table = Table(title=f"{four} among 128, deadline {DEADLINE:g} s, {WORKERS} workers: wall seconds")
     for column in ("side", "clean", "with the four", "more", "allowed", "scored", "processes left"):
         table.add_column(column, justify="left" if column == "side" else "right")
     met = True
@@ -212,8 +215,8 @@ def endless() -> bool:
         left = len(pool.processes()) - 1 - WORKERS
         good = with_four <= clean + AT_MOST * DEADLINE and scored == len(texts) and left <= 0
         met &= good
-        allowed = f"{AT_MOST * DEADLINE:.1f}"
-        table.add_row(name, f"{clean:.2f}", f"{with_four:.2f}", f"{with_four - clean:+.2f}", allowed, f"{scored}/{len(texts)}", str(max(0, left)))
+        figures = (f"{clean:.2f}", f"{with_four:.2f}", f"{with_four - clean:+.2f}", f"{AT_MOST * DEADLINE:.1f}")
+        table.add_row(name, *figures, f"{scored}/{len(texts)}", str(max(0, left)))
     clean, _ = trl_batch(texts, references)
     with_four, how = trl_batch(spoilt, references)
     table.add_row("TRL accuracy_reward", f"{clean:.2f}", f"{with_four:.2f}", f"{with_four - clean:+.2f}", "", how, "")
@@ -232,13 +235,10 @@ def trl_batch(texts: list[str], references: list[str]) -> tuple[float, str]:
         "except Exception as error:\n    how = f'crashed: {type(error).__name__}'\n"
         "print(time.perf_counter() - start, how)\n"
     )
-    import json
-
     start = time.perf_counter()
+    given = json.dumps([texts, references])
     try:
-        done = subprocess.run(
-            [sys.executable, "-c", program], input=json.dumps([texts, references]), capture_output=True, text=True, timeout=TRL_PATIENCE, check=True
-        )
+        done = subprocess.run([sys.executable, "-c", program], input=given, stdout=-1, text=True, timeout=TRL_PATIENCE, check=True)
     except subprocess.TimeoutExpired:
         return time.perf_counter() - start, f"hung, killed after {TRL_PATIENCE:g} s"
     seconds, _, how = done.stdout.splitlines()[-1].partition(" ")

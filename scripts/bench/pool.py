@@ -42,10 +42,11 @@ def main() -> None:
     for column in ("ours", "ProcessPoolExecutor"):
         table.add_column(column, justify="right")
     ours, theirs = our_pool(chosen.items), standard_pool(chosen.items)
-    for what, unit, own, other in zip(("start and first result", "wall time per item", "caller's CPU time per item"), ("ms", "µs", "µs"), ours, theirs):
+    whats = ("start and first result", "wall time per item", "caller's CPU time per item")
+    for what, unit, own, other in zip(whats, ("ms", "µs", "µs"), ours, theirs):
         table.add_row(what, f"{own:.1f} {unit}", f"{other:.1f} {unit}")
-    replaced = [replacement() * 1e3 for _ in range(chosen.kills)]
-    table.add_row("from a missed deadline to the next item's result", f"{statistics.median(replaced):.1f} ms (worst {max(replaced):.1f})", "never")
+    late = [replacement() * 1e3 for _ in range(chosen.kills)]
+    table.add_row("from a missed deadline to the next item's result", f"{statistics.median(late):.1f} ms (worst {max(late):.1f})", "never")
     Console(width=120).print(table)
 
 

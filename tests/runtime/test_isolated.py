@@ -28,7 +28,12 @@ def test_results_are_those_of_the_scorer_itself() -> None:
 
 @pytest.mark.parametrize(
     ("order", "outcome"),
-    [(("sleep", None), Outcome.TIMEOUT), (("die", 1), Outcome.CRASHED), (("allocate", 2000), Outcome.CRASHED), (("raise", "x"), Outcome.ERROR)],
+    [
+        (("sleep", None), Outcome.TIMEOUT),
+        (("die", 1), Outcome.CRASHED),
+        (("allocate", 2000), Outcome.CRASHED),
+        (("raise", "x"), Outcome.ERROR),
+    ],
 )
 def test_a_failure_of_the_scorer_is_ours_and_costs_one_sample(order: Any, outcome: Outcome) -> None:
     results = Isolated(hostile_calls.Obedient(), timeout=1.0, memory_mb=512).score(samples(3), ["fine", order, "fine"])
@@ -112,4 +117,5 @@ def test_a_scorer_of_a_script_or_notebook_is_carried_by_cloudpickle() -> None:
 
 
 def test_without_cloudpickle_it_is_refused_with_the_reason() -> None:
-    assert "Mine is defined in __main__, which a worker does not have. Define it at the top of a module" in run_main(IN_MAIN.replace("WITHOUT", "True"))
+    said = run_main(IN_MAIN.replace("WITHOUT", "True"))
+    assert "Mine is defined in __main__, which a worker does not have. Define it at the top of a module" in said

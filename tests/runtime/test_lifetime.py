@@ -77,7 +77,8 @@ def test_no_process_outlives_a_signal(number: signal.Signals, gone: Any) -> None
 
 def test_no_process_outlives_a_caller_whose_forked_child_lives_on(gone: Any) -> None:
     """The child holds copies of the parent's sockets unless it lets go of them."""
-    process = start(BUSY + "child = os.fork()\nif child == 0:\n    import time; time.sleep(60); os._exit(0)\nprint(child, flush=True)\nos._exit(0)")
+    fork = "import signal\nchild = os.fork()\nif child == 0:\n    signal.pause()\nprint(child, flush=True)\nos._exit(0)"
+    process = start(BUSY + fork)
     processes, child = json.loads(process.stdout.readline()), int(process.stdout.readline())
     for pid in processes:
         gone(pid)

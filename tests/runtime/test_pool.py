@@ -13,6 +13,7 @@ import pytest
 
 from rl_rewards.runtime.pool import PoolError, WorkerPool
 from rl_rewards.runtime.portable import portable
+from rl_rewards.runtime.shared_pool import shared_pool
 from rl_rewards.types import Outcome
 
 CALL = portable(hostile_calls.obey)
@@ -146,6 +147,24 @@ def test_a_dead_server_is_replaced(gone: Any) -> None:
     assert run(pool, ("echo", 2))[0].outcome in (Outcome.SCORED, Outcome.CRASHED)  # crashed, if it was given to a worker before the news
     assert run(pool, ("echo", 3))[0].value == 3
     pool.close()
+
+
+def test_a_server_that_cannot_start_is_an_error_and_not_a_hang(monkeypatch: pytest.MonkeyPatch, capfd: Any) -> None:
+    pool = WorkerPool(1)
+    with monkeypatch.context() as patched:
+        patched.setattr("rl_rewards.runtime.pool._BOOT", "raise SystemExit('no such machine')")
+        with pytest.raises(PoolError, match="exited with status 1 before any worker answered"):
+            run(pool, ("echo", 1))
+    assert "no such machine" in capfd.readouterr().err
+    assert run(pool, ("echo", 2))[0].value == 2  # another try, with another server
+    pool.close()
+
+
+def test_a_pool_that_was_closed_is_not_shared_any_more() -> None:
+    first = shared_pool(640)
+    first.close()
+    assert shared_pool(640) is not first and run(shared_pool(640), ("echo", 1))[0].value == 1
+    shared_pool(640).close()
 
 
 def test_many_threads_share_a_pool(pool: WorkerPool) -> None:

@@ -26,20 +26,23 @@ _DOUBTED = re.compile(r"\b(?:false|wrong|incorrect|untrue|impossible|doubt)\s+(?
 _DENIAL = re.compile(r"\W*(?:not|never)\b|n['’]t", re.IGNORECASE)  # at the start of what is stated
 _DENIED_AFTER = re.compile(
     r"[\s$*)\]}\\,]*(?:(?:is|was|would be|seems)\s+(?:not\s+(?:the|a|my|correct|right|true|valid|it\b)|wrong|incorrect|false|impossible)"
-    r"|(?:is|was)n['’]t\s+(?:the|correct|right|true|valid|it\b)|(?:cannot|can['’]t|could not)\s+be\s+(?:the|correct|right|true|valid|it\b))",
+    r"|(?:is|was)n['’]t\s+(?:the|correct|right|true|valid|it\b)"
+    r"|(?:cannot|can['’]t|could not)\s+be\s+(?:the|correct|right|true|valid|it\b))",
     re.IGNORECASE,
 )
 _STATED = re.compile(
-    r"answers?\b[^.\n:=]{0,60}?(?:\bis|\bare|\bequals|\bbe|\bbecomes|:|=)(?:\*\*)?\s*:?\s*(?P<rest>[^\n]+)|answer\s*[:=]\s*\n+\s*(?P<next>[^\n]+)",
+    r"answers?\b[^.\n:=]{0,60}?(?:\bis|\bare|\bequals|\bbe|\bbecomes|:|=)(?:\*\*)?\s*:?\s*(?P<rest>[^\n]+)"
+    r"|answer\s*[:=]\s*\n+\s*(?P<next>[^\n]+)",
     re.IGNORECASE,
 )
 _MATHEMATICS = re.compile(r"\$\$(.+?)\$\$|\$(.+?)\$|\\\((.+?)\\\)|\\\[(.+?)\\\]", re.DOTALL)
 _BOLD = re.compile(r"(?<![\w)}\]*])\*\*(?=\S)([^*\n]{1,80})\*\*(?!\w)")  # and not x**2+y**2
-# An expression in prose: everything but words, where single letters, LaTeX commands, function names and the words that join answers count as
-# mathematics. "42 or 43" is one answer, so that guessing twice is no way to be right.
+# An expression in prose: everything but words, where single letters, LaTeX commands, function names and the words that join answers count
+# as mathematics. "42 or 43" is one answer, so that guessing twice is no way to be right.
 _EXPRESSION = re.compile(
     r"(?:[^A-Za-z\\]|\\[A-Za-z]+(?:\{[^{}]*\})?|\\.|(?<![A-Za-z])(?:[A-Za-z]|sqrt|pi|sin|cos|tan|log|ln|exp|and|or)(?![A-Za-z]))+"
 )
+_JOIN = re.compile(r"\s*(?:,|and|or)\s*(?:and|or)?\s*")
 _SENTENCE_END = re.compile(r"[.!?](?:\s|$)")
 _NUMBER = re.compile(r"-?\d[\d,]*(?:\.\d+)?(?:/\d+)?%?")
 
@@ -195,7 +198,7 @@ def _expression_in(statement: str) -> str | None:
     if formula is not None:
         joined = [_formula(formula)]
         end = formula.end()
-        while (join := re.compile(r"\s*(?:,|and|or)\s*(?:and|or)?\s*").match(statement, end)) and (more := _MATHEMATICS.match(statement, join.end())):
+        while (join := _JOIN.match(statement, end)) and (more := _MATHEMATICS.match(statement, join.end())):
             joined.append(_formula(more))
             end = more.end()
         return ", ".join(joined)

@@ -8,8 +8,8 @@ _TEXT = re.compile(r"\\text\{[^{}]*\}")
 _DEGREE = re.compile(r"\^\{\\circ\}")
 _OPERATION = re.compile(
     r"\+|(?<=[\w)}\]!])-|\*|/|\^|!|(?<=\d)\(|\)\(|"
-    r"\\(?:times|cdot|div|frac|binom|choose|over|sqrt|sum|int|prod|lim|log|ln|lg|exp|sin|cos|tan|cot|sec|csc|arc\w+|p?mod|bmod|gcd|lcm|max|min|det|lfloor|lceil|"
-    r"pm|mp|Gamma|zeta|star|ast|circ)(?![a-zA-Z])"
+    r"\\(?:times|cdot|div|frac|binom|choose|over|sqrt|sum|int|prod|lim|log|ln|lg|exp|sin|cos|tan|cot|sec|csc|arc\w+|p?mod|bmod|"
+    r"gcd|lcm|max|min|det|lfloor|lceil|pm|mp|Gamma|zeta|star|ast|circ)(?![a-zA-Z])"
 )
 # What is calculated and never the last line, unless the reference says so too.
 _CALCULATIONS = {

@@ -5,18 +5,22 @@ from __future__ import annotations
 import re
 from fractions import Fraction
 from functools import lru_cache
-from typing import Literal as OneOf
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
-Percent = OneOf["either", "exact"]
+Percent = Literal["either", "exact"]
 
 _DIGITS = 400  # in one number; longer ones are not plain
 _NUMBER = r"\d+(?:\.\d*)?|\.\d+"
 _PLAIN = re.compile(rf"({_NUMBER})")
-_FRACTION = re.compile(rf"(?P<whole>\d+)?\\frac\{{(?P<minus>-?)(?P<top>{_NUMBER})\}}\{{(?P<bottom>{_NUMBER})\}}|(?P<a>{_NUMBER})/(?P<b>{_NUMBER})")
-_SCIENTIFIC = re.compile(rf"(?:(?P<mantissa>{_NUMBER})(?:\\times|\\cdot|\*))?10\^\{{(?P<power>-?\d{{1,3}})\}}|(?P<plain>{_NUMBER})[eE](?P<e>[+-]?\d{{1,3}})")
+_FRACTION = re.compile(
+    rf"(?P<whole>\d+)?\\frac\{{(?P<minus>-?)(?P<top>{_NUMBER})\}}\{{(?P<bottom>{_NUMBER})\}}|(?P<a>{_NUMBER})/(?P<b>{_NUMBER})"
+)
+_SCIENTIFIC = re.compile(
+    rf"(?:(?P<mantissa>{_NUMBER})(?:\\times|\\cdot|\*))?10\^\{{(?P<power>-?\d{{1,3}})\}}|(?P<plain>{_NUMBER})[eE](?P<e>[+-]?\d{{1,3}})"
+)
 _EQUALS = re.compile(r"(?<![<>!])=|\\(?:approx|simeq)(?![a-zA-Z]) ?")
-# What a number may be said to be the value of: x, x_{1}, f(2), AB, \text{Area}, \alpha, or a calculation without variables. Not the 0 of x+y=0.
+# What a number may be said to be the value of: x, x_{1}, f(2), AB, \text{Area}, \alpha, or a calculation without variables. 0 is not the
+# value of x+y=0.
 _NAME = re.compile(r"(?:\\text\{[^{}]*\}|\\[a-zA-Z]+ ?)?(?:[a-zA-Z]|[A-Z]{2,4})?'?(?:_\{\w+\})?(?:\([^()=]{1,20}\))?")
 _VARIABLE = re.compile(r"\\[a-zA-Z]+|([a-zA-Z])")
 # A unit stands in \text{...} after the number, or is one of these after a plain one; degrees count as a unit.
@@ -24,11 +28,11 @@ _UNIT = re.compile(
     r"(?:(?:\\text\{(?P<text>[^{}]*)\}|(?P<degree>\^\{\\circ\})|(?P<word>[a-zA-Z]{1,14}(?:/[a-zA-Z]{1,10})?))(?:\^\{?(?P<power>-?\d)\}?)?)$"
 )
 _UNIT_WORDS = frozenset(
-    "m mm cm dm km in ft yd mi inch inches foot feet yard yards mile miles meter meters metre metres centimeter centimeters kilometer kilometers "
-    "g mg kg lb lbs oz gram grams kilogram kilograms pound pounds ounce ounces ton tons s ms sec second seconds min minute minutes h hr hrs hour hours "
-    "day days week weeks month months year years l ml liter liters litre litres gallon gallons cup cups dollar dollars cent cents euro euros usd "
-    "mph kmh km/h m/s mi/h degree degrees unit units sq square cubic percent people person students apples books coins points times ways "
-    "kj pa kpa kw hz mol".split()
+    "m mm cm dm km in ft yd mi inch inches foot feet yard yards mile miles meter meters metre metres centimeter centimeters kilometer "
+    "kilometers g mg kg lb lbs oz gram grams kilogram kilograms pound pounds ounce ounces ton tons s ms sec second seconds min minute "
+    "minutes h hr hrs hour hours day days week weeks month months year years l ml liter liters litre litres gallon gallons cup cups dollar dollars "
+    "cent cents euro euros usd mph kmh km/h m/s mi/h degree degrees unit units sq square cubic percent people person students apples books "
+    "coins points times ways kj pa kpa kw hz mol".split()
 )
 _BRACKETS = (("(", ")"), ("\\{", "\\}"), ("{", "}"), ("[", "]"))
 
@@ -44,7 +48,7 @@ class Number(NamedTuple):
 
 @lru_cache(maxsize=8192)
 def plain_number(text: str) -> Number | None:
-    """The number that a canonical text says: an integer, decimal, fraction, mixed number or power of ten, with its unit; None for all else."""
+    """The number that a canonical text says: integer, decimal, fraction, mixed number or power of ten, with its unit; None for all else."""
     text, unit = split_unit(_value_said(text))
     for opening, closing in _BRACKETS:
         if text.startswith(opening) and text.endswith(closing):

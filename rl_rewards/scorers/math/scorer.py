@@ -21,7 +21,7 @@ from rl_rewards.scorers.math.final_form import calculation_left, has_operation, 
 from rl_rewards.scorers.math.literal import Number, Percent, plain_number, same_number, split_unit
 from rl_rewards.scorers.math.notation import canonical
 from rl_rewards.scorers.templated import reference_texts
-from rl_rewards.types import EvaluateResult, Outcome, Sample, describe, text_of
+from rl_rewards.types import EvaluateResult, Outcome, Sample, text_of
 
 _QUESTION = 20_000  # characters, from its end, in which a copied answer is looked for
 _WORDS = re.compile(r"(?:\\text\{[^{}\\]*\}|[a-zA-Z .,'’-])+")
@@ -60,10 +60,10 @@ def _load_algebra(name: str) -> Any:
 class MathVerify(ReferenceScorer):
     """Scores whether the final answer is mathematically equal to the reference (any one of them, where the reference is a list).
 
-    The answer is the last box of the response, else what it states ("The answer is ...", `#### ...`, bold), else all of it when it is short.
-    Equal texts and plain numbers are settled at once; everything else goes to math-verify in worker processes. An answer that takes them too
-    long or too much memory is the policy's: outcome `timeout` or `crashed`, with the wrong-answer score. A reference that cannot be read is
-    ours: `error`, no score.
+    The answer is the last box of the response, else what it states ("The answer is ...", `#### ...`, bold), else all of it when it is
+    short. Equal texts and plain numbers are settled at once; everything else goes to math-verify in worker processes. An answer that takes
+    them too long or too much memory is the policy's: outcome `timeout` or `crashed`, with the wrong-answer score. A reference that cannot
+    be read is ours: `error`, no score.
 
     The options that allow something are off because each lets a policy be right without having solved the problem. What they cost in
     recall: right answers that only count with the option on.
@@ -81,11 +81,12 @@ class MathVerify(ReferenceScorer):
     allow_denied: bool = field(default=False, kw_only=True)
     """Count an answer that the words around it deny ("the answer is not 42"). Off costs rhetoric such as "Why not 42?"."""
     allow_unevaluated: bool = field(default=False, kw_only=True)
-    """Count 40+2 for 42, and sums, integrals, factorials, binomials ... that the reference does not have. Off costs right answers that stop
-    short of the last step, such as 2^{10} for 1024; fractions, powers of ten and, for references that are no plain number, roots stay right."""
+    """Count 40+2 for 42, and sums, integrals, factorials, binomials ... that the reference does not have. Off costs right answers that
+    stop short of the last step, such as 2^{10} for 1024; fractions and powers of ten stay right, and so do roots, powers and arithmetic
+    where the reference is no plain number."""
     allow_copied: bool = field(default=False, kw_only=True)
-    """Count an expression that stands in the question as it is and differs from the reference's text. Off costs problems whose answer is one
-    of the expressions of the question, written otherwise than the reference."""
+    """Count an expression that stands in the question as it is and differs from the reference's text. Off costs problems whose answer is
+    one of the expressions of the question, written otherwise than the reference."""
     one_box: bool = field(default=False, kw_only=True)
     """Refuse a response with different boxes. The last box is the answer in any case, so a second guess gains nothing; on costs responses
     that correct themselves."""
@@ -275,7 +276,9 @@ def _other_unit(reference: str, answer: str, expected: Number | None, number: Nu
 @lru_cache(maxsize=8192)
 def _are_words(text: str) -> bool:
     """Whether a canonical text is words and no product of variables: \\text{...}, four letters or more, or a choice from A to J."""
-    return _WORDS.fullmatch(text) is not None and ("\\text" in text or len(_letters(text)) >= 4) or _CHOICE.fullmatch(text) is not None
+    if _CHOICE.fullmatch(text):
+        return True
+    return _WORDS.fullmatch(text) is not None and ("\\text" in text or len(_letters(text)) >= 4)
 
 
 def _letters(text: str) -> str:
