@@ -192,14 +192,15 @@ class _Zygote:
     def __init__(self, libraries: tuple[str, ...], without: tuple[str, ...]) -> None:
         directory = os.path.dirname(os.path.abspath(__file__))
         self.scratch = tempfile.mkdtemp(prefix="rl-rewards-")
-        options = {
-            "caller": os.getpid(), "libraries": list(libraries), "paths": _library_paths(), "scratch": self.scratch, "without": without,
-        }  # fmt: skip
         self._control, theirs = socket.socketpair()
+        options = {
+            "control": theirs.fileno(), "caller": os.getpid(), "libraries": libraries, "paths": _library_paths(), "scratch": self.scratch,
+            "without": without,
+        }  # fmt: skip
         with theirs:
             self._process = subprocess.Popen(
-                [sys.executable, "-I", "-B", "-X", "utf8", "-c", _BOOT.format(directory=directory), json.dumps(options)],
-                stdin=theirs, stdout=subprocess.DEVNULL, stderr=None, env=_environment(self.scratch), cwd="/", start_new_session=True,
+                [sys.executable, "-I", "-S", "-B", "-X", "utf8", "-c", _BOOT.format(directory=directory), json.dumps(options)],
+                pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=None, env=_environment(self.scratch), cwd="/", start_new_session=True,
             )  # fmt: skip
         self._finalizer = weakref.finalize(self, _end, self._control, self._process, self.scratch, os.getpid())
 

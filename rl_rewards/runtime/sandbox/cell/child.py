@@ -1,6 +1,6 @@
 """What a child does: it takes its limits, runs one program in a fresh module, and leaves. It never returns to the cell's code.
 
-Descriptors: 0 is stdin, 1 stdout, 2 stderr, all files in memory; 3 is where a value goes, or the channel between a program and its tests.
+Descriptors: 0 is stdin, 1 stdout, 2 stderr, all files in memory, put under the streams that Python opened in the zygote; 3 is where a value goes, or the channel between a program and its tests.
 """
 
 from __future__ import annotations
@@ -8,7 +8,6 @@ from __future__ import annotations
 import atexit
 import gc
 import json
-import linecache
 import os
 import resource
 import signal
@@ -22,6 +21,7 @@ from . import kernel, plain, remote, seccomp
 
 PROGRAM, SNIPPET = "<program>", "<tests>"
 STACK_BYTES = 64 << 20
+HIGHEST_DESCRIPTOR = 256
 # A child's exit status when it ended as it should; one that the interpreter itself never gives.
 RAISED = 1
 
@@ -32,9 +32,8 @@ def live(job: dict[str, Any], case: dict[str, Any], descriptors: tuple[int, int,
     try:
         for target, descriptor in enumerate(descriptors):
             os.dup2(descriptor, target)
-        os.closerange(len(descriptors), 256)
+        os.closerange(len(descriptors), HIGHEST_DESCRIPTOR)
         _limit(job)
-        _renew_streams()
         if filter_ is not None:
             filter_.put_on()
         code = _run(job, case)
@@ -44,28 +43,22 @@ def live(job: dict[str, Any], case: dict[str, Any], descriptors: tuple[int, int,
         _leave(code)
 
 
+def limit_all() -> None:
+    """The limits that are the same for every child; the cell takes them once, and they are inherited."""
+    stack = resource.getrlimit(resource.RLIMIT_STACK)[1]
+    stack = STACK_BYTES if stack == resource.RLIM_INFINITY else min(STACK_BYTES, stack)
+    for which, limit in ((resource.RLIMIT_CORE, 0), (resource.RLIMIT_NOFILE, HIGHEST_DESCRIPTOR), (resource.RLIMIT_STACK, stack)):
+        resource.setrlimit(which, (limit, limit))
+
+
 def _limit(job: dict[str, Any]) -> None:
     if os.getppid() != 1:  # in a namespace of the cell's, the kernel ends everything with the cell
         kernel.prctl(kernel.PR_SET_PDEATHSIG, signal.SIGKILL)
-    mapped = os.sysconf("SC_PAGE_SIZE") * job["base_pages"] + (job["memory_mb"] << 20)
+    memory = job["base_bytes"] + (job["memory_mb"] << 20)
+    resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
     seconds = int(job["seconds"]) + 2  # a backstop: the cell's deadline, in wall time, comes first
-    for which, limit in (
-        (resource.RLIMIT_AS, mapped),
-        (resource.RLIMIT_CPU, seconds),
-        (resource.RLIMIT_FSIZE, job["output_bytes"]),
-        (resource.RLIMIT_CORE, 0),
-        (resource.RLIMIT_NOFILE, 256),
-    ):
-        resource.setrlimit(which, (limit, limit))
-    hard = resource.getrlimit(resource.RLIMIT_STACK)[1]
-    stack = STACK_BYTES if hard == resource.RLIM_INFINITY else min(STACK_BYTES, hard)
-    resource.setrlimit(resource.RLIMIT_STACK, (stack, stack))
-
-
-def _renew_streams() -> None:
-    sys.stdin = sys.__stdin__ = open(0, encoding="utf-8", errors="surrogateescape", closefd=False)
-    sys.stdout = sys.__stdout__ = open(1, "w", encoding="utf-8", errors="surrogateescape", closefd=False)
-    sys.stderr = sys.__stderr__ = open(2, "w", encoding="utf-8", errors="backslashreplace", closefd=False)
+    resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (job["output_bytes"], job["output_bytes"]))
 
 
 def _run(job: dict[str, Any], case: dict[str, Any]) -> int:
@@ -76,7 +69,6 @@ def _run(job: dict[str, Any], case: dict[str, Any]) -> int:
     # A program may guard what is meant for a script by its name: only a script case is one.
     module = types.ModuleType("__main__" if kind == "script" else "program")
     sys.modules[module.__name__] = module
-    linecache.cache[PROGRAM] = (len(job["program"]), None, job["program"].splitlines(True), PROGRAM)
     exec(compile(job["program"], PROGRAM, "exec"), module.__dict__)
     if kind == "call":
         _give(_call(module.__dict__, case))
@@ -104,18 +96,14 @@ def _give(value: Any) -> None:
 
 
 def _report(error: BaseException) -> int:
-    """The traceback to stderr, as Python would. Returns the exit status."""
+    """What Python would say last of an uncaught exception, to stderr. Returns the exit status."""
     if isinstance(error, SystemExit):
         if error.code is None or isinstance(error.code, int):
             return (error.code or 0) & 0xFF
-        print(error.code, file=sys.stderr)
+        print(error.code, file=sys.stderr, flush=True)
         return RAISED
     try:
-        frames = error.__traceback__
-        while frames is not None and frames.tb_frame.f_code.co_filename not in (PROGRAM, SNIPPET):
-            frames = frames.tb_next
-        traceback.print_exception(type(error), error, frames, limit=-8, file=sys.stderr)
-        sys.stderr.flush()
+        print("".join(traceback.format_exception_only(error)), file=sys.stderr, flush=True)
     except BaseException:  # no memory left, say: the type alone must do
         os.write(2, type(error).__name__.encode())
     return RAISED

@@ -23,7 +23,7 @@ SCORED, TIMEOUT, CRASHED = "scored", "timeout", "crashed"
 def live(control: socket.socket, scratch: str, without: Collection[str], lacking: list[str]) -> None:
     """Raise the walls, say which are lacking, and run jobs until the caller hangs up. The caller sends the frames of process.py."""
     with open("/proc/self/statm") as file:
-        base_pages = int(file.read().split()[0])
+        base_bytes = int(file.read().split()[0]) * os.sysconf("SC_PAGE_SIZE")
     orphans = None
     if os.getpid() != 1:  # not the init of a namespace: then this process must find a child's orphans itself
         kernel.prctl(kernel.PR_SET_CHILD_SUBREAPER, 1)
@@ -31,6 +31,7 @@ def live(control: socket.socket, scratch: str, without: Collection[str], lacking
             orphans = os.open(f"/proc/self/task/{os.getpid()}/children", os.O_RDONLY | os.O_CLOEXEC)
     filter_, lacking = walls.raise_walls(scratch, without, lacking)
     os.chdir(scratch)
+    child.limit_all()
     gc.collect()
     gc.freeze()  # a collection in a child would copy every page of the cell
     gc.disable()
@@ -38,7 +39,7 @@ def live(control: socket.socket, scratch: str, without: Collection[str], lacking
     with contextlib.suppress(frames.Closed):
         while True:
             job = frames.read(control.fileno())
-            job["base_pages"] = base_pages
+            job["base_bytes"] = base_bytes
             channel = socket.recv_fds(control, 1, 1)[1][0] if job["channel"] else None
             ended = []
             for case in job["cases"]:

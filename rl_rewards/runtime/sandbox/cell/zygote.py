@@ -12,6 +12,7 @@ import json
 import os
 import select
 import signal
+import site
 import socket
 import sys
 
@@ -25,12 +26,12 @@ USUAL = (
 
 
 def main() -> None:
-    """Serve until the caller ends. Arguments: a JSON object of `caller`, `libraries`, `paths`, `scratch`, `without`."""
+    """Serve until the caller ends. Arguments: a JSON object of `control`, `caller`, `libraries`, `paths`, `scratch`, `without`."""
     options = json.loads(sys.argv[1])
-    control = socket.socket(fileno=os.dup(0))
-    os.dup2(os.open(os.devnull, os.O_RDWR), 0)  # descriptors 0 to 2 stay taken: those of a child go there
+    control = socket.socket(fileno=options["control"])
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the caller's to handle; it hangs up when it ends
     _prefer_this_when_memory_runs_out()
+    site.setquit()  # started without site, whose .pth files may load anything; programs may still call exit()
     sys.path += [path for path in options["paths"] if path not in sys.path]
     for name in USUAL + options["libraries"]:
         with contextlib.suppress(ImportError):
