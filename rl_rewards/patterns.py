@@ -7,7 +7,7 @@ is the very end of the text, and `.` needs `(?s)` to match a line break.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 
 import re2
@@ -24,21 +24,25 @@ _PROBES = (b"", b"a", b" ", b"aa", b" a ", b"\n", b"a\na", b" \n ")
 class Pattern:
     """A compiled pattern; made by `compile_pattern`."""
 
-    __slots__ = ("text", "groups", "_regexp", "_sweep")
+    __slots__ = ("text", "groups", "_regexp", "_anywhere", "_whole", "_sweep")
 
     def __init__(self, text: str) -> None:
         self.text = text
         self._regexp = _compiled(text)
         self.groups = self._regexp.groups
+        self._anywhere, self._whole = _yes_or_no(text, re2.Set.SearchSet), _yes_or_no(text, re2.Set.FullMatchSet)
         self._sweep: re2._Regexp | None = None
 
     def search(self, text: str) -> bool:
         """Whether it matches anywhere in `text`."""
-        return self._regexp.search(_encoded(text)) is not None
+        data = _encoded(text)
+        # A set is asked first: it looks for no spans, at half the cost. Its "no" may also mean that it ran out of memory.
+        return self._anywhere.Match(data) is not None or self._regexp.search(data) is not None
 
     def fullmatch(self, text: str) -> bool:
         """Whether it matches all of `text`."""
-        return self._regexp.fullmatch(_encoded(text)) is not None
+        data = _encoded(text)
+        return self._whole.Match(data) is not None or self._regexp.fullmatch(data) is not None
 
     def matches_nothing(self) -> bool:
         """Whether it can match no text at all, so that it would match nearly everywhere, as `\\d*` does."""
@@ -125,12 +129,24 @@ def _decoded(data: bytes) -> str:
     return data.decode("utf-8", "surrogatepass")
 
 
-def _compiled(pattern: str) -> re2._Regexp:
+def _options() -> re2.Options:
     options = re2.Options()
     options.log_errors = False
+    return options
+
+
+def _yes_or_no(pattern: str, make: Callable[[re2.Options], re2.Set]) -> re2.Set:
+    """A set of one pattern that has already compiled: it says whether it matches, not where."""
+    one = make(_options())
+    one.Add(pattern.encode())
+    one.Compile()
+    return one
+
+
+def _compiled(pattern: str) -> re2._Regexp:
     try:
         # From bytes, so that matching bytes spares translating offsets; their encoding is still UTF-8.
-        return re2.compile(pattern.encode(), options)
+        return re2.compile(pattern.encode(), _options())
     except UnicodeEncodeError:
         raise ValueError(f"The pattern {pattern!r} has lone surrogates in it") from None
     except re2.error as error:

@@ -7,7 +7,7 @@ text, with dots into nested columns: `{{references.meta.unit}}`).
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -56,8 +56,12 @@ class Template:
             MissingReferenceError: when a column that it names is absent or empty in this row.
         """
         if self._whole is not None:
-            return _lookup(sample.references, self._whole)
-        return "".join(part if isinstance(part, str) else str(_lookup(sample.references, part)) for part in self._parts)
+            return lookup(sample.references, self._whole)
+        return self.filled(lambda path: str(lookup(sample.references, path)))
+
+    def filled(self, text_of: Callable[[tuple[str, ...]], str]) -> str:
+        """The text with `text_of(path)` for each placeholder."""
+        return "".join(part if isinstance(part, str) else text_of(part) for part in self._parts)
 
 
 @lru_cache(maxsize=1024)
@@ -72,7 +76,12 @@ def column_template(reference: str) -> Template:
     return Template(reference if "{{" in reference else f"{{{{references.{reference}}}}}")
 
 
-def _lookup(references: Mapping[str, Any], path: tuple[str, ...]) -> Any:
+def lookup(references: Mapping[str, Any], path: tuple[str, ...]) -> Any:
+    """What a row's columns hold under a path.
+
+    Raises:
+        MissingReferenceError: when that is absent or empty.
+    """
     value: Any = references
     for depth, key in enumerate(path):
         if not isinstance(value, Mapping) or key not in value:

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from rl_rewards.configured import configured
 from rl_rewards.patterns import Pattern, compile_pattern, escaped
-from rl_rewards.references import MissingReferenceError, Template, _lookup
+from rl_rewards.references import MissingReferenceError, Template, lookup
 from rl_rewards.scorers.templated import TemplatedScorer, answer_text, reference_texts
 from rl_rewards.types import EvaluateResult, Sample
 
@@ -64,15 +64,11 @@ class PatternTemplate(Template):
         """
         if self._constant is not None:
             return self._constant
-        text = self.filled(lambda path: self._part(_lookup(sample.references, path)))
+        text = self.filled(lambda path: self._part(lookup(sample.references, path)))
         try:
             return compile_pattern(text)
         except ValueError as error:
             raise MissingReferenceError(f"the reference makes no pattern: {error}") from None
-
-    def filled(self, part_of: Any) -> str:
-        """The pattern with `part_of(path)` for each placeholder."""
-        return "".join(part if isinstance(part, str) else part_of(part) for part in self._parts)
 
     def _part(self, reference: Any) -> str:
         texts = reference_texts(reference)
