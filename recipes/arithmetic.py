@@ -1,16 +1,16 @@
 """The task of the embedded recipe: one-step sums and differences of the numbers 0 to 9, asked in twelve wordings.
 
-Small enough for a policy of 158,000 parameters to learn from in half a minute on two cores, and generated here, so nothing is downloaded.
+Small enough for a policy of 156,000 parameters to learn from in half a minute on two cores, and generated here, so nothing is downloaded.
 As datasets: `--dataset recipes.arithmetic:train` and `--eval_dataset recipes.arithmetic:test`, with the columns
 
     prompt   conversational, one user turn
     answer   the right answer as text, e.g. "12"
     task     "addition" or "subtraction"
 
-What is held out: four of the wordings (two per task) and eleven of the 55 operand pairs (in either order). A test question has both a
-held-out wording and a held-out pair, a train question has neither. scripts/make_tiny_policy.py warm-starts the policy on `warm_start()`,
-which mixes known wordings with held-out pairs and the other way round; so the policy has met each wording and each pair before, but GRPO
-rewards neither, and no test question is seen at any time before the test.
+What is held out of GRPO: four of the wordings (two per task) and eleven of the 55 operand pairs (in either order). No train question has
+one of them. The test asks the held-out wordings about every pair, so a fifth of it (64 of 310 questions) has held-out operands as well.
+What is not: scripts/make_tiny_policy.py warm-starts the policy on `warm_start()`, which is everything but those 64 questions. So the policy
+has met each wording and each pair before, GRPO rewards neither, and those 64 questions are seen at no time before the test.
 """
 
 from __future__ import annotations
@@ -83,12 +83,12 @@ def train() -> Dataset:
 
 
 def test() -> Dataset:
-    """The 64 questions with a held-out wording and held-out operands."""
-    return _dataset([q for q in questions() if q.held_out_wording and q.held_out_operands])
+    """The 310 questions with a held-out wording, 64 of them with held-out operands too."""
+    return _dataset([q for q in questions() if q.held_out_wording])
 
 
 def warm_start() -> list[Question]:
-    """Every question that is not in the test set: what scripts/make_tiny_policy.py teaches the policy on."""
+    """Every question but the 64 with both a held-out wording and held-out operands: what scripts/make_tiny_policy.py teaches on."""
     return [q for q in questions() if not (q.held_out_wording and q.held_out_operands)]
 
 

@@ -20,6 +20,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path.cwd()))  # `accelerate launch` leaves the working directory out; `recipes.arithmetic:train` is found through it
 
 from datasets import Dataset, load_dataset
+from datasets.exceptions import DatasetGenerationError
 from rich.console import Console
 from rich.table import Table
 from transformers import ProgressCallback, TrainerState
@@ -54,9 +55,10 @@ def load(name: str, config: str | None, split: str) -> Dataset:
     if file.suffix in FILE_FORMATS:
         if not file.is_file():
             raise RubricDataError(f"there is no dataset file {name!r}")
-        if file.stat().st_size == 0:
-            raise RubricDataError(f"the dataset file {name!r} is empty: there is nothing to train on")
-        dataset = load_dataset(FILE_FORMATS[file.suffix], data_files=name, split="train")
+        try:
+            dataset = load_dataset(FILE_FORMATS[file.suffix], data_files=name, split="train")
+        except (DatasetGenerationError, StopIteration, ValueError) as error:  # datasets has no error of its own for a file without rows
+            raise RubricDataError(f"the dataset file {name!r} is empty, or cannot be read: {error.__cause__ or error}") from error
     elif ":" in name:
         dataset = load_object(name)()
     else:

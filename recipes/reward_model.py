@@ -1,0 +1,139 @@
+"""Train a reward model on preferences, and see that it scores as it was trained.
+
+    accelerate launch recipes/reward_model.py --config recipes/configs/arithmetic_reward_model.yaml                # two CPU cores, a minute
+    accelerate launch --config_file recipes/accelerate/zero2.yaml recipes/reward_model.py --config ... --use_peft  # many GPUs, LoRA
+
+Run it from the repository's root. A config file holds the arguments below and any field of TRL's RewardConfig and ModelConfig; each can be
+given on the command line too, and wins there. A row of the dataset is a pair: `chosen` and `rejected`, with a `prompt` before them or the
+prompt within both. Everything about training is TRL's own RewardTrainer. Copy this file and change it.
+
+The output directory then holds the reward model (with LoRA its adapter), for a rubric: `score: {reward_model: runs/my_reward_model}`. After
+training the held-out pairs are scored once more by that very scorer, which must rank them as the trainer did: a reward model that is read
+at another token than it was trained at makes rewards rise while answers get worse. The same command goes on from the last checkpoint
+where a run was cut short.
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+
+sys.path.insert(0, str(Path.cwd()))  # `accelerate launch` leaves the working directory out; `recipes.preferences:train` is found through it
+
+from datasets import Dataset, load_dataset
+from transformers import TrainerState
+from trl import ModelConfig, RewardConfig, RewardTrainer, TrlParser, get_peft_config, get_quantization_config
+
+from rl_rewards import scorers
+from rl_rewards.loading import LoadError, load_object
+from rl_rewards.types import Sample
+
+
+@dataclass
+class RecipeArguments:
+    dataset: str = field(
+        metadata={"help": "preferences to train on: id on the hub, .json / .jsonl / .parquet / .csv file, or module:function"}
+    )
+    dataset_config: str | None = field(default=None, metadata={"help": "configuration of a dataset on the hub"})
+    dataset_split: str = field(default="train", metadata={"help": "split of a dataset on the hub"})
+    eval_dataset: str | None = field(default=None, metadata={"help": "held-out preferences, named like `dataset`"})
+    eval_dataset_split: str = field(default="test", metadata={"help": "split of an evaluation dataset on the hub"})
+
+
+class PreferencesError(ValueError):
+    """The dataset holds no preferences."""
+
+
+FILE_FORMATS = {".json": "json", ".jsonl": "json", ".parquet": "parquet", ".csv": "csv"}
+
+
+def load(name: str, config: str | None, split: str) -> Dataset:
+    """The preferences that an argument names."""
+    file = Path(name)
+    if file.suffix in FILE_FORMATS:
+        if not file.is_file():
+            raise PreferencesError(f"there is no dataset file {name!r}")
+        dataset = load_dataset(FILE_FORMATS[file.suffix], data_files=name, split="train")
+    elif ":" in name:
+        dataset = load_object(name)()
+    else:
+        dataset = load_dataset(name, config, split=split)
+    if not {"chosen", "rejected"} <= set(dataset.column_names):
+        raise PreferencesError(f"dataset {name!r} needs the columns 'chosen' and 'rejected'; it has {sorted(dataset.column_names)}")
+    if len(dataset) == 0:
+        raise PreferencesError(f"dataset {name!r} is empty: there is nothing to train on")
+    return dataset
+
+
+def last_checkpoint(output_dir: str) -> Path | None:
+    """The newest complete checkpoint. One that a kill cut short has no trainer state, which is written last."""
+    complete = [path for path in Path(output_dir).glob("checkpoint-*") if (path / "trainer_state.json").is_file()]
+    return max(complete, key=lambda path: int(path.name.rpartition("-")[2]), default=None)
+
+
+def samples(pairs: Dataset, side: str) -> list[Sample]:
+    """One side of the pairs as the samples that a rubric scores; without a prompt of its own, the last turn is the response."""
+    made = []
+    for row in pairs:
+        said, prompt = row[side], row.get("prompt")
+        if prompt is None:
+            prompt, said = (said[:-1], said[-1:]) if isinstance(said, list) else (None, said)
+        made.append(Sample(prompt, said, said if isinstance(said, str) else said[-1]["content"]))
+    return made
+
+
+def ranked_right(model: str, pairs: Dataset) -> float:
+    """The share of pairs whose chosen response the `reward_model` scorer puts above the rejected one."""
+    form = "chat" if isinstance(pairs[0]["chosen"], list) else "text"
+    scorer = scorers.scorer({"reward_model": {"model": model, "format": form, "overflow": "left"}})
+    chosen, rejected = (scorer.score(side, [sample.response for sample in side]) for side in (samples(pairs, "chosen"), samples(pairs, "rejected")))
+    return sum(better.score > worse.score for better, worse in zip(chosen, rejected, strict=True)) / len(pairs)
+
+
+def main() -> None:
+    recipe, args, model = TrlParser((RecipeArguments, RewardConfig, ModelConfig)).parse_args_and_config()
+    dataset = load(recipe.dataset, recipe.dataset_config, recipe.dataset_split)
+    eval_dataset = None
+    if recipe.eval_dataset is not None:
+        eval_dataset = load(recipe.eval_dataset, recipe.dataset_config, recipe.eval_dataset_split)
+    checkpoint = args.resume_from_checkpoint or last_checkpoint(args.output_dir)
+    if checkpoint is not None:
+        state = TrainerState.load_from_json(str(Path(checkpoint, "trainer_state.json")))
+        if state.global_step >= (args.max_steps if args.max_steps > 0 else state.max_steps):
+            if args.process_index == 0:
+                print(f"{args.output_dir} holds a finished run of {state.global_step} steps; to train anew, remove it or give another --output_dir")
+            return
+
+    args.model_init_kwargs = {
+        "revision": model.model_revision,
+        "attn_implementation": model.attn_implementation,
+        "dtype": model.dtype,
+        **(args.model_init_kwargs or {}),
+    }
+    model.lora_task_type = "SEQ_CLS"  # saves the new head with the adapter; without its head an adapter scores at random
+    trainer = RewardTrainer(
+        model=model.model_name_or_path,
+        args=args,
+        train_dataset=dataset,
+        eval_dataset=eval_dataset,
+        peft_config=get_peft_config(model),
+        quantization_config=get_quantization_config(model),
+    )
+    if checkpoint is not None:
+        trainer.accelerator.print(f"going on from {checkpoint}")
+    trainer.train(resume_from_checkpoint=checkpoint and str(checkpoint))
+    trainer.save_model(args.output_dir)
+    if eval_dataset is not None:
+        accuracy = trainer.evaluate()["eval_accuracy"]
+        if trainer.is_world_process_zero():
+            print(f"held-out pairs ranked right: {accuracy:.3f} by the trainer, {ranked_right(args.output_dir, eval_dataset):.3f} by the scorer")
+    trainer.accelerator.print(f"the reward model: {args.output_dir}")
+    trainer.end()
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except (LoadError, PreferencesError) as error:
+        raise SystemExit(f"error: {error}") from None
