@@ -12,6 +12,7 @@ from torch import nn
 from transformers import PreTrainedModel
 
 from rl_rewards.models.attention import KeysTaken, TreeAttention, attending
+from rl_rewards.models.pieces import feed_forward_in_pieces
 from rl_rewards.models.tree import TokenTree, build_tree, pack
 
 _LAYER_TYPES = {"full_attention", "sliding_attention"}
@@ -56,7 +57,12 @@ def hidden_states_at(
     wanted = [[tree.packed_index(i, place) for place in places] for i, places in enumerate(positions)]
     queries, back = np.unique(np.concatenate([np.asarray(places, dtype=np.int64) for places in wanted]), return_inverse=True)
     reader = TreeAttention(tree, device, torch.from_numpy(queries).to(device))
-    with torch.inference_mode(), attending(backbone, reader), _only_queries_in(_last_layer(backbone), reader):
+    with (
+        torch.inference_mode(),
+        attending(backbone, reader),
+        _only_queries_in(_last_layer(backbone), reader),
+        feed_forward_in_pieces(backbone, getattr(backbone.config, "intermediate_size", None) or 4 * backbone.config.hidden_size),
+    ):
         hidden = backbone(**_inputs(tree, device), use_cache=False).last_hidden_state[0]
     return list(hidden[torch.from_numpy(queries[back]).to(device)].split([len(places) for places in wanted]))
 

@@ -69,10 +69,14 @@ class Engine:
     ) -> None:
         self.model = model
         self.pad_token_id = pad_token_id
-        self.device = _device_of(model)
         self.budget = TokenBudget(token_budget or (_CPU_TOKENS if self.device.type == "cpu" else _GPU_TOKENS))
         self.share_prefixes = share_prefixes
         self._ways: dict[str, Way] = {}
+
+    @property
+    def device(self) -> torch.device:
+        """Where the model is now."""
+        return next(self.model.parameters()).device
 
     def run(self, sequences: Sequence[Sequence[int]], read: Read) -> list[torch.Tensor]:
         """What `read` takes from the model's output, for each sequence.
@@ -263,9 +267,3 @@ def _of_one_length(batch: list[int], lengths: Sequence[int]) -> Iterator[list[in
 
 def _arrays(sequences: Sequence[Sequence[int]]) -> list[np.ndarray]:
     return [np.asarray(sequence, dtype=np.int64) for sequence in sequences]
-
-
-def _device_of(model: torch.nn.Module) -> torch.device:
-    embeddings = model.get_input_embeddings() if isinstance(model, PreTrainedModel) else None
-    parameter = next(embeddings.parameters() if embeddings is not None else model.parameters())
-    return parameter.device

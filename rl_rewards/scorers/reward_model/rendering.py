@@ -71,7 +71,7 @@ class Renderer:
         self.read_at = read_at
         self._special = frozenset(tokenizer.all_special_ids)
         self._clean = Cleaner(tokenizer.all_special_tokens, strip_thinking)
-        self._tail_text = self.append
+        self._header_text, self._tail_text = "", self.append  # around a response; a chat template's are found out
         if format == "chat":
             self._check_template()
 
@@ -103,8 +103,7 @@ class Renderer:
         if not text.startswith(said, begin):  # the template rewrites it, reasoning for instance
             opening = self.tokenizer.apply_chat_template(prompt, tokenize=False, chat_template=self.chat_template, add_generation_prompt=True)
             begin = len(opening) if text.startswith(opening) else 0
-        asked = prompt[-1]["content"].strip() if prompt else ""
-        header = text.rfind(asked, 0, begin) + len(asked) if asked in text[:begin] else begin
+        header = begin - len(self._header_text) if text.endswith(self._header_text, 0, begin) else begin
         return header, begin, end
 
     def around(self, conversation: Sequence[Any]) -> tuple[list[int], str, list[int]]:
@@ -191,7 +190,8 @@ class Renderer:
         text = self._text(_canary())
         if _QUESTION not in text or _ANSWER not in text:
             raise TemplateError(f"the chat template loses what was said: the question {_QUESTION!r} and the answer {_ANSWER!r} became {text!r}")
-        self._tail_text = text.rpartition(_ANSWER)[2]
+        opening, _, self._tail_text = text.rpartition(_ANSWER)
+        self._header_text = opening.rpartition(_QUESTION)[2]
         tail = self._ids(self._tail_text) if self._tail_text else []
         special = [token for token in tail if token in self._special]
         if self.read_at is None and special and tail[-1] not in self._special:
