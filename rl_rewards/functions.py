@@ -108,7 +108,8 @@ class FunctionScorer(Scorer):
         function, arguments, results = self.__wrapped__, self._arguments, []
         for sample, answer in zip(samples, answers, strict=True):
             try:
-                results.append(as_result(function(**arguments(sample, answer)), self.__name__))
+                value = function(**arguments(sample, answer))
+                results.append(value if value.__class__ is EvaluateResult else as_result(value, self.__name__))
             except Exception as error:  # the user's exception costs this row, with its reason; never a zero
                 results.append(EvaluateResult.failure(Outcome.ERROR, describe(error)))
         return results

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -28,6 +28,8 @@ class RewardColumn:
         scores: N scores after clip, gate and `on_error`: what the trainer gets. None where there is none.
         clipped: how many scores the clip changed.
         seconds: wall time of the scorer.
+        outcomes: N outcomes, of the results.
+        failed: positions of the samples on which the reward itself failed.
     """
 
     reward: Reward
@@ -36,6 +38,12 @@ class RewardColumn:
     scores: list[float | None]
     clipped: int
     seconds: float
+    outcomes: list[Outcome] = field(init=False)
+    failed: list[int] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.outcomes = [result.outcome for result in self.results]
+        self.failed = [i for i, result in enumerate(self.results) if result.score is None and result.failed]
 
 
 @dataclass(slots=True)

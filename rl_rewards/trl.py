@@ -101,7 +101,7 @@ class RewardFunction:
         if log_extra is not None:
             # Unconditional and full length: TRL reports stale values for a column that is logged on some steps only.
             log_extra(f"{self.__name__}/parsed", self._evaluation.cells(column.answers))
-            log_extra(f"{self.__name__}/outcome", [result.outcome.value for result in column.results])
+            log_extra(f"{self.__name__}/outcome", [outcome.value for outcome in column.outcomes])
             log_extra(f"{self.__name__}/reason", [_cell(result.error or result.reason) for result in column.results])
         return column.scores
 
@@ -238,14 +238,13 @@ def metrics_of(column: RewardColumn) -> dict[str, float | None]:
     scored; with several ranks TRL logs their means over ranks. `seconds` is wall time.
     """
     key = f"rewards/{column.reward.name}/"
-    outcomes = [result.outcome for result in column.results]
-    total, skipped = len(outcomes), outcomes.count(Outcome.SKIPPED)
+    total, skipped = len(column.results), column.outcomes.count(Outcome.SKIPPED)
     applied = max(total - skipped, 1)
     scores = [score for score in column.scores if score is not None]
     return {
-        key + "unparsed_rate": outcomes.count(Outcome.UNPARSED) / applied,
-        key + "error_rate": sum(result.score is None for result in column.results if result.outcome is not Outcome.SKIPPED) / applied,
-        key + "timeout_rate": outcomes.count(Outcome.TIMEOUT) / applied,
+        key + "unparsed_rate": column.outcomes.count(Outcome.UNPARSED) / applied,
+        key + "error_rate": len(column.failed) / applied,
+        key + "timeout_rate": column.outcomes.count(Outcome.TIMEOUT) / applied,
         key + "skipped_rate": skipped / max(total, 1),
         key + "clipped_rate": column.clipped / applied,
         key + "min": min(scores, default=None),
@@ -263,9 +262,8 @@ class _FailureWatch:
         self._counts = {reward.name: deque(maxlen=rubric.error_window) for reward in rubric.rewards}
 
     def count(self, column: RewardColumn, call: _Call) -> None:
-        skipped = Outcome.SKIPPED
-        failed = [i for i, result in enumerate(column.results) if result.score is None and result.outcome is not skipped]
-        applied = len(column.results) - [result.outcome for result in column.results].count(skipped)
+        failed = column.failed
+        applied = len(column.results) - column.outcomes.count(Outcome.SKIPPED)
         counts = self._counts[column.reward.name]
         counts.append((len(failed), applied))
         rows, rows_failed = sum(n for _, n in counts), sum(n for n, _ in counts)
