@@ -25,19 +25,24 @@ from rl_rewards.scorers.code.python_tests import PythonTests
 from rl_rewards.types import Sample
 
 GOAL = 30
+PEER_NAME = "Reward Kit 0.4.1"
 PEER = ["reward-kit==0.4.1", "mcp<2"]
 PEER_SCRIPT = """
-import json, sys, time, warnings
+import json, resource, sys, time, warnings
 warnings.simplefilter("ignore")
 out, sys.stdout = sys.stdout, sys.stderr
 from reward_kit.rewards.code_execution import local_code_execution_reward
+def processor():
+    return sum(sum(resource.getrusage(who)[:2]) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
 for line in sys.stdin:
-    start, scores = time.perf_counter(), []
+    start, used, scores = time.perf_counter(), processor(), []
     for program, wanted in json.loads(line):
         messages = [dict(role="user", content="?"), dict(role="assistant", content="```python\\n" + program + "\\n```")]
         scores.append(local_code_execution_reward(messages=messages, ground_truth=wanted, language="python").score)
-    print(json.dumps([time.perf_counter() - start, scores]), file=out, flush=True)
+    print(json.dumps([time.perf_counter() - start, processor() - used, scores]), file=out, flush=True)
 """
+Ran = tuple[float, float, list[float]]  # seconds of wall time, of processor time, scores
+Score = Callable[[list], Ran]
 # What short programs of a policy look like: a function, some control flow, one line of output.
 BODIES = [
     ("return sum(i * i for i in range(n + {k}))", lambda n, k: sum(i * i for i in range(n + k))),
@@ -71,21 +76,21 @@ def programs(number: int) -> list[tuple[str, list[str], bool]]:
     return made
 
 
-def ours(engines: tuple[str, ...]) -> Callable[[list], tuple[float, list[float]]]:
+def ours(engines: tuple[str, ...]) -> Score:
     scorer = PythonTests("tests", engines=engines, scoring="all", per_test=False, timeout=20)
 
-    def score(slice_: list) -> tuple[float, list[float]]:
+    def score(slice_: list) -> Ran:
         responses = [f"```python\n{text}print(solve(int(input())))\n```" for text, _, _ in slice_]
         tests = [[{"input": str(n), "output": wanted} for n, wanted in zip(INPUTS, outputs, strict=True)] for _, outputs, _ in slice_]
         samples = [Sample("?", response, response, {"tests": rows}) for response, rows in zip(responses, tests, strict=True)]
-        start = time.perf_counter()
+        start, used = time.perf_counter(), processor_seconds()
         results = scorer.score(samples, responses)
-        return time.perf_counter() - start, [result.score for result in results]
+        return time.perf_counter() - start, processor_seconds() - used, [result.score for result in results]
 
     return score
 
 
-def reward_kit(folder: Path) -> Callable[[list], tuple[float, list[float]]]:
+def reward_kit(folder: Path) -> Score:
     python = folder / "reward-kit" / "bin" / "python"
     if not python.exists():
         subprocess.run([sys.executable, "-m", "venv", str(folder / "reward-kit")], check=True)
@@ -94,31 +99,49 @@ def reward_kit(folder: Path) -> Callable[[list], tuple[float, list[float]]]:
         [str(python), "-c", PEER_SCRIPT], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env={**os.environ, "PYTHONPATH": ""}
     )
 
-    def score(slice_: list) -> tuple[float, list[float]]:
+    def score(slice_: list) -> Ran:
         calls = [(f"{text}print(solve({n}))", wanted) for text, outputs, _ in slice_ for n, wanted in zip(INPUTS, outputs, strict=True)]
         peer.stdin.write(json.dumps(calls) + "\n")
         peer.stdin.flush()
-        seconds, scores = json.loads(peer.stdout.readline())
+        seconds, used, scores = json.loads(peer.stdout.readline())
         grouped = [scores[place : place + len(INPUTS)] for place in range(0, len(scores), len(INPUTS))]
-        return seconds, [float(all(score == 1.0 for score in group)) for group in grouped]
+        return seconds, used, [float(all(score == 1.0 for score in group)) for group in grouped]
 
     return score
 
 
-def race(number: int, rounds: int, peer_share: int, contestants: dict[str, Callable]) -> dict[str, tuple[float, float]]:
-    """Programs a second, and the share of right verdicts, by contestant. The peer gets every `peer_share`th program of a slice."""
+def processor_seconds() -> float:
+    """Processor time of this process and all below it, so far."""
+    parents, used = {}, {}
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                fields = (entry / "stat").read_text().rpartition(")")[2].split()
+            except OSError:
+                continue
+            parents[int(entry.name)], used[int(entry.name)] = int(fields[1]), sum(map(int, fields[11:15]))
+    total, level = 0, {os.getpid()}
+    while level:
+        total += sum(used.get(pid, 0) for pid in level)
+        level = {pid for pid, parent in parents.items() if parent in level}
+    return total / os.sysconf("SC_CLK_TCK")
+
+
+def race(number: int, rounds: int, peer_share: int, contestants: dict[str, Score]) -> dict[str, tuple[float, float, float]]:
+    """Programs a second, processor milliseconds a program, and the share of right verdicts, by contestant. The peer gets every `peer_share`th program of a slice."""
     everything = programs(number)
-    seconds, done, right = dict.fromkeys(contestants, 0.0), dict.fromkeys(contestants, 0), dict.fromkeys(contestants, 0)
+    seconds, used, done, right = (dict.fromkeys(contestants, 0.0) for _ in range(4))
     for score in contestants.values():
         score(everything[:2])  # starts what has to be started
     for turn in range(rounds):
         for name, score in contestants.items():
-            slice_ = everything[turn::rounds][:: peer_share if name == "Reward Kit 0.4.1" else 1]
-            took, scores = score(slice_)
+            slice_ = everything[turn::rounds][:: peer_share if name == PEER_NAME else 1]
+            took, worked, scores = score(slice_)
             seconds[name] += took
+            used[name] += worked
             done[name] += len(slice_)
             right[name] += sum(given == float(truth) for given, (_, _, truth) in zip(scores, slice_, strict=True))
-    return {name: (done[name] / seconds[name], right[name] / done[name]) for name in contestants}
+    return {name: (done[name] / seconds[name], used[name] / done[name] * 1000, right[name] / done[name]) for name in contestants}
 
 
 def per_call(calls: int) -> dict[str, float]:
@@ -152,13 +175,14 @@ def main() -> int:
 
     contestants = {name: ours(engines) for name, engines in (("process", ("process",)), ("monty", ("monty",)), ("monty, then process", ("monty", "process")))}
     if given.peers:
-        contestants = {"Reward Kit 0.4.1": reward_kit(given.peers), **contestants}
+        contestants = {PEER_NAME: reward_kit(given.peers), **contestants}
     rates = race(given.programs, given.rounds, given.peer_share, contestants)
-    peer = rates.get("Reward Kit 0.4.1", (None, None))[0]
+    peer, peer_used, _ = rates.get(PEER_NAME, (None, None, None))
     print(f"{given.programs} programs, 3 tests each, {os.cpu_count()} processors\n")
-    print("| | programs/s | right verdicts | times Reward Kit |\n|---|---:|---:|---:|")
-    for name, (rate, right) in rates.items():
-        print(f"| {name} | {rate:,.1f} | {right:.0%} | {f'{rate / peer:,.0f}' if peer else ''} |")
+    print("| | right verdicts | programs/s | of Reward Kit's | processor ms/program | of Reward Kit's |\n|---|---:|---:|---:|---:|---:|")
+    for name, (rate, used, right) in rates.items():
+        ratios = (f"{rate / peer:,.0f} x", f"1/{peer_used / used:,.0f}") if peer else ("", "")
+        print(f"| {name} | {right:.0%} | {rate:,.1f} | {ratios[0]} | {used:,.1f} | {ratios[1]} |")
 
     costs = per_call(given.calls)
     print("\n| one call | ms | of `python -I` |\n|---|---:|---:|")

@@ -295,6 +295,13 @@ for number in (321, 298, 425, 323, 248, 250, 304, 246, 169, 435, 319, 0x40000000
 """,
 }  # fmt: skip
 
+# Those that can be let out of their walls, to see that they would get what they are after, without harm to the machine.
+HARMLESS = (
+    "TCP connection", "UDP packet", "abstract UNIX socket", "reading /etc/passwd", "reading the caller's files", "writing outside",
+    "symlink games", "hard link to the caller's file", "/proc tricks", "ctypes to the shell", "starting programs", "sleeping children",
+    "orphans in sessions of their own", "filling the disk",
+)  # fmt: skip
+
 
 class Outside:
     """What hostile programs are after, and the look at it afterwards."""
@@ -335,6 +342,13 @@ class Outside:
         for target, value in targets.items():
             text = text.replace("{" + target + "}", str(value))
         return text
+
+    def clear(self) -> None:
+        """Put the directory back as it was."""
+        for path in self.directory.iterdir():
+            if path != self.secret_file:
+                path.unlink()
+        self.damage()
 
     def damage(self) -> list[str]:
         """What was done, in words; nothing when all was contained."""

@@ -1,7 +1,7 @@
 """Hostile programs against each engine: contained, whatever else happens to them. Printed as a table by scripts/bench/escape_table.py."""
 
 import pytest
-from hostile_programs import HOSTILE, Outside, descendants
+from hostile_programs import HARMLESS, HOSTILE, Outside, descendants
 
 from rl_rewards.runtime.sandbox import Limits, Script
 from rl_rewards.runtime.sandbox.cell.walls import WALLS
@@ -42,20 +42,7 @@ def test_a_hostile_program_is_contained(engine, outside, name):
 
 # What each wall is worth, and that the programs above would tell: without the walls they get out. None of these harms the machine.
 WITHOUT = [
-    ("TCP connection", WALLS),
-    ("UDP packet", WALLS),
-    ("abstract UNIX socket", WALLS),
-    ("reading /etc/passwd", WALLS),
-    ("reading the caller's files", WALLS),
-    ("writing outside", WALLS),
-    ("symlink games", WALLS),
-    ("hard link to the caller's file", WALLS),
-    ("/proc tricks", WALLS),
-    ("ctypes to the shell", WALLS),
-    ("starting programs", WALLS),
-    ("sleeping children", WALLS),
-    ("orphans in sessions of their own", WALLS),
-    ("filling the disk", WALLS),
+    *((name, WALLS) for name in HARMLESS),
     ("TCP connection", ("seccomp", "landlock", "network", "user")),
     ("UDP packet", ("seccomp", "network", "user")),
     ("reading the caller's files", ("landlock",)),
@@ -72,10 +59,7 @@ def test_the_same_program_gets_out_where_the_walls_are_left_out(outside, name, w
         assert "ESCAPED" in execution.stdout or outside.damage()
     finally:
         engine.close()
-        for path in outside.directory.iterdir():
-            if path.name != "secret":
-                path.unlink()
-        outside.damage()
+        outside.clear()
 
 
 @pytest.mark.parametrize("without", [("seccomp",), ("seccomp", "pid"), ("seccomp", "user", "pid", "mount", "network", "ipc"), WALLS])
