@@ -25,7 +25,7 @@ from rl_rewards.types import EvaluateResult, Outcome, Sample, text_of
 
 _QUESTION = 20_000  # characters, from its end, in which a copied answer is looked for
 _WORDS = re.compile(r"(?:\\text\{[^{}\\]*\}|[a-zA-Z .,'’-])+")
-_CHOICE = re.compile(r"\(?([A-J])\)?")
+_CHOICE = re.compile(r"(?:\\text\{)?\(?([A-J])\)?\}?(?:[.:)]\}?(?:[a-zA-Z\\]{2}|-?\d).*)?", re.DOTALL)  # A, (A), \text{A}, A.Paris
 # What can take long: these answers are started first, so that the deadline of one does not begin when all others are done.
 _SUSPICIOUS = re.compile(r"[\^!]|\\(?:binom|sum|int|prod|lim|frac)")
 
@@ -162,8 +162,11 @@ class MathVerify(ReferenceScorer):
             return Verdict("wrong", f"other units: {answer:.80} is not {reference:.80}")
         if expected is not None and number is not None:
             return _verdict(same_number(expected, number, self.decimals, self.percent), reference, answer)
+        if (choice := _CHOICE.fullmatch(reference)) is not None:
+            given = _CHOICE.fullmatch(answer)
+            return _verdict(given is not None and given[1] == choice[1], reference, answer)
         if _are_words(reference):
-            return _verdict(_letters(reference) == _letters(answer), reference, answer)
+            return _verdict(_WORDS.fullmatch(answer) is not None and _letters(reference) == _letters(answer), reference, answer)
         if not self.allow_unevaluated:
             if expected is not None and has_operation(answer):
                 return Verdict("wrong", f"unevaluated: the reference is a number, the answer still has to be worked out: {answer:.80}")
@@ -275,9 +278,7 @@ def _other_unit(reference: str, answer: str, expected: Number | None, number: Nu
 
 @lru_cache(maxsize=8192)
 def _are_words(text: str) -> bool:
-    """Whether a canonical text is words and no product of variables: \\text{...}, four letters or more, or a choice from A to J."""
-    if _CHOICE.fullmatch(text):
-        return True
+    """Whether a canonical text is words and no product of variables: \\text{...}, or four letters or more."""
     return _WORDS.fullmatch(text) is not None and ("\\text" in text or len(_letters(text)) >= 4)
 
 
