@@ -15,6 +15,7 @@ import json
 import logging
 import os
 import re
+import shutil
 import socket
 import subprocess
 import sys
@@ -200,7 +201,7 @@ class _Zygote:
         with theirs:
             self._process = subprocess.Popen(
                 [sys.executable, "-I", "-S", "-B", "-X", "utf8", "-c", _BOOT.format(directory=directory), json.dumps(options)],
-                pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=None, env=_environment(self.scratch), cwd="/", start_new_session=True,
+                pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=None, env=_environment(), cwd="/", start_new_session=True,
             )  # fmt: skip
         self._finalizer = weakref.finalize(self, _end, self._control, self._process, self.scratch, os.getpid())
 
@@ -231,8 +232,7 @@ def _end(control: socket.socket, process: subprocess.Popen, scratch: str, owner:
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
-    with contextlib.suppress(OSError):
-        os.rmdir(scratch)
+    shutil.rmtree(scratch, ignore_errors=True)
 
 
 class _Cell:
@@ -309,10 +309,10 @@ def _judge_asserts(verdict: Execution, served: Execution) -> Execution:
     return Execution(Outcome.SCORED, value=word == "passed", error=reason or None, seconds=verdict.seconds)
 
 
-def _environment(scratch: str) -> dict[str, str]:
+def _environment() -> dict[str, str]:
     """All that a program sees of the environment. A fixed hash seed: the same program prints the same set in the same order."""
     one_thread = {name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")}
-    return {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "HOME": scratch, "TMPDIR": scratch, "PYTHONHASHSEED": "0", **one_thread}
+    return {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "PYTHONHASHSEED": "0", **one_thread}
 
 
 def _libraries(text: str) -> tuple[str, ...]:

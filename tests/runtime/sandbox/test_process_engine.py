@@ -162,6 +162,19 @@ def test_cases_share_nothing_but_the_program(process):
     assert [execution.stdout for execution in executions] == ["None []\n", "None []\n"]
 
 
+@pytest.mark.parametrize("without", [(), ("user", "pid", "network", "mount", "ipc"), ("user", "pid", "network", "mount", "ipc", "landlock")])
+def test_programs_that_run_at_once_have_a_directory_each(without):
+    engine = ProcessEngine(workers=4, without=without)
+    program = "import os, time\nname = input()\nfor n in range(20):\n    open(name + str(n), 'w').close()\n    time.sleep(0.001)\nprint(len(os.listdir('.')))"
+    try:
+        executions = engine.submit(lambda name: engine.run(program, [Script(name)] * 2, LIMITS), "abcdefgh").result()
+        assert [[execution.stdout for execution in pair] for pair in executions] == [["20\n", "20\n"]] * 8
+        scratch = next(iter(engine._zygotes.values())).scratch
+    finally:
+        engine.close()
+    assert not Path(scratch).exists()
+
+
 def test_one_deadline_is_what_a_program_can_cost(process):
     executions = process.run("n = int(input())\nwhile n: pass\nprint('done')", [Script("0"), Script("1"), Script("0")], Limits(seconds=1))
     assert [execution.outcome for execution in executions] == [Outcome.SCORED, Outcome.TIMEOUT, Outcome.TIMEOUT]

@@ -29,8 +29,9 @@ def live(control: socket.socket, scratch: str, without: Collection[str], lacking
         kernel.prctl(kernel.PR_SET_CHILD_SUBREAPER, 1)
         with contextlib.suppress(OSError):
             orphans = os.open(f"/proc/self/task/{os.getpid()}/children", os.O_RDONLY | os.O_CLOEXEC)
-    filter_, lacking = walls.raise_walls(scratch, without, lacking)
-    os.chdir(scratch)
+    filter_, lacking, directory = walls.raise_walls(scratch, without, lacking)
+    os.environ.update(HOME=directory, TMPDIR=directory)
+    os.chdir(directory)
     child.limit_all()
     gc.collect()
     gc.freeze()  # a collection in a child would copy every page of the cell
@@ -43,7 +44,7 @@ def live(control: socket.socket, scratch: str, without: Collection[str], lacking
             channel = socket.recv_fds(control, 1, 1)[1][0] if job["channel"] else None
             ended = []
             for case in job["cases"]:
-                ended.append(_run_case(job, case, channel, control, scratch, filter_, orphans))
+                ended.append(_run_case(job, case, channel, control, directory, filter_, orphans))
                 if ended[-1][0] == TIMEOUT:
                     break  # one deadline is what a program can cost
             if channel is not None:
@@ -52,7 +53,7 @@ def live(control: socket.socket, scratch: str, without: Collection[str], lacking
 
 
 def _run_case(
-    job: dict[str, Any], case: dict[str, Any], channel: int | None, control: socket.socket, scratch: str,
+    job: dict[str, Any], case: dict[str, Any], channel: int | None, control: socket.socket, directory: str,
     filter_: seccomp.Filter | None, orphans: int | None,
 ) -> list[Any]:  # fmt: skip
     """[outcome, stdout, value, error, seconds] of one case."""
@@ -69,7 +70,7 @@ def _run_case(
         status, late = _wait(pid, started + job["seconds"], control)
         seconds = time.monotonic() - started
         _kill_the_rest(pid, orphans)
-        _empty(scratch)
+        _empty(directory)
         outcome, error = _judge(status, late, _read(stderr, 4096, from_end=True))
         return [outcome, _read(stdout, job["output_bytes"]), _read(value, job["output_bytes"]), error, round(seconds, 6)]
     finally:

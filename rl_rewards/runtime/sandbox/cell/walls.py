@@ -16,6 +16,7 @@ from __future__ import annotations
 import os
 import sys
 import sysconfig
+import tempfile
 from collections.abc import Collection
 
 from . import kernel, landlock, namespaces, seccomp
@@ -37,8 +38,8 @@ def enter_namespaces(without: Collection[str]) -> list[str]:
     return namespaces.enter(without)
 
 
-def raise_walls(scratch: str, without: Collection[str], lacking: list[str]) -> tuple[seccomp.Filter | None, list[str]]:
-    """The walls that the cell raises itself. Returns the filter for its children, and the names of all walls that do not stand."""
+def raise_walls(scratch: str, without: Collection[str], lacking: list[str]) -> tuple[seccomp.Filter | None, list[str], str]:
+    """The walls that the cell raises itself. Returns the filter for its children, all walls that do not stand, and the cell's directory."""
     lacking, visible = [*lacking, *without], python_files()
     kernel.prctl(kernel.PR_SET_NO_NEW_PRIVS, 1)
     if "mount" not in lacking:  # nothing is ever mounted where others would see it
@@ -46,9 +47,10 @@ def raise_walls(scratch: str, without: Collection[str], lacking: list[str]) -> t
             namespaces.cover(scratch, SCRATCH_MB, visible)
         except OSError:
             lacking.append("mount")
+    directory = tempfile.mkdtemp(prefix="cell-", dir=scratch)  # without a mount namespace, cells share the scratch
     if "landlock" not in without:
         try:
-            landlock.restrict([*visible, *DEVICES], [scratch])
+            landlock.restrict([*visible, *DEVICES], [directory])
         except OSError:
             lacking.append("landlock")
     try:
@@ -61,4 +63,4 @@ def raise_walls(scratch: str, without: Collection[str], lacking: list[str]) -> t
             filter_ = seccomp.Filter()
         except OSError:
             lacking.append("seccomp")
-    return filter_, lacking
+    return filter_, lacking, directory

@@ -11,6 +11,7 @@ import importlib
 import json
 import os
 import select
+import shutil
 import signal
 import site
 import socket
@@ -40,8 +41,7 @@ def main() -> None:
     try:
         _serve(control, options)
     finally:
-        with contextlib.suppress(OSError):
-            os.rmdir(options["scratch"])
+        shutil.rmtree(options["scratch"], ignore_errors=True)
 
 
 def _serve(control: socket.socket, options: dict) -> None:
