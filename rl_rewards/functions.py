@@ -203,6 +203,10 @@ class FunctionScorer(Scorer):
     def __reduce__(self) -> Any:
         return (load_object, (object_path(self.__module__, self.__qualname__),))  # by reference, as Python pickles functions
 
+    def __reduce_by_value__(self) -> Any:
+        """For `runtime.portable`: how a worker makes it again where no import finds it, as in a notebook."""
+        return (FunctionScorer, (self.__wrapped__, self.mode, self.concurrency, self.isolate, self.timeout, self.memory_mb))
+
     def __eq__(self, other: object) -> bool:
         return isinstance(other, FunctionScorer) and other.__wrapped__ is self.__wrapped__ and other.mode == self.mode
 

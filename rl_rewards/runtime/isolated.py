@@ -33,12 +33,14 @@ class Isolated(Scorer):
 
     Raises:
         NotPortableError: when the scorer cannot be sent to another process, with the reason. It is never run in the caller instead.
-        ValueError: when the timeout is not positive or the memory limit is too small for any worker.
+        ValueError: when the timeout is not positive, the memory limit too small for any worker, or the scorer runs in workers by itself.
     """
 
     def __init__(self, scorer: Scorer, timeout: float = 5.0, memory_mb: int | None = 1024) -> None:
         if not timeout > 0:
             raise ValueError(f"timeout must be more than 0 seconds, got {timeout}")
+        if getattr(scorer, "runs_in_workers", False):
+            raise ValueError(f"{type(scorer).__name__} runs in worker processes by itself: leave out `isolate` and set its own limits")
         self.scorer = scorer
         self.timeout = timeout
         self.memory_mb = memory_mb

@@ -33,7 +33,9 @@ from rl_rewards.types import Outcome
 # What a worker may see of the caller's environment: where things are and which language to speak, no secrets and no ranks.
 _ENVIRONMENT = "PATH HOME USER LANG LC_ALL LC_CTYPE TZ TMPDIR LD_LIBRARY_PATH VIRTUAL_ENV CONDA_PREFIX HF_HOME".split()
 # One thread a worker: there are as many workers as cores. No GPU. The same hashes in every run: no verdict depends on the order of a set.
-_SETTINGS = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": "", "PYTHONHASHSEED": "0"}
+_IN_WORKER = "RL_REWARDS_IN_WORKER"
+_SETTINGS = {"CUDA_VISIBLE_DEVICES": "", "PYTHONHASHSEED": "0", _IN_WORKER: "1"}
+_SETTINGS |= dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 _BOOT = "import json, sys; sys.path[:] = json.loads(sys.argv[1])['path']; from rl_rewards.runtime.forkserver import main; main()"
 # Loading a call means importing modules, which is not an item's fault; no import that ends takes longer than this.
 _LOAD_SECONDS = 120.0
@@ -103,7 +105,7 @@ class WorkerPool:
 
     Raises:
         ValueError: when an argument is out of range.
-        PoolError: on a platform without `fork`.
+        PoolError: on a platform without `fork`, and in a worker.
     """
 
     def __init__(self, workers: int, memory_mb: int | None = None) -> None:
@@ -113,6 +115,11 @@ class WorkerPool:
             raise ValueError(f"memory_mb must be at least 64 (a Python process with this package in it needs about 40), got {memory_mb}")
         if not hasattr(os, "fork") or not sys.executable:
             raise PoolError("isolation needs a platform with fork and a Python executable; this one has none")
+        if _IN_WORKER in os.environ:
+            raise PoolError(
+                "a worker process starts no workers of its own. If its scorer's module trains when it is imported, "
+                "put that under `if __name__ == '__main__':`"
+            )
         self._size = workers
         self._memory_mb = memory_mb
         self._owner = os.getpid()

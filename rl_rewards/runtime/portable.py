@@ -7,7 +7,6 @@ import io
 import os
 import pickle
 import sys
-from types import FunctionType
 from typing import Any
 
 
@@ -45,10 +44,8 @@ def _pickled(value: Any) -> bytes:
             f"cannot run {value!r:.120} in a worker process: {reason}. Define it at the top of a module that can be imported, "
             "or install cloudpickle, which carries functions of scripts and notebooks"
         )
-    import cloudpickle
-
     try:
-        return cloudpickle.dumps(value, pickle.HIGHEST_PROTOCOL)
+        return _by_value(value)
     except Exception as refusal:
         raise NotPortableError(
             f"cannot run {value!r:.120} in a worker process: {refusal}. It may hold no lock, open file, generator, thread or connection; "
@@ -56,10 +53,26 @@ def _pickled(value: Any) -> bytes:
         ) from refusal
 
 
+def _by_value(value: Any) -> bytes:
+    import cloudpickle
+
+    class ByValue(cloudpickle.Pickler):
+        def reducer_override(self, part: Any) -> Any:
+            # What pickles itself as a name has to say what else it is made of.
+            if hasattr(type(part), "__reduce_by_value__"):
+                return part.__reduce_by_value__()
+            return super().reducer_override(part)
+
+    buffer = io.BytesIO()
+    ByValue(buffer, pickle.HIGHEST_PROTOCOL).dump(value)
+    return buffer.getvalue()
+
+
 class _ByName(pickle.Pickler):
     """Pickle, refusing the names that mean something else in a worker: those of `__main__`."""
 
     def reducer_override(self, value: Any) -> Any:
-        if isinstance(value, (FunctionType, type)) and value.__module__ == "__main__":
-            raise pickle.PicklingError(f"{value.__qualname__} is defined in __main__, which a worker does not have")
+        if getattr(value, "__module__", None) == "__main__":
+            name = getattr(value, "__qualname__", type(value).__qualname__)
+            raise pickle.PicklingError(f"{name} is defined in __main__, which a worker does not have")
         return NotImplemented

@@ -6,6 +6,7 @@ import pickle
 import subprocess
 import sys
 import threading
+from pathlib import Path
 from typing import Any
 
 import hostile_calls
@@ -119,3 +120,25 @@ def test_a_scorer_of_a_script_or_notebook_is_carried_by_cloudpickle() -> None:
 def test_without_cloudpickle_it_is_refused_with_the_reason() -> None:
     said = run_main(IN_MAIN.replace("WITHOUT", "True"))
     assert "Mine is defined in __main__, which a worker does not have. Define it at the top of a module" in said
+
+
+DECORATED = """
+from rl_rewards import EvaluateResult, Reward, reward_function
+BONUS = 0.25
+@reward_function(isolate=True)
+def mine(response, answer):
+    return EvaluateResult(BONUS + (response == answer))
+print(Reward("mine", mine)(prompts=["q", "q"], completions=["a", "b"], answer=["a", "a"]))
+"""
+
+
+def test_a_reward_function_of_a_script_or_notebook_is_carried_with_its_globals() -> None:
+    pytest.importorskip("cloudpickle")
+    assert run_main(DECORATED).strip() == "[1.25, 0.25]"
+
+
+def test_a_module_that_trains_when_imported_is_told_so_and_starts_no_workers_of_workers(tmp_path: Path) -> None:
+    (tmp_path / "trains.py").write_text(DECORATED)
+    program = f"import sys; sys.path.insert(0, {str(tmp_path)!r}); import trains"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=120)
+    assert "a worker process starts no workers of its own" in done.stderr and "__name__ == '__main__'" in done.stderr

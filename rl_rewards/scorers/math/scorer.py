@@ -102,7 +102,7 @@ class MathVerify(ReferenceScorer):
     memory_mb: int = field(default=1024, kw_only=True)
     """What a worker may allocate, in MiB."""
 
-    pure: ClassVar[bool] = True
+    runs_in_workers: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -11,6 +11,7 @@ import pytest
 
 pytest.importorskip("math_verify")
 
+from rl_rewards.runtime.isolated import Isolated  # noqa: E402
 from rl_rewards.scorers.math import MathVerify  # noqa: E402
 from rl_rewards.types import EvaluateResult, Outcome, Sample  # noqa: E402
 
@@ -150,6 +151,11 @@ def test_equal_answers_of_a_group_are_judged_alike() -> None:
 def test_wrong_options_are_refused(options: dict[str, Any]) -> None:
     with pytest.raises(ValueError):
         MathVerify("answer", **options)
+
+
+def test_it_is_not_isolated_twice() -> None:
+    with pytest.raises(ValueError, match="runs in worker processes by itself"):
+        Isolated(MathVerify("answer"))
 
 
 def test_it_is_picklable_and_reads_its_column() -> None:
