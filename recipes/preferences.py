@@ -8,8 +8,8 @@ As datasets: `--dataset recipes.preferences:train` and `--eval_dataset recipes.p
 
 A response is better when its answer is right, and between two that are equally right when it keeps the format. Half of the pairs are twins
 that differ in nothing but the number that they arrive at: without them a reward model learns the format, which is easy to see, and hardly
-any arithmetic. Train pairs are about train questions and test pairs about test questions of recipes/arithmetic.py, so the wordings and the
-operands that GRPO is evaluated on are as new to the reward model as they are to the policy.
+any arithmetic. Train pairs are about the questions that the policy was warm-started on, test pairs about the test questions of
+recipes/arithmetic.py, which neither of them ever saw.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import random
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from recipes.arithmetic import Question, questions
+from recipes.arithmetic import Question, questions, warm_start
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -47,8 +47,8 @@ class Response:
 
 
 def train() -> Dataset:
-    """16,000 pairs about the train questions."""
-    return _dataset([q for q in questions() if not q.held_out_wording and not q.held_out_operands], PAIRS["train"], seed=0)
+    """16,000 pairs about every question that is not in the test set."""
+    return _dataset(warm_start(), PAIRS["train"], seed=0)
 
 
 def test() -> Dataset:

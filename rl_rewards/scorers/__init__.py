@@ -36,8 +36,10 @@ KINDS = Kinds(
         "cosine_length": "rl_rewards.scorers.right_length:CosineLength",
         "group_length": "rl_rewards.scorers.right_length:GroupLength",
         "repetition": "rl_rewards.scorers.repetition:Repetition",
+        "cosine_similarity": "rl_rewards.scorers.embedding:CosineSimilarity",
         "reward_model": "rl_rewards.scorers.reward_model:RewardModel",
         "reward_model_ensemble": "rl_rewards.scorers.reward_model:RewardModelEnsemble",
+        "remote_reward_model": "rl_rewards.scorers.remote_reward_model:RemoteRewardModel",
     },
 )
 

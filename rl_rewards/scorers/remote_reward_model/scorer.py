@@ -1,0 +1,256 @@
+"""The `remote_reward_model` scorer."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import os
+import ssl
+from collections.abc import Sequence
+from concurrent.futures import Future
+from dataclasses import field
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Literal
+
+import httpx
+from pydantic import NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
+
+from rl_rewards.configured import configured
+from rl_rewards.references import MissingReferenceError, column_template
+from rl_rewards.runtime import event_loop
+from rl_rewards.scorers.remote_reward_model.apis import APIS, Answer, Api, ApiName, Form, Query, ReplyError
+from rl_rewards.scorers.remote_reward_model.posting import Patience, RequestFailed, post
+from rl_rewards.scorers.reward_model.cleaning import Cleaner
+from rl_rewards.scorers.reward_model.heads import AmbiguousHeadsError, Heads
+from rl_rewards.scorers.reward_model.shaped import ShapedScorer
+from rl_rewards.types import EvaluateResult, Message, MetricResult, Outcome, Sample
+
+if TYPE_CHECKING:
+    from rl_rewards.scorers.reward_model.rendering import Renderer
+
+_RENDERED_HERE = ("chat_template", "append", "read_at")
+
+
+@configured
+class RemoteRewardModel(ShapedScorer):
+    """Scores conversations with a reward model that a server runs: vLLM, SGLang, Text Embeddings Inference or OpenRLHF.
+
+    With a `tokenizer` (the reward model's own) conversations are rendered here and sent as token ids, so no server can add a second BOS; TEI and
+    OpenRLHF take them as text. Without one vLLM is sent messages and renders them itself. `format: text` and `pair` need no template.
+    Requests run side by side on a background event loop, while other rewards are scored. A server that fails or is too slow is no fault of the
+    policy: outcome `error` or `timeout`, without a score. With a parser, and for empty responses, the answer is treated as by `reward_model`.
+
+    Components: every head by its name, an OpenRLHF server's extra logs, and `raw` when the score is shaped. A request of several samples that the
+    server refuses (400, 413, 422) is repeated one by one, so that one sample that is too long costs one.
+
+    Raises:
+        ValueError: when options contradict each other, or the server's API does not take such a format.
+    """
+
+    url: str
+    """The server, such as http://localhost:8000; the API's own path is put behind it where it isn't there."""
+    api: ApiName
+    """What the server speaks: vLLM's /classify or /pooling, SGLang's /classify, TEI's /predict, OpenRLHF's /get_reward."""
+    model: str | None = field(default=None, kw_only=True)
+    """The name that vLLM serves the model under; by default the server's only one."""
+    tokenizer: str | None = field(default=None, kw_only=True)
+    """Hub id or directory of the reward model's tokenizer, to render conversations here."""
+    format: Literal["chat", "text", "pair"] = field(default="chat", kw_only=True)
+    """chat: a chat template. text: prompt and response as they are. pair: two segments, as encoders take them (TEI)."""
+    chat_template: str | None = field(default=None, kw_only=True)
+    """Jinja template instead of the tokenizer's own."""
+    system: str | None = field(default=None, kw_only=True)
+    """System message for conversations that have none."""
+    append: str | None = field(default=None, kw_only=True)
+    """Text put behind each conversation, such as a reward token."""
+    strip_thinking: bool = field(default=False, kw_only=True)
+    """Take <think>...</think> and reasoning fields out of the assistant's messages."""
+    read_at: Literal["template_end", "end_of_turn"] | None = field(default=None, kw_only=True)
+    """Where a template that goes on after the end of the turn ends, as for `reward_model`."""
+    label: str | None = field(default=None, kw_only=True)
+    """The column that is sent to an OpenRLHF server as the row's label."""
+    heads: dict[str, float] | list[str] | None = field(default=None, kw_only=True)
+    """Names of several heads, with the weights that make the score."""
+    sign: Literal[1, -1] = field(default=1, kw_only=True)
+    """-1 for a cost model, where less is better."""
+    api_key_env: str | None = field(default=None, kw_only=True)
+    """Name of the environment variable with the server's key, sent as a bearer token."""
+    batch_size: PositiveInt = field(default=16, kw_only=True)
+    """Samples a request; messages go one by one."""
+    concurrency: PositiveInt = field(default=32, kw_only=True)
+    """Requests at once, of one batch."""
+    timeout: PositiveFloat = field(default=180.0, kw_only=True)
+    """Seconds for one attempt, after which the request is given up."""
+    retries: NonNegativeInt = field(default=4, kw_only=True)
+    """Attempts after one that met a 5xx, a 429, or no connection."""
+    backoff: NonNegativeFloat = field(default=0.5, kw_only=True)
+    """Seconds before the first of them, doubled each time, up to 30."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not self.url.startswith(("http://", "https://")):
+            raise ValueError(f"url must begin with http:// or https://, got {self.url!r}")
+        if self.tokenizer is not None and self.format != "chat":
+            raise ValueError(f"a tokenizer renders conversations; format {self.format!r} has none to render")
+        if self.tokenizer is None and (given := [name for name in _RENDERED_HERE if getattr(self, name) is not None]):
+            raise ValueError(f"{given} need a `tokenizer`, with which conversations are rendered here and not by the server")
+        if self.read_at is not None and self._form != "ids":
+            raise ValueError(f"read_at cuts token ids; {self.api} is sent {self._form}")
+        if self._form not in self._api.forms:
+            ways = {"messages": "a chat format with a `tokenizer`", "pair": "format 'text' or 'chat'"}
+            raise ValueError(f"{self.api} takes no {self._form}: give {ways[self._form]}" + ("" if self._form == "pair" else ", or format 'text'"))
+        if self.model is not None and not self._api.named:
+            raise ValueError(f"a request to {self.api} names no model, got {self.model!r}")
+        if self.label is not None:
+            if self.api != "openrlhf":
+                raise ValueError(f"only OpenRLHF's servers are sent a label; api is {self.api!r}")
+            column_template(self.label)
+
+    @property
+    def columns(self) -> frozenset[str]:
+        return super().columns | (frozenset() if self.label is None else column_template(self.label).columns)
+
+    def submit(self, samples: Sequence[Sample], answers: Sequence[Any]) -> Future:
+        """Start scoring on the background event loop."""
+        return event_loop.submit(asyncio.to_thread(self.score, samples, answers))
+
+    def raw(self, samples: Sequence[Sample], answers: Sequence[Any]) -> list[EvaluateResult]:
+        headers = self._headers()
+        queries = [self._query(sample, answer) for sample, answer in zip(samples, answers, strict=True)]
+        sent = [query for query in queries if isinstance(query, Query)]
+        replies = iter(event_loop.submit(self._ask_all(sent, headers)).result())
+        results = []
+        for query, answer in zip(queries, answers, strict=True):
+            result = query if isinstance(query, EvaluateResult) else self._result(next(replies))
+            if answer is None and result.score is not None:
+                result.outcome, result.reason = Outcome.UNPARSED, "no answer in the response: scored as empty"
+            results.append(result)
+        return results
+
+    async def _ask_all(self, queries: Sequence[Query], headers: dict[str, str]) -> list[Answer | EvaluateResult]:
+        """The answer to each query, or why there is none."""
+        size = 1 if self._form == "messages" else self.batch_size
+        places = asyncio.Semaphore(self.concurrency)
+        limits = httpx.Limits(max_connections=self.concurrency)
+        base = self.url.rstrip("/").removesuffix(self._api.path)
+        async with httpx.AsyncClient(base_url=base, headers=headers, timeout=None, limits=limits, verify=_certificates()) as client:
+            parts = await asyncio.gather(
+                *(self._ask(client, queries[start : start + size], places) for start in range(0, len(queries), size))
+            )
+        return [answer for part in parts for answer in part]
+
+    async def _ask(self, client: httpx.AsyncClient, queries: Sequence[Query], places: asyncio.Semaphore) -> list[Answer | EvaluateResult]:
+        patience = Patience(self.timeout, self.retries, self.backoff)
+        try:
+            async with places:
+                reply = await post(client, self._api.path, self._api.body(queries, self.model), patience)
+            return list(self._api.read(reply, len(queries)))
+        except RequestFailed as failed:
+            if failed.of_the_input and len(queries) > 1:
+                parts = await asyncio.gather(*(self._ask(client, [query], places) for query in queries))
+                return [answer for part in parts for answer in part]
+            return [EvaluateResult.failure(failed.outcome, str(failed)) for _ in queries]
+        except ReplyError as wrong:
+            return [EvaluateResult.failure(Outcome.ERROR, str(wrong)) for _ in queries]
+
+    def _query(self, sample: Sample, answer: Any) -> Query | EvaluateResult:
+        """What the server is asked about one sample, or why it can't be."""
+        if answer is not None and not isinstance(answer, str):
+            return EvaluateResult.failure(Outcome.ERROR, f"a reward model scores text; the parser gave {type(answer).__name__}: {answer!r:.80}")
+        conversation = sample.conversation
+        if not conversation or answer != sample.response:
+            conversation = [*conversation[:-1], {"role": "assistant", "content": answer or ""}]
+        try:
+            label = None if self.label is None else column_template(self.label).value(sample)
+            if self.tokenizer is None:
+                return self._plain(conversation, label)
+            return self._rendered(conversation, label)
+        except (MissingReferenceError, ValueError) as error:
+            return EvaluateResult.failure(Outcome.ERROR, str(error))
+
+    def _rendered(self, conversation: list[Any], label: Any) -> Query:
+        renderer = _renderer(self.tokenizer, self.chat_template, self.system, self.append, self.strip_thinking, self.read_at)
+        if self._form == "ids":
+            return Query("ids", list(renderer.render(conversation).ids))
+        template = {"tokenize": False, "chat_template": self.chat_template}
+        *prompt, response = renderer.messages(conversation)
+        text = renderer.tokenizer.apply_chat_template([*prompt, response], **template) + (self.append or "")
+        if self.api == "tei":
+            return Query("text", _without_bos(text, renderer.tokenizer))
+        return Query("text", text, renderer.tokenizer.apply_chat_template(prompt, add_generation_prompt=True, **template) if prompt else "", label)
+
+    def _plain(self, conversation: list[Any], label: Any) -> Query:
+        clean = Cleaner((), self.strip_thinking)
+        *prompt, response = (clean(Message.model_validate(turn)) for turn in conversation)
+        if self.system is not None and not any(message["role"] == "system" for message in prompt):
+            prompt.insert(0, {"role": "system", "content": self.system})
+        if self._form == "messages":
+            return Query("messages", [*prompt, response])
+        if len(prompt) > 1:
+            roles = [message["role"] for message in prompt]
+            raise ValueError(f"format {self.format!r} takes one prompt and one response, not {roles} and a response; use format 'chat'")
+        asked, said = prompt[0]["content"] if prompt else "", response["content"]
+        return Query("pair", (asked, said)) if self._form == "pair" else Query("text", asked + said, asked, label)
+
+    def _result(self, answer: Answer | EvaluateResult) -> EvaluateResult:
+        if isinstance(answer, EvaluateResult):
+            return answer
+        if wrong := {name: value for name, value in (answer.numbers | answer.components).items() if not _is_number(value)}:
+            return EvaluateResult.failure(Outcome.ERROR, f"the server returned {wrong}, and only finite numbers count")
+        try:
+            heads = Heads(list(answer.numbers), self.heads, sign=self.sign)
+            score, components = heads.score([float(number) for number in answer.numbers.values()])
+        except (AmbiguousHeadsError, ValueError) as error:
+            return EvaluateResult.failure(Outcome.ERROR, str(error))
+        components |= {name: float(value) for name, value in answer.components.items()}
+        return EvaluateResult(score, metrics={name: MetricResult(value) for name, value in components.items()})
+
+    def _headers(self) -> dict[str, str]:
+        if self.api_key_env is None:
+            return {}
+        key = os.environ.get(self.api_key_env)
+        if not key:
+            raise ValueError(f"the environment variable {self.api_key_env!r} (api_key_env) is not set or empty")
+        return {"authorization": f"Bearer {key}"}
+
+    @property
+    def _api(self) -> Api:
+        return APIS[self.api]
+
+    @property
+    def _form(self) -> Form:
+        """The form in which samples are sent."""
+        if self.format != "chat":
+            return self.format
+        if self.tokenizer is None:
+            return "messages"
+        return "ids" if "ids" in self._api.forms else "text"
+
+
+@lru_cache(maxsize=16)
+def _renderer(tokenizer: str, chat_template: str | None, system: str | None, append: str | None, strip_thinking: bool, read_at: Any) -> Renderer:
+    from transformers import AutoTokenizer
+
+    from rl_rewards.scorers.reward_model.rendering import Renderer
+
+    return Renderer(
+        AutoTokenizer.from_pretrained(tokenizer),
+        chat_template=chat_template, system=system, append=append, strip_thinking=strip_thinking, read_at=read_at,
+    )  # fmt: skip
+
+
+@lru_cache(maxsize=1)
+def _certificates() -> ssl.SSLContext:
+    """Made once: reading the certificates takes tens of milliseconds, and a client is made for every batch."""
+    return ssl.create_default_context()
+
+
+def _without_bos(text: str, tokenizer: Any) -> str:
+    """The text without the BOS that the server's tokenizer is going to put before it."""
+    bos = tokenizer.bos_token_id
+    doubled = bos is not None and list(tokenizer(text)["input_ids"][:2]) == [bos, bos]
+    return text.removeprefix(tokenizer.bos_token) if doubled else text
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
