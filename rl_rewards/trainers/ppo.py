@@ -17,7 +17,6 @@ from typing import Any
 import torch
 from accelerate.utils import DistributedType
 from torch import Tensor, nn
-from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR
 from trl import GRPOTrainer
 from trl.trainer.utils import get_config_model_id
 
@@ -304,12 +303,10 @@ class PPOTrainer(GRPOTrainer):
             super()._load_from_checkpoint(resume_from_checkpoint, model)
         load_critic(self.critic, resume_from_checkpoint)
 
-    def _save_checkpoint(self, model: nn.Module, trial: Any) -> None:
-        super()._save_checkpoint(model, trial)
-        if not self.args.save_only_model:
-            folder = os.path.join(self._get_output_dir(trial=trial), f"{PREFIX_CHECKPOINT_DIR}-{self.state.global_step}")
-            rollout = {"world_size": self.args.world_size, "step": self._step, "batches": self._buffered_inputs}
-            torch.save(rollout, self._rollout_file(folder))
+    def _save_rng_state(self, output_dir: str) -> None:
+        super()._save_rng_state(output_dir)
+        # With the random state, and so before trainer_state.json, whose presence says that a checkpoint is complete.
+        torch.save({"world_size": self.args.world_size, "step": self._step, "batches": self._buffered_inputs}, self._rollout_file(output_dir))
 
     def _load_optimizer_and_scheduler(self, checkpoint: str | None) -> None:
         super()._load_optimizer_and_scheduler(checkpoint)

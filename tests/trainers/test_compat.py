@@ -19,7 +19,7 @@ def test_the_installed_trl_has_every_part():
 
 def test_a_renamed_method_a_lost_parameter_and_a_changed_loss_are_named_with_the_version():
     class Changed(GRPOTrainer):
-        _save_checkpoint = None
+        _save_rng_state = None
 
         def _calculate_rewards(self, inputs, prompts, completions):
             raise NotImplementedError
@@ -30,7 +30,7 @@ def test_a_renamed_method_a_lost_parameter_and_a_changed_loss_are_named_with_the
     with pytest.raises(ImportError) as error:
         compat.check(Changed)
     for part in (
-        "Changed._save_checkpoint is gone",
+        "Changed._save_rng_state is gone",
         "Changed._calculate_rewards has no parameter 'completion_ids_list'",
         "Changed._compute_loss no longer contains `advantages.dim() == 1`",
         f"pip install 'trl=={compat.TESTED}'",
