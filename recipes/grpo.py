@@ -89,7 +89,8 @@ def is_reward_mean(key: str) -> bool:
 
 
 def before_and_after(before: dict[str, float], after: dict[str, float], rubric: Rubric, size: int) -> Table:
-    table = Table(title=f"Evaluation on {size} held-out prompts", title_justify="left")
+    title = f"Evaluation on {size} held-out prompts"
+    table = Table(title=title, title_justify="left", min_width=len(title))
     for heading in ("reward", "before", "after"):
         table.add_column(heading, justify="left" if heading == "reward" else "right")
     for name, key in [*((reward.name, f"eval_rewards/{reward.name}/mean") for reward in rubric), ("total", "eval_reward")]:
