@@ -18,6 +18,7 @@ import torch.nn.functional as F
 from torch import nn
 from transformers import AttentionInterface, PreTrainedModel
 
+from rl_rewards.models.blocks import tree_block_mask
 from rl_rewards.models.tree import Node, TokenTree
 
 NAME = "rl_rewards_tree"
@@ -46,6 +47,8 @@ class TreeAttention:
         self.queries = queries
         self.taking_keys = False
         self._taken: tuple[torch.Tensor, torch.Tensor] | None = None
+        self._masks: dict[tuple[int, bool, int | None], torch.Tensor | None] = {}
+        self._block_masks: dict[tuple[bool, int | None], Any] = {}
 
     def __call__(self, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, scale: float | None, window: int | None) -> torch.Tensor:
         """Outputs (1, T or P, heads, D) for queries (1, heads, T or P, D) and keys and values (1, key heads, T, D)."""
@@ -62,7 +65,7 @@ class TreeAttention:
     ) -> torch.Tensor:
         output = torch.empty_like(query)
         grouped = query.shape[1] != key.shape[1]
-        for node, path, rows, places in self._last_layer_steps if last else self._steps:
+        for index, path, rows, places in self._last_layer_steps if last else self._steps:
             keys, values = _along(key, path), _along(value, path)
             own = query[:, :, rows]
             length, asked = keys.shape[2], own.shape[2]
@@ -71,64 +74,59 @@ class TreeAttention:
                 own = own if len(path) == 1 else torch.cat((_along(query, path[:-1]), own), 2)
                 answer = F.scaled_dot_product_attention(own, keys, values, is_causal=True, scale=scale, enable_gqa=grouped)[:, :, -asked:]
             else:
-                mask = self._mask(node, length, places, window)
+                mask = self._mask(index, length, places, window)
                 answer = F.scaled_dot_product_attention(own, keys, values, attn_mask=mask, scale=scale, enable_gqa=grouped)
             output[:, :, rows] = answer
         return output.transpose(1, 2)
 
     @cached_property
-    def _steps(self) -> list[tuple[Node, list[Node], slice, torch.Tensor | None]]:
-        """Per node: itself, its path, the rows of its queries, and their positions (None: all of the node's tokens)."""
-        nodes = self.tree.nodes
-        return [(node, self.tree.path(i), slice(node.start, node.end), None) for i, node in enumerate(nodes)]
+    def _steps(self) -> list[tuple[int, list[Node], slice, torch.Tensor | None]]:
+        """Per node: its index, its path, the rows of its queries, and their positions (None: all of the node's tokens)."""
+        return [(i, self.tree.path(i), slice(node.start, node.end), None) for i, node in enumerate(self.tree.nodes)]
 
     @cached_property
-    def _last_layer_steps(self) -> list[tuple[Node, list[Node], Any, torch.Tensor | None]]:
-        steps: list[tuple[Node, list[Node], Any, torch.Tensor | None]] = []
+    def _last_layer_steps(self) -> list[tuple[int, list[Node], Any, torch.Tensor | None]]:
+        steps: list[tuple[int, list[Node], Any, torch.Tensor | None]] = []
         places = torch.as_tensor(self.tree.positions)
         queries = self.queries.cpu()
         starts = torch.tensor([node.start for node in self.tree.nodes])
         owners = torch.searchsorted(starts, queries, right=True) - 1
         for index in owners.unique().tolist():
             rows = (owners == index).nonzero()[:, 0]
-            steps.append((self.tree.nodes[index], self.tree.path(index), rows.to(self.device), places[queries[rows]].to(self.device)))
+            steps.append((index, self.tree.path(index), rows.to(self.device), places[queries[rows]].to(self.device)))
         return steps
 
-    def _mask(self, node: Node, length: int, places: torch.Tensor | None, window: int | None) -> torch.Tensor | None:
-        """Which of the path's keys (at positions 0 .. length-1) each query sees; None when all."""
-        if places is None:
-            places = torch.arange(node.depth, length, device=self.device)
-        if window is None and len(places) == 1 and int(places[0]) == length - 1:
-            return None
-        keys = torch.arange(length, device=self.device)
-        seen = keys <= places[:, None]
-        return seen if window is None else seen & (keys > places[:, None] - window)
+    def _mask(self, index: int, length: int, places: torch.Tensor | None, window: int | None) -> torch.Tensor | None:
+        """Which of the path's keys (at positions 0 .. length-1) each query sees; None when all. The same in every layer but the last."""
+        key = (index, places is None, window)
+        if key not in self._masks:
+            if places is None:
+                places = torch.arange(self.tree.nodes[index].depth, length, device=self.device)
+            keys = torch.arange(length, device=self.device)
+            seen = keys <= places[:, None]
+            seen = seen if window is None else seen & (keys > places[:, None] - window)
+            self._masks[key] = None if bool(seen.all()) else seen
+        return self._masks[key]
 
     def _flex(
         self, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, scale: float | None, window: int | None, last: bool
     ) -> torch.Tensor:
-        mask = self._block_mask(last, window)
         answer = _flex_kernel(self.device.type)(
-            query, key, value, block_mask=mask, scale=scale, enable_gqa=query.shape[1] != key.shape[1]
+            query,
+            key,
+            value,
+            block_mask=self._block_mask(last, window),
+            scale=scale,
+            enable_gqa=query.shape[1] != key.shape[1],
+            kernel_options={"FORCE_USE_FLEX_ATTENTION": True},  # the decoding kernel knows no such masks
         )
         return answer.transpose(1, 2)
 
-    @lru_cache(maxsize=4)  # noqa: B019 - lives and dies with this batch's object
     def _block_mask(self, last: bool, window: int | None) -> Any:
-        from torch.nn.attention.flex_attention import create_block_mask
-
-        nodes = self.tree.nodes
-        lengths = torch.tensor([node.end - node.start for node in nodes])
-        reach = torch.tensor([node.reach for node in nodes]).repeat_interleave(lengths).to(self.device)
-        places = torch.as_tensor(self.tree.positions).to(self.device)
-        packed = self.queries if last else torch.arange(len(places), device=self.device)
-
-        def sees(_batch: Any, _head: Any, row: torch.Tensor, k: torch.Tensor) -> torch.Tensor:
-            q = packed[row]
-            seen = (k <= q) & (q < reach[k])
-            return seen if window is None else seen & (places[k] > places[q] - window)
-
-        return create_block_mask(sees, None, None, len(packed), len(places), device=self.device)
+        if (last, window) not in self._block_masks:
+            queries = self.queries if last else torch.arange(len(self.tree.tokens), device=self.device)
+            self._block_masks[last, window] = tree_block_mask(self.tree, queries, window)
+        return self._block_masks[last, window]
 
 
 def _along(states: torch.Tensor, path: list[Node]) -> torch.Tensor:

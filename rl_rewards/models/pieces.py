@@ -24,19 +24,26 @@ def feed_forward_in_pieces(backbone: nn.Module, intermediate_size: int) -> Itera
     parameter = next(backbone.parameters())
     tokens = max(64, _PIECE_BYTES // (intermediate_size * parameter.element_size()))
     layers = [module for name, module in backbone.named_modules() if name.endswith(".mlp")] if parameter.device.type == "cpu" else []
+    before = [vars(layer).get("forward") for layer in layers]  # accelerate puts its own there
     for layer in layers:
         layer.forward = partial(_in_pieces, layer.forward, tokens)
     try:
         yield
     finally:
-        for layer in layers:
-            del layer.forward
+        for layer, forward in zip(layers, before, strict=True):
+            if forward is None:
+                del layer.forward
+            else:
+                layer.forward = forward
 
 
-def _in_pieces(forward: Any, tokens: int, states: torch.Tensor) -> torch.Tensor:
-    if states.shape[1] <= tokens:
-        return forward(states)
+def _in_pieces(forward: Any, tokens: int, states: torch.Tensor, *others: Any) -> Any:
+    if others or states.ndim != 3 or states.shape[1] <= tokens:
+        return forward(states, *others)
     output = torch.empty_like(states)
     for start in range(0, states.shape[1], tokens):
-        output[:, start : start + tokens] = forward(states[:, start : start + tokens])
+        piece = forward(states[:, start : start + tokens])
+        if not isinstance(piece, torch.Tensor):  # a mixture of experts that returns its routing too
+            return forward(states)
+        output[:, start : start + tokens] = piece
     return output

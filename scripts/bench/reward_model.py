@@ -56,7 +56,7 @@ def _length(random: np.random.Generator, median_and_sigma: tuple[float, float], 
     return int(np.clip(random.lognormal(np.log(median), sigma), least, most))
 
 
-MIXES = {"short prompts": Mix((85, 0.5), (205, 0.9)), "long prompts": Mix((470, 0.5), (110, 0.9))}
+MIXES = {"short prompts": Mix((85, 0.5), (205, 0.9)), "long prompts": Mix((455, 0.57), (108, 0.9))}
 SHAPES: dict[str, tuple[type[PreTrainedModel], PreTrainedConfig]] = {
     "tiny": (
         LlamaForSequenceClassification,

@@ -3,6 +3,7 @@ import pytest
 import torch
 
 from rl_rewards.models.attention import TreeAttention
+from rl_rewards.models.blocks import BLOCK, tree_block_mask
 from rl_rewards.models.tree import build_tree
 
 PROMPT = list(range(100, 140))
@@ -35,3 +36,27 @@ def test_both_kernels_give_each_token_the_attention_of_its_own_sequence(window, 
         ).transpose(1, 2)
         expected, got = (alone[:, -1], by_node[:, (queries == places[-1]).nonzero()[0, 0]]) if last_layer else (alone, by_node[:, places])
         torch.testing.assert_close(expected, got, atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("window", [None, 40])
+@pytest.mark.parametrize("last_layer", [False, True])
+def test_the_block_mask_skips_only_blocks_without_and_passes_whole_only_blocks_with_all_their_tokens_seen(window, last_layer):
+    rng = np.random.default_rng(0)
+    prompts = [rng.integers(0, 99, 300).tolist() for _ in range(3)]
+    rows = sorted(prompt + rng.integers(0, 99, length).tolist() for prompt in prompts for length in (5, 150, 400))
+    tree = build_tree([np.array(row) for row in rows])
+    queries = torch.arange(len(tree.tokens)) if not last_layer else torch.tensor(sorted(tree.packed_index(i, len(r) - 1) for i, r in enumerate(rows)))
+    mask = tree_block_mask(tree, queries, window)
+    dense = mask.mask_mod(0, 0, torch.arange(len(queries))[:, None], torch.arange(len(tree.tokens))[None])
+    rows_of_blocks, columns = -(-len(queries) // BLOCK), -(-len(tree.tokens) // BLOCK)
+    whole = 0
+    for i in range(rows_of_blocks):
+        partial = set(mask.kv_indices[0, 0, i, : mask.kv_num_blocks[0, 0, i]].tolist())
+        full = set(mask.full_kv_indices[0, 0, i, : mask.full_kv_num_blocks[0, 0, i]].tolist())
+        whole += len(full)
+        assert not partial & full
+        for j in range(columns):
+            block = dense[i * BLOCK : (i + 1) * BLOCK, j * BLOCK : (j + 1) * BLOCK]
+            assert (j in partial | full) or not block.any()
+            assert (j not in full) or block.all()
+    assert (whole > 0) == (window is None and not last_layer)

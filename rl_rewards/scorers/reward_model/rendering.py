@@ -101,7 +101,7 @@ class Renderer:
         end = len(text) - len(self._tail_text)
         begin = end - len(said)
         if not text.startswith(said, begin):  # the template rewrites it, reasoning for instance
-            opening = self.tokenizer.apply_chat_template(prompt, tokenize=False, chat_template=self.chat_template, add_generation_prompt=True)
+            opening = self._apply(prompt, add_generation_prompt=True) if self.format == "chat" and prompt else ""
             begin = len(opening) if text.startswith(opening) else 0
         header = begin - len(self._header_text) if text.endswith(self._header_text, 0, begin) else begin
         return header, begin, end
@@ -118,12 +118,14 @@ class Renderer:
     def _text(self, messages: list[dict[str, Any]]) -> str:
         if self.format != "chat":
             return self._plain(messages[:-1]) + messages[-1]["content"] + self.append
+        return self._apply(messages) + self.append
+
+    def _apply(self, messages: list[dict[str, Any]], **options: Any) -> str:
         try:
-            text = self.tokenizer.apply_chat_template(messages, tokenize=False, chat_template=self.chat_template)
+            return self.tokenizer.apply_chat_template(messages, tokenize=False, chat_template=self.chat_template, **options)
         except Exception as error:  # a template raises whatever its author chose
             roles = [message["role"] for message in messages]
             raise TemplateError(f"the chat template refuses a conversation of {roles}: {error}") from error
-        return text + self.append
 
     def _plain(self, prompt: list[dict[str, Any]]) -> str:
         if len(prompt) > 1:
