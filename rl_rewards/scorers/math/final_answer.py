@@ -140,7 +140,7 @@ def _is_denied(text: str, start: int, end: int) -> bool:
 
 def _denied_by(before: str) -> bool:
     """Whether the words before an answer deny it."""
-    before = before.lower().rstrip(" \t\n:$*([{\\")
+    before = before.rstrip(" \t\n:$*([{\\").lower()
     if before.endswith(_DENYING_SIGNS):
         return True
     words = before.split()
@@ -148,7 +148,7 @@ def _denied_by(before: str) -> bool:
         words.pop()
     if words and (words[-1] in _DENYING or words[-1].endswith(("n't", "n’t")) or tuple(words[-2:]) in _DENYING_PAIRS):
         return True
-    return _DOUBTED.search(before) is not None
+    return (" that" in before or " to" in before) and _DOUBTED.search(before) is not None
 
 
 def _stated(text: str, denied: bool) -> str | None:
