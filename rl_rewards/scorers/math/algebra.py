@@ -36,6 +36,7 @@ _CONFIG = NormalizationConfig(basic_latex=True, units=False, malformed_operators
 _BASE = re.compile(r"\\[a-zA-Z]+|\{[a-zA-Z]\}|([a-df-zA-DF-Z])(?=\^\{?\d)")
 _WORDS = re.compile(r"(?:\\text\{[^{}]*\}|[a-zA-Z .,'’-])+")
 _NO_SCALARS = (Set, Tuple, MatrixBase, Relational, Boolean)
+_LISTS = (sympy.FiniteSet, Tuple)
 _DIGITS = 5000  # of an exact number; a longer one is too large to be compared
 _DEEPEST = 100  # brackets in brackets; the parser's time grows fast with them
 _POINTS = (Fraction(7, 11), Fraction(-13, 17), Fraction(29, 13), Fraction(-41, 19))
@@ -141,6 +142,8 @@ def _equal(reference: Any, answer: Any, decimals: int) -> bool:
         decided = _compare_numbers(reference, answer, decimals) if constant else _compare_at_points(reference, answer)
         if decided is not None:
             return decided
+    if _is_scalar(answer) and isinstance(reference, (Set, Tuple)) and not (isinstance(reference, _LISTS) and len(reference) == 1):
+        return False  # one value is not several, and need not be worked out to know that
     return verify(reference, answer, float_rounding=decimals, timeout_seconds=None)
 
 
