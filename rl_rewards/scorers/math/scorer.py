@@ -21,7 +21,7 @@ from rl_rewards.scorers.math.final_form import calculation_left, has_operation, 
 from rl_rewards.scorers.math.literal import Number, Percent, plain_number, same_number, split_unit
 from rl_rewards.scorers.math.notation import canonical
 from rl_rewards.scorers.templated import reference_texts
-from rl_rewards.types import EvaluateResult, Outcome, Sample, text_of
+from rl_rewards.types import EvaluateResult, Outcome, Sample, describe, text_of
 
 _QUESTION = 20_000  # characters, from its end, in which a copied answer is looked for
 _WORDS = re.compile(r"(?:\\text\{[^{}\\]*\}|[a-zA-Z .,'’-])+")
@@ -128,9 +128,14 @@ class MathVerify(ReferenceScorer):
 
     def _look_at(self, sample: Sample, answer: Any) -> EvaluateResult | _Open:
         try:
-            texts = reference_texts(column_template(self.reference).value(sample))
+            return self._settled(sample, answer)
         except MissingReferenceError as missing:
             return EvaluateResult.failure(Outcome.ERROR, str(missing))
+        except Exception as error:  # one bad row costs one row, not the batch
+            return EvaluateResult.failure(Outcome.ERROR, describe(error))
+
+    def _settled(self, sample: Sample, answer: Any) -> EvaluateResult | _Open:
+        texts = reference_texts(column_template(self.reference).value(sample))
         references = [reference for text in texts if (reference := read_reference(text))]
         if not references:
             return EvaluateResult.failure(Outcome.ERROR, f"the reference has no answer in it that can be read: {texts[0]:.200}")
