@@ -261,6 +261,8 @@ def as_result(value: Any, name: str) -> EvaluateResult:
     """
     if value.__class__ is EvaluateResult:
         return value
+    if value.__class__ is float:
+        return EvaluateResult(value)
     if value is None:
         return EvaluateResult.skip("the reward function returned None")
     if isinstance(value, Mapping):

@@ -102,7 +102,7 @@ class RewardFunction:
             # Unconditional and full length: TRL reports stale values for a column that is logged on some steps only.
             log_extra(f"{self.__name__}/parsed", self._evaluation.cells(column.answers))
             log_extra(f"{self.__name__}/outcome", [outcome.value for outcome in column.outcomes])
-            log_extra(f"{self.__name__}/reason", [_cell(result.error or result.reason) for result in column.results])
+            log_extra(f"{self.__name__}/reason", _reason_cells(column.results))
         return column.scores
 
     def __repr__(self) -> str:
@@ -314,6 +314,15 @@ def _check_weight_list(rubric: Rubric, weights: list[float] | None) -> None:
             f"the trainer has no reward_weights, so it would weigh every reward 1.0 where the rubric says "
             f"{dict(zip((reward.name for reward in rubric.rewards), rubric.reward_weights))}; pass reward_weights=rubric.reward_weights to its config"
         )
+
+
+def _reason_cells(results: Sequence[EvaluateResult]) -> list[str | None]:
+    """Reasons are few and repeated, so each is made a cell once."""
+    cells: dict[str | None, str | None] = {}
+    reasons = [result.error or result.reason for result in results]
+    for reason in set(reasons):
+        cells[reason] = _cell(reason)
+    return [cells[reason] for reason in reasons]
 
 
 def _cell(value: Any) -> str | None:

@@ -189,9 +189,6 @@ class StepOutput(_DictReads):
 
 StepOutput._fields = ("step_index", "base_reward", "metrics", "reason")
 
-_NO_METRICS: dict[str, MetricResult] = {}
-
-
 class EvaluateResult(_DictReads):
     """What a scorer says of one sample.
 
@@ -220,7 +217,7 @@ class EvaluateResult(_DictReads):
     ) -> None:
         self.score = score
         self.reason = reason
-        self.metrics = _NO_METRICS.copy() if metrics is None else metrics
+        self.metrics = {} if metrics is None else metrics
         self.is_score_valid = is_score_valid
         self.step_outputs = step_outputs
         self.error = error
