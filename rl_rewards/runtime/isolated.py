@@ -11,7 +11,7 @@ from typing import Any
 from rl_rewards.runtime.pool import Finished
 from rl_rewards.runtime.portable import portable
 from rl_rewards.runtime.shared_pool import shared_pool
-from rl_rewards.scorers.base import AnswerScorer, Scorer
+from rl_rewards.scorers.base import Scorer
 from rl_rewards.types import EvaluateResult, MetricResult, Outcome, Sample
 
 # Items of one sample are small; a few together halve the cost of the way, and few enough are lost time when one of them is stuck.
@@ -24,7 +24,8 @@ class Isolated(Scorer):
     A scorer that looks at one sample at a time is run so, and only the sample that misses the deadline, kills its worker or runs out of
     memory is lost; its batch-mates are not. One that needs its whole batch is run as a whole, and lost as a whole. What is lost is our
     failure (`timeout`, `crashed`, `error`: no score), because the scorer is ours; a scorer that wants to blame the policy's program must
-    run that program itself and return a score.
+    run that program itself and return a score. Where a scorer has a true attribute `pure` (its score depends on prompt, response, answer and
+    references alone), equal samples of a batch are scored once.
 
     Args:
         scorer: what to run. It is sent to the workers once, so what it loads or caches in itself stays there.
@@ -44,13 +45,16 @@ class Isolated(Scorer):
         self.scorer = scorer
         self.timeout = timeout
         self.memory_mb = memory_mb
-        self._per_sample = per_sample(scorer)
-        self._call = portable(_OneSample(scorer) if self._per_sample else _WholeBatch(scorer))
+        self._call = portable(_OneSample(scorer) if scorer.per_sample else _WholeBatch(scorer))
         shared_pool(memory_mb)
 
     @property
     def columns(self) -> frozenset[str]:
         return self.scorer.columns
+
+    @property
+    def per_sample(self) -> bool:
+        return self.scorer.per_sample
 
     @property
     def needs_groups(self) -> bool:
@@ -66,7 +70,7 @@ class Isolated(Scorer):
     def submit(self, samples: Sequence[Sample], answers: Sequence[Any]) -> Future[list[EvaluateResult]]:
         """Start scoring a batch in the workers; the future's results are those of `score`."""
         pool = shared_pool(self.memory_mb)
-        if not self._per_sample:
+        if not self.scorer.per_sample:
             batch = pool.submit(self._call, [(list(samples), list(answers))], self.timeout)
             return _then(batch, lambda finished: _batch_results(finished[0], len(samples)))
         items = list(zip(samples, answers, strict=True))
@@ -80,11 +84,6 @@ class Isolated(Scorer):
 
     def __repr__(self) -> str:
         return f"Isolated({self.scorer!r}, timeout={self.timeout!r}, memory_mb={self.memory_mb!r})"
-
-
-def per_sample(scorer: Scorer) -> bool:
-    """Whether a scorer looks at one sample at a time: it says so itself (`per_sample`), or it is an AnswerScorer."""
-    return bool(getattr(scorer, "per_sample", isinstance(scorer, AnswerScorer)))
 
 
 class _Remote:
