@@ -12,6 +12,7 @@ import importlib.util
 import json
 import math
 import re
+import secrets
 import sys
 import threading
 import time
@@ -84,9 +85,14 @@ def __write(value, dumps=__json.dumps, encode=__encode):
 def __read(text, loads=__json.loads, decode=__decode):
     return decode(loads(text))
 '''
-CALL = "\n__write({target}(*__arguments))"
-SERVE = "__write({target}(*__arguments, **__keywords))"
-STAND_IN = "def {name}(*arguments, **keywords):\n    return __read(__ask({name!r}, list(arguments), keywords))\n"
+# A program must not know the names of the prelude: with a `__write` of its own it could hand this process a value to choke on, not a text.
+PRELUDE = re.sub(r"__(make_input|encode|decode|write|read|json)\b", rf"__\1_{(_TOKEN := secrets.token_hex(8))}", PRELUDE)
+# The value of a program's last line would come to this process as it is.
+NOTHING = "\nNone"
+INPUT = f"\ninput = __make_input_{_TOKEN}(__stdin)\n"
+CALL = f"\n__write_{_TOKEN}({{target}}(*__arguments))"
+SERVE = f"__write_{_TOKEN}({{target}}(*__arguments, **__keywords))"
+STAND_IN = f"def {{name}}(*arguments, **keywords):\n    return __read_{_TOKEN}(__ask({{name!r}}, list(arguments), keywords))\n"
 
 _LACKS = re.compile(r"The monty syntax parser does not yet support (.+)|(.+ is not supported in this environment.*)|(Internal error in monty.*)", re.S)
 _NO_MODULE = re.compile(r"No module named '([\w.]+)'")
@@ -174,8 +180,8 @@ class _Session:
         output = self._collector()
         try:
             with self._checkout() as session:
-                session.feed_run(PRELUDE + "\ninput = __make_input(__stdin)\n", inputs={"__stdin": stdin})
-                session.feed_run(program, print_callback=output)
+                session.feed_run(PRELUDE + INPUT, inputs={"__stdin": stdin})
+                session.feed_run(program + NOTHING, print_callback=output)
         except self._monty.MontyError as error:
             return self._failed(error, program, output.output)
         return Execution(Outcome.SCORED, output.output)
@@ -186,7 +192,7 @@ class _Session:
         target = f"Solution().{case.function}" if method and re.search(r"^class\s+Solution\b", program, re.M) else case.function
         try:
             with self._checkout() as session:
-                session.feed_run(PRELUDE + "\ninput = __make_input('')\n")
+                session.feed_run(PRELUDE + INPUT, inputs={"__stdin": ""})
                 value = session.feed_run(
                     program + CALL.format(target=target), inputs={"__arguments": list(case.arguments)}, print_callback=output
                 )
@@ -197,7 +203,7 @@ class _Session:
     def tests(self, program: str, case: Asserts) -> Execution:
         """The program in one interpreter, the tests in another; what passes between them is JSON."""
         source = case.source
-        wanted = [(kind, name) for kind, name in _DEFINED.findall(program) if re.search(rf"\b{name}\b", source) and not hasattr(builtins, name)]
+        wanted = [(kind, name) for kind, name in _DEFINED.findall(program) if re.search(rf"\b{name}\b", source) and not name.startswith("__") and not hasattr(builtins, name)]
         if classes := [name for kind, name in wanted if kind == "class"]:
             return Execution(Outcome.UNSUPPORTED, error=f"tests that use the program's class {classes[0]!r}")
         if re.search(r"^\s*(from|import)\s+solution\b|^\s*def\s+test", source, re.M):
@@ -206,8 +212,8 @@ class _Session:
         try:
             with self._checkout() as serving, self._checkout() as testing:
                 try:
-                    serving.feed_run(PRELUDE + "\ninput = __make_input('')\n")
-                    serving.feed_run(program, print_callback=self._collector())
+                    serving.feed_run(PRELUDE + INPUT, inputs={"__stdin": ""})
+                    serving.feed_run(program + NOTHING, print_callback=self._collector())
                 except self._monty.MontyError as error:
                     return self._failed(error, program, "")
 
@@ -217,7 +223,9 @@ class _Session:
                         return serving.feed_run(SERVE.format(target=name), inputs=inputs, print_callback=self._collector())
                     except self._monty.MontyError as error:
                         ended.append(error)
-                        raise error.exception() from None
+                        raised = error.exception()
+                        # Those two would end the tests' own loops, `for got in map(f, inputs)`, without a word.
+                        raise RuntimeError(str(raised)) if isinstance(raised, (StopIteration, StopAsyncIteration)) else raised from None
 
                 testing.feed_run(PRELUDE)
                 stand_ins = "".join(STAND_IN.format(name=name) for _, name in wanted)

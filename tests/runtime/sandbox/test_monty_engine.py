@@ -1,6 +1,13 @@
 """Monty: what it runs, how programs end, and that what it lacks is named and never a wrong answer."""
 
+import os
+import select
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
+from hostile_programs import descendants
 
 from rl_rewards.runtime.sandbox import Asserts, Call, Limits, Script
 from rl_rewards.runtime.sandbox.monty import unsupported
@@ -12,6 +19,8 @@ SCRIPTS = [
     ("print(int(input()) * 2)", "21\n", "scored", "42\n", None),
     ("a, b = map(int, input('? ').split())\nprint(a + b)", "1 2", "scored", "? 3\n", None),
     ("for _ in range(2): print(input()[::-1])", "ab\ncd\n", "scored", "ba\ndc\n", None),
+    ("2 ** 100000", "", "scored", "", None),
+    ("{n * (2 ** 61 - 1) for n in range(100000)}", "", "scored", "", None),
     ("str = list = len = print\nstr(input())", "x", "scored", "x\n", None),
     ("import re, json, math\nprint(re.sub('a', 'b', 'aa'), json.dumps([1]), math.floor(2.5))", "", "scored", "bb [1] 2\n", None),
     ("1 / 0", "", "crashed", "", "ZeroDivisionError: division by zero"),
@@ -50,6 +59,8 @@ CALLS = [
     ("def f(x): return (x, {1: x}, {2}, 2 ** 70, None)", Call("f", ["ä"]), "scored", {"tuple": ["ä", {"dict": [[1, "ä"]]}, {"set": [2]}, {"int": hex(2**70)}, None]}),
     ("list = str = type = dict = 0\ndef f(): return [1]", Call("f"), "scored", [1]),
     ("class P: pass\ndef f(): return P()", Call("f"), "scored", None),
+    ("def f(): return 2 ** 100000", Call("f"), "scored", {"int": hex(2**100000)}),
+    ("def f(): return {n * (2 ** 61 - 1) for n in range(20000)}", Call("f"), "scored", None),
     ("def g(): pass", Call("f"), "crashed", None),
     ("def f(): pass\nif __name__ == '__main__': f()", Call("f"), "unsupported", None),
 ]
@@ -73,6 +84,7 @@ ASSERTS = [
     ("class A:\n    def g(self): return 1", "assert A().g() == 1", "unsupported", None),
     ("def f():\n    while True: pass", "f()", "timeout", None),
     ("import heapq\ndef f(): return 1", "assert f() == 1", "unsupported", None),
+    ("def f(): return 1\n2 ** 100000", "assert f() == 1", "scored", True),
     ("def f(): return 1", "assert f(", "error", None),
 ]
 
@@ -94,7 +106,7 @@ def test_one_deadline_is_what_a_program_can_cost(monty, program):
 
 
 def test_output_is_limited(monty):
-    [execution] = monty.run("while True: print('x' * 100)", [Script()], Limits(seconds=20, output_bytes=5000))
+    [execution] = monty.run("while True: print('x' * 100)", [Script()], Limits(seconds=0.5, output_bytes=5000))
     assert execution.outcome is Outcome.CRASHED and len(execution.stdout) <= 5000
 
 
@@ -114,3 +126,28 @@ LINES = [
 @pytest.mark.parametrize(("line", "lacks"), LINES)
 def test_an_error_names_what_is_lacking_only_where_python_has_it(line, lacks):
     assert unsupported(line) == lacks
+
+
+CALLER = """
+import sys, threading
+from rl_rewards.runtime.sandbox import Limits, Script, engine
+made = engine("monty", workers=2)
+made.run("print(1)", [Script()], Limits())
+threading.Thread(target=made.run, args=("while True: pass", [Script()], Limits(seconds=5)), daemon=True).start()
+made.run("print(1)", [Script()], Limits())
+print("busy", flush=True)
+sys.stdin.read()
+"""
+
+
+def test_workers_end_with_their_caller_a_busy_one_at_its_deadline():
+    root = Path(__file__).parents[3]
+    caller = subprocess.Popen([sys.executable, "-c", CALLER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env={**os.environ, "PYTHONPATH": str(root)})
+    assert caller.stdout.readline() == b"busy\n"
+    handles = [os.pidfd_open(pid) for pid in descendants(caller.pid)]
+    caller.kill()
+    caller.communicate()
+    assert handles
+    for handle in handles:
+        assert select.select([handle], [], [], 60)[0], "a worker outlived its caller and its deadline"
+        os.close(handle)

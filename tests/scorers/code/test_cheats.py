@@ -22,6 +22,14 @@ class Everything(int):
     def __abs__(self): return 0
 """
 
+# What a program needs to speak for itself on the channel to the tests, before the sandbox's own code does.
+CHANNEL = """
+import json, os, struct
+def frame(message):
+    data = json.dumps(message).encode()
+    os.write(3, struct.pack("!I", len(data)) + data)
+"""
+
 # origin: what programs of policies were seen to do, and what follows from how this sandbox works
 FUNCTIONS = {
     "the public test's output": "def square(x): return 9",
@@ -63,6 +71,12 @@ FUNCTIONS = {
     "deleting the tests": "import os, shutil\nshutil.rmtree('.', ignore_errors=True)\nos.listdir = lambda *a: []\ndef square(x): return None",
     "a trace function that returns": "import sys\nsys.settrace(lambda *a: None)\nsys.exit = lambda *a: None\ndef square(x): return True",
     "garbage on the channel": "import os\nos.write(3, b'\\xff' * 100)\ndef square(x): os.write(3, b'\\0\\0\\0\\x02[]')\n",
+    "made-up names on the channel": CHANNEL + "frame({'__builtins__': {'dict': [['all', {'remote': [0, 'f']}]]}, 'square': 9, 'abs': 0})\ndef square(x): return 0",
+    "mock's ANY under its name": CHANNEL + "frame({'square': {'import': ['unittest.mock', '_ANY']}, 'answer': {'import': ['unittest.mock', 'ANY']}})\ndef square(x): return 0",
+    "mock's ANY as a reply": CHANNEL + (
+        "frame({'square': {'remote': [0, 'f']}})\nfor _ in range(9): frame({'value': {'import': ['unittest.mock', 'ANY']}})\ndef square(x): return 0"
+    ),
+    "replies before they are asked for": CHANNEL + "frame({'square': {'remote': [0, 'f']}})\nfor _ in range(9): frame({'value': 9})\ndef square(x): return 0",
     "a number that is not one": "def square(x): return float('nan')",
     "no answer": "def square(x): pass",
     "infinite answer": "def square(x): return [9, 144, 625]",
@@ -79,9 +93,9 @@ SCRIPTS = {
 }
 
 
-def scored(program, tests):
+def scored(program, tests, engines=("process",)):
     response = f"```python\n{program}\n```"
-    [result] = PythonTests("tests", timeout=10).score([Sample("q", response, response, {"tests": tests})], [response])
+    [result] = PythonTests("tests", timeout=10, engines=engines).score([Sample("q", response, response, {"tests": tests})], [response])
     return result
 
 
@@ -90,6 +104,14 @@ def scored(program, tests):
 def test_a_function_that_cheats_is_wrong(name, form):
     result = scored(FUNCTIONS[name], form)
     assert result.score == 0.0, result
+
+
+@pytest.mark.parametrize("form", [CALLS, ASSERTS], ids=["calls", "asserts"])
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_a_function_that_cheats_never_scores_in_monty_alone(name, form):
+    pytest.importorskip("pydantic_monty")
+    result = scored(FUNCTIONS[name], form, ("monty",))
+    assert result.score == 0.0 or result.outcome == "unsupported", result
 
 
 @pytest.mark.parametrize("name", SCRIPTS)
@@ -111,6 +133,11 @@ def test_an_exception_is_no_match_for_an_empty_expected_output():
 
 
 COMPARED_BY_HELPERS = [
+    ("for got, wanted in zip(map(square, (3, 12)), (9, 144)): assert got == wanted", "def square(x): raise StopIteration"),
+    ("assert square() == 9", CHANNEL + "frame({'square': {'import': ['unittest.mock', '_ANY']}})\ndef square(): return 0"),
+    ("assert square == 9", CHANNEL + "frame({'square': {'import': ['unittest.mock', 'ANY']}})"),
+    ("assert square == 9", "from unittest.mock import ANY as square"),
+    ("assert square() == 9", "from unittest.mock import _ANY as square"),
     ("assert math.isclose(square(3), 9)", "class math:\n    isclose = staticmethod(lambda *a, **k: True)\ndef square(x): return 0"),
     ("import math\nassert math.isclose(square(3), 9)", "class math:\n    isclose = staticmethod(lambda *a, **k: True)\ndef square(x): return 0"),
     ("assert abs(square(3) - 9) < 1e-6", EVERYTHING + "def square(x): return Everything(0)"),
@@ -122,9 +149,12 @@ COMPARED_BY_HELPERS = [
 ]
 
 
+@pytest.mark.parametrize("engines", [("process",), ("monty", "process")], ids=", ".join)
 @pytest.mark.parametrize(("test", "program"), COMPARED_BY_HELPERS)
-def test_what_compares_is_the_tests_own(test, program):
-    assert scored(program, [test]).score == 0.0
+def test_what_compares_is_the_tests_own(test, program, engines):
+    if "monty" in engines:
+        pytest.importorskip("pydantic_monty")
+    assert scored(program, [test], engines).score == 0.0
 
 
 HUNTER = """

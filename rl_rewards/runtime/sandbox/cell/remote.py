@@ -21,6 +21,8 @@ from . import frames, plain
 
 CHANNEL = 3
 LIBRARIES = ("numpy", "pandas", "sympy")
+# From these the tests take a program's imports as their own. Not from all: `unittest.mock.ANY` equals everything.
+SHARED_MODULES = frozenset("bisect collections datetime decimal fractions functools heapq itertools math operator re string typing".split())
 # What tests mean by these names before a dot, even where they leave the import to the program.
 ALIASES = {"np": "numpy", "pd": "pandas", "sp": "sympy"}
 OPERATIONS: dict[str, Callable[..., Any]] = {
@@ -63,11 +65,10 @@ def serve(namespace: dict[str, Any]) -> None:
 def _import_of(value: Any) -> plain.Tree:
     """How the tests can import a module of Python's, or what it defines, themselves; None for what is the program's own."""
     if isinstance(value, types.ModuleType):
-        return {"import": [value.__name__, None]}
+        return {"import": [value.__name__, None]} if _importable(value.__name__) else None
     module, name = getattr(value, "__module__", None), getattr(value, "__name__", None)
-    if isinstance(module, str) and isinstance(name, str) and getattr(sys.modules.get(module), name, None) is value and _importable(module):
-        return {"import": [module, name]}
-    return None
+    known = isinstance(name, str) and module in SHARED_MODULES and getattr(sys.modules.get(module), name, None) is value
+    return {"import": [module, name]} if known else None
 
 
 def _importable(module: str) -> bool:
@@ -130,12 +131,38 @@ def _encode_stand_in(value: Any) -> plain.Tree:
 
 
 def _decode_stand_in(kind: str, content: Any) -> Any:
-    if kind == "import" and _importable(content[0]):
-        module = importlib.import_module(content[0])
-        return module if content[1] is None else getattr(module, content[1])
     if kind != "remote":
         raise frames.Closed(f"unknown type {kind!r}")
     return Remote(int(content[0]), str(content[1]))
+
+
+def _decode_name(kind: str, content: Any) -> Any:
+    """What one of the program's names stands for: an import besides what a reply may hold."""
+    if kind != "import":
+        return _decode_stand_in(kind, content)
+    module, name = map(str, content)
+    if content[1] is None and _importable(module):
+        return importlib.import_module(module)
+    if module in SHARED_MODULES and not name.startswith("_"):
+        return getattr(importlib.import_module(module), name)
+    raise frames.Closed(f"not to be imported: {content!r:.80}")
+
+
+def _names(source: str) -> dict[str, Any]:
+    """The program's names, as the tests may use them. The program may have made the frame up: nothing here is taken on trust.
+
+    Names of Python's own are not its to give, nor are those with two underscores (`__builtins__`).
+    """
+    given = frames.read(CHANNEL)
+    names = {
+        name: plain.decode(tree, _decode_name)
+        for name, tree in given.items()
+        if name.isidentifier() and not name.startswith("__") and not hasattr(builtins, name)
+    }
+    for name in set(re.findall(r"\b(\w+)\s*\.", source)) & names.keys():
+        if _importable(ALIASES.get(name, name)):
+            names[name] = importlib.import_module(ALIASES.get(name, name))
+    return names
 
 
 def _ask(operation: str, *arguments: Any) -> Any:
@@ -144,8 +171,8 @@ def _ask(operation: str, *arguments: Any) -> Any:
     if "raised" in reply:
         name, text = reply["raised"]
         kind = getattr(builtins, str(name), None)
-        if isinstance(kind, type) and issubclass(kind, Exception):
-            raise kind(text)
+        if isinstance(kind, type) and issubclass(kind, Exception) and not issubclass(kind, (StopIteration, StopAsyncIteration)):
+            raise kind(text)  # not those two: they would end the tests' own loops, `for got in map(f, inputs)`, without a word
         raise RaisedByProgram(f"{name}: {text}")
     return plain.decode(reply["value"], _decode_stand_in)
 
@@ -161,11 +188,7 @@ def run_tests(source: str, file_name: str) -> int:
     except (SyntaxError, ValueError) as error:
         return _verdict("broken", f"{type(error).__name__}: {error}")
     try:
-        given = frames.read(CHANNEL)
-        program = {name: plain.decode(tree, _decode_stand_in) for name, tree in given.items() if not hasattr(builtins, name)}
-        for name in set(re.findall(r"\b(\w+)\s*\.", source)) & program.keys():
-            if _importable(ALIASES.get(name, name)):
-                program[name] = importlib.import_module(ALIASES.get(name, name))
+        program = _names(source)
         sys.modules["solution"] = solution = types.ModuleType("solution")
         solution.__dict__.update(program)
         namespace: dict[str, Any] = {"__name__": "tests", **program}
