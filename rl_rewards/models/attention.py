@@ -1,8 +1,8 @@
 """Attention over a token tree, registered with transformers' AttentionInterface.
 
 Each token attends to its own path from the root: exactly the keys that it would have seen in a sequence of its own, so nothing is padded
-and a shared run has one set of keys. On a GPU this is one flex attention kernel; elsewhere it is one dense kernel per node, which on a CPU is
-faster than any mask over the whole pack.
+and a shared run has one set of keys. On a GPU this is one flex attention kernel; elsewhere it is one dense kernel per node, which on a CPU
+is faster than any mask over the whole pack.
 """
 
 from __future__ import annotations
@@ -50,7 +50,9 @@ class TreeAttention:
         self._masks: dict[tuple[int, bool, int | None], torch.Tensor | None] = {}
         self._block_masks: dict[tuple[bool, int | None], Any] = {}
 
-    def __call__(self, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, scale: float | None, window: int | None) -> torch.Tensor:
+    def __call__(
+        self, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, scale: float | None, window: int | None
+    ) -> torch.Tensor:
         """Outputs (1, T or P, heads, D) for queries (1, heads, T or P, D) and keys and values (1, key heads, T, D)."""
         if self.taking_keys:
             self._taken = (key, value)

@@ -58,8 +58,6 @@ def hidden_states_at(
     queries, back = np.unique(np.concatenate([np.asarray(places, dtype=np.int64) for places in wanted]), return_inverse=True)
     reader = TreeAttention(tree, device, torch.from_numpy(queries).to(device))
     with (
-        torch.inference_mode(),
-        torch.autocast(device.type, enabled=False),
         attending(backbone, reader),
         _only_queries_in(_last_layer(backbone), reader),
         feed_forward_in_pieces(backbone, getattr(backbone.config, "intermediate_size", None) or 4 * backbone.config.hidden_size),

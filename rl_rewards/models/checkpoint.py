@@ -88,8 +88,9 @@ def load_model(source: Source, reading: Reading, device: str | None = None) -> P
     if source.quantization is not None:
         options["quantization_config"] = AutoQuantizationConfig.from_dict(dict(source.quantization))
     with outside_sharding():
+        options = {name: value for name, value in options.items() if value is not None}
         model, info = _auto_class(config, reading, source.trust_remote_code).from_pretrained(
-            source.model, config=config, output_loading_info=True, **hub, **{name: value for name, value in options.items() if value is not None}
+            source.model, config=config, output_loading_info=True, **hub, **options
         )
         missing = sorted(set(info["missing_keys"]) - set(adapter))
         if missing:

@@ -11,8 +11,8 @@ How to use it:
     # a causal decoder without its head: a head's values at chosen positions
     values = Engine(model.model, pad_token_id=0).at(sequences, [[len(ids) - 1] for ids in sequences], head)
 
-Equal sequences are computed once. The way through is chosen by what the model can do, and it is tried before it is trusted: on the first call
-a few rows go through alone and together, and a way whose results differ is given up, with a line in the log that says so.
+Equal sequences are computed once. The way through is chosen by what the model can do, and it is tried before it is trusted: on the first
+call a few rows go through alone and together, and a way whose results differ is given up, with a line in the log that says so.
 """
 
 from __future__ import annotations
@@ -48,6 +48,7 @@ _TOLERANCE = {torch.float32: 1e-3, torch.float64: 1e-3}
 _TOLERANCE_16_BIT = 0.1  # both in units of the spread between rows: rounding is far below, a wrong mask or position far above
 
 Head = Callable[[torch.Tensor], torch.Tensor]
+Compute = Callable[[list[tuple[int, ...]], Way], list[torch.Tensor]]
 
 
 class Engine:
@@ -89,7 +90,8 @@ class Engine:
             N tensors on the CPU, in the sequences' order.
         """
         rows, index = deduplicate([tuple(sequence) for sequence in sequences])
-        results = self._padded(_arrays(rows), read, self._way_to_run(rows, read)) if rows else []
+        with self._exactly():
+            results = self._padded(_arrays(rows), read, self._way_to_run(rows, read)) if rows else []
         return [results[place] for place in index]
 
     def at(self, sequences: Sequence[Sequence[int]], positions: Sequence[Sequence[int]], head: Head) -> list[torch.Tensor]:
@@ -106,13 +108,13 @@ class Engine:
         rows, index = deduplicate([(tuple(ids), tuple(places)) for ids, places in zip(sequences, positions, strict=True)])
         if not rows:
             return []
-        way = self._way_at(rows, head)
-        results = self._at(rows, head, way)
+        with self._exactly():
+            results = self._at(rows, head, self._way_at(rows, head))
         return [results[place] for place in index]
 
     def forward_one(self, sequence: Sequence[int]) -> Any:
         """What the model returns for one sequence, just as it is."""
-        with torch.inference_mode():
+        with self._exactly():
             return self.model(input_ids=torch.tensor([list(sequence)], device=self.device))
 
     @contextmanager
@@ -127,6 +129,12 @@ class Engine:
     def way(self, of: Literal["run", "at"]) -> Way | None:
         """The way that was chosen, or None before the first call."""
         return self._ways.get(of)
+
+    @contextmanager
+    def _exactly(self) -> Iterator[None]:
+        # A trainer's autocast is for its own model; under it float32 scores would be rounded to bfloat16.
+        with torch.inference_mode(), torch.autocast(self.device.type, enabled=False):
+            yield
 
     def _at(self, rows: list[tuple[tuple[int, ...], tuple[int, ...]]], head: Head, way: Way) -> list[torch.Tensor]:
         if way != "tree":
@@ -185,9 +193,7 @@ class Engine:
         ways: tuple[Way, ...] = ("right", "left") if reason else ("tree", "right", "left")
         return self._choose("at", ways, _probe_rows([ids for ids, _ in rows]), compute)
 
-    def _choose(
-        self, name: str, ways: Sequence[Way], probe: list[tuple[int, ...]], compute: Callable[[list[tuple[int, ...]], Way], list[torch.Tensor]]
-    ) -> Way:
+    def _choose(self, name: str, ways: Sequence[Way], probe: list[tuple[int, ...]], compute: Compute) -> Way:
         if name in self._ways:
             return self._ways[name]
         alone = [compute([row], "equal")[0] for row in probe]

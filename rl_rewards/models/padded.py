@@ -60,5 +60,4 @@ def forward_padded(
     if side == "left":
         # Without these a causal model would count the padding as text.
         inputs["position_ids"] = (batch.attention_mask.cumsum(1) - 1).clamp(min=0)
-    with torch.inference_mode(), torch.autocast(device.type, enabled=False):  # a trainer's precision is not the scorer's
-        return list(read(model(**inputs), batch))
+    return list(read(model(**inputs), batch))

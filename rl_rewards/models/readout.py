@@ -25,8 +25,8 @@ Sequences = Sequence[Sequence[int]]
 _ARMORM = (
     "helpsteer-helpfulness", "helpsteer-correctness", "helpsteer-coherence", "helpsteer-complexity", "helpsteer-verbosity",
     "ultrafeedback-overall_score", "ultrafeedback-instruction_following", "ultrafeedback-truthfulness", "ultrafeedback-honesty",
-    "ultrafeedback-helpfulness", "beavertails-is_safe", "prometheus-score", "argilla-overall_quality", "argilla-judge_lm", "code-complexity",
-    "code-style", "code-explanation", "code-instruction-following", "code-readability",
+    "ultrafeedback-helpfulness", "beavertails-is_safe", "prometheus-score", "argilla-overall_quality", "argilla-judge_lm",
+    "code-complexity", "code-style", "code-explanation", "code-instruction-following", "code-readability",
 )  # fmt: skip
 
 
@@ -130,7 +130,7 @@ def readout_of(
         if split is not None and _agrees(model, *split, probe, reading, candidates):
             return HeadReadout(*split, _labels(model) if candidates is None else tuple(map(str, candidates)), **options)
         if candidates is not None:
-            raise ValueError(f"{type(model).__name__} does more than its output embeddings to make logits: next-token reading is not supported")
+            raise ValueError(f"{type(model).__name__} makes its logits by more than output embeddings: next tokens cannot be read")
     if reading == "token":
         return TokenReadout(model, output, probe, **options)
     names = _ARMORM if "RewardModelWithGating" in type(model).__name__ else _named_labels(model)
@@ -155,12 +155,16 @@ def _split(model: PreTrainedModel, candidates: Sequence[int] | None) -> tuple[Pr
 
 @torch.inference_mode()
 def _agrees(
-    model: PreTrainedModel, backbone: PreTrainedModel, head: nn.Module, probe: Sequence[int], reading: Reading, candidates: Sequence[int] | None
+    model: PreTrainedModel,
+    backbone: PreTrainedModel,
+    head: nn.Module,
+    probe: Sequence[int],
+    reading: Reading,
+    candidates: Sequence[int] | None,
 ) -> bool:
     """Whether the head over the last hidden states is all that the model does."""
-    input_ids = torch.tensor([list(probe)], device=backbone.get_input_embeddings().weight.device)
-    hidden = backbone(input_ids=input_ids).last_hidden_state[0]
-    output = model(input_ids=input_ids)
+    hidden = Engine(backbone).forward_one(probe).last_hidden_state[0]
+    output = Engine(model).forward_one(probe)
     logits = getattr(output, "logits", None)
     if logits is None or getattr(output, "score", None) is not None or getattr(output, "rewards", None) is not None:
         return False  # heads of its own

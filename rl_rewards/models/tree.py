@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -65,21 +66,29 @@ class TokenTree:
 def pack(sequences: Sequence[np.ndarray], order: Sequence[int], budget: int) -> list[list[int]]:
     """Batches of sequence indices, neighbours in `order` together, each of at most `budget` tokens once what they share is counted once.
 
+    A batch ends, past half the budget, where the next one has least to compute again: between groups, not within them.
+
     Args:
         sequences: token ids, each int of shape (length,).
         order: indices sorted by tokens, so that sharing is between neighbours.
         budget: tokens; a longer sequence is a batch of its own.
     """
+    shared = [0, *(common_length(sequences[one], sequences[other]) for one, other in pairwise(order))]
     batches: list[list[int]] = []
-    used = 0
-    for place, index in enumerate(order):
-        added = len(sequences[index]) - (common_length(sequences[order[place - 1]], sequences[index]) if place else 0)
-        if batches and used + added <= budget:
-            batches[-1].append(index)
-            used += added
-        else:
-            batches.append([index])
-            used = len(sequences[index])
+    start = 0
+    while start < len(order):
+        totals = [len(sequences[order[start]])]  # tokens of the batch, by where it ends
+        for place in range(start + 1, len(order)):
+            total = totals[-1] + len(sequences[order[place]]) - shared[place]
+            if total > budget:
+                break
+            totals.append(total)
+        stop = start + len(totals)
+        if stop < len(order):
+            ends = [start + size for size, total in enumerate(totals, 1) if 2 * total >= budget]
+            stop = min(ends, key=lambda end: (shared[end], -end), default=stop)
+        batches.append(list(order[start:stop]))
+        start = stop
     return batches
 
 

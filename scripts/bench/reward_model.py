@@ -5,8 +5,8 @@
     python scripts/bench/reward_model.py --device cuda --shape qwen0.5b       # GPU, bf16, random weights
     python scripts/bench/reward_model.py --device cuda --shape qwen7b
 
-Ways compared: one conversation at a time; batches of 8 in their order, padded, without a mask (as distilabel's RewardModelScore); 32 a call,
-padded and masked (as TRL's GRPOTrainer with a per-device batch of 32); the engine, its planning included. Tokenisation is in none of them.
+Ways compared: one conversation at a time; batches of 8 in their order, padded, without a mask (as distilabel's RewardModelScore); 32 a
+call, padded and masked (as TRL's GRPOTrainer with a per-device batch of 32); the engine, its planning included. Tokenisation is in none.
 Conversations are random tokens in groups of 8 to a prompt, with skewed lengths; weights are random, so speeds mean something and scores do
 not: differences are in units of the scores' standard deviation. On a CPU, time is CPU seconds of this process; on a GPU, wall seconds.
 """
@@ -56,7 +56,7 @@ def _length(random: np.random.Generator, median_and_sigma: tuple[float, float], 
     return int(np.clip(random.lognormal(np.log(median), sigma), least, most))
 
 
-MIXES = {"short prompts": Mix((85, 0.5), (205, 0.9)), "long prompts": Mix((455, 0.57), (108, 0.9))}
+MIXES = {"short prompts": Mix((85, 0.5), (205, 0.9)), "long prompts": Mix((455, 0.57), (105, 0.9))}
 SHAPES: dict[str, tuple[type[PreTrainedModel], PreTrainedConfig]] = {
     "tiny": (
         LlamaForSequenceClassification,
@@ -152,8 +152,10 @@ def compare(name: str, mix: Mix, model: PreTrainedModel, count: int, repeats: in
             took, scores[way], memory[way] = timed(work, device)
             seconds[way] = min(took, seconds.get(way, took))
     alone = scores["one at a time"]
-    print(f"\n{name}: {count} conversations, {lengths.sum()} tokens, median {np.median(lengths):.0f}, longest {lengths.max()}, "
-          f"prompts {prompt_tokens / lengths.sum():.0%} of tokens, best of {repeats}; engine: {engine.way('at')}, {engine.budget.tokens} tokens a pass")  # fmt: skip
+    print(
+        f"\n{name}: {count} conversations, {lengths.sum()} tokens, median {np.median(lengths):.0f}, longest {lengths.max()}, prompts "
+        f"{prompt_tokens / lengths.sum():.0%} of tokens, best of {repeats}; engine: {engine.way('at')}, {engine.budget.tokens} tokens a pass"
+    )
     print(f"{'way':34}{'seconds':>9}{'conv/s':>9}{'x distilabel':>14}{'x TRL':>8}{'max |d| (std)':>15}"
           + ("" if device == "cpu" else f"{'GiB':>8}{'of peak':>9}"))  # fmt: skip
     body = sum(parameter.numel() for parameter in model.model.parameters()) - model.model.embed_tokens.weight.numel()
@@ -177,7 +179,7 @@ def main() -> None:
         torch.set_num_threads(1)
     model = build(options.shape, options.device)
     peak = matmul_peak() if options.device == "cuda" else None
-    place = "CPU, 1 thread, fp32" if peak is None else f"{torch.cuda.get_device_name()}, bf16, measured matmul peak {peak / 1e12:.0f} TFLOP/s"
+    place = "CPU, 1 thread, fp32" if peak is None else f"{torch.cuda.get_device_name()}, bf16, matmul peak measured {peak / 1e12:.0f} TFLOP/s"
     print(f"torch {torch.__version__}, {options.shape}, {place}")
     for name, mix in MIXES.items():
         compare(name, mix, model, 96 if options.quick else options.conversations, options.repeats, options.token_budget, peak)

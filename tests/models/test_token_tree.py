@@ -65,3 +65,9 @@ def test_packs_hold_at_most_the_budget_and_every_sequence_once(budget):
     assert sorted(row for batch in packs for row in batch) == list(range(len(sequences)))
     for batch in packs:
         assert len(batch) == 1 or len(build_tree([sequences[row] for row in batch]).tokens) <= budget
+
+
+def test_a_pack_ends_between_groups_rather_than_within_one():
+    groups = [[[group] * 50 + [100 + tail] * 10 for tail in range(4)] for group in range(3)]
+    sequences = arrays(row for rows in groups for row in rows)  # 90 tokens a group
+    assert pack(sequences, range(12), 130) == [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9, 10, 11]]

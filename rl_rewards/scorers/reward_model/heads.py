@@ -17,7 +17,8 @@ class Heads:
 
     Args:
         columns: names of the numbers, `score` being the model's own total.
-        heads: names with weights, or names alone for a model that has a total; each names a column, or all of them name the columns in order.
+        heads: names with weights, or names alone for a model that has a total; each names a column, or all of them name the columns in
+            order.
         values: for a distributional model, the K values whose probabilities the numbers are (as logits).
         sign: -1 where less is better.
 
@@ -72,6 +73,6 @@ def _renamed(columns: Sequence[str], names: list[str]) -> tuple[str, ...]:
     heads = [column for column in columns if column != TOTAL and column != "quantile_spread"]
     if len(names) != len(heads):
         unknown = [name for name in names if name not in columns]
-        raise ValueError(f"heads: {unknown} not among the model's {len(heads)} heads {heads}; name these, or all {len(heads)} in their order")
+        raise ValueError(f"heads: {unknown} not among the model's {len(heads)} heads {heads}; name these, or all of them in their order")
     new = dict(zip(heads, names, strict=True))
     return tuple(new.get(column, column) for column in columns)

@@ -93,7 +93,8 @@ def load(
     renderer = Renderer(tokenizer, **rendering)
     place = (device or default_device()) if source.device_map is None and source.quantization is None else None
     model = load_model(source, reading, place)
-    if renderer.format == "pair" and (getattr(model.config, "type_vocab_size", 0) or 0) > 1 and "token_type_ids" in tokenizer.model_input_names:
+    segments = "token_type_ids" in tokenizer.model_input_names and (getattr(model.config, "type_vocab_size", 0) or 0) > 1
+    if renderer.format == "pair" and segments:
         raise ValueError(f"{source.model!r} tells the two segments of a pair apart by token types, which are not supported")
     pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id
     if getattr(model.config, "pad_token_id", None) is None and pad is not None:

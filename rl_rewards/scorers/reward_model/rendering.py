@@ -143,7 +143,7 @@ class Renderer:
         return list(ids), list(zip([0, *ends[:-1]], ends, strict=True))
 
     def _opening(self, text: str) -> list[int]:
-        """The ids of a text that goes on: with the special tokens that begin a text where no template writes them, without those that end it."""
+        """The ids of a text that goes on: with the special tokens that begin a text, where no template writes them; without an end."""
         ids, _ = self._tokens(text)
         while self.format != "chat" and len(ids) > 1 and ids[-1] in self._special:
             ids.pop()
@@ -191,7 +191,7 @@ class Renderer:
             )
         text = self._text(_canary())
         if _QUESTION not in text or _ANSWER not in text:
-            raise TemplateError(f"the chat template loses what was said: the question {_QUESTION!r} and the answer {_ANSWER!r} became {text!r}")
+            raise TemplateError(f"the chat template loses what was said: {_QUESTION!r} and the answer {_ANSWER!r} became {text!r}")
         opening, _, self._tail_text = text.rpartition(_ANSWER)
         self._header_text = opening.rpartition(_QUESTION)[2]
         tail = self._ids(self._tail_text) if self._tail_text else []
@@ -199,8 +199,8 @@ class Renderer:
         if self.read_at is None and special and tail[-1] not in self._special:
             end, last = self.tokenizer.convert_ids_to_tokens(special[-1]), self.tokenizer.decode(tail[-1:])
             logger.warning(
-                "The chat template goes on after the end of the turn: %r. The score is read at the last token, %r, as in training with TRL's "
-                "RewardTrainer on this template. A model that was trained to be read at %r needs `read_at: end_of_turn`; read at the wrong "
+                "The chat template goes on after the end of the turn: %r. The score is read at the last token, %r, as in training with "
+                "TRL's RewardTrainer on this template. A model that was trained to be read at %r needs `read_at: end_of_turn`; read at the wrong "
                 "one, the reward rises while the answers get worse. Set `read_at` to settle it.", self._tail_text, last, end,
             )  # fmt: skip
 
@@ -210,7 +210,7 @@ def _canary() -> list[dict[str, str]]:
 
 
 def _tokens_at(offsets: Sequence[tuple[int, int]], header: int, begin: int, end: int) -> tuple[int, int, int]:
-    """The first tokens of header, response and tail, given where these begin in the text; a token across a border belongs to the response."""
+    """The first tokens of header, response and tail, given where these begin in the text; one across a border belongs to the response."""
     start = next((place for place, (_, last) in enumerate(offsets) if last > begin), len(offsets))
     stop = next((place for place, (first, last) in enumerate(offsets) if first >= end and last > first), len(offsets))
     top = next((place for place, (first, last) in enumerate(offsets) if first >= header and last > first), len(offsets))

@@ -177,7 +177,8 @@ class RewardModel(ShapedScorer):
         from rl_rewards.scorers.reward_model.steps import render_steps
 
         if answer is not None and not isinstance(answer, str):
-            return EvaluateResult.failure(Outcome.ERROR, f"a reward model scores text; the parser gave {type(answer).__name__}: {answer!r:.80}")
+            found = f"{type(answer).__name__}: {answer!r:.80}"
+            return EvaluateResult.failure(Outcome.ERROR, f"a reward model scores text; the parser gave {found}")
         conversation = _with_response(sample.conversation, sample.response, answer or "")
         try:
             if self.steps is not None:

@@ -89,4 +89,5 @@ class ShapedScorer(Scorer):
             return float(value)
         if isinstance(value, str):
             return Sample(sample.prompt, value, value, sample.references)
-        return EvaluateResult.failure(Outcome.ERROR, f"a reference is a response or its raw score, got {type(value).__name__}: {value!r:.80}")
+        found = f"{type(value).__name__}: {value!r:.80}"
+        return EvaluateResult.failure(Outcome.ERROR, f"a reference is a response or its raw score, got {found}")

@@ -14,8 +14,8 @@ from rl_rewards.scorers.reward_model.rendering import Renderer
 class Steps:
     """How a process reward model reads steps.
 
-    Qwen2.5-Math-PRM: {token: "<extra_0>"}. Math-Shepherd: {token: "ки", separator: "\\n", words: ["+", "-"]}. Token classifiers trained with
-    TRL: {token: "\\n", separator: "\\n"}.
+    Qwen2.5-Math-PRM: {token: "<extra_0>"}. Math-Shepherd: {token: "ки", separator: "\\n", words: ["+", "-"]}. Token classifiers trained
+    with TRL: {token: "\\n", separator: "\\n"}.
 
     Raises:
         ValueError: when token or separator is empty, or the words are equal.

@@ -90,3 +90,25 @@ def test_a_rubric_with_a_reward_model_is_read_without_torch():
 
 def test_the_hub_token_is_not_shown():
     assert "secret" not in repr(RewardModel("some/model", token="secret"))
+
+
+@pytest.mark.parametrize("options", [{"device_map": "auto"}, {"device": "cpu"}, {"attn_implementation": "eager"}, {"share_prefixes": False}])
+def test_where_and_how_it_is_computed_changes_no_score(tmp_path, options):
+    make_model().save_pretrained(tmp_path)
+    make_tokenizer().save_pretrained(tmp_path)
+    assert scores(RewardModel(str(tmp_path), **options)) == pytest.approx(scores(RewardModel(str(tmp_path))), abs=1e-4)
+
+
+def test_a_trainers_autocast_does_not_reach_the_reward_model(tmp_path):
+    make_model().save_pretrained(tmp_path)
+    make_tokenizer().save_pretrained(tmp_path)
+    outside = scores(RewardModel(str(tmp_path)))
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        assert scores(RewardModel(str(tmp_path))) == outside
+
+
+def test_options_of_quantisation_reach_transformers(tmp_path):
+    make_model().save_pretrained(tmp_path)
+    make_tokenizer().save_pretrained(tmp_path)
+    with pytest.raises(ValueError, match="Unknown quantization type, got imagined"):
+        RewardModel(str(tmp_path), quantization={"quant_method": "imagined"}).load()
