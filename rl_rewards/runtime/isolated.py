@@ -24,8 +24,8 @@ class Isolated(Scorer):
     A scorer that looks at one sample at a time is run so, and only the sample that misses the deadline, kills its worker or runs out of
     memory is lost; its batch-mates are not. One that needs its whole batch is run as a whole, and lost as a whole. What is lost is our
     failure (`timeout`, `crashed`, `error`: no score), because the scorer is ours; a scorer that wants to blame the policy's program must
-    run that program itself and return a score. Where a scorer has a true attribute `pure` (its score depends on prompt, response, answer and
-    references alone), equal samples of a batch are scored once.
+    run that program itself and return a score. Where a scorer has a true attribute `pure` (its score depends on prompt, response, answer
+    and references alone), equal samples of a batch are scored once.
 
     Args:
         scorer: what to run. It is sent to the workers once, so what it loads or caches in itself stays there.
