@@ -8,8 +8,8 @@ As datasets: `--dataset recipes.preferences:train` and `--eval_dataset recipes.p
 
 A response is better when its answer is right, and between two that are equally right when it keeps the format. Half of the pairs are twins
 that differ in nothing but the number that they arrive at: without them a reward model learns the format, which is easy to see, and hardly
-any arithmetic. Train pairs are about the questions that the policy was warm-started on, test pairs about the test questions of
-recipes/arithmetic.py, which neither of them ever saw.
+any arithmetic. Train pairs are about the train questions of recipes/arithmetic.py and test pairs about its test questions, so what GRPO is
+evaluated on is as new to the reward model as it is to GRPO.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ import random
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from recipes.arithmetic import Question, questions, warm_start
+from recipes.arithmetic import Question, questions
 
 if TYPE_CHECKING:
     from datasets import Dataset
 
-PAIRS = {"train": 16_000, "test": 512}
+PAIRS = {"train": 16_000, "test": 620}
 GUESSES = ("I guess", "no idea", "this is easy")
 # The first keeps the format; the others break it in the ways that the policy does.
 FORMS = (
@@ -47,13 +47,13 @@ class Response:
 
 
 def train() -> Dataset:
-    """16,000 pairs about every question that is not in the test set."""
-    return _dataset(warm_start(), PAIRS["train"], seed=0)
+    """16,000 pairs about the train questions, which have a known wording and known operands."""
+    return _dataset([q for q in questions() if not q.held_out_wording and not q.held_out_operands], PAIRS["train"], seed=0)
 
 
 def test() -> Dataset:
-    """512 pairs about the test questions, eight for each."""
-    return _dataset([q for q in questions() if q.held_out_wording and q.held_out_operands], PAIRS["test"], seed=1)
+    """620 pairs about the test questions, which have a held-out wording: two for each."""
+    return _dataset([q for q in questions() if q.held_out_wording], PAIRS["test"], seed=1)
 
 
 def pair(question: Question, rng: random.Random) -> tuple[Response, Response]:

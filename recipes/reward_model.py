@@ -1,16 +1,16 @@
 """Train a reward model on preferences, and see that it scores as it was trained.
 
-    accelerate launch recipes/reward_model.py --config recipes/configs/arithmetic_reward_model.yaml                # two CPU cores, a minute
+    accelerate launch recipes/reward_model.py --config recipes/configs/arithmetic_reward_model.yaml                # two CPU cores, minutes
     accelerate launch --config_file recipes/accelerate/zero2.yaml recipes/reward_model.py --config ... --use_peft  # many GPUs, LoRA
 
 Run it from the repository's root. A config file holds the arguments below and any field of TRL's RewardConfig and ModelConfig; each can be
 given on the command line too, and wins there. A row of the dataset is a pair: `chosen` and `rejected`, with a `prompt` before them or the
 prompt within both. Everything about training is TRL's own RewardTrainer. Copy this file and change it.
 
-The output directory then holds the reward model (with LoRA its adapter), for a rubric: `score: {reward_model: runs/my_reward_model}`. After
-training the held-out pairs are scored once more by that very scorer, which must rank them as the trainer did: a reward model that is read
-at another token than it was trained at makes rewards rise while answers get worse. The same command goes on from the last checkpoint
-where a run was cut short.
+The output directory then holds the reward model (with LoRA its adapter), for a rubric: `score: {reward_model: ./runs/my_reward_model}`
+(trained on plain text: `{model: ..., format: text, append: <the eos token>}`). After training the held-out pairs are scored once more by that
+very scorer, which must rank them as the trainer did: a reward model that is read at another token than it was trained at makes rewards rise
+while answers get worse. The same command goes on from the last checkpoint where a run was cut short.
 """
 
 from __future__ import annotations
@@ -83,12 +83,14 @@ def samples(pairs: Dataset, side: str) -> list[Sample]:
     return made
 
 
-def ranked_right(model: str, pairs: Dataset) -> float:
+def ranked_right(model: str, pairs: Dataset, eos_token: str) -> float:
     """The share of pairs whose chosen response the `reward_model` scorer puts above the rejected one."""
-    form = "chat" if isinstance(pairs[0]["chosen"], list) else "text"
-    scorer = scorers.scorer({"reward_model": {"model": model, "format": form, "overflow": "left"}})
+    # The trainer ends plain text with the end-of-sequence token; conversations end as the chat template has it.
+    form = {} if isinstance(pairs[0]["chosen"], list) else {"format": "text", "append": eos_token}
+    scorer = scorers.scorer({"reward_model": {"model": model, **form}})
     chosen, rejected = (scorer.score(side, [sample.response for sample in side]) for side in (samples(pairs, "chosen"), samples(pairs, "rejected")))
-    return sum(better.score > worse.score for better, worse in zip(chosen, rejected, strict=True)) / len(pairs)
+    right = [better.score > worse.score for better, worse in zip(chosen, rejected, strict=True) if None not in (better.score, worse.score)]
+    return sum(right) / max(1, len(right))
 
 
 def main() -> None:
@@ -127,7 +129,8 @@ def main() -> None:
     if eval_dataset is not None:
         accuracy = trainer.evaluate()["eval_accuracy"]
         if trainer.is_world_process_zero():
-            print(f"held-out pairs ranked right: {accuracy:.3f} by the trainer, {ranked_right(args.output_dir, eval_dataset):.3f} by the scorer")
+            by_scorer = ranked_right(args.output_dir, eval_dataset, trainer.processing_class.eos_token)
+            print(f"held-out pairs ranked right: {accuracy:.3f} by the trainer, {by_scorer:.3f} by the scorer")
     trainer.accelerator.print(f"the reward model: {args.output_dir}")
     trainer.end()
 

@@ -6,6 +6,7 @@ import asyncio
 import math
 import os
 import ssl
+import threading
 from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import field
@@ -111,8 +112,18 @@ class RemoteRewardModel(ShapedScorer):
         return super().columns | (frozenset() if self.label is None else column_template(self.label).columns)
 
     def submit(self, samples: Sequence[Sample], answers: Sequence[Any]) -> Future:
-        """Start scoring on the background event loop."""
-        return event_loop.submit(asyncio.to_thread(self.score, samples, answers))
+        """Start scoring: rendering and shaping in a thread, requests on the background event loop."""
+        future: Future = Future()
+
+        def run() -> None:
+            try:
+                future.set_result(self.score(samples, answers))
+            except BaseException as error:
+                future.set_exception(error)
+
+        # Not the loop's own executor: names are looked up there, which threads that wait for the loop would block.
+        threading.Thread(target=run, name="rl_rewards-remote", daemon=True).start()
+        return future
 
     def raw(self, samples: Sequence[Sample], answers: Sequence[Any]) -> list[EvaluateResult]:
         headers = self._headers()

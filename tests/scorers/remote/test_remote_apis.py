@@ -185,6 +185,14 @@ def test_rubric_starts_it_beside_its_other_rewards_and_it_pickles(serve):
     assert made.submit([chat("7")], ["7"]).result(30)[0].score == 0.25
 
 
+def test_many_of_them_at_once_do_not_starve_each_other(serve):
+    server = serve(lambda path, body: classified([[0.25]]))
+    url = server.url.replace("127.0.0.1", "localhost")  # a name, which has to be looked up
+    made = [scorer({"remote_reward_model": {"url": url, "api": "vllm_classify", "model": f"rm-{number}"}}) for number in range(48)]
+    futures = [each.submit([chat("7")], ["7"]) for each in made]
+    assert [future.result(60)[0].score for future in futures] == [0.25] * 48
+
+
 @pytest.mark.parametrize(
     "options, message",
     [
