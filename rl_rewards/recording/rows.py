@@ -16,6 +16,9 @@ from rl_rewards.trl import Batch
 # A prompt is there once per generation and reward, a completion once per reward: in a dictionary each text is stored once per batch.
 _TEXT = pa.dictionary(pa.int32(), pa.large_string())
 
+# Not a map, which `datasets` cannot load.
+_COMPONENTS = pa.list_(pa.struct({"name": pa.string(), "score": pa.float64()}))
+
 SCHEMA = pa.schema(
     {
         "step": pa.int64(),  # optimiser steps taken before the batch; null outside training
@@ -32,7 +35,7 @@ SCHEMA = pa.schema(
         "outcome": _TEXT,
         "failed": pa.bool_(),  # whether the reward itself failed, through no fault of the response
         "reason": _TEXT,  # the reward's reason; for a failure, the error
-        "components": pa.map_(pa.string(), pa.float64()),
+        "components": _COMPONENTS,
         "seconds": pa.float64(),  # wall time of the reward over the whole batch
     }
 )
@@ -63,7 +66,7 @@ def rows_of(batch: Batch, result: RubricResult, first_index: int, first_group: i
         "outcome": _texts([result.outcome.value for result in results]),
         "failed": pa.array([result.failed for result in results], pa.bool_()),
         "reason": _texts([_text(result.error or result.reason) for result in results]),
-        "components": _maps([result.metrics for result in results]),
+        "components": _components([result.metrics for result in results]),
         "seconds": pa.array([column.seconds for column in columns] * size, pa.float64()),
     }
     return pa.RecordBatch.from_arrays([values[name] for name in SCHEMA.names], schema=SCHEMA)
@@ -99,8 +102,8 @@ def _encodable(text: str) -> str:
     return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
-def _maps(metrics: Sequence[dict[str, Any]]) -> pa.MapArray:
+def _components(metrics: Sequence[dict[str, Any]]) -> pa.ListArray:
     offsets = pa.array([0, *accumulate(len(components) for components in metrics)], pa.int32())
     names = pa.array([_encodable(str(name)) for components in metrics for name in components], pa.string())
     scores = pa.array([component_score(metric) for components in metrics for metric in components.values()], pa.float64())
-    return pa.MapArray.from_arrays(offsets, names, scores)
+    return pa.ListArray.from_arrays(offsets, pa.StructArray.from_arrays([names, scores], fields=list(_COMPONENTS.value_type)), type=_COMPONENTS)

@@ -128,13 +128,10 @@ def _reward_sums(rows: pa.Table) -> pa.Table:
 
 
 def _component_sums(rows: pa.Table) -> pa.Table:
-    maps = rows["components"].combine_chunks()
-    offsets = maps.offsets.to_numpy()
-    owner = np.repeat(np.arange(len(maps)), np.diff(offsets))
-    first, size = int(offsets[0]), int(offsets[-1] - offsets[0])
-    scores = maps.items.slice(first, size)
-    owners = rows.select(["mode", "reward", "step"]).take(owner)
-    values = {"component": maps.keys.slice(first, size), "step": owners["step"], "score": scores, "count": pc.is_valid(scores).cast(pa.int64())}
+    components = rows["components"].combine_chunks()
+    names, scores = components.flatten().flatten()
+    owners = rows.select(["mode", "reward", "step"]).take(pc.list_parent_indices(components))
+    values = {"component": names, "step": owners["step"], "score": scores, "count": pc.is_valid(scores).cast(pa.int64())}
     return _sum_by(pa.table({"mode": owners["mode"], "reward": owners["reward"], **values}), ["mode", "reward", "component", "step"])
 
 

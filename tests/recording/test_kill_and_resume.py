@@ -54,7 +54,7 @@ def test_a_killed_and_resumed_run_leaves_each_row_exactly_once(tmp_path, kill_at
         assert "holds no state of reward 'letters'" in resumed.stderr
     else:
         # The scorer counts its batches; its state came with the checkpoint, so the count goes on where the checkpoint left it.
-        counted = {dict(components)["batches"] for components in record["components"] if components}
+        counted = {component["score"] for components in record["components"] for component in components if component["name"] == "batches"}
         assert counted == set(range(1, len(counted) + 1))
 
 

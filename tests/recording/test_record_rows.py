@@ -39,7 +39,7 @@ def test_a_row_says_where_it_belongs_and_how_its_score_came_about(tmp_path):
     assert row.pop("seconds") > 0
     assert row == {
         "step": 3, "mode": "train", "rank": 0, "group": 0, "index": 1, "prompt": "p", "completion": "abcd", "reward": "length", "parsed": "abcd",
-        "score": 3.0, "weight": 0.5, "outcome": "scored", "failed": False, "reason": "counted", "components": [("half", 2.0), ("broken", None)],
+        "score": 3.0, "weight": 0.5, "outcome": "scored", "failed": False, "reason": "counted", "components": [{"name": "half", "score": 2.0}, {"name": "broken", "score": None}],
     }  # fmt: skip
 
 
@@ -123,3 +123,11 @@ def test_an_empty_batch_and_no_batch_at_all_make_an_empty_record(tmp_path):
     merge(tmp_path / "nothing", tmp_path / "rewards.parquet")
     assert pq.read_table(tmp_path / "rewards.parquet").num_rows == 0
     assert recorded(tmp_path, [], [Reward("length", length)]) == []
+
+
+def test_the_record_loads_as_a_dataset(tmp_path):
+    datasets = pytest.importorskip("datasets")
+    reward = reward_function(lambda response: EvaluateResult(1.0, metrics={"half": 0.5}))
+    recorded(tmp_path, [Sample("q", "a", "a")], [Reward("r", reward)])
+    loaded = datasets.load_dataset("parquet", data_files=str(tmp_path / "rewards.parquet"), split="train", cache_dir=str(tmp_path / "cache"))
+    assert loaded[0]["reward"] == "r" and loaded[0]["components"] == [{"name": "half", "score": 0.5}]
