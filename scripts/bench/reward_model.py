@@ -145,7 +145,7 @@ def compare(name: str, mix: Mix, model: PreTrainedModel, count: int, repeats: in
         "32 a call, masked (TRL)": lambda: in_batches(model, rows, 32, masked=True),
         "engine": lambda: with_engine(engine, head, rows),
     }
-    with_engine(engine, head, rows[:GROUP])  # the choice of the way, and a GPU's compilation, are paid once a run
+    with_engine(engine, head, rows[:GROUP] if device == "cpu" else rows)  # the choice of the way, and a GPU's compilation, are paid once
     seconds, scores, memory = {}, {}, {}
     for _ in range(repeats):
         for way, work in ways.items():

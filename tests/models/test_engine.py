@@ -12,10 +12,11 @@ from rl_rewards.models import Engine
 
 VOCABULARY = 211
 COMMON = {
-    "vocab_size": VOCABULARY, "hidden_size": 32, "num_hidden_layers": 3, "num_attention_heads": 4, "intermediate_size": 48, "pad_token_id": 0,
-    "bos_token_id": 1, "eos_token_id": 2, "max_position_embeddings": 256,
+    "vocab_size": VOCABULARY, "hidden_size": 32, "num_hidden_layers": 3, "num_attention_heads": 4, "intermediate_size": 48,
+    "pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 2, "max_position_embeddings": 256,
 }  # fmt: skip
 GROUPED = {**COMMON, "num_key_value_heads": 2}
+GEMMA = {**GROUPED, "head_dim": 8, "query_pre_attn_scalar": 8}
 
 # name -> (configuration, how prefixes are expected to be treated)
 DECODERS = {
@@ -23,10 +24,10 @@ DECODERS = {
     "qwen2": (hf.Qwen2Config(**GROUPED), "tree"),
     "qwen3": (hf.Qwen3Config(**GROUPED, head_dim=8), "tree"),
     "mistral, window shorter than most rows": (hf.MistralConfig(**GROUPED, sliding_window=24), "tree"),
-    "gemma 3, layers with and without a window": (hf.Gemma3TextConfig(**GROUPED, head_dim=8, sliding_window=24, query_pre_attn_scalar=8), "tree"),
-    "gpt2, learned positions": (hf.GPT2Config(vocab_size=VOCABULARY, n_embd=32, n_layer=3, n_head=4, bos_token_id=1, eos_token_id=2), "tree"),
+    "gemma 3, layers with and without a window": (hf.Gemma3TextConfig(**GEMMA, sliding_window=24), "tree"),
+    "gpt2, learned positions": (hf.GPT2Config(vocab_size=VOCABULARY, n_embd=32, n_layer=3, n_head=4, eos_token_id=2), "tree"),
     "gpt neox": (hf.GPTNeoXConfig(**COMMON), "tree"),
-    "gemma 2, soft caps": (hf.Gemma2Config(**GROUPED, head_dim=8, query_pre_attn_scalar=8), "right"),
+    "gemma 2, soft caps": (hf.Gemma2Config(**GEMMA), "right"),
     "bloom, biases for positions": (hf.BloomConfig(vocab_size=VOCABULARY, hidden_size=32, n_layer=2, n_head=4), "right"),
 }
 ENCODERS = {

@@ -45,7 +45,8 @@ def test_the_block_mask_skips_only_blocks_without_and_passes_whole_only_blocks_w
     prompts = [rng.integers(0, 99, 300).tolist() for _ in range(3)]
     rows = sorted(prompt + rng.integers(0, 99, length).tolist() for prompt in prompts for length in (5, 150, 400))
     tree = build_tree([np.array(row) for row in rows])
-    queries = torch.arange(len(tree.tokens)) if not last_layer else torch.tensor(sorted(tree.packed_index(i, len(r) - 1) for i, r in enumerate(rows)))
+    ends = sorted(tree.packed_index(row, len(tokens) - 1) for row, tokens in enumerate(rows))
+    queries = torch.tensor(ends) if last_layer else torch.arange(len(tree.tokens))
     mask = tree_block_mask(tree, queries, window)
     dense = mask.mask_mod(0, 0, torch.arange(len(queries))[:, None], torch.arange(len(tree.tokens))[None])
     rows_of_blocks, columns = -(-len(queries) // BLOCK), -(-len(tree.tokens) // BLOCK)

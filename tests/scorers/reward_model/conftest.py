@@ -10,7 +10,8 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 SPECIAL = ["<|pad|>", "<|begin|>", "<|im_end|>", "<|im_start|>", "<extra_0>", "<|eot_id|>"]
 BYTES = sorted(pre_tokenizers.ByteLevel.alphabet())
 CHATML = (
-    "{% for m in messages %}<|im_start|>{{ m['role'] + '\n' + m['content'] }}<|im_end|>{% if not loop.last %}{{ '\n' }}{% endif %}{% endfor %}"
+    "{% for m in messages %}<|im_start|>{{ m['role'] + '\n' + m['content'] }}<|im_end|>"
+    "{% if not loop.last %}{{ '\n' }}{% endif %}{% endfor %}"
     "{% if add_generation_prompt %}{{ '\n<|im_start|>assistant\n' }}{% endif %}"
 )
 CONFIG = {

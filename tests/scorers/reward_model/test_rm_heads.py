@@ -147,7 +147,8 @@ def custom(checkpoint, heads, code):
     """A checkpoint whose weights are a Llama's under custom code that returns `.score` (B,) and `.rewards` (B, heads)."""
     model = make_model(num_labels=heads)
     state = {key.replace("score.", "regression_layer."): value for key, value in model.state_dict().items()}
-    directory = checkpoint(model, code=code, auto_map={"AutoModelForSequenceClassification": "modeling_custom.LlamaForRewardModelWithGating"})
+    auto_map = {"AutoModelForSequenceClassification": "modeling_custom.LlamaForRewardModelWithGating"}
+    directory = checkpoint(model, code=code, auto_map=auto_map)
     from safetensors.torch import save_file
 
     save_file(state, f"{directory}/model.safetensors", metadata={"format": "pt"})
@@ -175,8 +176,8 @@ def test_a_custom_models_heads_can_be_named_and_weighed_anew(checkpoint):
 
 
 def test_quantiles_of_a_distributional_model_give_a_spread(checkpoint):
-    code = CUSTOM.replace("QUANTILES", "return CustomOutput(rewards=rewards, score=score, reward_quantiles=torch.stack([rewards - 1, rewards + 1], -1))")
-    _, directory = custom(checkpoint, 2, code)
+    quantiles = "return CustomOutput(rewards=rewards, score=score, reward_quantiles=torch.stack([rewards - 1, rewards + 1], -1))"
+    _, directory = custom(checkpoint, 2, CUSTOM.replace("QUANTILES", quantiles))
     for result in results(RewardModel(directory, trust_remote_code=True)):
         assert result.metrics["quantile_spread"].score == pytest.approx(math.sqrt(2), abs=1e-4)
 

@@ -28,7 +28,8 @@ def adapted(tmp_path):
     make_model(hf.AutoModelForCausalLM.from_config).save_pretrained(tmp_path / "base")
     make_tokenizer().save_pretrained(tmp_path / "base")
     base = hf.AutoModelForSequenceClassification.from_pretrained(tmp_path / "base", num_labels=1)
-    config = peft.LoraConfig(task_type="SEQ_CLS", r=4, target_modules=["q_proj", "v_proj"], modules_to_save=["score"], init_lora_weights=False)
+    targets = {"target_modules": ["q_proj", "v_proj"], "modules_to_save": ["score"]}
+    config = peft.LoraConfig(task_type="SEQ_CLS", r=4, init_lora_weights=False, **targets)
     model = peft.get_peft_model(base, config).eval()
     model.save_pretrained(tmp_path / "adapter")
     expected = []
@@ -92,7 +93,9 @@ def test_the_hub_token_is_not_shown():
     assert "secret" not in repr(RewardModel("some/model", token="secret"))
 
 
-@pytest.mark.parametrize("options", [{"device_map": "auto"}, {"device": "cpu"}, {"attn_implementation": "eager"}, {"share_prefixes": False}])
+@pytest.mark.parametrize(
+    "options", [{"device_map": "auto"}, {"device": "cpu"}, {"attn_implementation": "eager"}, {"share_prefixes": False}]
+)
 def test_where_and_how_it_is_computed_changes_no_score(tmp_path, options):
     make_model().save_pretrained(tmp_path)
     make_tokenizer().save_pretrained(tmp_path)

@@ -165,7 +165,8 @@ def test_both_documented_inputs_are_scored_from_a_file(checkpoint, tmp_path):
     found = []
     for rows in (pairs, conversations):
         (tmp_path / "data.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-        result = CliRunner().invoke(app, ["score", str(tmp_path / "rubric.yaml"), str(tmp_path / "data.jsonl"), "--out", str(tmp_path / "out.jsonl")])
+        rubric, data, out = (str(tmp_path / name) for name in ("rubric.yaml", "data.jsonl", "out.jsonl"))
+        result = CliRunner().invoke(app, ["score", rubric, data, "--out", out])
         assert result.exit_code == 0, result.output
         found.append([json.loads(line)["score"] for line in (tmp_path / "out.jsonl").read_text().splitlines()])
     assert len(found[0]) == 2 and all(isinstance(score, float) for score in found[0])

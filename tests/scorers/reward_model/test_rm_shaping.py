@@ -76,7 +76,8 @@ def test_a_sigmoid_is_centred_on_a_reference_response_its_score_or_a_number(chec
         assert scorer.columns == {"best"}
     else:
         centre = [0.25] * len(ROWS)
-    assert [result.score for result in score(scorer)] == pytest.approx([sigmoid(p - c) for p, c in zip(plain, centre, strict=True)], abs=1e-5)
+    expected = [sigmoid(one - other) for one, other in zip(plain, centre, strict=True)]
+    assert [result.score for result in score(scorer)] == pytest.approx(expected, abs=1e-5)
 
 
 @pytest.mark.parametrize(("best", "message"), [(None, "is empty"), ([1, 2], "got list"), (True, "got bool")])

@@ -24,9 +24,8 @@ def test_each_step_is_read_at_its_token_and_the_product_is_the_score(checkpoint)
     model, tokenizer = classifier(), make_tokenizer()
     scorer = RewardModel(checkpoint(model, tokenizer), steps={"token": "<extra_0>"})
     result, one, other, none = results(scorer)
-    text = tokenizer.apply_chat_template(
-        [{"role": "user", "content": "2+2?"}, {"role": "assistant", "content": "First.<extra_0>Then.<extra_0>So 4.<extra_0>"}], tokenize=False
-    )
+    marked = {"role": "assistant", "content": "First.<extra_0>Then.<extra_0>So 4.<extra_0>"}
+    text = tokenizer.apply_chat_template([{"role": "user", "content": "2+2?"}, marked], tokenize=False)
     ids = torch.tensor([tokenizer(text, add_special_tokens=False)["input_ids"]])
     with torch.no_grad():
         expected = model(ids).logits[0].softmax(-1)[ids[0] == tokenizer.convert_tokens_to_ids("<extra_0>"), 1].tolist()
@@ -38,7 +37,7 @@ def test_each_step_is_read_at_its_token_and_the_product_is_the_score(checkpoint)
     assert none.outcome is Outcome.UNPARSED and none.score == 0.0
 
 
-@pytest.mark.parametrize(("combine", "expected"), [("prod", 0.21), ("min", 0.3), ("last", 0.7), ("mean", 0.6), ])
+@pytest.mark.parametrize(("combine", "expected"), [("prod", 0.21), ("min", 0.3), ("last", 0.7), ("mean", 0.6)])
 def test_how_steps_become_a_score(combine, expected):
     probabilities = [0.8, 0.3, 0.7] if combine == "mean" else [1.0, 0.3, 0.7]
     assert Steps("x", combine=combine).combined(probabilities) == pytest.approx(expected)
