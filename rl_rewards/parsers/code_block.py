@@ -10,7 +10,7 @@ _ALIASES = {"python": frozenset({"python", "python3", "py"})}
 
 @configured
 class CodeBlock(Parser):
-    """Takes the code of the last closed fenced block of a language; blocks of other languages, such as an example of the output, do not count.
+    """Takes the code of the last closed fenced block of a language; those of other languages, such as an example of output, do not count.
 
     Fences are those of CommonMark: three or more backticks or tildes at the start of a line (indented at most three spaces), closed by at
     least as many. A block that the response breaks off in is not closed, and no answer.

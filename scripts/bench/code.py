@@ -46,9 +46,15 @@ Score = Callable[[list], Ran]
 # What short programs of a policy look like: a function, some control flow, one line of output.
 BODIES = [
     ("return sum(i * i for i in range(n + {k}))", lambda n, k: sum(i * i for i in range(n + k))),
-    ("return ' '.join(str(d) for d in range(1, n + 1) if n % d == 0 or d == {k})", lambda n, k: " ".join(str(d) for d in range(1, n + 1) if n % d == 0 or d == k)),
+    (
+        "return ' '.join(str(d) for d in range(1, n + 1) if n % d == 0 or d == {k})",
+        lambda n, k: " ".join(str(d) for d in range(1, n + 1) if n % d == 0 or d == k),
+    ),
     ("a, b = 0, 1\n    for _ in range(n):\n        a, b = b, a + b\n    return a + {k}", lambda n, k: _fibonacci(n) + k),
-    ("seen = {{}}\n    for c in str(n ** 5 + {k}):\n        seen[c] = seen.get(c, 0) + 1\n    return max(seen.values())", lambda n, k: _most(str(n**5 + k))),
+    (
+        "seen = {{}}\n    for c in str(n ** 5 + {k}):\n        seen[c] = seen.get(c, 0) + 1\n    return max(seen.values())",
+        lambda n, k: _most(str(n**5 + k)),
+    ),
     ("s = bin(n * {k} + 1)[2:]\n    return s == s[::-1]", lambda n, k: (s := bin(n * k + 1)[2:]) == s[::-1]),
 ]
 INPUTS = (7, 12, 30)
@@ -96,7 +102,12 @@ def reward_kit(folder: Path) -> Score:
         subprocess.run([sys.executable, "-m", "venv", str(folder / "reward-kit")], check=True)
         subprocess.run([str(python), "-m", "pip", "install", "--quiet", *PEER], check=True)
     peer = subprocess.Popen(
-        [str(python), "-c", PEER_SCRIPT], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env={**os.environ, "PYTHONPATH": ""}
+        [str(python), "-c", PEER_SCRIPT],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        env={**os.environ, "PYTHONPATH": ""},
     )
 
     def score(slice_: list) -> Ran:
@@ -128,7 +139,10 @@ def processor_seconds() -> float:
 
 
 def race(number: int, rounds: int, peer_share: int, contestants: dict[str, Score]) -> dict[str, tuple[float, float, float]]:
-    """Programs a second, processor milliseconds a program, and the share of right verdicts, by contestant. The peer gets every `peer_share`th program of a slice."""
+    """Programs a second, processor milliseconds a program, and the share of right verdicts, by contestant.
+
+    The peer gets every `peer_share`th program of a slice.
+    """
     everything = programs(number)
     seconds, used, done, right = (dict.fromkeys(contestants, 0.0) for _ in range(4))
     for score in contestants.values():
@@ -166,14 +180,19 @@ def per_call(calls: int) -> dict[str, float]:
 
 def main() -> int:
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    arguments.add_argument("--peers", type=Path, help="folder for the peer's environment, made where missing; without it the peer is left out")
+    arguments.add_argument(
+        "--peers", type=Path, help="folder for the peer's environment, made where missing; without it the peer is left out"
+    )
     arguments.add_argument("--programs", type=int, default=500, help="programs in all (default: 500)")
     arguments.add_argument("--rounds", type=int, default=5, help="turns that each contestant takes (default: 5)")
     arguments.add_argument("--peer-share", type=int, default=5, help="the peer gets every n-th program: it is slow (default: 5)")
     arguments.add_argument("--calls", type=int, default=100, help="calls for each figure of the second table (default: 100)")
     given = arguments.parse_args()
 
-    contestants = {name: ours(engines) for name, engines in (("process", ("process",)), ("monty", ("monty",)), ("monty, then process", ("monty", "process")))}
+    contestants = {
+        name: ours(engines)
+        for name, engines in (("process", ("process",)), ("monty", ("monty",)), ("monty, then process", ("monty", "process")))
+    }
     if given.peers:
         contestants = {PEER_NAME: reward_kit(given.peers), **contestants}
     rates = race(given.programs, given.rounds, given.peer_share, contestants)

@@ -81,7 +81,10 @@ def main() -> int:
                     out.append(f"{label}: {name}")
                 outside.clear()
             print(f"| {name} | {' | '.join(cells)} |", flush=True)
-    print(f"| **contained** | {' | '.join(f'**{contained[label]} of {len(HOSTILE)}**' for label in list(engines)[:2])} |" + (" |" if len(engines) > 2 else ""))
+    print(
+        f"| **contained** | {' | '.join(f'**{contained[label]} of {len(HOSTILE)}**' for label in list(engines)[:2])} |"
+        + (" |" if len(engines) > 2 else "")
+    )
     for engine in engines.values():
         engine.close()
     return int(bool(out))

@@ -10,7 +10,7 @@ ROWS = [
     ("text\n```python\nprint(1)\n```\ntext", "print(1)\n"),
     ("```py\nprint(1)\n```", "print(1)\n"),
     ("```Python3\nprint(1)\n```", "print(1)\n"),
-    ("```python title=\"a.py\"\nprint(1)\n```", "print(1)\n"),
+    ('```python title="a.py"\nprint(1)\n```', "print(1)\n"),
     ("``` python\nprint(1)\n```", "print(1)\n"),
     ("~~~python\nprint(1)\n~~~", "print(1)\n"),
     ("```python\r\nprint(1)\r\n```\r\n", "print(1)\r\n"),

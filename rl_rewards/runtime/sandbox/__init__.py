@@ -1,7 +1,7 @@
 """Where programs that a model wrote are run: `engine("process")` and `engine("monty")`, one interface.
 
-    [execution] = engine("process").run("print(int(input()) * 2)", [Script("21")], Limits(seconds=2))
-    execution.stdout  # "42\\n"
+[execution] = engine("process").run("print(int(input()) * 2)", [Script("21")], Limits(seconds=2))
+execution.stdout  # "42\\n"
 """
 
 from __future__ import annotations

@@ -70,11 +70,11 @@ class Execution:
     """How one case ended.
 
     Attributes:
-        outcome: `scored` when it ran to its end; `timeout` and `crashed` (also by an exception) are the program's doing; `unsupported` means
-            that this engine lacks something the program uses; `error` that the engine failed.
+        outcome: `scored` when it ran to its end; `timeout` and `crashed` (also by an exception) are the program's doing; `unsupported`
+            means that this engine lacks something the program uses; `error` that the engine failed.
         stdout: what it printed, up to the limit; for Script.
-        value: what it returned, as a tree of plain data (see plain.py; a string the program wrote, so compare it and trust it as such); for
-            Call. Whether the tests passed; for Asserts.
+        value: for Call, what it returned, as a tree of plain data (cell/plain.py), to be trusted as little as the program; for Asserts,
+            whether they passed.
         error: one line on what went wrong, or None.
         seconds: wall time.
     """

@@ -7,104 +7,22 @@ never a wrong answer.
 from __future__ import annotations
 
 import builtins
-import importlib
 import importlib.util
 import json
 import math
 import re
-import secrets
-import sys
 import threading
 import time
 from collections.abc import Sequence
 from typing import Any
 
 from rl_rewards.runtime.sandbox.cell import plain
-from rl_rewards.runtime.sandbox.engine import LIBRARIES, Asserts, Call, Case, Engine, Execution, Limits, Script, after_timeout, default_workers
+from rl_rewards.runtime.sandbox.engine import Asserts, Call, Case, Engine, Execution, Limits, Script, after_timeout, default_workers
+from rl_rewards.runtime.sandbox.monty_lacks import unsupported
+from rl_rewards.runtime.sandbox.monty_prelude import CALL, INPUT, NOTHING, PRELUDE, SERVE, STAND_IN
 from rl_rewards.types import Outcome
 
 RECURSION_DEPTH = 1000
-# Python as Monty has it. The defaults keep the builtins from programs that call a variable `list` or `str`.
-PRELUDE = '''
-import json as __json
-def __make_input(text, show=print, len=len):
-    lines = text.split("\\n")
-    if lines[-1] == "":
-        lines.pop()
-    at = [0]
-    def read(prompt=""):
-        if prompt != "":
-            show(prompt, end="")
-        if at[0] == len(lines):
-            raise NotImplementedError("The monty syntax parser does not yet support EOFError")
-        at[0] += 1
-        return lines[at[0] - 1]
-    return read
-def __encode(value, kind=type, text=str, int=int, float=float, list=list, tuple=tuple, set=set, frozenset=frozenset, dict=dict, bytes=bytes, hex=hex, chr=chr):
-    if value is None or value is True or value is False:
-        return value
-    k = kind(value)
-    if k is int:
-        return value if -(2 ** 53) < value < 2 ** 53 else {"int": hex(value)}
-    if k is float or k is text:
-        return value
-    if k is list:
-        return [__encode(item) for item in value]
-    if k is tuple:
-        return {"tuple": [__encode(item) for item in value]}
-    if k is set:
-        return {"set": [__encode(item) for item in value]}
-    if k is frozenset:
-        return {"frozenset": [__encode(item) for item in value]}
-    if k is dict:
-        return {"dict": [[__encode(key), __encode(item)] for key, item in value.items()]}
-    if k is bytes:
-        return {"bytes": "".join([chr(byte) for byte in value])}
-    return {"object": text(k)}
-def __decode(tree):
-    if type(tree) is list:
-        return [__decode(item) for item in tree]
-    if type(tree) is not dict:
-        return tree
-    for kind, content in tree.items():
-        if kind == "int":
-            return int(content, 16)
-        if kind == "tuple":
-            return tuple([__decode(item) for item in content])
-        if kind == "set":
-            return set([__decode(item) for item in content])
-        if kind == "frozenset":
-            return frozenset([__decode(item) for item in content])
-        if kind == "dict":
-            return {__decode(pair[0]): __decode(pair[1]) for pair in content}
-        if kind == "bytes":
-            return bytes([ord(letter) for letter in content])
-    raise NotImplementedError("The monty syntax parser does not yet support objects of the program's own classes in tests")
-def __write(value, dumps=__json.dumps, encode=__encode):
-    return dumps(encode(value))
-def __read(text, loads=__json.loads, decode=__decode):
-    return decode(loads(text))
-'''
-# A program must not know the names of the prelude: with a `__write` of its own it could hand this process a value to choke on, not a text.
-PRELUDE = re.sub(r"__(make_input|encode|decode|write|read|json)\b", rf"__\1_{(_TOKEN := secrets.token_hex(8))}", PRELUDE)
-# The value of a program's last line would come to this process as it is.
-NOTHING = "\nNone"
-INPUT = f"\ninput = __make_input_{_TOKEN}(__stdin)\n"
-CALL = f"\n__write_{_TOKEN}({{target}}(*__arguments))"
-SERVE = f"__write_{_TOKEN}({{target}}(*__arguments, **__keywords))"
-STAND_IN = f"def {{name}}(*arguments, **keywords):\n    return __read_{_TOKEN}(__ask({{name!r}}, list(arguments), keywords))\n"
-
-_LACKS = re.compile(r"The monty syntax parser does not yet support (.+)|(.+ is not supported in this environment.*)|(Internal error in monty.*)", re.S)
-_NO_MODULE = re.compile(r"No module named '([\w.]+)'")
-_NO_IMPORT = re.compile(r"cannot import name '(\w+)' from '([\w.]+)'")
-_NO_NAME = re.compile(r"name '(\w+)' is not defined")
-_NO_MODULE_ATTRIBUTE = re.compile(r"module '([\w.]+)' has no attribute '(\w+)'")
-_NO_ATTRIBUTE = re.compile(r"'([\w.]+)' object has no attribute '(\w+)'")
-# Modules that Monty has a part of. Only these are loaded here, to see whether Python's own has what a program misses.
-_PARTIAL = frozenset(
-    "re json math random datetime time typing collections itertools functools decimal hashlib unicodedata bisect copy dataclasses asyncio "
-    "base64 csv os pathlib sys".split()
-)
 _DEFINED = re.compile(r"^(?:async\s+)?(def|class)\s+(\w+)", re.M)
 
 
@@ -203,7 +121,11 @@ class _Session:
     def tests(self, program: str, case: Asserts) -> Execution:
         """The program in one interpreter, the tests in another; what passes between them is JSON."""
         source = case.source
-        wanted = [(kind, name) for kind, name in _DEFINED.findall(program) if re.search(rf"\b{name}\b", source) and not name.startswith("__") and not hasattr(builtins, name)]
+        wanted = [
+            (kind, name)
+            for kind, name in _DEFINED.findall(program)
+            if re.search(rf"\b{name}\b", source) and not name.startswith("__") and not hasattr(builtins, name)
+        ]
         if classes := [name for kind, name in wanted if kind == "class"]:
             return Execution(Outcome.UNSUPPORTED, error=f"tests that use the program's class {classes[0]!r}")
         if re.search(r"^\s*(from|import)\s+solution\b|^\s*def\s+test", source, re.M):
@@ -264,33 +186,6 @@ class _Session:
             return Execution(Outcome.UNSUPPORTED, stdout, error=lacks)
         late = line.startswith("TimeoutError") and ("limit exceeded" in line or "sleep" in line)
         return Execution(Outcome.TIMEOUT if late else Outcome.CRASHED, stdout, error="ran out of time" if late else line)
-
-
-def unsupported(line: str) -> str | None:
-    """What Monty lacks and Python has, by name, if that is what this error line says."""
-    kind, _, text = line.partition(": ")
-    if match := _LACKS.match(text):
-        return next(group for group in match.groups() if group)
-    if text.endswith("surrogates not allowed"):
-        return "text that is not Unicode"
-    if (match := _NO_MODULE.match(text)) and kind in ("ModuleNotFoundError", "ImportError"):
-        root = match[1].partition(".")[0]
-        return f"module {match[1]}" if root in sys.stdlib_module_names or root in LIBRARIES else None
-    if (match := _NO_IMPORT.match(text)) and kind == "ImportError":
-        return f"{match[2]}.{match[1]}" if _module_has(match[2], match[1]) else None
-    if (match := _NO_NAME.match(text)) and kind == "NameError":
-        return f"name {match[1]}" if hasattr(builtins, match[1]) else None
-    if kind == "AttributeError":
-        if match := _NO_MODULE_ATTRIBUTE.match(text):
-            return f"{match[1]}.{match[2]}" if _module_has(match[1], match[2]) else None
-        if match := _NO_ATTRIBUTE.match(text):
-            owner = type(sys.stdout) if "TextIOWrapper" in match[1] else getattr(builtins, match[1], None)
-            return f"{match[1]}.{match[2]}" if hasattr(owner, match[2]) else None
-    return None
-
-
-def _module_has(module: str, name: str) -> bool:
-    return module.partition(".")[0] in _PARTIAL and hasattr(importlib.import_module(module), name)
 
 
 def _line(error: Exception) -> str:

@@ -10,42 +10,29 @@ references: those go to cells of their own (role `trusted`), and the two talk ov
 from __future__ import annotations
 
 import contextlib
-import importlib.util
 import json
 import logging
-import os
-import re
-import shutil
 import socket
-import subprocess
 import sys
-import tempfile
 import threading
-import weakref
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any
 
 from rl_rewards.runtime.sandbox.cell import frames, plain
 from rl_rewards.runtime.sandbox.cell.walls import WALLS
-from rl_rewards.runtime.sandbox.engine import LIBRARIES, Asserts, Call, Case, Engine, Execution, Limits, Script, after_timeout, default_workers
+from rl_rewards.runtime.sandbox.engine import Asserts, Call, Case, Engine, Execution, Limits, Script, after_timeout, default_workers
+from rl_rewards.runtime.sandbox.process_cells import Cell, CellLost, Zygote, libraries_of
 from rl_rewards.types import Outcome
 
 log = logging.getLogger("rl_rewards.sandbox")
-START_SECONDS = 120.0  # importing pandas and sympy from a slow disk
 TRIES = 3
 GRACE_SECONDS = 30.0  # what a cell may take beyond its cases' deadlines before it is given up
-_BOOT = "import sys; sys.path.insert(0, {directory!r}); from cell import zygote; del sys.path[0]; zygote.main()"
-_MENTIONED = re.compile(rf"\b({'|'.join(LIBRARIES)})\b")
 _reported: set[frozenset[str]] = set()
 
 
 class IsolationError(RuntimeError):
     """This machine lacks walls, and `require_isolation` asks for all of them."""
-
-
-class CellLost(ConnectionError):
-    """A cell ended or fell silent, which no program of a model's should be able to bring about."""
 
 
 class ProcessEngine(Engine):
@@ -75,8 +62,8 @@ class ProcessEngine(Engine):
         self.without = tuple(without)
         self._slots = threading.BoundedSemaphore(self.workers)
         self._lock = threading.Lock()
-        self._zygotes: dict[tuple[str, ...], _Zygote] = {}
-        self._idle: dict[tuple[tuple[str, ...], str], list[_Cell]] = defaultdict(list)
+        self._zygotes: dict[tuple[str, ...], Zygote] = {}
+        self._idle: dict[tuple[tuple[str, ...], str], list[Cell]] = defaultdict(list)
 
     def run(self, program: str, cases: Sequence[Case], limits: Limits) -> list[Execution]:
         """See Engine.run.
@@ -117,7 +104,7 @@ class ProcessEngine(Engine):
         return self._run_calls("programs", program, batch, limits)
 
     def _run_calls(self, role: str, program: str, cases: Sequence[Case], limits: Limits) -> list[Execution]:
-        with self._cell(_libraries(program), role) as cell:
+        with self._cell(libraries_of(program), role) as cell:
             cell.send(_job(program, [_case(case) for case in cases], limits))
             ended = cell.receive(limits.seconds * len(cases) + GRACE_SECONDS)
         return [_execution(one, isinstance(case, Call)) for one, case in zip(ended, cases, strict=False)]
@@ -126,7 +113,12 @@ class ProcessEngine(Engine):
         """The program serves calls in one cell, the asserts make them from another."""
         patience = limits.seconds + GRACE_SECONDS
         ours, theirs = socket.socketpair()
-        with ours, theirs, self._cell(_libraries(program), "programs") as serving, self._cell(_libraries(program + source), "trusted") as asking:
+        with (
+            ours,
+            theirs,
+            self._cell(libraries_of(program), "programs") as serving,
+            self._cell(libraries_of(program + source), "trusted") as asking,
+        ):
             serving.send(_job(program, [{"kind": "serve"}], limits, channel=True), theirs)
             theirs.close()
             asking.send(_job(source, [{"kind": "tests"}], limits, channel=True), ours)
@@ -136,7 +128,7 @@ class ProcessEngine(Engine):
         return _judge_asserts(_execution(verdict, False), _execution(served, False))
 
     @contextlib.contextmanager
-    def _cell(self, libraries: tuple[str, ...], role: str) -> Iterator[_Cell]:
+    def _cell(self, libraries: tuple[str, ...], role: str) -> Iterator[Cell]:
         """A cell for the length of a job. One that is lost is closed, and those that may share its fate with it."""
         kind = libraries, role
         cell = self._free_cell(kind)
@@ -151,14 +143,14 @@ class ProcessEngine(Engine):
         with self._lock:
             self._idle[kind].append(cell)
 
-    def _free_cell(self, kind: tuple[tuple[str, ...], str]) -> _Cell:
+    def _free_cell(self, kind: tuple[tuple[str, ...], str]) -> Cell:
         with self._lock:
             if self._idle[kind]:
                 return self._idle[kind].pop()
             libraries = kind[0]
             zygote = self._zygotes.get(libraries)
             if zygote is None or not zygote.alive:
-                zygote = self._zygotes[libraries] = _Zygote(libraries, self.without)
+                zygote = self._zygotes[libraries] = Zygote(libraries, self.without)
         try:
             cell = zygote.spawn()
         except (CellLost, frames.Closed, OSError):
@@ -185,82 +177,6 @@ class ProcessEngine(Engine):
                 zygote.close()
             self._idle.clear()
             self._zygotes.clear()
-
-
-class _Zygote:
-    """The caller's end of a zygote."""
-
-    def __init__(self, libraries: tuple[str, ...], without: tuple[str, ...]) -> None:
-        directory = os.path.dirname(os.path.abspath(__file__))
-        self.scratch = tempfile.mkdtemp(prefix="rl-rewards-")
-        self._control, theirs = socket.socketpair()
-        options = {
-            "control": theirs.fileno(), "caller": os.getpid(), "libraries": libraries, "paths": _library_paths(), "scratch": self.scratch,
-            "without": without,
-        }  # fmt: skip
-        with theirs:
-            self._process = subprocess.Popen(
-                [sys.executable, "-I", "-S", "-B", "-X", "utf8", "-c", _BOOT.format(directory=directory), json.dumps(options)],
-                pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=None, env=_environment(), cwd="/", start_new_session=True,
-            )  # fmt: skip
-        self._finalizer = weakref.finalize(self, _end, self._control, self._process, self.scratch, os.getpid())
-
-    @property
-    def alive(self) -> bool:
-        return self._process.poll() is None
-
-    def spawn(self) -> _Cell:
-        """A new cell, its walls up."""
-        ours, theirs = socket.socketpair()
-        with theirs:
-            try:
-                socket.send_fds(self._control, [b"+"], [theirs.fileno()])
-            except OSError as error:
-                raise CellLost(f"the zygote is gone: {error}") from None
-        return _Cell(ours)
-
-    def close(self) -> None:
-        self._finalizer()
-
-
-def _end(control: socket.socket, process: subprocess.Popen, scratch: str, owner: int) -> None:
-    control.close()
-    if os.getpid() != owner:
-        return  # a fork of the owner, which only lets go of its copy
-    try:
-        process.wait(5)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
-    shutil.rmtree(scratch, ignore_errors=True)
-
-
-class _Cell:
-    """The caller's end of a cell."""
-
-    def __init__(self, control: socket.socket) -> None:
-        self._control = control
-        self.lacking: list[str] = sorted({*self.receive(START_SECONDS)["lacking"]})
-
-    def send(self, job: dict[str, Any], channel: socket.socket | None = None) -> None:
-        frames.write(self._control.fileno(), job)
-        if channel is not None:
-            socket.send_fds(self._control, [b"c"], [channel.fileno()])
-
-    def receive(self, seconds: float) -> Any:
-        self._control.settimeout(seconds)
-        try:
-            if not self._control.recv(1, socket.MSG_PEEK):
-                raise CellLost("it ended")
-        except TimeoutError:
-            raise CellLost(f"no word from it in {seconds:.0f} s") from None
-        finally:
-            self._control.settimeout(None)
-        return frames.read(self._control.fileno())
-
-    def close(self) -> None:
-        """Hang up: the cell kills what it runs and ends."""
-        self._control.close()
 
 
 def _job(program: str, cases: list[dict[str, Any]], limits: Limits, channel: bool = False) -> dict[str, Any]:
@@ -294,7 +210,9 @@ def _execution(ended: list[Any], with_value: bool) -> Execution:
     try:
         return Execution(Outcome.SCORED, stdout, plain.check(json.loads(value)), None, seconds)
     except (ValueError, RecursionError, plain.NotPlain):
-        return Execution(Outcome.CRASHED, stdout, None, "ended before the call returned" if not value else "returned no plain data", seconds)
+        return Execution(
+            Outcome.CRASHED, stdout, None, "ended before the call returned" if not value else "returned no plain data", seconds
+        )
 
 
 def _judge_asserts(verdict: Execution, served: Execution) -> Execution:
@@ -305,33 +223,7 @@ def _judge_asserts(verdict: Execution, served: Execution) -> Execution:
     if word == "broken":
         return Execution(Outcome.ERROR, error=f"the tests do not compile: {reason}")
     if word == "hung up":
-        return Execution(Outcome.CRASHED if served.ran else served.outcome, error=served.error or "the program ended early", seconds=served.seconds)
+        return Execution(
+            Outcome.CRASHED if served.ran else served.outcome, error=served.error or "the program ended early", seconds=served.seconds
+        )
     return Execution(Outcome.SCORED, value=word == "passed", error=reason or None, seconds=verdict.seconds)
-
-
-def _environment() -> dict[str, str]:
-    """All that a program sees of the environment. A fixed hash seed: the same program prints the same set in the same order."""
-    one_thread = {name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")}
-    return {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "PYTHONHASHSEED": "0", **one_thread}
-
-
-def _libraries(text: str) -> tuple[str, ...]:
-    """The libraries that a program mentions and this machine has: what its zygote has loaded."""
-    return tuple(sorted(set(_MENTIONED.findall(text)) & _library_specs().keys()))
-
-
-def _library_paths() -> list[str]:
-    return sorted({os.path.dirname(os.path.dirname(origin)) for origin in _library_specs().values()})
-
-
-_specs: dict[str, str] = {}
-
-
-def _library_specs() -> dict[str, str]:
-    """Where the libraries that programs may use are installed: name -> file."""
-    if not _specs:
-        for name in LIBRARIES:
-            spec = importlib.util.find_spec(name)
-            if spec is not None and spec.origin is not None:
-                _specs[name] = spec.origin
-    return _specs

@@ -39,8 +39,10 @@ class Check:
         """One line on why it did not pass."""
         if not execution.ran or isinstance(self.case, Asserts):
             return execution.error or "failed"
-        wanted, given = (self.expected, execution.stdout) if isinstance(self.case, Script) else (self.expected[0], execution.value)  # type: ignore[index]
-        return f"expected {wanted!r:.80}, got {given!r:.80}"
+        if isinstance(self.case, Script):
+            return f"expected {self.expected!r:.80}, got {execution.stdout!r:.80}"
+        [wanted, *_] = self.expected or [None]
+        return f"expected {wanted!r:.80}, got {execution.value!r:.80}"
 
 
 def checks(reference: Any, function: str | None) -> list[Check]:

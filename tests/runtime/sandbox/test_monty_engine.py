@@ -10,7 +10,7 @@ import pytest
 from hostile_programs import descendants
 
 from rl_rewards.runtime.sandbox import Asserts, Call, Limits, Script
-from rl_rewards.runtime.sandbox.monty import unsupported
+from rl_rewards.runtime.sandbox.monty_lacks import unsupported
 from rl_rewards.types import Outcome
 
 LIMITS = Limits(seconds=20, memory_mb=100)
@@ -56,7 +56,12 @@ def test_a_script_ends_as_python_would_end_it_or_is_unsupported(monty, program, 
 CALLS = [
     ("def f(a, b): return a + b", Call("f", [1, 2]), "scored", 3),
     ("class Solution:\n    def f(self, a): return a[::-1]", Call("f", [[1, 2]]), "scored", [2, 1]),
-    ("def f(x): return (x, {1: x}, {2}, 2 ** 70, None)", Call("f", ["ä"]), "scored", {"tuple": ["ä", {"dict": [[1, "ä"]]}, {"set": [2]}, {"int": hex(2**70)}, None]}),
+    (
+        "def f(x): return (x, {1: x}, {2}, 2 ** 70, None)",
+        Call("f", ["ä"]),
+        "scored",
+        {"tuple": ["ä", {"dict": [[1, "ä"]]}, {"set": [2]}, {"int": hex(2**70)}, None]},
+    ),
     ("list = str = type = dict = 0\ndef f(): return [1]", Call("f"), "scored", [1]),
     ("class P: pass\ndef f(): return P()", Call("f"), "scored", None),
     ("def f(): return 2 ** 100000", Call("f"), "scored", {"int": hex(2**100000)}),
@@ -95,7 +100,11 @@ def test_asserts_talk_to_a_program_in_another_interpreter(monty, program, assert
     assert (execution.outcome, execution.value) == (outcome, passed), execution
 
 
-LATE = ["while True: pass", "while True:\n    try:\n        while True: pass\n    except BaseException: pass", "import time\ntime.sleep(1000)"]
+LATE = [
+    "while True: pass",
+    "while True:\n    try:\n        while True: pass\n    except BaseException: pass",
+    "import time\ntime.sleep(1000)",
+]
 
 
 @pytest.mark.parametrize("program", LATE)
@@ -142,7 +151,9 @@ sys.stdin.read()
 
 def test_workers_end_with_their_caller_a_busy_one_at_its_deadline():
     root = Path(__file__).parents[3]
-    caller = subprocess.Popen([sys.executable, "-c", CALLER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env={**os.environ, "PYTHONPATH": str(root)})
+    caller = subprocess.Popen(
+        [sys.executable, "-c", CALLER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env={**os.environ, "PYTHONPATH": str(root)}
+    )
     assert caller.stdout.readline() == b"busy\n"
     handles = [os.pidfd_open(pid) for pid in descendants(caller.pid)]
     caller.kill()

@@ -41,10 +41,22 @@ SCRIPTS = [
     ("import threading\nthreading.Timer(0.01, print, ['from a thread']).start()", "", "scored", "from a thread\n", None),
     ("import asyncio\nasync def main(): print(await asyncio.sleep(0, 5))\nasyncio.run(main())", "", "scored", "5\n", None),
     ("import io, sys\nsys.stdin = io.StringIO('7')\nprint(input())", "", "scored", "7\n", None),
-    ("import os, tempfile\nopen('here', 'w').write('x')\nprint(os.listdir('.'), open(tempfile.mkstemp()[1]).read() == '')", "", "scored", None, None),
+    (
+        "import os, tempfile\nopen('here', 'w').write('x')\nprint(os.listdir('.'), open(tempfile.mkstemp()[1]).read() == '')",
+        "",
+        "scored",
+        None,
+        None,
+    ),
     ("import sys\nsys.setrecursionlimit(100000)\ndef f(n): return n and f(n - 1)\nprint(f(50000))", "", "scored", "0\n", None),
     ("from concurrent.futures import ThreadPoolExecutor\nprint(sum(ThreadPoolExecutor(4).map(abs, [-1, -2])))", "", "scored", "3\n", None),
-    ("print({'b', 'a', 'c'} == {'a', 'b', 'c'}, __import__('os').environ['HOME'] == __import__('os').getcwd())", "", "scored", "True True\n", None),
+    (
+        "print({'b', 'a', 'c'} == {'a', 'b', 'c'}, __import__('os').environ['HOME'] == __import__('os').getcwd())",
+        "",
+        "scored",
+        "True True\n",
+        None,
+    ),
     ("import dataclasses\n@dataclasses.dataclass\nclass P:\n    x: int\nprint(P(3))", "", "scored", "P(x=3)\n", None),
     ("import pickle\nclass P: pass\nprint(type(pickle.loads(pickle.dumps(P()))).__name__)", "", "scored", "P\n", None),
 ]
@@ -108,7 +120,11 @@ TESTS = [
     ("def f(x): return x * 2", "from solution import f\ndef test_a():\n    assert f('ab') == 'abab'", True),
     ("def f(x): return x * 2", "def check(candidate):\n    for i in range(5):\n        assert candidate(i) == 2 * i\ncheck(f)", True),
     ("def f(x): return (x, {x})", "assert f(1) == (1, {1}) and isinstance(f(1), tuple)", True),
-    ("def f(x): raise ValueError('no')", "try:\n    f(1)\nexcept ValueError as error:\n    assert str(error) == 'no'\nelse:\n    assert False", True),
+    (
+        "def f(x): raise ValueError('no')",
+        "try:\n    f(1)\nexcept ValueError as error:\n    assert str(error) == 'no'\nelse:\n    assert False",
+        True,
+    ),
     ("class Own(Exception): pass\ndef f(): raise Own", "try:\n    f()\nexcept Exception as error:\n    assert 'Own' in str(error)", True),
     (
         "class Stack:\n    def __init__(self): self.items = []\n    def push(self, x): self.items.append(x); return self\n    def pop(self): return self.items.pop()\n"
@@ -116,7 +132,11 @@ TESTS = [
         "s = Stack()\ns.push(1).push(2)\nassert len(s) == 2 and s.pop() == 2 and s.items == [1] and list(s.items) == [1]",
         True,
     ),
-    ("class V:\n    def __init__(self, x): self.x = x\n    def __eq__(self, o): return self.x == o.x", "assert V(1) == V(1) and not V(1) == V(2)", True),
+    (
+        "class V:\n    def __init__(self, x): self.x = x\n    def __eq__(self, o): return self.x == o.x",
+        "assert V(1) == V(1) and not V(1) == V(2)",
+        True,
+    ),
     ("def make(): return object()\ndef use(o): return type(o).__name__", "assert use(make()) == 'object'", True),
     ("LIMIT = 7", "assert LIMIT == 7", True),
     ("import math\ndef f(x): return math.sqrt(x)", "assert math.isclose(f(4), 2)", True),
@@ -141,7 +161,11 @@ def test_tests_that_do_not_compile_are_an_error_of_ours(process):
 
 @pytest.mark.parametrize(
     ("program", "outcome", "error"),
-    [("1 / 0", "crashed", "ZeroDivisionError"), ("import os\nos._exit(0)", "crashed", "the program ended"), ("def f():\n    while True: pass", "timeout", "ran out")],
+    [
+        ("1 / 0", "crashed", "ZeroDivisionError"),
+        ("import os\nos._exit(0)", "crashed", "the program ended"),
+        ("def f():\n    while True: pass", "timeout", "ran out"),
+    ],
 )
 def test_a_program_that_ends_under_its_tests_tells_how_it_ended(process, program, outcome, error):
     [execution] = process.run(program, [Asserts("f()")], Limits(seconds=1))
@@ -151,7 +175,9 @@ def test_a_program_that_ends_under_its_tests_tells_how_it_ended(process, program
 @pytest.mark.parametrize("library", ["numpy", "pandas", "sympy"])
 def test_a_library_that_is_installed_can_be_used(process, library):
     pytest.importorskip(library)
-    use = {"numpy": "numpy.arange(3).sum()", "pandas": "pandas.DataFrame({'a': [1, 2]}).a.sum()", "sympy": "sympy.factorint(6)[2] + 2"}[library]
+    use = {"numpy": "numpy.arange(3).sum()", "pandas": "pandas.DataFrame({'a': [1, 2]}).a.sum()", "sympy": "sympy.factorint(6)[2] + 2"}[
+        library
+    ]
     [execution] = process.run(f"import {library}\ndef f(): return {use}", [Call("f")], Limits(seconds=60, memory_mb=1024))
     assert (execution.outcome, execution.value) == (Outcome.SCORED, 3)
 
@@ -162,7 +188,9 @@ def test_cases_share_nothing_but_the_program(process):
     assert [execution.stdout for execution in executions] == ["None []\n", "None []\n"]
 
 
-@pytest.mark.parametrize("without", [(), ("user", "pid", "network", "mount", "ipc"), ("user", "pid", "network", "mount", "ipc", "landlock")])
+@pytest.mark.parametrize(
+    "without", [(), ("user", "pid", "network", "mount", "ipc"), ("user", "pid", "network", "mount", "ipc", "landlock")]
+)
 def test_programs_that_run_at_once_have_a_directory_each(without):
     engine = ProcessEngine(workers=4, without=without)
     program = "import os, time\nname = input()\nfor n in range(20):\n    open(name + str(n), 'w').close()\n    time.sleep(0.001)\nprint(len(os.listdir('.')))"
@@ -215,7 +243,10 @@ def test_a_killed_zygote_or_cell_is_replaced():
 
 
 def test_walls_left_out_are_reported_once_and_refused_where_all_are_required(caplog):
-    engine, strict = ProcessEngine(workers=1, without=("landlock", "ipc")), ProcessEngine(workers=1, without=("landlock",), require_isolation=True)
+    engine, strict = (
+        ProcessEngine(workers=1, without=("landlock", "ipc")),
+        ProcessEngine(workers=1, without=("landlock",), require_isolation=True),
+    )
     try:
         with caplog.at_level(logging.WARNING, logger="rl_rewards.sandbox"):
             for _ in range(2):
@@ -265,13 +296,21 @@ if sys.argv[1] != "exits":
 @pytest.mark.parametrize("state", ["idle", "busy", "forked", "exits"])
 def test_the_sandbox_ends_with_its_caller_however_that_ends(state):
     caller = subprocess.Popen(
-        [sys.executable, "-c", CALLER, state], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env={**os.environ, "PYTHONPATH": str(ROOT)}
+        [sys.executable, "-c", CALLER, state],
+        cwd=ROOT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
     )
     handles = []
     try:
         assert int(caller.stdout.readline()) == caller.pid
         below = [pid for pid in descendants(caller.pid) if "zygote" in _command(pid)]
-        scratch = [path for path in Path("/tmp").glob("rl-rewards-*") if state != "exits" and path.stat().st_ctime >= Path(f"/proc/{caller.pid}").stat().st_ctime]
+        scratch = [
+            path
+            for path in Path("/tmp").glob("rl-rewards-*")
+            if state != "exits" and path.stat().st_ctime >= Path(f"/proc/{caller.pid}").stat().st_ctime
+        ]
         handles = [os.pidfd_open(pid) for pid in below]
         assert state == "exits" or len(handles) >= 3  # a zygote, a cell and what waits for it
         if state != "exits":

@@ -14,7 +14,7 @@ FORMS = [
     (({"input": "1", "output": 2, "type": "stdin_stdout", "fn_name": None},), None, [Check(Script("1"), "2")]),
     ([{"input": [1], "output": 2, "fn_name": "f"}], None, [Check(Call("f", [1]), [2])]),
     ([{"input": [1], "output": 2}], "f", [Check(Call("f", [1]), [2])]),
-    ([{"input": "[1, 2]\n\"a\"", "output": "[3]", "fn_name": "f"}], None, [Check(Call("f", [[1, 2], "a"]), [[3]])]),
+    ([{"input": '[1, 2]\n"a"', "output": "[3]", "fn_name": "f"}], None, [Check(Call("f", [[1, 2], "a"]), [[3]])]),
     ([{"input": "ab", "output": "ba", "fn_name": "f"}], None, [Check(Call("f", ["ab"]), ["ba"])]),
     (APPS, None, [Check(Script("1\n"), "2\n"), Check(Script("1\n2"), "3\n4")]),
     (json.dumps(APPS), None, [Check(Script("1\n"), "2\n"), Check(Script("1\n2"), "3\n4")]),

@@ -43,40 +43,91 @@ FUNCTIONS = {
     "an object that equals everything": EVERYTHING + "def square(x): return Everything(0)",
     "an object that equals everything, not a number": EVERYTHING.replace("(int)", "") + "def square(x): return Everything()",
     "a list that equals everything": EVERYTHING.replace("(int)", "(list)") + "def square(x): return Everything()",
-    "patched comparison": "import builtins, operator\noperator.eq = lambda a, b: True\nbuiltins.AssertionError = type('Quiet', (Exception,), dict())\ndef square(x): return 0",
-    "patched isinstance, all and any": "import builtins\nbuiltins.isinstance = builtins.all = builtins.any = lambda *a: True\ndef square(x): return 0",
+    "patched comparison": """
+import builtins, operator
+operator.eq = lambda a, b: True
+builtins.AssertionError = type('Quiet', (Exception,), dict())
+def square(x): return 0
+""",
+    "patched isinstance, all and any": """
+import builtins
+builtins.isinstance = builtins.all = builtins.any = lambda *a: True
+def square(x): return 0
+""",
     "own names for builtins": "def all(*a): return True\nany = isinstance = abs = len = all\ndef square(x): return 0",
-    "patched json": "import json\njson.dumps = lambda *a, **k: 'true'\njson.loads = lambda *a, **k: ['passed', '']\ndef square(x): return 0",
+    "patched json": """
+import json
+json.dumps = lambda *a, **k: 'true'
+json.loads = lambda *a, **k: ['passed', '']
+def square(x): return 0
+""",
     "patched os.write": "import os\nwrite = os.write\nos.write = lambda fd, data: write(fd, b'true')\ndef square(x): return 0",
-    "a verdict on every descriptor": (
-        "import os\nfor fd in range(1, 64):\n    for word in (b'[\"passed\", \"\"]', b'true', b'\\0\\0\\0\\x04true'):\n        try: os.write(fd, word)\n"
-        "        except OSError: pass\ndef square(x): os._exit(0)"
-    ),
-    "a verdict on every descriptor, at the end": (
-        "import atexit, os\ndef late():\n    for fd in range(1, 64):\n        try: os.ftruncate(fd, 0); os.pwrite(fd, b'[\"passed\", \"\"]', 0)\n"
-        "        except OSError: pass\natexit.register(late)\ndef square(x): return 0"
-    ),
-    "patched sandbox": (
-        "import sys\nfor name, module in list(sys.modules.items()):\n    if name.startswith('cell'):\n        for function in list(vars(module)):\n"
-        "            if callable(getattr(module, function)):\n                try: setattr(module, function, lambda *a, **k: 0)\n                except Exception: pass\ndef square(x): return 0"
-    ),
+    "a verdict on every descriptor": """
+import os
+for fd in range(1, 64):
+    for word in (b'["passed", ""]', b'true', b'\\0\\0\\0\\x04true'):
+        try: os.write(fd, word)
+        except OSError: pass
+def square(x): os._exit(0)
+""",
+    "a verdict on every descriptor, at the end": """
+import atexit, os
+def late():
+    for fd in range(1, 64):
+        try: os.ftruncate(fd, 0); os.pwrite(fd, b'["passed", ""]', 0)
+        except OSError: pass
+atexit.register(late)
+def square(x): return 0
+""",
+    "patched sandbox": """
+import sys
+for name, module in list(sys.modules.items()):
+    if name.startswith('cell'):
+        for function in list(vars(module)):
+            if callable(getattr(module, function)):
+                try: setattr(module, function, lambda *a, **k: 0)
+                except Exception: pass
+def square(x): return 0
+""",
     "the caller's frames": (
         "import sys\ndef square(x):\n    frame = sys._getframe()\n    while frame:\n        for value in list(frame.f_locals.values()):\n"
         "            if value in (9, 144, 625): return value\n        frame = frame.f_back"
     ),
-    "reading the tests": (
-        "import os, glob\ndef square(x):\n    for path in glob.glob('**', recursive=True) + ['/proc/self/environ', '/proc/self/cmdline', '/proc/self/mem']:\n"
-        "        try: text = open(path).read()\n        except Exception: continue\n        for n in (9, 144, 625):\n            if str(n) in text: return n"
-    ),
-    "deleting the tests": "import os, shutil\nshutil.rmtree('.', ignore_errors=True)\nos.listdir = lambda *a: []\ndef square(x): return None",
+    "reading the tests": """
+import os, glob
+def square(x):
+    for path in glob.glob('**', recursive=True) + ['/proc/self/environ', '/proc/self/cmdline', '/proc/self/mem']:
+        try: text = open(path).read()
+        except Exception: continue
+        for n in (9, 144, 625):
+            if str(n) in text: return n
+""",
+    "deleting the tests": """
+import os, shutil
+shutil.rmtree('.', ignore_errors=True)
+os.listdir = lambda *a: []
+def square(x): return None
+""",
     "a trace function that returns": "import sys\nsys.settrace(lambda *a: None)\nsys.exit = lambda *a: None\ndef square(x): return True",
     "garbage on the channel": "import os\nos.write(3, b'\\xff' * 100)\ndef square(x): os.write(3, b'\\0\\0\\0\\x02[]')\n",
-    "made-up names on the channel": CHANNEL + "frame({'__builtins__': {'dict': [['all', {'remote': [0, 'f']}]]}, 'square': 9, 'abs': 0})\ndef square(x): return 0",
-    "mock's ANY under its name": CHANNEL + "frame({'square': {'import': ['unittest.mock', '_ANY']}, 'answer': {'import': ['unittest.mock', 'ANY']}})\ndef square(x): return 0",
-    "mock's ANY as a reply": CHANNEL + (
-        "frame({'square': {'remote': [0, 'f']}})\nfor _ in range(9): frame({'value': {'import': ['unittest.mock', 'ANY']}})\ndef square(x): return 0"
-    ),
-    "replies before they are asked for": CHANNEL + "frame({'square': {'remote': [0, 'f']}})\nfor _ in range(9): frame({'value': 9})\ndef square(x): return 0",
+    "made-up names on the channel": CHANNEL + """
+frame({'__builtins__': {'dict': [['all', {'remote': [0, 'f']}]]}, 'square': 9, 'abs': 0})
+def square(x): return 0
+""",
+    "mock's ANY under its name": CHANNEL + """
+frame({'square': {'import': ['unittest.mock', '_ANY']}, 'answer': {'import': ['unittest.mock', 'ANY']}})
+def square(x): return 0
+""",
+    "mock's ANY as a reply": CHANNEL + """
+frame({'square': {'remote': [0, 'f']}})
+for _ in range(9): frame({'value': {'import': ['unittest.mock', 'ANY']}})
+def square(x): return 0
+""",
+    "replies before they are asked for": CHANNEL + """
+frame({'square': {'remote': [0, 'f']}})
+for _ in range(9): frame({'value': 9})
+def square(x): return 0
+""",
     "a number that is not one": "def square(x): return float('nan')",
     "no answer": "def square(x): pass",
     "infinite answer": "def square(x): return [9, 144, 625]",
@@ -139,7 +190,10 @@ COMPARED_BY_HELPERS = [
     ("assert square == 9", "from unittest.mock import ANY as square"),
     ("assert square() == 9", "from unittest.mock import _ANY as square"),
     ("assert math.isclose(square(3), 9)", "class math:\n    isclose = staticmethod(lambda *a, **k: True)\ndef square(x): return 0"),
-    ("import math\nassert math.isclose(square(3), 9)", "class math:\n    isclose = staticmethod(lambda *a, **k: True)\ndef square(x): return 0"),
+    (
+        "import math\nassert math.isclose(square(3), 9)",
+        "class math:\n    isclose = staticmethod(lambda *a, **k: True)\ndef square(x): return 0",
+    ),
     ("assert abs(square(3) - 9) < 1e-6", EVERYTHING + "def square(x): return Everything(0)"),
     ("assert square(3) in (9, 9.0)", EVERYTHING.replace("(int)", "") + "def square(x): return Everything()"),
     ("assert 9 in square(3)", EVERYTHING.replace("(int)", "") + "def square(x): return Everything()"),
@@ -179,7 +233,11 @@ def shifted(text):
 
 def test_no_expected_value_is_in_the_memory_of_a_programs_process():
     hidden, planted = "9d1f7a3c55", "b6e04c2281"
-    for form in ({"inputs": [[1]], "outputs": [hidden], "fn_name": "answer"}, [f"assert answer(1) == {hidden!r}"], [{"input": "", "output": hidden}]):
+    for form in (
+        {"inputs": [[1]], "outputs": [hidden], "fn_name": "answer"},
+        [f"assert answer(1) == {hidden!r}"],
+        [{"input": "", "output": hidden}],
+    ):
         assert scored("def answer(x): return ''", form).score == 0.0  # so that it has passed through, if anything passes through
     hunt = {"output": 0, "fn_name": "hunt"}
     assert scored(HUNTER, [{"input": [shifted(hidden)], **hunt}]).score == 1.0

@@ -30,7 +30,8 @@ def engines(request):
 
 def test_it_is_given_what_vertex_gives(engines):
     body = """
-assert example["contents"] == [{"role": "user", "parts": [{"text": "2+2?"}]}, {"role": "model", "parts": [{"text": "?"}]}, {"role": "user", "parts": [{"text": "4?"}]}]
+turns = [("user", "2+2?"), ("model", "?"), ("user", "4?")]
+assert example["contents"] == [{"role": role, "parts": [{"text": text}]} for role, text in turns]
 assert example["systemInstruction"] == {"parts": [{"text": "Be brief."}]}
 assert example["references"] == {"answer": "4", "tests": [1, {"a": None}]}
 assert response == {"role": "model", "parts": [{"text": "4"}]}

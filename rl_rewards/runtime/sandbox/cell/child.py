@@ -1,6 +1,7 @@
 """What a child does: it takes its limits, runs one program in a fresh module, and leaves. It never returns to the cell's code.
 
-Descriptors: 0 is stdin, 1 stdout, 2 stderr, all files in memory, put under the streams that Python opened in the zygote; 3 is where a value goes, or the channel between a program and its tests.
+Descriptors: 0 is stdin, 1 stdout, 2 stderr, all files in memory, put under the streams that Python opened in the zygote; 3 is where a
+value goes, or the channel between a program and its tests.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """A cell: a forked zygote inside its walls, which runs one job at a time, each of its cases in a child of its own.
 
-The cell never looks into a program: it forks, waits for the child or the deadline, kills what is left, and reads what the kernel says of it.
+The cell never looks into a program: it forks, waits for the child or the deadline, kills what is left, and reads what the kernel says.
 """
 
 from __future__ import annotations
@@ -45,7 +45,10 @@ class _Cell:
         gc.disable()
 
     def run(self, job: dict[str, Any]) -> list[list[Any]]:
-        """[outcome, stdout, value, error, seconds] of each case, up to the first that runs out of time: one deadline is what a program can cost."""
+        """[outcome, stdout, value, error, seconds] of each case.
+
+        What follows a case that ran out of time is not run: one deadline is what a program can cost.
+        """
         job["base_bytes"] = self._base_bytes
         channel = socket.recv_fds(self._control, 1, 1)[1][0] if job["channel"] else None
         ended: list[list[Any]] = []
@@ -81,7 +84,7 @@ class _Cell:
                 os.close(descriptor)
 
     def _wait(self, pid: int, deadline: float) -> tuple[int, bool]:
-        """Wait for the child, the deadline (the child is killed) or the caller's end (the cell ends). Returns the status, and whether late."""
+        """Wait for the child, the deadline (the child is killed) or the caller's end (the cell ends): the status, and whether late."""
         poll = select.poll()
         poll.register(self._bell, select.POLLIN)
         poll.register(self._control, select.POLLIN)

@@ -41,7 +41,11 @@ sched_get_priority_min:147:126 get_mempolicy:239:236 exit:60:93 exit_group:231:9
 CHECKED = {
     "prctl": ((157, 167), 0, (15, 16, 0x53564D41)),  # a thread's name, an anonymous mapping's name
     "prlimit64": ((302, 261), 2, (0,)),  # reading limits, not setting them
-    "ioctl": ((16, 29), 1, (0x5401, 0x5413, 0x541B, 0x5421, 0x5450, 0x5451)),  # isatty, window size, bytes to read, non-blocking, close-on-exec
+    "ioctl": (
+        (16, 29),
+        1,
+        (0x5401, 0x5413, 0x541B, 0x5421, 0x5450, 0x5451),
+    ),  # isatty, window size, bytes to read, non-blocking, close-on-exec
     # No F_SETOWN and F_SETSIG: together they send any signal to any process of this user.
     "fcntl": ((72, 25), 1, (0, 1, 2, 3, 4, 5, 6, 7, 36, 37, 38, 1030, 1032)),
     "socketpair": ((53, 199), 1, (1, 0x801, 0x80001, 0x80801)),  # streams only (asyncio's wake-up pair): they cannot address anyone else

@@ -29,7 +29,15 @@ DEVICES = ("/dev/null", "/dev/zero", "/dev/random", "/dev/urandom")
 def python_files() -> list[str]:
     """The directories that running Python and importing its libraries takes: standard library, site-packages, shared objects."""
     paths = {*sys.path, *(sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib"))}
-    paths |= {sysconfig.get_config_var("LIBDIR") or "", "/usr/lib", "/lib", "/lib64", "/usr/share/zoneinfo", "/etc/localtime", "/etc/ld.so.cache"}
+    paths |= {
+        sysconfig.get_config_var("LIBDIR") or "",
+        "/usr/lib",
+        "/lib",
+        "/lib64",
+        "/usr/share/zoneinfo",
+        "/etc/localtime",
+        "/etc/ld.so.cache",
+    }
     return sorted({form for path in paths if path and os.path.exists(path) for form in (os.path.abspath(path), os.path.realpath(path))})
 
 

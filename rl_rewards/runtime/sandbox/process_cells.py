@@ -1,0 +1,130 @@
+"""The caller's ends of a zygote and of its cells."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import weakref
+from functools import cache
+from typing import Any
+
+from rl_rewards.runtime.sandbox.cell import frames
+from rl_rewards.runtime.sandbox.engine import LIBRARIES
+
+START_SECONDS = 120.0  # importing pandas and sympy from a slow disk
+_BOOT = "import sys; sys.path.insert(0, {directory!r}); from cell import zygote; del sys.path[0]; zygote.main()"
+_MENTIONED = re.compile(rf"\b({'|'.join(LIBRARIES)})\b")
+
+
+class CellLost(ConnectionError):
+    """A cell ended or fell silent, which no program of a model's should be able to bring about."""
+
+
+class Zygote:
+    """The caller's end of a zygote."""
+
+    def __init__(self, libraries: tuple[str, ...], without: tuple[str, ...]) -> None:
+        directory = os.path.dirname(os.path.abspath(__file__))
+        self.scratch = tempfile.mkdtemp(prefix="rl-rewards-")
+        self._control, theirs = socket.socketpair()
+        options = {
+            "control": theirs.fileno(), "caller": os.getpid(), "libraries": libraries, "paths": _library_paths(), "scratch": self.scratch,
+            "without": without,
+        }  # fmt: skip
+        with theirs:
+            self._process = subprocess.Popen(
+                [sys.executable, "-I", "-S", "-B", "-X", "utf8", "-c", _BOOT.format(directory=directory), json.dumps(options)],
+                pass_fds=[theirs.fileno()],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                env=_environment(),
+                cwd="/",
+                start_new_session=True,
+            )
+        self._finalizer = weakref.finalize(self, _end, self._control, self._process, self.scratch, os.getpid())
+
+    @property
+    def alive(self) -> bool:
+        return self._process.poll() is None
+
+    def spawn(self) -> Cell:
+        """A new cell, its walls up."""
+        ours, theirs = socket.socketpair()
+        with theirs:
+            try:
+                socket.send_fds(self._control, [b"+"], [theirs.fileno()])
+            except OSError as error:
+                raise CellLost(f"the zygote is gone: {error}") from None
+        return Cell(ours)
+
+    def close(self) -> None:
+        self._finalizer()
+
+
+def _end(control: socket.socket, process: subprocess.Popen, scratch: str, owner: int) -> None:
+    control.close()
+    if os.getpid() != owner:
+        return  # a fork of the owner, which only lets go of its copy
+    try:
+        process.wait(5)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+    shutil.rmtree(scratch, ignore_errors=True)
+
+
+class Cell:
+    """The caller's end of a cell."""
+
+    def __init__(self, control: socket.socket) -> None:
+        self._control = control
+        self.lacking: list[str] = sorted({*self.receive(START_SECONDS)["lacking"]})
+
+    def send(self, job: dict[str, Any], channel: socket.socket | None = None) -> None:
+        frames.write(self._control.fileno(), job)
+        if channel is not None:
+            socket.send_fds(self._control, [b"c"], [channel.fileno()])
+
+    def receive(self, seconds: float) -> Any:
+        self._control.settimeout(seconds)
+        try:
+            if not self._control.recv(1, socket.MSG_PEEK):
+                raise CellLost("it ended")
+        except TimeoutError:
+            raise CellLost(f"no word from it in {seconds:.0f} s") from None
+        finally:
+            self._control.settimeout(None)
+        return frames.read(self._control.fileno())
+
+    def close(self) -> None:
+        """Hang up: the cell kills what it runs and ends."""
+        self._control.close()
+
+
+def _environment() -> dict[str, str]:
+    """All that a program sees of the environment. A fixed hash seed: the same program prints the same set in the same order."""
+    one_thread = {name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")}
+    return {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "PYTHONHASHSEED": "0", **one_thread}
+
+
+def libraries_of(text: str) -> tuple[str, ...]:
+    """The libraries that a program mentions and this machine has: what its zygote has loaded."""
+    return tuple(sorted(set(_MENTIONED.findall(text)) & _library_specs().keys()))
+
+
+def _library_paths() -> list[str]:
+    return sorted({os.path.dirname(os.path.dirname(origin)) for origin in _library_specs().values()})
+
+
+@cache
+def _library_specs() -> dict[str, str]:
+    """Where the libraries that programs may use are installed: name -> file."""
+    specs = {name: importlib.util.find_spec(name) for name in LIBRARIES}
+    return {name: spec.origin for name, spec in specs.items() if spec is not None and spec.origin is not None}
