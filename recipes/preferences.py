@@ -1,6 +1,6 @@
 """Preferences over answers to the arithmetic task: what recipes/reward_model.py trains its embedded reward model on.
 
-As datasets: `--dataset recipes.preferences:train` and `--eval_dataset recipes.preferences:test`, in the form that TRL's RewardTrainer takes:
+As datasets: `--dataset recipes.preferences:train` and `--eval_dataset recipes.preferences:test`, in the RewardTrainer's form:
 
     prompt     conversational, one user turn
     chosen     the better response, one assistant turn

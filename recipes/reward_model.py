@@ -8,9 +8,9 @@ given on the command line too, and wins there. A row of the dataset is a pair: `
 prompt within both. Everything about training is TRL's own RewardTrainer. Copy this file and change it.
 
 The output directory then holds the reward model (with LoRA its adapter), for a rubric: `score: {reward_model: ./runs/my_reward_model}`
-(trained on plain text: `{model: ..., format: text, append: <the eos token>}`). After training the held-out pairs are scored once more by that
-very scorer, which must rank them as the trainer did: a reward model that is read at another token than it was trained at makes rewards rise
-while answers get worse. The same command goes on from the last checkpoint where a run was cut short.
+(trained on plain text: `{model: ..., format: text, append: <the eos token>}`). After training the held-out pairs are scored once more by
+that very scorer, which must rank them as the trainer did: a reward model that is read at another token than it was trained at makes rewards
+rise while answers get worse. The same command goes on from the last checkpoint where a run was cut short.
 """
 
 from __future__ import annotations
@@ -88,7 +88,9 @@ def ranked_right(model: str, pairs: Dataset, eos_token: str) -> float:
     # The trainer ends plain text with the end-of-sequence token; conversations end as the chat template has it.
     form = {} if isinstance(pairs[0]["chosen"], list) else {"format": "text", "append": eos_token}
     scorer = scorers.scorer({"reward_model": {"model": model, **form}})
-    chosen, rejected = (scorer.score(side, [sample.response for sample in side]) for side in (samples(pairs, "chosen"), samples(pairs, "rejected")))
+    chosen, rejected = (
+        scorer.score(side, [sample.response for sample in side]) for side in (samples(pairs, "chosen"), samples(pairs, "rejected"))
+    )
     right = [better.score > worse.score for better, worse in zip(chosen, rejected, strict=True) if None not in (better.score, worse.score)]
     return sum(right) / max(1, len(right))
 
@@ -104,7 +106,7 @@ def main() -> None:
         state = TrainerState.load_from_json(str(Path(checkpoint, "trainer_state.json")))
         if state.global_step >= (args.max_steps if args.max_steps > 0 else state.max_steps):
             if args.process_index == 0:
-                print(f"{args.output_dir} holds a finished run of {state.global_step} steps; to train anew, remove it or give another --output_dir")
+                print(f"{args.output_dir} holds a finished run of {state.global_step} steps; remove it, or give another --output_dir")
             return
 
     args.model_init_kwargs = {

@@ -33,8 +33,8 @@ class Embedder:
     """Texts -> embeddings of length 1.
 
     Args:
-        source: where the model comes from. Of a sentence-transformers model the pooling, the longest text and the letters' case are read from
-            its own files; of any other the pooling is the mean and the longest text what its tokenizer declares.
+        source: where the model comes from. Of a sentence-transformers model the pooling, the longest text and the letters' case are read
+            from its own files; of any other the pooling is the mean and the longest text what its tokenizer declares.
         device: where to; by default this process's accelerator, or the CPU where there is none.
         pooling: how token states become one embedding, instead of the checkpoint's own way.
         max_length: tokens after which a text is cut, instead of the checkpoint's own limit.
@@ -45,7 +45,13 @@ class Embedder:
     """
 
     def __init__(
-        self, source: Source, *, device: str | None = None, pooling: Pooling | None = None, max_length: int | None = None, token_budget: int | None = None
+        self,
+        source: Source,
+        *,
+        device: str | None = None,
+        pooling: Pooling | None = None,
+        max_length: int | None = None,
+        token_budget: int | None = None,
     ) -> None:
         hub = {"revision": source.revision, "token": source.token}
         own = _sentence_transformers(source.model, hub)
@@ -61,7 +67,11 @@ class Embedder:
         if missing:
             raise EmbeddingModelError(f"{source.model!r} has no weights for {sorted(missing)[:5]}: it would embed with random ones")
         model.to(device or default_device()).eval().requires_grad_(False)
-        limits = [max_length or own.get("max_length"), self._tokenizer.model_max_length, getattr(model.config, "max_position_embeddings", None)]
+        limits = [
+            max_length or own.get("max_length"),
+            self._tokenizer.model_max_length,
+            getattr(model.config, "max_position_embeddings", None),
+        ]
         self.limit = min((limit for limit in limits if limit and limit < _NO_LIMIT), default=None)
         self._engine = Engine(model, pad_token_id=self._tokenizer.pad_token_id or 0, token_budget=token_budget)
         self._cache: OrderedDict[str, tuple[torch.Tensor, bool]] = OrderedDict()
@@ -148,7 +158,5 @@ def _pooling(model: str, settings: dict[str, Any]) -> Pooling:
 
 def _json(model: str, name: str, hub: dict[str, Any]) -> Any:
     """A JSON file of a model, or None where it has none."""
-    path = cached_file(
-        model, name, **hub, _raise_exceptions_for_missing_entries=False, _raise_exceptions_for_connection_errors=False
-    )
+    path = cached_file(model, name, **hub, _raise_exceptions_for_missing_entries=False, _raise_exceptions_for_connection_errors=False)
     return None if path is None else json.loads(Path(path).read_text(encoding="utf-8"))

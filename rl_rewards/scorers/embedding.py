@@ -28,10 +28,10 @@ if TYPE_CHECKING:
 class CosineSimilarity(Scorer):
     """Scores how close in meaning the answer is to the reference: the cosine between their embeddings, as (cos + 1) / 2.
 
-    Text is compared with text, the nearest one when the reference is a list. An answer that is an object (parser `json`) is compared with the
-    reference's object leaf by leaf: each leaf of the reference with the answer's leaf of the same key, each a component, the score their mean;
-    a leaf that the answer lacks scores like no answer, one that only the answer has does not count. Blank text is no answer. A text longer
-    than the model takes loses its end, and component `overflow` is 1. References are embedded once and kept.
+    Text is compared with text, the nearest one when the reference is a list. An answer that is an object (parser `json`) is compared with
+    the reference's object leaf by leaf: each leaf of the reference with the answer's leaf of the same key, each a component, the score
+    their mean; a leaf that the answer lacks scores like no answer, one that only the answer has does not count. Blank text is no answer. A
+    text longer than the model takes loses its end, and component `overflow` is 1. References are embedded once and kept.
 
     The cosine of two texts with nothing in common is about 0 and scores 0.5; paraphrases score above 0.9. It is Synalinks' reward
     CosineSimilarity, with leaves matched by key instead of by position.

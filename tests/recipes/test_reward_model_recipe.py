@@ -26,7 +26,16 @@ FORMAT = re.compile(r"<think>[^<]+</think><answer>\d+</answer>")
 
 def launch(recipe, config, **options):
     arguments = [text for name, value in options.items() for text in (f"--{name}", str(value))]
-    command = [sys.executable, "-m", "accelerate.commands.launch", "--num_processes", "1", f"recipes/{recipe}.py", "--config", CONFIGS / config]
+    command = [
+        sys.executable,
+        "-m",
+        "accelerate.commands.launch",
+        "--num_processes",
+        "1",
+        f"recipes/{recipe}.py",
+        "--config",
+        CONFIGS / config,
+    ]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     finished = subprocess.run([*command, *arguments], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=600)
     assert finished.returncode == 0, finished.stderr[-4000:]
@@ -88,7 +97,11 @@ def test_score_is_read_at_the_end_of_the_turn():
 @pytest.mark.parametrize(
     "row, prompt, response",
     [
-        ({"prompt": [{"role": "user", "content": "q"}], "chosen": [{"role": "assistant", "content": "a"}]}, [{"role": "user", "content": "q"}], "a"),
+        (
+            {"prompt": [{"role": "user", "content": "q"}], "chosen": [{"role": "assistant", "content": "a"}]},
+            [{"role": "user", "content": "q"}],
+            "a",
+        ),
         ({"chosen": [{"role": "user", "content": "q"}, {"role": "assistant", "content": "a"}]}, [{"role": "user", "content": "q"}], "a"),
         ({"prompt": "q", "chosen": "a"}, "q", "a"),
         ({"chosen": "q a"}, None, "q a"),
@@ -145,11 +158,9 @@ def test_policy_trains_on_it_beside_rules(trained, tmp_path):
     rubric, rows = tmp_path / "rubric.yaml", tmp_path / "rows.jsonl"
     rubric.write_text(RUBRIC.read_text().replace("./runs/arithmetic_reward_model", str(directory)))
     rows.write_text("\n".join(json.dumps(row) for row in arithmetic.test().select(range(8))))
-    launch(
-        "grpo", "arithmetic.yaml", rubric=rubric, output_dir=tmp_path / "out", dataset=rows, eval_dataset=rows, max_steps=1, logging_steps=1,
-        per_device_train_batch_size=16, num_generations=4, per_device_eval_batch_size=8, num_generations_eval=1, save_strategy="no",
-        disable_tqdm=True,
-    )  # fmt: skip
+    small = {"max_steps": 1, "logging_steps": 1, "per_device_train_batch_size": 16, "num_generations": 4, "save_strategy": "no"}
+    small |= {"per_device_eval_batch_size": 8, "num_generations_eval": 1, "disable_tqdm": True}
+    launch("grpo", "arithmetic.yaml", rubric=rubric, output_dir=tmp_path / "out", dataset=rows, eval_dataset=rows, **small)
     import pandas
 
     rows = pandas.read_parquet(tmp_path / "out" / "rewards.parquet")

@@ -31,7 +31,9 @@ def cosines(texts):
     """Embeddings computed by hand: the mean of the states of each text's own forward pass."""
     tokenizer, model = transformers.AutoTokenizer.from_pretrained(MODEL), transformers.AutoModel.from_pretrained(MODEL).eval()
     with torch.inference_mode():
-        states = [model(**tokenizer(text, return_tensors="pt", truncation=True, max_length=256)).last_hidden_state[0].mean(0) for text in texts]
+        states = [
+            model(**tokenizer(text, return_tensors="pt", truncation=True, max_length=256)).last_hidden_state[0].mean(0) for text in texts
+        ]
     normal = torch.nn.functional.normalize(torch.stack(states), dim=1)
     return normal @ normal.T
 
@@ -51,7 +53,9 @@ def test_meaning_counts_and_wording_does_not():
 
 
 def test_scores_are_those_of_each_text_alone_whatever_the_batch():
-    texts = ["Paris", "The capital of France is Paris, " * 30, "A man eats.", "", "Ωmega ⚡ 日本"] + [f"{number} apples" for number in range(12)]
+    texts = ["Paris", "The capital of France is Paris, " * 30, "A man eats.", "", "Ωmega ⚡ 日本"] + [
+        f"{number} apples" for number in range(12)
+    ]
     texts[3] = "x"
     expected = cosines(texts)
     made = similarity(scale="cosine")
@@ -91,14 +95,18 @@ def components(result):
 
 def test_object_is_compared_leaf_by_leaf_with_the_same_key():
     gold = {"city": "Paris", "facts": {"river": "the Seine", "bridges": 37}, "names": ["Lutetia"]}
-    same, swapped = score(similarity(), (gold, gold), ({**gold, "city": "the Seine", "facts": {"river": "Paris", "bridges": 37}}, json.dumps(gold)))
+    same, swapped = score(
+        similarity(), (gold, gold), ({**gold, "city": "the Seine", "facts": {"river": "Paris", "bridges": 37}}, json.dumps(gold))
+    )
     assert set(components(same)) == {"city", "facts.river", "facts.bridges", "names.0"}
     assert same.score == pytest.approx(1.0, abs=1e-5)
     assert components(swapped)["city"] < 0.95 and components(swapped)["facts.bridges"] == pytest.approx(1.0, abs=1e-5)
     assert swapped.score == pytest.approx(sum(components(swapped).values()) / 4)
 
 
-@pytest.mark.parametrize("answer", [{"city": "Paris"}, {"city": "Paris", "river": ""}, {"city": "Paris", "river": None}, {"city": "Paris", "river": ["Seine"]}])
+@pytest.mark.parametrize(
+    "answer", [{"city": "Paris"}, {"city": "Paris", "river": ""}, {"city": "Paris", "river": None}, {"city": "Paris", "river": ["Seine"]}]
+)
 def test_leaf_that_the_answer_lacks_scores_like_no_answer(answer):
     (result,) = score(similarity(), (answer, {"city": "Paris", "river": "Seine"}))
     assert components(result) == {"city": pytest.approx(1.0, abs=1e-5), "river": 0.0}
@@ -173,14 +181,21 @@ def test_limit_and_pooling_are_the_models_own_and_can_be_set(tmp_path):
 def test_prefix_goes_before_answers_and_references():
     made, plain = similarity(prefix="query: "), similarity()
     prefixed = score(made, ("a cat", "two dogs"))[0].score
-    assert prefixed == pytest.approx(score(plain, ("query: a cat", "query: two dogs"))[0].score, abs=1e-5) != score(plain, ("a cat", "two dogs"))[0].score
+    assert (
+        prefixed
+        == pytest.approx(score(plain, ("query: a cat", "query: two dogs"))[0].score, abs=1e-5)
+        != score(plain, ("a cat", "two dogs"))[0].score
+    )
 
 
 def test_agrees_with_sentence_transformers():
     package = pytest.importorskip("sentence_transformers")
     theirs = package.SentenceTransformer(MODEL, device="cpu")
     rows = [(answer, reference) for answer, reference, _, _ in PAIRS] + [("Paris " * 400, "London " * 400)]
-    expected = [float(a @ b) for a, b in zip(*(theirs.encode([row[side] for row in rows], normalize_embeddings=True) for side in (0, 1)), strict=True)]
+    expected = [
+        float(a @ b)
+        for a, b in zip(*(theirs.encode([row[side] for row in rows], normalize_embeddings=True) for side in (0, 1)), strict=True)
+    ]
     assert [result.score for result in score(similarity(scale="cosine"), *rows)] == pytest.approx(expected, abs=1e-4)
 
 
@@ -189,13 +204,20 @@ def test_rubric_selects_fields_by_the_json_parser():
     rubric = Rubric((Reward("meaning", options, parse={"json": {"keep": ["answer"]}}),))
     gold = json.dumps({"thought": "", "answer": "It rains cats and dogs."})
     rewards = rubric.reward_funcs[0](
-        prompts=["q"] * 3, completions=['{"thought": "x", "answer": "There is heavy rain."}', '{"answer": "I like cheese."}', "rain"], gold=[gold] * 3
+        prompts=["q"] * 3,
+        completions=['{"thought": "x", "answer": "There is heavy rain."}', '{"answer": "I like cheese."}', "rain"],
+        gold=[gold] * 3,
     )
     assert rewards[0] > rewards[1] > rewards[2] == 0.0
 
 
 def test_it_pickles_and_is_refused_when_wrong():
     assert pickle.loads(pickle.dumps(similarity())) == similarity()
-    for options, message in [({"wrong": 0.6}, "wrong is 0.6"), ({"keep": ["a", "a"]}, "twice"), ({"pooling": "max"}, "pooling"), ({"modle": "x"}, "modle")]:
+    for options, message in [
+        ({"wrong": 0.6}, "wrong is 0.6"),
+        ({"keep": ["a", "a"]}, "twice"),
+        ({"pooling": "max"}, "pooling"),
+        ({"modle": "x"}, "modle"),
+    ]:
         with pytest.raises(ValueError, match=message):
             similarity(**options)

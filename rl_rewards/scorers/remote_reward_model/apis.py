@@ -1,8 +1,8 @@
 """The JSON that each server takes and gives.
 
-Where the fields were read: vLLM's from its source (vllm/entrypoints/pooling: base, classify and pooling protocol.py, and the documentation);
-SGLang's from EmbeddingReqInput in its io_struct.py and from what verl sends; TEI's from its OpenAPI description; OpenRLHF's from its remote
-reward model client and serve_rm. None of these servers was run here: the tests hold the clients to servers that check every field.
+Where the fields were read: vLLM's in its source (the protocol.py files of vllm/entrypoints/pooling: base, classify, pooling) and its
+documentation; SGLang's in EmbeddingReqInput of its io_struct.py, and in what verl sends; TEI's in its API's description; OpenRLHF's in its
+client and its serve_rm. None of these servers was run here: the tests hold the client to servers that check every field.
 """
 
 from __future__ import annotations
@@ -73,8 +73,9 @@ class Api(ABC):
 class VllmClassify(Api):
     """vLLM's POST /classify.
 
-    `use_activation: false`: by default the reward would be squashed by an activation. Token ids are taken as they are; messages are rendered by
-    the server's own template, which writes its own BOS, so no special tokens are added; for plain text the server's tokenizer adds them.
+    `use_activation: false`: by default the reward would be squashed by an activation. Token ids are taken as they are; messages are
+    rendered by the server's own template, which writes its own BOS, so no special tokens are added; for plain text the server's tokenizer
+    adds them.
     """
 
     path = "/classify"
@@ -109,7 +110,9 @@ class VllmPooling(VllmClassify):
         numbers = _member(row, "data")
         if isinstance(numbers, list) and numbers and isinstance(numbers[0], list):
             if len(numbers) != 1:
-                raise ReplyError(f"the reply has {len(numbers)} rows of numbers for one sample: the model scores every token, not the sequence")
+                raise ReplyError(
+                    f"the reply has {len(numbers)} rows of numbers for one sample: the model scores every token, not the sequence"
+                )
             return numbers[0]
         return numbers
 
@@ -130,8 +133,8 @@ class Sglang(Api):
 class Tei(Api):
     """Text Embeddings Inference's POST /predict.
 
-    Every text is a list of its own, because a list of two texts would be a pair. `raw_scores: true` for logits; `truncate: false`, so that a text
-    that is too long is an error and not the score of its beginning.
+    Every text is a list of its own, because a list of two texts would be a pair. `raw_scores: true` for logits; `truncate: false`, so that
+    a text that is too long is an error and not the score of its beginning.
     """
 
     path = "/predict"
@@ -147,7 +150,9 @@ class Tei(Api):
             if not isinstance(labels, list) or not labels:
                 raise ReplyError(f"expected a list of labels with scores, got {labels!r:.80}")
             # They come sorted by score, so the order says nothing.
-            answers.append(Answer({name: score for name, score in sorted((str(_member(row, "label")), _member(row, "score")) for row in labels)}))
+            answers.append(
+                Answer({name: score for name, score in sorted((str(_member(row, "label")), _member(row, "score")) for row in labels)})
+            )
         return answers
 
 

@@ -37,7 +37,7 @@ class Patience:
     Attributes:
         timeout: seconds for one attempt, from connecting to the last byte.
         retries: attempts after the first.
-        backoff: seconds before the first of them; each next one waits twice as long, up to 30 s, all of them shortened at random by up to half.
+        backoff: seconds before the first of them, doubled each time up to 30 s, and shortened at random by up to half.
     """
 
     timeout: float

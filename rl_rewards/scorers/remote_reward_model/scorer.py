@@ -36,13 +36,14 @@ _RENDERED_HERE = ("chat_template", "append", "read_at")
 class RemoteRewardModel(ShapedScorer):
     """Scores conversations with a reward model that a server runs: vLLM, SGLang, Text Embeddings Inference or OpenRLHF.
 
-    With a `tokenizer` (the reward model's own) conversations are rendered here and sent as token ids, so no server can add a second BOS; TEI and
-    OpenRLHF take them as text. Without one vLLM is sent messages and renders them itself. `format: text` and `pair` need no template.
-    Requests run side by side on a background event loop, while other rewards are scored. A server that fails or is too slow is no fault of the
-    policy: outcome `error` or `timeout`, without a score. With a parser, and for empty responses, the answer is treated as by `reward_model`.
+    With a `tokenizer` (the reward model's own) conversations are rendered here and sent as token ids, so no server can add a second BOS;
+    TEI and OpenRLHF take them as text. Without one vLLM is sent messages and renders them itself. `format: text` and `pair` need no
+    template. Requests run side by side on a background event loop, while other rewards are scored. A server that fails or is too slow is no
+    fault of the policy: outcome `error` or `timeout`, without a score. With a parser, and for empty responses, the answer is treated as by
+    `reward_model`.
 
-    Components: every head by its name, an OpenRLHF server's extra logs, and `raw` when the score is shaped. A request of several samples that the
-    server refuses (400, 413, 422) is repeated one by one, so that one sample that is too long costs one.
+    Components: every head by its name, an OpenRLHF server's extra logs, and `raw` when the score is shaped. A request of several samples
+    that the server refuses (400, 413, 422) is repeated one by one, so that one sample that is too long costs one.
 
     Raises:
         ValueError: when options contradict each other, or the server's API does not take such a format.
@@ -99,7 +100,9 @@ class RemoteRewardModel(ShapedScorer):
             raise ValueError(f"read_at cuts token ids; {self.api} is sent {self._form}")
         if self._form not in self._api.forms:
             ways = {"messages": "a chat format with a `tokenizer`", "pair": "format 'text' or 'chat'"}
-            raise ValueError(f"{self.api} takes no {self._form}: give {ways[self._form]}" + ("" if self._form == "pair" else ", or format 'text'"))
+            raise ValueError(
+                f"{self.api} takes no {self._form}: give {ways[self._form]}" + ("" if self._form == "pair" else ", or format 'text'")
+            )
         if self.model is not None and not self._api.named:
             raise ValueError(f"a request to {self.api} names no model, got {self.model!r}")
         if self.label is not None:
@@ -167,7 +170,9 @@ class RemoteRewardModel(ShapedScorer):
     def _query(self, sample: Sample, answer: Any) -> Query | EvaluateResult:
         """What the server is asked about one sample, or why it can't be."""
         if answer is not None and not isinstance(answer, str):
-            return EvaluateResult.failure(Outcome.ERROR, f"a reward model scores text; the parser gave {type(answer).__name__}: {answer!r:.80}")
+            return EvaluateResult.failure(
+                Outcome.ERROR, f"a reward model scores text; the parser gave {type(answer).__name__}: {answer!r:.80}"
+            )
         conversation = sample.conversation
         if not conversation or answer != sample.response:
             conversation = [*conversation[:-1], {"role": "assistant", "content": answer or ""}]
@@ -183,12 +188,18 @@ class RemoteRewardModel(ShapedScorer):
         renderer = _renderer(self.tokenizer, self.chat_template, self.system, self.append, self.strip_thinking, self.read_at)
         if self._form == "ids":
             return Query("ids", list(renderer.render(conversation).ids))
-        template = {"tokenize": False, "chat_template": self.chat_template}
         *prompt, response = renderer.messages(conversation)
-        text = renderer.tokenizer.apply_chat_template([*prompt, response], **template) + (self.append or "")
+        text = self._templated(renderer, [*prompt, response]) + (self.append or "")
         if self.api == "tei":
             return Query("text", _without_bos(text, renderer.tokenizer))
-        return Query("text", text, renderer.tokenizer.apply_chat_template(prompt, add_generation_prompt=True, **template) if prompt else "", label)
+        return Query("text", text, self._templated(renderer, prompt, add_generation_prompt=True) if prompt else "", label)
+
+    def _templated(self, renderer: Renderer, messages: list[dict[str, Any]], **options: Any) -> str:
+        try:
+            return renderer.tokenizer.apply_chat_template(messages, tokenize=False, chat_template=self.chat_template, **options)
+        except Exception as error:  # a template raises whatever its author chose
+            roles = [message["role"] for message in messages]
+            raise ValueError(f"the chat template refuses a conversation of {roles}: {error}") from error
 
     def _plain(self, conversation: list[Any], label: Any) -> Query:
         clean = Cleaner((), self.strip_thinking)
@@ -239,7 +250,9 @@ class RemoteRewardModel(ShapedScorer):
 
 
 @lru_cache(maxsize=16)
-def _renderer(tokenizer: str, chat_template: str | None, system: str | None, append: str | None, strip_thinking: bool, read_at: Any) -> Renderer:
+def _renderer(
+    tokenizer: str, chat_template: str | None, system: str | None, append: str | None, strip_thinking: bool, read_at: Any
+) -> Renderer:
     from transformers import AutoTokenizer
 
     from rl_rewards.scorers.reward_model.rendering import Renderer

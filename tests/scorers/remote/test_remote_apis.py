@@ -92,7 +92,10 @@ def test_tei_is_sent_pairs_for_models_of_two_segments(serve):
 
 
 def test_tei_labels_are_heads_by_name_whatever_their_order(serve):
-    replies = [[{"score": 2.0, "label": "toxic"}, {"score": -1.0, "label": "kind"}], [{"score": 3.0, "label": "kind"}, {"score": 0.0, "label": "toxic"}]]
+    replies = [
+        [{"score": 2.0, "label": "toxic"}, {"score": -1.0, "label": "kind"}],
+        [{"score": 3.0, "label": "kind"}, {"score": 0.0, "label": "toxic"}],
+    ]
     server = serve(lambda path, body: replies)
     results = score(remote(server, "tei", format="text", heads={"kind": 1.0, "toxic": -0.5}), [sample("a"), sample("b")])
     assert [result.score for result in results] == [-2.0, 3.0]

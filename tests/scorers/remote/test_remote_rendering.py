@@ -95,6 +95,17 @@ def test_openrlhf_gets_rendered_text_with_its_special_tokens(serve, directory):
     }
 
 
+@pytest.mark.parametrize("api", ["vllm_classify", "tei"])
+def test_conversation_that_the_template_refuses_is_an_error_of_its_row_alone(serve, directory, api):
+    def respond(path, body):
+        return [[{"score": 0.5, "label": "a"}]] if api == "tei" else {"data": [{"index": 0, "probs": [0.5]}]}
+
+    strict = "{% if messages[0]['role'] == 'system' %}{{ raise_exception('no system here') }}{% endif %}" + TEMPLATE
+    samples = [Sample([{"role": "system", "content": "s"}, *PROMPT], [{"role": "assistant", "content": "4"}], "4"), chat("4")]
+    refused, scored = score(remote(serve(respond), api, directory, chat_template=strict), samples)
+    assert refused.score is None and "no system here" in refused.error and scored.score == 0.5
+
+
 def test_lone_surrogates_are_sent_as_valid_json(serve, directory):
     server = serve(lambda path, body: [[{"score": 0.0, "label": "LABEL_0"}]])
     assert score(remote(server, "tei", directory), [chat("\ud800 4")])[0].score == 0.0
