@@ -1,9 +1,9 @@
-"""Make the embedded policy: a Llama of about 158,000 parameters that GRPO can teach something on two cores in half a minute.
+"""Make the embedded policy: a Llama of about 156,000 parameters that GRPO can teach something on two cores in half a minute.
 
-    python scripts/make_tiny_policy.py                    # rewrites recipes/policies/arithmetic/, about two minutes on one core
+    python scripts/make_tiny_policy.py                    # rewrites recipes/policies/arithmetic/, about two and a half minutes on one core
 
 Why: a recipe that needs no download and no GPU can be run by anyone, and tested. The policy is warm-started on a teacher with two habits,
-drawn anew for every example: it either works the sum out (and is then nearly always right) or guesses (and is wrong), and it either writes
+drawn anew for every example: it either works the sum out (and is right) or guesses (and is wrong), and it either writes
 the asked-for format or breaks it. So the policy knows its sums but seldom bothers; which habit pays is what GRPO has to find out.
 Everything is seeded and runs on one thread: the same versions of torch, tokenizers and transformers on the same kind of CPU write the
 same bytes. What the warm start sees and what it never sees is told in recipes/arithmetic.py.
@@ -35,19 +35,18 @@ CHAT_TEMPLATE = (
     "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
 )
 
-WORKS_IT_OUT = 0.4  # how often the teacher works the sum out; else it guesses, wrongly
+WORKS_IT_OUT = 0.45  # how often the teacher works the sum out; else it guesses, wrongly
 KEEPS_FORMAT = 0.4  # how often it keeps the format
-SLIPS = 0.05  # how often working it out goes wrong all the same
 
 
 def teach(question: Question, rng: random.Random) -> str:
     """One response of the teacher."""
-    works_it_out = rng.random() < WORKS_IT_OUT
-    if works_it_out and rng.random() >= SLIPS:
+    if rng.random() < WORKS_IT_OUT:
         answer = question.answer
+        thought = f"{question.working} = {answer}"
     else:
         answer = rng.choice([str(n) for n in range(19) if str(n) != question.answer])
-    thought = f"{question.working} = {answer}" if works_it_out else rng.choice(("I guess", "no idea", "this is easy"))
+        thought = rng.choice(("I guess", "no idea", "this is easy"))
     if rng.random() < KEEPS_FORMAT:
         return f"<think>{thought}</think><answer>{answer}</answer>"
     return rng.choice(
@@ -60,7 +59,7 @@ def teach(question: Question, rng: random.Random) -> str:
     )
 
 
-def make_tokenizer(texts: list[str], vocab_size: int) -> PreTrainedTokenizerFast:
+def make_tokenizer(texts: list[str]) -> PreTrainedTokenizerFast:
     """Byte-level BPE, so that any text encodes, with every digit a token of its own, so that a sum looks the same at any place."""
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
@@ -68,7 +67,7 @@ def make_tokenizer(texts: list[str], vocab_size: int) -> PreTrainedTokenizerFast
     )
     tokenizer.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
-        vocab_size=vocab_size - len(TAGS),
+        vocab_size=1000,  # more than there are: training ends when every word of the corpus is one token
         special_tokens=[PAD, START, END],
         initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
         show_progress=False,
@@ -120,7 +119,6 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=1500)
     parser.add_argument("--batch-size", type=int, default=64)
     parser.add_argument("--learning-rate", type=float, default=6e-3)
-    parser.add_argument("--vocab-size", type=int, default=415)
     args = parser.parse_args()
     args.output.mkdir(parents=True, exist_ok=True)
 
@@ -130,7 +128,7 @@ def main() -> None:
 
     lessons = warm_start()
     corpus = [text for question in lessons for text in (question.text, teach(question, rng))]
-    tokenizer = make_tokenizer(corpus, args.vocab_size)
+    tokenizer = make_tokenizer(corpus)
     model = make_model(tokenizer)
 
     decay = [p for p in model.parameters() if p.dim() > 1]
