@@ -26,7 +26,7 @@ def engine(*names: EngineName, workers: int | None = None, require_isolation: bo
 
     Args:
         names: `process`, `monty`, or both in the order of trying.
-        workers: how many programs run at once; by default the processors, eight at most.
+        workers: how many programs run at once; by default twice the processors, sixteen at most.
         require_isolation: for `process`: refuse to run where the kernel lacks a wall.
 
     Raises:

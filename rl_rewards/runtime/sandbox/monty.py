@@ -30,7 +30,7 @@ class MontyEngine(Engine):
     """Runs programs in Monty's worker processes.
 
     Args:
-        workers: how many programs run at once; by default the processors, eight at most.
+        workers: how many programs run at once; by default twice the processors, sixteen at most.
 
     Raises:
         ImportError: when pydantic-monty is not installed.

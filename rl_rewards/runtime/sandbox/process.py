@@ -39,7 +39,7 @@ class ProcessEngine(Engine):
     """Runs programs in forked children of a warm zygote.
 
     Args:
-        workers: how many programs run at once; by default the processors, eight at most.
+        workers: how many programs run at once; by default twice the processors, sixteen at most.
         require_isolation: refuse to run where a wall is lacking.
         without: walls to leave out, to find out what one is worth.
 

@@ -46,7 +46,7 @@ class PythonReward(Scorer):
     engines: tuple[EngineName, ...] = field(default=("process",), kw_only=True)
     """Where it runs: `process` (CPython, Linux's walls), `monty` (a part of Python, quicker), or both in the order of trying."""
     workers: Annotated[int, Field(gt=0)] | None = field(default=None, kw_only=True)
-    """How many calls run at once; the processors, eight at most, by default."""
+    """How many calls run at once; twice the processors, sixteen at most, by default."""
     require_isolation: bool = field(default=False, kw_only=True)
     """Refuse to run where the kernel lacks one of the walls of `process`."""
 
