@@ -39,7 +39,7 @@ KINDS = Kinds(
         "cosine_similarity": "rl_rewards.scorers.embedding:CosineSimilarity",
         "reward_model": "rl_rewards.scorers.reward_model:RewardModel",
         "reward_model_ensemble": "rl_rewards.scorers.reward_model:RewardModelEnsemble",
-        "remote_reward_model": "rl_rewards.scorers.remote_reward_model:RemoteRewardModel",
+        "remote_reward_model": "rl_rewards.scorers.remote_reward_model.scorer:RemoteRewardModel",
     },
 )
 

@@ -3,8 +3,9 @@
 import pickle
 
 import pytest
+import yaml
 
-from rl_rewards import Reward, Rubric
+from rl_rewards import Reward, Rubric, load_rubric
 from rl_rewards.scorers import scorer
 from rl_rewards.types import Outcome, Sample
 
@@ -186,6 +187,14 @@ def test_rubric_starts_it_beside_its_other_rewards_and_it_pickles(serve):
     rewards = [function(prompts=[PROMPT], completions=[[{"role": "assistant", "content": "7"}]]) for function in rubric.reward_funcs]
     assert rewards == [[0.25], [1.0]]
     assert made.submit([chat("7")], ["7"]).result(30)[0].score == 0.25
+
+
+def test_rubric_file_with_it_is_written_as_it_was_read(tmp_path):
+    options = {"url": "https://rm.example", "api": "vllm_classify", "timeout": 20.0, "heads": {"helpful": 1.0}, "shape": {"sigmoid": True}}
+    rubric = Rubric((Reward("liked", {"remote_reward_model": options}),))
+    rubric.save(tmp_path / "rubric.yaml")
+    assert load_rubric(tmp_path / "rubric.yaml") == rubric
+    assert yaml.safe_load((tmp_path / "rubric.yaml").read_text())["rewards"][0]["score"] == {"remote_reward_model": options}
 
 
 def test_many_of_them_at_once_do_not_starve_each_other(serve):
