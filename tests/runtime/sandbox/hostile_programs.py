@@ -149,7 +149,8 @@ if libc.system(b"touch {directory}/escaped") == 0:
 """,
     "starting programs": """
 import os, subprocess
-for start in (lambda: subprocess.run(["/bin/true"]), lambda: os.posix_spawn("/bin/true", ["true"], dict()), lambda: os.execv("/bin/echo", ["echo", "ESCAPED"])):
+ways = [lambda: subprocess.run(["/bin/true"]), lambda: os.posix_spawn("/bin/true", ["true"], dict())]
+for start in [*ways, lambda: os.execv("/bin/echo", ["echo", "ESCAPED"])]:
     try:
         start()
         print("ESCAPED")
@@ -336,7 +337,8 @@ class Outside:
         """The hostile program of that name, aimed at this."""
         text = HOSTILE[name]
         targets = {
-            "tcp_port": self.tcp.getsockname()[1], "udp_port": self.udp.getsockname()[1], "abstract": self.abstract, "secret": SECRET, "secret_hint": SECRET[::-1],
+            "tcp_port": self.tcp.getsockname()[1], "udp_port": self.udp.getsockname()[1], "abstract": self.abstract,
+            "secret": SECRET, "secret_hint": SECRET[::-1],
             "secret_file": self.secret_file, "directory": self.directory, "pid": os.getpid(), "victim": self.victim.pid,
         }  # fmt: skip
         for target, value in targets.items():

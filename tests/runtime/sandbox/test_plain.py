@@ -47,8 +47,10 @@ def test_numpy_values_are_taken_as_pythons():
 
 
 MADE_UP = [
-    {}, {"a": 1, "b": 2}, {"int": 5}, {"int": "12"}, {"int": "0xzz"}, {"tuple": "ab"}, {"set": {"int": "0x1"}}, {"dict": [1]}, {"dict": [[1, 2, 3]]},
-    {"bytes": 1}, {"complex": [1, 2]}, {"complex": [1.0]}, {"decimal": 1}, {"remote": [0, "x"]}, {"unknown": "x"}, [[{"tuple": [{"a": []}]}]],
+    {}, {"a": 1, "b": 2}, {"int": 5}, {"int": "12"}, {"int": "0xzz"}, {"tuple": "ab"}, {"set": {"int": "0x1"}},
+    {"dict": [1]}, {"dict": [[1, 2, 3]]},
+    {"bytes": 1}, {"complex": [1, 2]}, {"complex": [1.0]}, {"decimal": 1}, {"remote": [0, "x"]}, {"unknown": "x"},
+    [[{"tuple": [{"a": []}]}]],
 ]  # fmt: skip
 
 

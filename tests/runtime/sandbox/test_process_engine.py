@@ -127,7 +127,8 @@ TESTS = [
     ),
     ("class Own(Exception): pass\ndef f(): raise Own", "try:\n    f()\nexcept Exception as error:\n    assert 'Own' in str(error)", True),
     (
-        "class Stack:\n    def __init__(self): self.items = []\n    def push(self, x): self.items.append(x); return self\n    def pop(self): return self.items.pop()\n"
+        "class Stack:\n    def __init__(self): self.items = []\n    def push(self, x): self.items.append(x); return self\n"
+        "    def pop(self): return self.items.pop()\n"
         "    def __len__(self): return len(self.items)",
         "s = Stack()\ns.push(1).push(2)\nassert len(s) == 2 and s.pop() == 2 and s.items == [1] and list(s.items) == [1]",
         True,
@@ -193,7 +194,14 @@ def test_cases_share_nothing_but_the_program(process):
 )
 def test_programs_that_run_at_once_have_a_directory_each(without):
     engine = ProcessEngine(workers=4, without=without)
-    program = "import os, time\nname = input()\nfor n in range(20):\n    open(name + str(n), 'w').close()\n    time.sleep(0.001)\nprint(len(os.listdir('.')))"
+    program = """
+import os, time
+name = input()
+for n in range(20):
+    open(name + str(n), "w").close()
+    time.sleep(0.001)
+print(len(os.listdir(".")))
+"""
     try:
         executions = engine.submit(lambda name: engine.run(program, [Script(name)] * 2, LIMITS), "abcdefgh").result()
         assert [[execution.stdout for execution in pair] for pair in executions] == [["20\n", "20\n"]] * 8
