@@ -1,6 +1,6 @@
 """math_verify beside TRL's accuracy_reward: speed per core, agreement row by row, and a batch with four answers that never end.
 
-    python scripts/bench/mathematics.py [--completions 1000] [--rounds 2]
+    python scripts/bench/mathematics.py [--completions 1000] [--rounds 2] [--kinds integer,root] [--without-endless]
 
 Completions of 1.5 kB with one box, in groups of 8, of eight kinds of answers. Half are right, of these every other one written otherwise
 than the reference; half are wrong. Both sides are called as the trainer calls them, in alternating rounds in one run, and are warm. CPU
@@ -29,6 +29,7 @@ ROOT = Path(__file__).parents[2]
 GROUP, SIZE = 8, 1500
 LATEX = ("fraction", "root", "polynomial", "set", "interval", "tuple")
 CHEAP = 4  # times as many rounds for numbers, which take us 15 ms a batch
+KINDS = ["integer", "decimal", *LATEX]
 AT_LEAST = {"LaTeX": 3.0, "integer": 100.0}
 DEADLINE, WORKERS = 2.0, 2
 AT_MOST = 1.2  # deadlines that the four answers may add
@@ -41,10 +42,12 @@ def main() -> None:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--completions", type=int, default=1000)
     options.add_argument("--rounds", type=int, default=2)
+    options.add_argument("--kinds", type=lambda text: text.split(","), default=KINDS, help=f"of {', '.join(KINDS)}")
+    options.add_argument("--without-endless", action="store_true", help="leave out the batch with answers that never end")
     chosen = options.parse_args()
     os.environ["RL_REWARDS_WORKERS"] = str(WORKERS)
-    met = speed(chosen.completions, chosen.rounds)
-    met &= endless()
+    met = speed(chosen.kinds, chosen.completions, chosen.rounds)
+    met &= chosen.without_endless or endless()
     sys.exit(not met)
 
 
@@ -104,7 +107,7 @@ def _wrong(state: Any, rng: random.Random) -> random.Random:
     return drawn
 
 
-def speed(completions: int, rounds: int) -> bool:
+def speed(kinds: list[str], completions: int, rounds: int) -> bool:
     from trl.rewards import accuracy_reward
 
     from rl_rewards import Reward, Rubric
@@ -117,7 +120,7 @@ def speed(completions: int, rounds: int) -> bool:
         table.add_column(column, justify="right" if column != "answers" else "left")
     totals: dict[str, list[float]] = {"LaTeX": [0.0, 0.0], "integer": [0.0, 0.0]}
     differing: list[tuple[str, ...]] = []
-    for kind in ("integer", "decimal", *LATEX):
+    for kind in kinds:
         texts, references, truth = batch(kind, completions)
         prompts = [[{"role": "user", "content": "What is the answer?"}]] * completions
         sides: dict[str, Callable[[], list[Any]]] = {
@@ -158,6 +161,8 @@ def speed(completions: int, rounds: int) -> bool:
         console.print(rows_table)
     met = True
     for name, (trl, own) in totals.items():
+        if not own:
+            continue  # no such kind was asked for
         good = trl / own >= AT_LEAST[name]
         met &= good
         console.print(f"{name}: {trl / own:.1f}x per core, at least {AT_LEAST[name]:g}x wanted: {'met' if good else 'NOT MET'}")
@@ -189,7 +194,7 @@ def endless() -> bool:
     from rl_rewards.scorers.math import MathVerify
     from rl_rewards.types import Sample
 
-    kinds = [batch(kind, 16) for kind in ("integer", "decimal", *LATEX)]
+    kinds = [batch(kind, 16) for kind in KINDS]
     texts = [text[0]["content"] for texts, _, _ in kinds for text in texts]
     references = [reference for _, references, _ in kinds for reference in references]
     spoilt = list(texts)

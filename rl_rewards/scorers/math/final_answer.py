@@ -15,6 +15,7 @@ _WINDOW = 80  # characters before and after an answer in which a denial is looke
 _STATEMENTS_READ = 16  # "answer", from the end of the text, before giving up
 
 _BRACE_OR_BOX = re.compile(r"\\f?box(?:ed)?(?:\s*\{|\s*(?P<bare>[^\s\\{}$]+))|\\.|[{}]", re.DOTALL)
+_ONE_PLAIN_BOX = re.compile(r"\\boxed\{([^{}\\]*)\}")  # most boxes hold a number
 _LINE_END = re.compile(r"[\n$]|\\\)|\\\]")
 _BETWEEN_BOXES = re.compile(r"[\s$.]*(?:,|;|\band\b|\bor\b|\\text\{\s*(?:and|or)\s*\}|,\s*and\b|,\s*or\b)[\s$]*")
 # Words after which an answer is denied, and those that may stand between: "is not equal to the 42".
@@ -88,6 +89,9 @@ def _boxes(text: str) -> list[Box]:
     first = text.find("box")
     if first < 0:
         return []
+    plain = _ONE_PLAIN_BOX.match(text, first - 1) if first else None
+    if plain is not None and text.find("box", plain.end()) < 0:
+        return [Box(plain.start(), plain.end(), plain[1].strip())] if plain[1].strip() else []
     boxes: list[Box] = []
     open_boxes: list[tuple[int, int] | None] = []  # what each open brace opened: a box (where its command and its content start) or nothing
     boxed = 0  # how many boxes are open
@@ -122,8 +126,8 @@ def _last_of(boxes: list[Box], text: str, denied: bool) -> str | None:
     """The last box that is not denied, joined with the boxes before it of which it is the end of a list ("\\boxed{2} or \\boxed{3}")."""
     if not denied:
         boxes = [box for box in boxes if not _is_denied(text, box.start, box.end)]
-    if not boxes:
-        return None
+    if len(boxes) < 2:
+        return boxes[0].content if boxes else None
     answer = [boxes[-1].content]
     for earlier, later in zip(boxes[-2::-1], boxes[:0:-1]):
         between = text[earlier.end : later.start]

@@ -95,6 +95,8 @@ def same_number(reference: Number, answer: Number, decimals: int, percent: Perce
     """
     r, a = reference.value, answer.value
     rounded = reference.decimals is not None or answer.decimals is not None
+    if not (rounded or reference.percent or answer.percent):
+        return r.numerator == a.numerator and r.denominator == a.denominator  # what most answers are, at a fraction of Fraction's time
     pairs = [(r / 100 if reference.percent else r, a / 100 if answer.percent else a)]
     if percent == "either" and reference.percent != answer.percent:
         pairs.append((r, a))
