@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import threading
 from collections import OrderedDict
 from collections.abc import Sequence
@@ -17,6 +18,8 @@ from rl_rewards.models.checkpoint import Source, default_device
 from rl_rewards.models.engine import Engine
 from rl_rewards.models.padded import PaddedBatch
 from rl_rewards.models.sharding import outside_sharding
+
+logger = logging.getLogger(__name__)
 
 Pooling = Literal["mean", "cls", "last"]
 """The mean of all tokens, the first token, or the last."""
@@ -55,6 +58,8 @@ class Embedder:
     ) -> None:
         hub = {"revision": source.revision, "token": source.token}
         own = _sentence_transformers(source.model, hub)
+        if pooling is None and not own:
+            logger.warning("%r says nothing of its pooling: taking the mean of its tokens; set `pooling` to settle it", source.model)
         self.pooling: Pooling = pooling or own.get("pooling", "mean")
         self._tokenizer = AutoTokenizer.from_pretrained(source.model, trust_remote_code=source.trust_remote_code, **hub)
         self._lower_case = own.get("lower_case", False)
@@ -158,5 +163,5 @@ def _pooling(model: str, settings: dict[str, Any]) -> Pooling:
 
 def _json(model: str, name: str, hub: dict[str, Any]) -> Any:
     """A JSON file of a model, or None where it has none."""
-    path = cached_file(model, name, **hub, _raise_exceptions_for_missing_entries=False, _raise_exceptions_for_connection_errors=False)
+    path = cached_file(model, name, **hub, _raise_exceptions_for_missing_entries=False)
     return None if path is None else json.loads(Path(path).read_text(encoding="utf-8"))

@@ -178,6 +178,14 @@ def test_limit_and_pooling_are_the_models_own_and_can_be_set(tmp_path):
         similarity(model=str(copy), token_budget=101).load()
 
 
+def test_model_that_says_nothing_of_its_pooling_is_named_in_a_warning(tmp_path, caplog):
+    copy = shutil.copytree(MODEL, tmp_path / "plain", ignore=shutil.ignore_patterns("modules.json"))
+    plain = similarity(model=str(copy)).load()
+    assert plain.pooling == "mean" and "set `pooling`" in caplog.text
+    caplog.clear()
+    assert similarity(model=str(copy), pooling="cls").load().pooling == "cls" and "set `pooling`" not in caplog.text
+
+
 def test_prefix_goes_before_answers_and_references():
     made, plain = similarity(prefix="query: "), similarity()
     prefixed = score(made, ("a cat", "two dogs"))[0].score
