@@ -115,7 +115,7 @@ def speed(kinds: list[str], completions: int, rounds: int) -> bool:
 
     (ours,) = Rubric((Reward("right", {"math_verify": {"reference": "solution", "timeout": 60.0}}),)).reward_funcs
     pool = shared_pool(1024)
-    table = Table(title=f"{completions} completions of each kind in groups of {GROUP}: CPU milliseconds per completion, best of {rounds}")
+    table = Table(title=f"{completions} completions of each kind in groups of {GROUP}: CPU milliseconds per completion, best of {rounds} rounds (numbers: {rounds * CHEAP})")
     for column in ("answers", "TRL accuracy_reward", "math_verify", "ratio", "TRL right of", "ours right of", "differ"):
         table.add_column(column, justify="right" if column != "answers" else "left")
     totals: dict[str, list[float]] = {"LaTeX": [0.0, 0.0], "integer": [0.0, 0.0]}
