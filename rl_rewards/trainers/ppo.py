@@ -245,7 +245,8 @@ class PPOTrainer(GRPOTrainer):
         totals = self._sum(torch.stack([(per_token * mask).sum(), (clipped * mask).sum(), mask.sum()]).detach().float())
         self._metrics[mode]["critic/value_loss"].append((totals[0] / totals[2].clamp(min=1.0)).item())
         self._metrics[mode]["critic/clip_ratio"].append((totals[1] / totals[2].clamp(min=1.0)).item())
-        self._metrics[mode]["policy_loss"].append(self.accelerator.gather(policy_loss.detach()).mean().item())
+        if self.args.entropy_coef == 0.0 and not self.args.use_adaptive_entropy:  # else GRPOTrainer logs it, without the entropy bonus
+            self._metrics[mode]["policy_loss"].append(self.accelerator.gather(policy_loss.detach()).mean().item())
         # Times 0 and not left out: DDP waits for a gradient of every parameter.
         return policy_loss * (0.0 if self._warming_up() else 1.0) + self.args.vf_coef * value_loss
 

@@ -8,8 +8,8 @@ What it measures, in one run:
     curves     held-out accuracy (every test question asked twice, sampled) against completions used, processor seconds and wall time
     overhead   seconds a step of PPO beside GRPO, same batch, with a separate and a shared critic
     trl 1.12   processor seconds per 1,000 completions, and the reward of the trained policy after equal completions, with the same policy,
-               rubric (one module serves both), batch, epochs and learning rates; and once more with the critic on the policy's backbone,
-               which TRL 1.12 has not
+               rubric (one module serves both), batch, epochs and learning rates; then with what TRL 1.12 has not: a critic with a
+               learning rate of its own, and a critic on the policy's backbone
 
 TRL 1.12 is installed in a virtual environment of its own, made where it is missing (--trl112); torch and transformers are this
 interpreter's, so that only TRL differs. Every run has one thread, algorithms take turns, and evaluation is not counted. Processor seconds
@@ -75,7 +75,7 @@ def sampled(model: nn.Module, tokenizer: PreTrainedTokenizerBase, times: int = 2
     with torch.random.fork_rng():
         torch.manual_seed(0)
         output = model.eval().generate(
-            input_ids=inputs["input_ids"], attention_mask=inputs["attention_mask"], max_new_tokens=TOKENS, do_sample=True, temperature=1.0, top_k=0
+            input_ids=inputs["input_ids"], attention_mask=inputs["attention_mask"], max_new_tokens=TOKENS, do_sample=True, top_k=0
         )  # fmt: skip
     model.train(training)
     results = []
@@ -140,7 +140,8 @@ def train(algorithm: str, seed: int, steps: int, every: int, **options: object) 
         curve.point(0, trainer.model, trainer.processing_class)
         trainer.train()
     cpu, wall = clock.read()
-    return {"algorithm": algorithm, "seed": seed, "steps": steps, "cpu_per_step": cpu / steps, "wall_per_step": wall / steps, "points": curve.points}
+    seconds = {"cpu_per_step": cpu / steps, "wall_per_step": wall / steps}
+    return {"algorithm": algorithm, "seed": seed, "steps": steps, **seconds, "points": curve.points}
 
 
 # ---- TRL 1.12's PPOTrainer, and ours under the same settings ----
@@ -190,18 +191,23 @@ class RubricModule(nn.Module):
 
 # What both PPOTrainers are given: TRL 1.12's own defaults where they suit a tiny policy.
 SAME = {
-    "learning_rate": 5e-4, "lr_scheduler_type": "linear", "gamma": 1.0, "lam": 0.95, "vf_coef": 0.5, "cliprange_value": 0.2, "temperature": 1.0,
-    "missing_eos_penalty": 0.5, "kl_estimator": "k1", "use_cpu": True, "bf16": False, "report_to": "none", "save_strategy": "no",
-    "disable_tqdm": True,
+    "learning_rate": 5e-4, "lr_scheduler_type": "linear", "gamma": 1.0, "lam": 0.95, "vf_coef": 0.5, "cliprange_value": 0.2,
+    "temperature": 1.0, "missing_eos_penalty": 0.5, "kl_estimator": "k1", "use_cpu": True, "bf16": False, "report_to": "none",
+    "save_strategy": "no", "disable_tqdm": True,
 }  # fmt: skip
 KL, EPOCHS, MINI_BATCHES = 0.02, 2, 2
 
 
-# A shared critic is one small layer, so it may go faster; its loss also pulls at the policy's backbone, so it weighs less.
-SHARED = {"critic": "shared", "critic_learning_rate": 5e-3, "vf_coef": 0.1}
+# Ours by default has TRL 1.12's settings, one learning rate for both. A shared critic is one small layer, so it may go faster; its loss also
+# pulls at the policy's backbone, so it weighs less.
+VARIANTS: dict[str, dict] = {
+    "ours": {},
+    "ours, faster critic": {"critic_learning_rate": 2e-3},
+    "ours, shared critic": {"critic": "shared", "critic_learning_rate": 5e-3, "vf_coef": 0.1},
+}
 
 
-def ours(seed: int, updates: int, **options: object) -> dict:
+def ours(seed: int, updates: int, variant: str = "ours") -> dict:
     from rl_rewards.trainers import PPOConfig, PPOTrainer
 
     tokenizer = AutoTokenizer.from_pretrained(POLICY)
@@ -210,13 +216,14 @@ def ours(seed: int, updates: int, **options: object) -> dict:
         args = PPOConfig(
             folder, seed=seed, per_device_train_batch_size=BATCH // MINI_BATCHES, steps_per_generation=MINI_BATCHES, num_iterations=EPOCHS,
             max_steps=updates * EPOCHS * MINI_BATCHES, beta=KL, max_completion_length=TOKENS, activation_checkpointing=False,
-            logging_strategy="no", **{"critic_learning_rate": SAME["learning_rate"], **SAME, **options},
+            logging_strategy="no", **{"critic_learning_rate": SAME["learning_rate"], **SAME, **VARIANTS[variant]},
         )  # fmt: skip
-        trainer = PPOTrainer(POLICY, reward_funcs=RubricModule(tokenizer, rows).reward, args=args, train_dataset=rows, processing_class=tokenizer)
+        reward = RubricModule(tokenizer, rows).reward
+        trainer = PPOTrainer(POLICY, reward_funcs=reward, args=args, train_dataset=rows, processing_class=tokenizer)
         clock = Clock()
         trainer.train()
         seconds = clock.read()
-    return verdict("ours, shared critic" if options else "ours", seed, updates, seconds, trainer.model, tokenizer)
+    return verdict(variant, seed, updates, seconds, trainer.model, tokenizer)
 
 
 def trl112(seed: int, updates: int) -> dict:
@@ -225,15 +232,16 @@ def trl112(seed: int, updates: int) -> dict:
 
     tokenizer = AutoTokenizer.from_pretrained(POLICY, padding_side="left")
     rows = arithmetic.train().shuffle(seed=seed)
-    tokens = [{"input_ids": tokenizer.apply_chat_template(row["prompt"], add_generation_prompt=True, return_dict=True)["input_ids"]} for row in rows]
+    prompts = [tokenizer.apply_chat_template(row["prompt"], add_generation_prompt=True, return_dict=True)["input_ids"] for row in rows]
+    tokens = [{"input_ids": ids} for ids in prompts]
     policy, reference = (AutoModelForCausalLM.from_pretrained(POLICY, dtype=torch.float32) for _ in range(2))
     critic = AutoModelForSequenceClassification.from_pretrained(POLICY, num_labels=1, dtype=torch.float32)
     nn.init.zeros_(critic.score.weight)
     with tempfile.TemporaryDirectory() as folder:
         args = PPOConfig(
             folder, seed=seed, per_device_train_batch_size=BATCH, num_mini_batches=MINI_BATCHES, num_ppo_epochs=EPOCHS, kl_coef=KL,
-            total_episodes=updates * BATCH, response_length=TOKENS, stop_token="eos", num_sample_generations=0, gradient_checkpointing=False,
-            local_rollout_forward_batch_size=BATCH, logging_steps=10_000, **SAME,
+            total_episodes=updates * BATCH, response_length=TOKENS, stop_token="eos", num_sample_generations=0,
+            gradient_checkpointing=False, local_rollout_forward_batch_size=BATCH, logging_steps=10_000, **SAME,
         )  # fmt: skip
         trainer = PPOTrainer(
             args=args, processing_class=tokenizer, model=policy, ref_model=reference, reward_model=RubricModule(tokenizer, rows),
@@ -245,7 +253,9 @@ def trl112(seed: int, updates: int) -> dict:
     return verdict("trl 1.12", seed, updates, seconds, policy, tokenizer)
 
 
-def verdict(name: str, seed: int, updates: int, seconds: tuple[float, float], policy: nn.Module, tokenizer: PreTrainedTokenizerBase) -> dict:
+def verdict(
+    name: str, seed: int, updates: int, seconds: tuple[float, float], policy: nn.Module, tokenizer: PreTrainedTokenizerBase
+) -> dict:
     reward, accuracy = scored(load_rubric(RUBRIC), sampled(policy, tokenizer))
     thousands = updates * BATCH / 1000
     return {
@@ -281,7 +291,8 @@ def mean(values: list[float]) -> float:
 
 
 def mean_curve(runs: list[dict]) -> list[dict]:
-    return [{key: mean([point[key] for point in points]) for key in points[0]} for points in zip(*(run["points"] for run in runs), strict=True)]
+    steps = zip(*(run["points"] for run in runs), strict=True)
+    return [{key: mean([point[key] for point in points]) for key in points[0]} for points in steps]
 
 
 def report(results: dict) -> list[str]:
@@ -291,24 +302,26 @@ def report(results: dict) -> list[str]:
         lines.append(f"{points[0]['completions']:>11.0f}  " + "".join(f"{point['accuracy']:9.3f}" for point in points))
     goal, spent = curves["grpo"][-1]["accuracy"], curves["grpo"][-1]["completions"]
     reached = next((point["completions"] for point in curves["ppo"] if point["accuracy"] >= goal), None)
-    ratio = "not within its run" if reached is None else f"after {reached:.0f} completions, {reached / spent:.2f}x GRPO's (goal: at most 1.3x)"
-    lines.append(f"PPO reaches GRPO's final accuracy of {goal:.3f} {ratio}")
+    when = f"after {reached:.0f} completions, {reached / spent:.2f}x GRPO's (goal: at most 1.3x)" if reached else "not within its run"
+    lines.append(f"PPO reaches GRPO's final accuracy of {goal:.3f} {when}")
     for name in ALGORITHMS:
-        final = [run["points"][-1]["accuracy"] for run in results["curves"] if run["algorithm"] == name]
+        final = " ".join(f"{run['points'][-1]['accuracy']:.3f}" for run in results["curves"] if run["algorithm"] == name)
         last = curves[name][-1]
-        lines.append(f"{name}: final accuracy {' '.join(f'{x:.3f}' for x in final)}; {last['cpu']:.0f} processor s, {last['wall']:.0f} s wall a run")
+        lines.append(f"{name}: final accuracy {final}; {last['cpu']:.0f} processor s, {last['wall']:.0f} s wall a run")
     lines.append("Seconds a step of 128 completions (processor / wall), beside GRPO's")
     base = mean([run["cpu_per_step"] for run in results["curves"] if run["algorithm"] == "grpo"])
-    for name, runs in {**{n: [r for r in results["curves"] if r["algorithm"] == n] for n in ALGORITHMS}, "ppo, shared critic": results["shared"]}.items():
+    timed = {name: [run for run in results["curves"] if run["algorithm"] == name] for name in ALGORITHMS}
+    for name, runs in {**timed, "ppo, shared critic": results["shared"]}.items():
         cpu, wall = mean([run["cpu_per_step"] for run in runs]), mean([run["wall_per_step"] for run in runs])
         lines.append(f"  {name:<20}{cpu:6.3f} / {wall:6.3f}   {cpu / base:.2f}x")
     lines.append("PPO beside TRL 1.12's PPOTrainer, same policy, rubric, batch, epochs, learning rates")
-    for name in ("ours", "trl 1.12", "ours, shared critic"):
+    for name in ("trl 1.12", *VARIANTS):
         runs = [run for run in results["trainers"] if run["trainer"] == name]
+        of = {key: mean([run[key] for run in runs]) for key in ("cpu_per_1000", "wall_per_1000", "reward", "accuracy", "completions")}
         lines.append(
-            f"  {name:<20}{mean([r['cpu_per_1000'] for r in runs]):6.2f} processor s ({mean([r['wall_per_1000'] for r in runs]):6.2f} s wall) per 1,000 "
-            f"completions; after {runs[0]['completions']}: reward {mean([r['reward'] for r in runs]):.3f}, accuracy {mean([r['accuracy'] for r in runs]):.3f} "
-            f"({' '.join(format(r['reward'], '.3f') for r in runs)})"
+            f"  {name:<20}{of['cpu_per_1000']:6.2f} processor s ({of['wall_per_1000']:.2f} s wall) per 1,000 completions; after "
+            f"{of['completions']:.0f}: reward {of['reward']:.3f} ({' '.join(format(run['reward'], '.3f') for run in runs)}), "
+            f"accuracy {of['accuracy']:.3f}"
         )
     return lines
 
@@ -326,7 +339,8 @@ def draw(results: dict, file: Path) -> None:
         for name in ALGORITHMS:
             runs = [run for run in results["curves"] if run["algorithm"] == name]
             for run in runs:
-                axis.plot([p[key] for p in run["points"]], [p["accuracy"] for p in run["points"]], color=colours[name], alpha=0.25, linewidth=1)
+                points = run["points"]
+                axis.plot([p[key] for p in points], [p["accuracy"] for p in points], color=colours[name], alpha=0.25, linewidth=1)
             curve = mean_curve(runs)
             axis.plot([p[key] for p in curve], [p["accuracy"] for p in curve], color=colours[name], linewidth=2.5, label=name.upper())
         axis.set_xlabel(label)
@@ -346,7 +360,8 @@ def main() -> None:
     parser.add_argument("--updates", type=int, default=25, help="updates of 128 completions a run beside TRL 1.12")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--picture", type=Path, default=ROOT / "runs/algorithms.png")
-    parser.add_argument("--trl112", type=Path, default=Path(tempfile.gettempdir()) / "rl_rewards-trl112", help="virtual environment with TRL 1.12")
+    environment = Path(tempfile.gettempdir()) / "rl_rewards-trl112"
+    parser.add_argument("--trl112", type=Path, default=environment, help="virtual environment with TRL 1.12")
     parser.add_argument("--one", nargs="+", help=argparse.SUPPRESS)  # one measurement, in the process that `alone` starts
     options = parser.parse_args()
     torch.set_num_threads(1)
@@ -354,10 +369,10 @@ def main() -> None:
         kind, *rest = options.one
         if kind == "train":
             algorithm, seed, steps, every, *shared = rest
-            result = train(algorithm, int(seed), int(steps), int(every), **(SHARED if shared else {}))
+            result = train(algorithm, int(seed), int(steps), int(every), **(VARIANTS["ours, shared critic"] if shared else {}))
         elif kind == "ours":
-            seed, updates, *shared = rest
-            result = ours(int(seed), int(updates), **(SHARED if shared else {}))
+            seed, updates, variant = rest
+            result = ours(int(seed), int(updates), variant)
         else:
             result = trl112(int(rest[0]), int(rest[1]))
         print("\n" + json.dumps(result))
@@ -374,9 +389,8 @@ def main() -> None:
             results["curves"].append(alone(["--one", "train", name, str(seed), str(options.steps), str(every)]))
             print(f"seed {seed} {name}: accuracy {results['curves'][-1]['points'][-1]['accuracy']:.3f}", flush=True)
         results["shared"].append(alone(["--one", "train", "ppo", str(seed), str(max(options.steps // 5, 1)), "1000000", "shared"]))
-        results["trainers"].append(alone(["--one", "ours", str(seed), str(options.updates)]))
         results["trainers"].append(alone(["--one", "trl112", str(seed), str(options.updates)], old_python))
-        results["trainers"].append(alone(["--one", "ours", str(seed), str(options.updates), "shared"]))
+        results["trainers"] += [alone(["--one", "ours", str(seed), str(options.updates), variant]) for variant in VARIANTS]
         results["seeds"] = list(range(seed + 1))
         options.picture.with_suffix(".json").write_text(json.dumps(results))
         draw(results, options.picture)

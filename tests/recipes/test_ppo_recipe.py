@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 
@@ -46,7 +47,9 @@ def test_run_leaves_policy_critic_and_record_and_goes_on_from_its_checkpoint(tmp
 
 
 def test_a_shared_critic_and_an_evaluation_run_from_the_same_file(tmp_path, monkeypatch, capsys):
-    (tmp_path / "questions.jsonl").write_text('{"prompt": [{"role": "user", "content": "Add 3 and 4."}], "answer": "7", "task": "addition"}\n' * 4)
+    rows = [("Add 3 and 4.", "7", "addition"), ("Take 3 away from 4.", "1", "subtraction")] * 2
+    lines = [json.dumps({"prompt": [{"role": "user", "content": text}], "answer": answer, "task": task}) for text, answer, task in rows]
+    (tmp_path / "questions.jsonl").write_text("\n".join(lines))
     run(tmp_path, monkeypatch, max_steps=1, critic="shared", eval_dataset=str(tmp_path / "questions.jsonl"), per_device_eval_batch_size=8)
     printed = capsys.readouterr().out
     assert "before" in printed and "after" in printed and "correct" in printed

@@ -1,7 +1,9 @@
-"""What test_distributed.py starts under torchrun: policy and critic sharded by FSDP 2 over two CPU processes, one loss and its gradients.
+"""What test_distributed.py starts under torchrun: policy and critic sharded over two CPU processes, one loss and its gradients.
 
-Accelerate turns FSDP on for accelerators only, so here torch's `fully_shard` is called as accelerate calls it: each decoder layer, of the
-policy and of the critic alike, then the whole.
+    torchrun --nproc_per_node 2 tests/trainers/sharded_run.py FOLDER fsdp       # or zero2, zero3
+
+Accelerate turns sharding on for accelerators only, so the libraries are called here as accelerate calls them: torch's `fully_shard` on each
+decoder layer, of the policy and of the critic alike, then on the whole; DeepSpeed on the whole.
 """
 
 from __future__ import annotations
@@ -28,26 +30,54 @@ def model(folder: str, critic: str) -> torch.nn.Module:
     return trainer.model
 
 
-def gradients(policy: torch.nn.Module, rows: torch.Tensor) -> dict[str, torch.Tensor]:
-    """Gradients of a loss that is a mean over rows, by parameter, whole."""
+def loss(wrapped: torch.nn.Module, policy: torch.nn.Module, rows: torch.Tensor) -> torch.Tensor:
+    """A mean over rows of log-probabilities and values, after a pass without gradients as at a rollout."""
     mask = torch.ones_like(rows)
-    with torch.no_grad():  # as at the rollout, before any backward
+    with torch.no_grad():
         policy(input_ids=rows, attention_mask=mask, values=True, log_probs=False)
-    output = policy(input_ids=rows, attention_mask=mask, labels=rows, fused_lm_head=True, values=True)
-    (output.log_probs.sum(1).mean() + (output.state_values**2).sum(1).mean()).backward()
+    output = wrapped(input_ids=rows, attention_mask=mask, labels=rows, fused_lm_head=True, values=True)
+    return output.log_probs.sum(1).mean() + (output.state_values**2).sum(1).mean() / 100
+
+
+def gradients(policy: torch.nn.Module, rows: torch.Tensor) -> dict[str, torch.Tensor]:
+    """The loss's gradients by parameter, whole."""
+    loss(policy, policy, rows).backward()
     return {name: p.grad.full_tensor() if hasattr(p.grad, "full_tensor") else p.grad for name, p in policy.named_parameters()}
 
 
-if __name__ == "__main__":
-    folder = sys.argv[1]
+def by_fsdp(policy: torch.nn.Module) -> dict[str, torch.Tensor]:
     mesh = init_device_mesh("cpu", (2,))
+    for module in policy.modules():
+        if isinstance(module, Qwen2DecoderLayer):
+            fully_shard(module, mesh=mesh)
+    fully_shard(policy, mesh=mesh)
+    return gradients(policy, IDS.chunk(2)[mesh.get_rank()])
+
+
+def by_deepspeed(policy: torch.nn.Module, stage: int) -> dict[str, torch.Tensor]:
+    """The gradients, read off a step of plain gradient descent with rate 1."""
+    import deepspeed
+
+    deepspeed.init_distributed("gloo")
+    before = {name: parameter.detach().clone() for name, parameter in policy.named_parameters()}
+    optimizer = torch.optim.SGD(policy.parameters(), lr=1.0)
+    config = {"train_micro_batch_size_per_gpu": 2, "gradient_clipping": 0.0, "zero_optimization": {"stage": stage}}
+    config |= {"zero_allow_untested_optimizer": True, "zero_force_ds_cpu_optimizer": False}
+    engine, *_ = deepspeed.initialize(model=policy, optimizer=optimizer, config=config)
+    engine.backward(loss(engine, policy, IDS.chunk(2)[torch.distributed.get_rank()]))
+    engine.step()
+    result = {}
+    for name, parameter in policy.named_parameters():
+        with deepspeed.zero.GatheredParameters([parameter], enabled=stage == 3):
+            result[name] = before[name] - parameter.detach()
+    return result
+
+
+if __name__ == "__main__":
+    folder, way = sys.argv[1:]
     results = {}
     for critic in ("separate", "shared"):
         policy = model(folder, critic)
-        for module in policy.modules():
-            if isinstance(module, Qwen2DecoderLayer):
-                fully_shard(module, mesh=mesh)
-        fully_shard(policy, mesh=mesh)
-        results[critic] = gradients(policy, IDS.chunk(2)[mesh.get_rank()])
-    if mesh.get_rank() == 0:
+        results[critic] = by_fsdp(policy) if way == "fsdp" else by_deepspeed(policy, int(way.removeprefix("zero")))
+    if torch.distributed.get_rank() == 0:
         torch.save(results, f"{folder}/sharded.pt")
