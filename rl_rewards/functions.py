@@ -56,6 +56,7 @@ class FunctionScorer(Scorer):
         isolate: bool = False,
         timeout: float | None = None,
         memory_mb: int | None = None,
+        pure: bool = False,
     ) -> None:
         if mode not in ("pointwise", "batch"):
             raise ValueError(f"mode of reward function {_name(function)!r} is 'pointwise' or 'batch', got {mode!r}")
@@ -71,7 +72,7 @@ class FunctionScorer(Scorer):
         self.__name__ = _name(function)  # a reward function is logged under it, also where the callable has none of its own
         self.mode = mode
         self.concurrency = concurrency
-        self.isolate, self.timeout, self.memory_mb = isolate, timeout, memory_mb
+        self.isolate, self.timeout, self.memory_mb, self._pure = isolate, timeout, memory_mb, pure
         parameters = inspect.signature(function).parameters.values()
         positional = [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.VAR_POSITIONAL)]
         if positional:
@@ -142,6 +143,10 @@ class FunctionScorer(Scorer):
         return self.mode == "pointwise"
 
     @property
+    def pure(self) -> bool:
+        return self._pure
+
+    @property
     def columns(self) -> frozenset[str]:
         return frozenset(name for name in self._required if name not in _PROVIDED and name not in _ALIASES)
 
@@ -192,7 +197,7 @@ class FunctionScorer(Scorer):
             raise ValueError(f"reward function {self.__name__!r} takes no {unknown}; it takes {list(self._parameters)}")
         bound = functools.partial(self.__wrapped__, **arguments)
         bound.__name__, bound.__module__, bound.__qualname__ = self.__name__, self.__module__, self.__qualname__
-        return FunctionScorer(bound, self.mode, self.concurrency, self.isolate, self.timeout, self.memory_mb)
+        return FunctionScorer(bound, self.mode, self.concurrency, self.isolate, self.timeout, self.memory_mb, self._pure)
 
     @functools.cached_property
     def _alone(self) -> Any:
@@ -205,7 +210,7 @@ class FunctionScorer(Scorer):
 
     def __reduce_by_value__(self) -> Any:
         """For `runtime.portable`: how a worker makes it again where no import finds it, as in a notebook."""
-        return (FunctionScorer, (self.__wrapped__, self.mode, self.concurrency, self.isolate, self.timeout, self.memory_mb))
+        return (FunctionScorer, (self.__wrapped__, self.mode, self.concurrency, self.isolate, self.timeout, self.memory_mb, self._pure))
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, FunctionScorer) and other.__wrapped__ is self.__wrapped__ and other.mode == self.mode
@@ -225,6 +230,7 @@ def reward_function(
     isolate: bool = False,
     timeout: float | None = None,
     memory_mb: int | None = None,
+    pure: bool = False,
 ) -> Any:
     """Make a reward function of a Python function, sync or async.
 
@@ -239,6 +245,7 @@ def reward_function(
         isolate: score in worker processes that are killed when they hang, crash or use too much memory.
         timeout: seconds that one call may take; for isolated and async functions.
         memory_mb: what a worker may allocate, in MiB; for isolated functions.
+        pure: the score follows from prompt, response, references and answer alone, so equal samples of a batch are scored once.
 
     Returns:
         A FunctionScorer. The function may return an EvaluateResult, a dict of its fields, a number, a bool, or None (not applicable).
@@ -249,7 +256,7 @@ def reward_function(
         ... def short(response: str, **kwargs) -> float:
         ...     return float(len(response) < 100)
     """
-    options = {"mode": mode, "concurrency": concurrency, "isolate": isolate, "timeout": timeout, "memory_mb": memory_mb}
+    options = {"mode": mode, "concurrency": concurrency, "isolate": isolate, "timeout": timeout, "memory_mb": memory_mb, "pure": pure}
     return functools.partial(FunctionScorer, **options) if function is None else FunctionScorer(function, **options)
 
 

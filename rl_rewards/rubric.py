@@ -13,6 +13,7 @@ from pydantic import field_validator
 from rl_rewards.configured import configured
 from rl_rewards.parsers.base import Parser
 from rl_rewards.reward import Reward, RewardError, gate_order
+from rl_rewards.runtime.duplicates import firsts, spread
 from rl_rewards.runtime.runner import Job, run
 from rl_rewards.types import EvaluateResult, Outcome, Sample, describe
 
@@ -219,11 +220,18 @@ class _Share:
         if reward.when is not None or parse.errors:
             self._rows = [i for i, sample in enumerate(samples) if i not in parse.errors and reward.applies_to(sample.references)]
             samples, answers = [samples[i] for i in self._rows], [answers[i] for i in self._rows]
+        self._places: list[int] | None = None
+        if reward.score.pure and reward.score.per_sample:
+            self._places = firsts(samples, answers)
+            kept = sorted(set(self._places))
+            samples, answers = [samples[i] for i in kept], [answers[i] for i in kept]
         self.job = Job(reward.name, reward.runs, samples, answers)
 
     def column(self) -> RewardColumn:
         reward, settle = self.reward, self.reward.settle
         results = [settle(result) for result in self.job.results]
+        if self._places is not None:
+            results = spread(results, self._places)
         answers = self._answers
         if self._rows is not None:
             scored = dict(zip(self._rows, results, strict=True))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import pickle
 from typing import List, Optional, Union
 
@@ -263,3 +264,24 @@ def spins(response):
 def test_an_isolated_function_that_hangs_loses_its_sample_alone():
     column = Rubric((Reward("spins", spins),)).evaluate([sample("a"), sample("hang"), sample("b")]).columns["spins"]
     assert column.scores == [1.0, None, 1.0] and column.results[1].outcome is Outcome.TIMEOUT
+
+
+@pytest.mark.parametrize("isolate", [False, True])
+def test_a_pure_function_scores_equal_samples_once(isolate):
+    rubric = Rubric((Reward("counted", counted_isolated if isolate else counted_here),))
+    rows = [sample("a", x=1), sample("b", x=1), sample("a", x=1), sample("a", x=2), sample("a", x=1)]
+    scores = rubric.evaluate(rows).columns["counted"].scores
+    assert scores[0] == scores[2] == scores[4] and len({*scores}) == 3
+
+
+CALLS = iter(range(10**6))
+
+
+@reward_function(pure=True)
+def counted_here(**kwargs):
+    return next(CALLS)
+
+
+@reward_function(pure=True, isolate=True)
+def counted_isolated(**kwargs):
+    return os.getpid() * 1e6 + next(CALLS)

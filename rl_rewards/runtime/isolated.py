@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import copy
-import pickle
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from typing import Any
@@ -24,8 +22,7 @@ class Isolated(Scorer):
     A scorer that looks at one sample at a time is run so, and only the sample that misses the deadline, kills its worker or runs out of
     memory is lost; its batch-mates are not. One that needs its whole batch is run as a whole, and lost as a whole. What is lost is our
     failure (`timeout`, `crashed`, `error`: no score), because the scorer is ours; a scorer that wants to blame the policy's program must
-    run that program itself and return a score. Where a scorer has a true attribute `pure` (its score depends on prompt, response, answer
-    and references alone), equal samples of a batch are scored once.
+    run that program itself and return a score.
 
     Args:
         scorer: what to run. It is sent to the workers once, so what it loads or caches in itself stays there.
@@ -73,11 +70,8 @@ class Isolated(Scorer):
         if not self.scorer.per_sample:
             batch = pool.submit(self._call, [(list(samples), list(answers))], self.timeout)
             return _then(batch, lambda finished: _batch_results(finished[0], len(samples)))
-        items = list(zip(samples, answers, strict=True))
-        place = _first_of_its_kind(items) if getattr(self.scorer, "pure", False) else range(len(items))
-        kept = sorted(set(place))
-        finished = pool.submit(self._call, [items[number] for number in kept], self.timeout, _CHUNK)
-        return _then(finished, lambda done: _spread(dict(zip(kept, map(_result, done), strict=True)), place))
+        finished = pool.submit(self._call, list(zip(samples, answers, strict=True)), self.timeout, _CHUNK)
+        return _then(finished, lambda done: [_result(one) for one in done])
 
     def __reduce__(self) -> Any:
         return (Isolated, (self.scorer, self.timeout, self.memory_mb))
@@ -124,24 +118,10 @@ def _plain_number(value: Any) -> Any:
     return value.item() if hasattr(value, "item") and getattr(value, "size", 1) == 1 else value
 
 
-def _first_of_its_kind(items: Sequence[tuple[Sample, Any]]) -> list[int]:
-    """For each item the number of the first one that a pure scorer cannot tell from it."""
-    first: dict[bytes, int] = {}
-    return [
-        first.setdefault(pickle.dumps((sample.response, answer, sample.references, sample.prompt), pickle.HIGHEST_PROTOCOL), number)
-        for number, (sample, answer) in enumerate(items)
-    ]
-
-
 def _result(finished: Finished) -> EvaluateResult:
     if finished.outcome is Outcome.SCORED:
         return finished.value
     return EvaluateResult.failure(finished.outcome, finished.error or finished.outcome.value)
-
-
-def _spread(results: dict[int, EvaluateResult], place: Sequence[int]) -> list[EvaluateResult]:
-    """Every sample's result: its own, or a copy of its twin's, so that what is done to one is not done to the other."""
-    return [results[first] if first == number else copy.deepcopy(results[first]) for number, first in enumerate(place)]
 
 
 def _batch_results(finished: Finished, size: int) -> list[EvaluateResult]:

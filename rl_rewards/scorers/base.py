@@ -54,6 +54,11 @@ class Scorer(ABC):
         """Whether each sample is scored by itself, so that an isolated one can be lost without its batch-mates."""
         return False
 
+    @property
+    def pure(self) -> bool:
+        """Whether a score follows from prompt, response, references and answer alone, and costs enough to score equal samples once."""
+        return False
+
 
 @configured
 class AnswerScorer(Scorer):
@@ -72,6 +77,8 @@ class AnswerScorer(Scorer):
         for sample, answer in zip(samples, answers, strict=True):
             try:
                 results.append(self.unparsed() if answer is None else score_answer(answer, sample))
+            except MemoryError:  # a worker's limit, which is for the worker's owner to tell
+                raise
             except Exception as error:  # one bad row costs one row, not the batch
                 results.append(EvaluateResult.failure(Outcome.ERROR, describe(error)))
         return results
@@ -116,6 +123,8 @@ class ReferenceScorer(AnswerScorer):
                 results.append(self.unparsed() if answer is None else self.compare(answer, reference, sample))
             except MissingReferenceError as missing:
                 results.append(EvaluateResult.failure(Outcome.ERROR, str(missing)))
+            except MemoryError:
+                raise
             except Exception as error:
                 results.append(EvaluateResult.failure(Outcome.ERROR, describe(error)))
         return results

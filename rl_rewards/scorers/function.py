@@ -59,6 +59,10 @@ class Function(Scorer):
         return self._scorer.per_sample
 
     @property
+    def pure(self) -> bool:
+        return self._scorer.pure
+
+    @property
     def columns(self) -> frozenset[str]:
         return self._scorer.columns
 

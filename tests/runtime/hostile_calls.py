@@ -95,16 +95,6 @@ class Obedient(Scorer):
 
 
 @configured
-class PureCounter(AnswerScorer):
-    """Scores a sample by a number that no call ever gets twice in one process."""
-
-    pure: ClassVar[bool] = True
-
-    def score_answer(self, answer: Any, sample: Any) -> EvaluateResult:
-        return EvaluateResult(float(time.monotonic_ns()))
-
-
-@configured
 class BatchMean(Scorer):
     """A scorer that needs its whole batch."""
 

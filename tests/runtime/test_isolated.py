@@ -52,14 +52,6 @@ def test_a_batch_scorer_that_is_stuck_loses_its_batch_as_ours() -> None:
     assert [(result.score, result.outcome) for result in results] == [(None, Outcome.TIMEOUT)] * 2
 
 
-def test_a_pure_scorer_scores_equal_samples_once() -> None:
-    results = Isolated(hostile_calls.PureCounter()).score(samples(6), ["a", "b", "a", "a", "b", "c"])
-    scores = [result.score for result in results]
-    assert scores[0] == scores[2] == scores[3] and scores[1] == scores[4] and len(set(scores)) == 3
-    results[0].metrics["mine"] = 1
-    assert "mine" not in results[2].metrics
-
-
 def test_scalars_of_other_libraries_arrive_as_numbers() -> None:
     (result,) = Isolated(hostile_calls.NumpyScorer()).score(samples(1), ["x"])
     assert (result.score, result.metrics) == (0.25, {"raw": 0.5})

@@ -1,0 +1,29 @@
+"""Equal samples of a batch, which a pure scorer needs to score once."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+from collections.abc import Sequence
+from typing import Any
+
+from rl_rewards.types import EvaluateResult, Sample
+
+
+def firsts(samples: Sequence[Sample], answers: Sequence[Any]) -> list[int]:
+    """For each sample the position of the first one with equal prompt, response, references and answer: itself, or its twin."""
+    seen: dict[bytes, int] = {}
+    return [
+        seen.setdefault(pickle.dumps((sample.prompt, sample.response, sample.references, answer), pickle.HIGHEST_PROTOCOL), place)
+        for place, (sample, answer) in enumerate(zip(samples, answers, strict=True))
+    ]
+
+
+def spread(results: Sequence[EvaluateResult], places: Sequence[int]) -> list[EvaluateResult]:
+    """Every sample's result: its own, or a copy of its twin's, so that what is done to one is not done to the other.
+
+    Args:
+        results: one for each distinct place, in order.
+    """
+    by_place = dict(zip(sorted(set(places)), results, strict=True))
+    return [by_place[first] if first == place else copy.deepcopy(by_place[first]) for place, first in enumerate(places)]
