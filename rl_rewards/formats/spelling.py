@@ -47,7 +47,8 @@ def _options(value: Any, directory: Path) -> dict[str, Any]:
 def _spec(value: Any, directory: Path) -> Any:
     """A parser or scorer in its shortest spelling."""
     kinds, cls = kinds_of(value), type(value)
-    kind = next((kind for kind, path in kinds.table.items() if path == f"{cls.__module__}:{cls.__qualname__}"), None)
+    # By name first: loading every kind to compare it would import all that any of them needs.
+    kind = next((kind for kind, path in kinds.table.items() if path.endswith(f":{cls.__qualname__}") and kinds.load(kind) is cls), None)
     if kind is None:
         raise ValueError(f"{cls.__name__} has no kind, so no rubric file can name it; there are {', '.join(kinds.table)}")
     options = _options(value, directory)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from rl_rewards.configured import configured
 from rl_rewards.parsers.base import Parser
 
@@ -28,29 +30,48 @@ class CodeBlock(Parser):
 
     def parse(self, text: str) -> str | None:
         wanted = _ALIASES.get(self.language.lower(), {self.language.lower()})
-        last: list[str] | None = None
-        block: list[str] = []
-        fence, indent, counts = "", 0, False
-        for line in text.splitlines(keepends=True):
-            mark = _fence(line)
-            if not fence:
-                if mark:
-                    word = line.strip().lstrip(mark[0]).split()[:1]
-                    fence, indent, counts, block = mark, line.index(mark), (word[0].lower() if word else "") in wanted, []
-            elif mark[:1] == fence[0] and len(mark) >= len(fence) and line.strip() == mark:
-                last = block if counts else last
-                fence = ""
-            else:
-                block.append(_dedented(line, indent))
-        return None if last is None else "".join(last)
+        lines = text.split("\n")
+        fences: dict[str, _Fence | None] = {}  # lines of a degenerate text repeat, and are looked at once
+        opened: _Fence | None = None
+        first, last = 0, None
+        for number in [number for number, line in enumerate(lines) if line and ("```" in line or "~~~" in line)]:
+            line = lines[number]
+            if line not in fences:
+                fences[line] = _fence(line)
+            fence = fences[line]
+            if fence is None:
+                continue
+            if opened is None:
+                opened, first = fence, number + 1
+            elif fence.closes(opened):
+                if opened.language in wanted:
+                    last = first, number, opened.indent
+                opened = None
+        if last is None:
+            return None
+        first, end, indent = last
+        return "".join(_dedented(line, indent) + "\n" for line in lines[first:end])
 
 
-def _fence(line: str) -> str:
-    """The fence that a line starts with, or nothing."""
-    stripped = line.lstrip(" ")
-    if len(line) - len(stripped) > 3 or stripped[:3] not in ("```", "~~~"):
-        return ""
-    return stripped[: len(stripped) - len(stripped.lstrip(stripped[0]))]
+class _Fence(NamedTuple):
+    """A line that opens or closes a block."""
+
+    mark: str
+    indent: int
+    language: str
+
+    def closes(self, opened: _Fence) -> bool:
+        return not self.language and self.mark[0] == opened.mark[0] and len(self.mark) >= len(opened.mark)
+
+
+def _fence(line: str) -> _Fence | None:
+    """The fence that a line is, or None."""
+    stripped = line.strip()
+    indent = len(line) - len(line.lstrip(" "))
+    if indent > 3 or line[indent : indent + 3] not in ("```", "~~~"):
+        return None
+    words = stripped.lstrip(stripped[0])
+    return _Fence(stripped[: len(stripped) - len(words)], indent, words.split()[0].lower() if words.strip() else "")
 
 
 def _dedented(line: str, indent: int) -> str:

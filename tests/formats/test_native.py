@@ -302,3 +302,21 @@ def test_every_kind_that_needs_no_options_is_written_as_its_name(tmp_path, kinds
         rubric.save(tmp_path / "saved.yaml")
         assert load_rubric(tmp_path / "saved.yaml") == rubric
         assert kind == "identity" or kind in yaml.safe_load((tmp_path / "saved.yaml").read_text())["rewards"][0].values()
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        {"math_verify": {"reference": "answer", "allow_think": True}},
+        {"reward_model": {"model": "somewhere/model", "overflow": "left", "max_length": 64}},
+        {"reward_model_ensemble": {"members": [{"model": "a/b"}, {"model": "c/d", "sign": -1}]}},
+        {"python_tests": {"reference": "tests", "timeout": 2.0}},
+        {"cosine_length": {"right": {"number_match": "answer"}, "max_tokens": 64}},
+        {"remote_reward_model": {"url": "http://127.0.0.1:1/classify", "api": "vllm_classify"}},
+    ],
+    ids=lambda spec: next(iter(spec)),
+)
+def test_scorers_of_every_family_survive_saving(tmp_path, spec):
+    rubric = Rubric((Reward("r", spec),))
+    rubric.save(tmp_path / "rubric.yaml")
+    assert load_rubric(tmp_path / "rubric.yaml") == rubric
