@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import is_dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from rl_rewards.formats.places import kinds_of, option_names, positional_names
 from rl_rewards.functions import FunctionScorer
@@ -13,8 +13,11 @@ from rl_rewards.loading import object_path
 from rl_rewards.parsers.chain import Chain
 
 
-def plain(value: Any, directory: Path) -> Any:
+def plain(value: Any, directory: Path, known: frozenset[type] = frozenset()) -> Any:
     """What stands in a rubric file in `directory` for a value, in its shortest form.
+
+    Args:
+        known: classes that the place itself asks for, so that no kind need be named there.
 
     Raises:
         ValueError: for a parser or scorer that no file can name.
@@ -23,14 +26,14 @@ def plain(value: Any, directory: Path) -> Any:
         return _function_spec(value, directory)
     if isinstance(value, Chain):
         return [plain(parser, directory) for parser in value.parsers]
-    if kinds_of(value) is not None:
+    if kinds_of(value) is not None and type(value) not in known:
         return _spec(value, directory)
     if is_dataclass(value):
         return _options(value, directory)
     if isinstance(value, Mapping):
         return {key: plain(item, directory) for key, item in value.items()}
     if isinstance(value, (list, tuple, set, frozenset)):
-        return [plain(item, directory) for item in (sorted(value) if isinstance(value, (set, frozenset)) else value)]
+        return [plain(item, directory, known) for item in (sorted(value) if isinstance(value, (set, frozenset)) else value)]
     return value
 
 
@@ -40,8 +43,16 @@ def _options(value: Any, directory: Path) -> dict[str, Any]:
     for name in option_names(type(value)):
         here, declared = getattr(value, name), type(value).__pydantic_fields__[name]
         if declared.is_required() or here != declared.get_default(call_default_factory=True):
-            options[name] = plain(here, directory)
+            options[name] = plain(here, directory, frozenset(_classes_in(declared.annotation)))
     return options
+
+
+def _classes_in(annotation: Any) -> Iterator[type]:
+    """The classes that an annotation is made of: RewardModel of `tuple[RewardModel, ...]`."""
+    if isinstance(annotation, type) and not get_args(annotation):
+        yield annotation
+    for part in get_args(annotation):
+        yield from _classes_in(part)
 
 
 def _spec(value: Any, directory: Path) -> Any:
