@@ -2,7 +2,7 @@
 
     python scripts/bench/ppo.py              # 3 seeds of everything, about 15 minutes on one free core
     python scripts/bench/ppo.py --quick      # 1 seed, a few steps: does it run
-    python scripts/bench/ppo.py --picture recipes/algorithms.png
+    python scripts/bench/ppo.py --picture recipes/figures/algorithms.png
 
 What it measures, in one run:
     curves     held-out accuracy (every test question asked twice, sampled) against completions used, processor seconds and wall time
@@ -198,8 +198,8 @@ SAME = {
 KL, EPOCHS, MINI_BATCHES = 0.02, 2, 2
 
 
-# Ours by default has TRL 1.12's settings, one learning rate for both. A shared critic is one small layer, so it may go faster; its loss also
-# pulls at the policy's backbone, so it weighs less.
+# "ours" has TRL 1.12's settings, one learning rate for both models. A shared critic is one small layer, so it may go faster; its loss pulls
+# at the policy's backbone, too, so it weighs less.
 VARIANTS: dict[str, dict] = {
     "ours": {},
     "ours, faster critic": {"critic_learning_rate": 2e-3},
