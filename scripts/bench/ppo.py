@@ -189,9 +189,9 @@ class RubricModule(nn.Module):
         return self.rewards([prompt[0]["content"] for prompt in prompts], [completion[0]["content"] for completion in completions])
 
 
-# What both PPOTrainers are given: TRL 1.12's own defaults where they suit a tiny policy.
+# What both PPOTrainers are given. The rate is constant because TRL 1.12 lowers it after an update, ours after a step.
 SAME = {
-    "learning_rate": 5e-4, "lr_scheduler_type": "linear", "gamma": 1.0, "lam": 0.95, "vf_coef": 0.5, "cliprange_value": 0.2,
+    "learning_rate": 5e-4, "lr_scheduler_type": "constant", "gamma": 1.0, "lam": 0.95, "vf_coef": 0.5, "cliprange_value": 0.2,
     "temperature": 1.0, "missing_eos_penalty": 0.5, "kl_estimator": "k1", "use_cpu": True, "bf16": False, "report_to": "none",
     "save_strategy": "no", "disable_tqdm": True,
 }  # fmt: skip
