@@ -94,7 +94,9 @@ def before_and_after(before: dict[str, float], after: dict[str, float], rubric: 
     for heading in ("reward", "before", "after"):
         table.add_column(heading, justify="left" if heading == "reward" else "right")
     for name, key in [*((reward.name, f"eval_rewards/{reward.name}/mean") for reward in rubric), ("total", "eval_reward")]:
-        table.add_row(name, f"{before[key]:.3f}", f"{after[key]:.3f}", style="bold" if name == "total" else None)
+        # A reward that applied to no prompt of the evaluation has no mean.
+        means = ["-" if (mean := metrics.get(key)) is None else f"{mean:.3f}" for metrics in (before, after)]
+        table.add_row(name, *means, style="bold" if name == "total" else None)
     return table
 
 
