@@ -124,6 +124,9 @@ def main() -> None:
                 print(f"{args.output_dir} holds a finished run of {state.global_step} steps; to train anew, remove it or give another --output_dir")
             return
 
+    # Within train() and not before it: DeepSpeed and FSDP have the model ready only there. A resumed run has it in its log.
+    args.eval_on_start = eval_dataset is not None and checkpoint is None
+
     args.model_init_kwargs = {
         "revision": model.model_revision,
         "attn_implementation": model.attn_implementation,
@@ -143,12 +146,12 @@ def main() -> None:
     trainer.remove_callback(ProgressCallback)
     trainer.add_callback(RewardProgress)
 
-    before = trainer.evaluate() if eval_dataset is not None else None
     if checkpoint is not None:
         trainer.accelerator.print(f"going on from {checkpoint}")
     trainer.train(resume_from_checkpoint=checkpoint and str(checkpoint))
     trainer.save_model(args.output_dir)
     if eval_dataset is not None:
+        before = next((entry for entry in trainer.state.log_history if "eval_reward" in entry), {})
         after = trainer.evaluate()
         if trainer.is_world_process_zero():
             Console().print(before_and_after(before, after, rubric, len(eval_dataset)))

@@ -15,7 +15,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import torch
-from accelerate.utils import DistributedType
+from accelerate.utils import DistributedType, send_to_device
 from torch import Tensor, nn
 from trl import GRPOTrainer
 from trl.trainer.utils import get_config_model_id
@@ -313,9 +313,9 @@ class PPOTrainer(GRPOTrainer):
         super()._load_optimizer_and_scheduler(checkpoint)
         if checkpoint is None or not os.path.isfile(self._rollout_file(checkpoint)):
             return
-        rollout = torch.load(self._rollout_file(checkpoint), map_location=self.args.device, weights_only=True)
+        rollout = torch.load(self._rollout_file(checkpoint), map_location="cpu", weights_only=True)
         if rollout["world_size"] == self.args.world_size:  # else this process's share is another: it generates anew
-            self._step, self._buffered_inputs = rollout["step"], rollout["batches"]
+            self._step, self._buffered_inputs = rollout["step"], send_to_device(rollout["batches"], self.args.device)
 
     def _rollout_file(self, folder: str) -> str:
         return os.path.join(folder, f"rollout_{self.args.process_index}.pt")

@@ -1,8 +1,6 @@
 """recipes/grpo.py: real runs of it, and everything that it refuses before a model is loaded."""
 
 import json
-import os
-import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -22,10 +20,10 @@ from rl_rewards.checks import RubricDataError
 from rl_rewards.formats import RubricFileError
 from rl_rewards.loading import LoadError
 from rl_rewards.recording import RecordError
+from tests.recipes import launch
 
 ROOT = Path(__file__).parents[2]
 RUBRIC = "recipes/rubrics/arithmetic.yaml"
-CONFIG = yaml.safe_load((ROOT / "recipes" / "configs" / "arithmetic.yaml").read_text())
 REWARDS = ["correct", "format", "length", "tags", "sums", "differences"]
 ROWS = [{"prompt": f"What is {a} + 1?", "answer": str(a + 1), "task": "addition"} for a in range(4)]
 
@@ -35,61 +33,39 @@ def repository(monkeypatch):
     monkeypatch.chdir(ROOT)
 
 
-def config(directory, **changes):
-    """A config file: the embedded default, but small; an argument that is None is left out."""
-    small = {"per_device_train_batch_size": 16, "num_generations": 4, "logging_steps": 1, "eval_dataset": None, "output_dir": str(directory / "out")}
-    settings = {key: value for key, value in (CONFIG | small | changes).items() if value is not None}
-    (directory / "config.yaml").write_text(yaml.safe_dump(settings))
-    return directory / "config.yaml"
-
-
-def command(file, *arguments):
-    return [sys.executable, "-m", "accelerate.commands.launch", "--num_processes", "1", "recipes/grpo.py", "--config", str(file), *arguments]
-
-
-def run(file, *arguments):
-    finished = subprocess.run(command(file, *arguments), capture_output=True, text=True)
-    assert finished.returncode == 0, finished.stderr[-4000:]
-    return finished.stdout
-
-
 def test_run_leaves_its_record_and_is_not_trained_on_when_finished(tmp_path):
-    file = config(tmp_path, max_steps=2, eval_dataset="recipes.arithmetic:test", num_generations_eval=1, per_device_eval_batch_size=310)
-    output = run(file)
+    file = launch.config("grpo", tmp_path, max_steps=2, eval_dataset="recipes.arithmetic:test", num_generations_eval=1)
+    output = launch.run("grpo", file)
     assert "Evaluation on 310 held-out prompts" in output and "before" in output and "Rewards of this run, training" in output
     out = tmp_path / "out"
     assert {"rewards.parquet", "rewards.png", "model.safetensors", "checkpoint-2"} <= {path.name for path in out.iterdir()}
     record = pd.read_parquet(out / "rewards.parquet")
     assert set(record["reward"]) == set(REWARDS)
-    assert "holds a finished run of 2 steps" in run(file)
+    assert "holds a finished run of 2 steps" in launch.run("grpo", file)
     pd.testing.assert_frame_equal(pd.read_parquet(out / "rewards.parquet"), record)
 
 
 def test_run_that_was_killed_goes_on_from_its_last_checkpoint_with_nothing_lost(tmp_path):
-    file = config(tmp_path, max_steps=6, save_steps=2)
+    file = launch.config("grpo", tmp_path, max_steps=6, save_steps=2, per_device_train_batch_size=16)
     out = tmp_path / "out"
-    started = subprocess.Popen(command(file), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, start_new_session=True)
-    for line in started.stdout:
-        if line.strip().startswith("step     3"):
-            break
-    os.killpg(started.pid, signal.SIGKILL)
-    started.communicate()
+    launch.run_and_kill("grpo", file, 3)
     assert not (out / "checkpoint-6").exists()
     (out / "checkpoint-5").mkdir()  # as a kill during saving leaves it: without the trainer's state
-    assert f"going on from {out}/checkpoint-" in run(file)
+    assert f"going on from {out}/checkpoint-" in launch.run("grpo", file)
     record = pd.read_parquet(out / "rewards.parquet")
     assert record.groupby(["step", "reward"]).size().to_dict() == {(step, reward): 16 for step in range(6) for reward in REWARDS}
 
 
 def test_lora_trains_an_adapter_on_a_local_file(tmp_path):
     (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in ROWS))
-    run(config(tmp_path, max_steps=1, dataset=str(tmp_path / "rows.jsonl"), use_peft=True, lora_target_modules="all-linear"))
+    lora = {"use_peft": True, "lora_target_modules": "all-linear"}
+    launch.run("grpo", launch.config("grpo", tmp_path, max_steps=1, dataset=str(tmp_path / "rows.jsonl"), **lora))
     assert (tmp_path / "out" / "adapter_model.safetensors").is_file()
 
 
 def test_error_is_a_line_not_a_traceback(tmp_path):
     (tmp_path / "empty.jsonl").write_text("")
-    file = config(tmp_path, dataset=str(tmp_path / "empty.jsonl"))
+    file = launch.config("grpo", tmp_path, dataset=str(tmp_path / "empty.jsonl"))
     finished = subprocess.run([sys.executable, "recipes/grpo.py", "--config", str(file)], capture_output=True, text=True)
     assert finished.returncode == 1
     assert finished.stderr.strip().splitlines()[-1].startswith("error: the dataset file") and "Traceback" not in finished.stderr
@@ -133,7 +109,7 @@ REFUSED = {
 def test_refused_before_the_model_is_loaded(changes, error, message, files, monkeypatch):
     # A model that does not exist: were it looked for first, the error would be another.
     changes = {"model_name_or_path": "no_model"} | yaml.safe_load(changes.replace("FILES", str(files)))
-    monkeypatch.setattr(sys, "argv", ["grpo.py", "--config", str(config(files, **changes))])
+    monkeypatch.setattr(sys, "argv", ["grpo.py", "--config", str(launch.config("grpo", files, **changes))])
     with pytest.raises(error) as caught:
         grpo.main()
     assert message in str(caught.value)

@@ -6,25 +6,22 @@ import sys
 from pathlib import Path
 
 import pytest
-import yaml
 
 pytest.importorskip("trl")
 
 import pandas as pd
 
 from recipes import rloo
+from tests.recipes import launch
 
 ROOT = Path(__file__).parents[2]
-CONFIG = yaml.safe_load((ROOT / "recipes/configs/arithmetic_rloo.yaml").read_text())
 
 
 def test_run_leaves_its_record_and_goes_on_from_its_checkpoint(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(ROOT)
-    small = {"per_device_train_batch_size": 8, "num_generations": 4, "logging_steps": 1, "save_steps": 1, "output_dir": str(tmp_path / "out")}
-    settings = {key: value for key, value in (CONFIG | small).items() if key != "eval_dataset"}
     for steps in (1, 2):
-        (tmp_path / "config.yaml").write_text(yaml.safe_dump({**settings, "max_steps": steps}))
-        monkeypatch.setattr(sys, "argv", ["rloo.py", "--config", str(tmp_path / "config.yaml")])
+        file = launch.config("rloo", tmp_path, save_steps=1, max_steps=steps)
+        monkeypatch.setattr(sys, "argv", ["rloo.py", "--config", str(file)])
         rloo.main()
     assert "going on from" in capsys.readouterr().out
     record = pd.read_parquet(tmp_path / "out" / "rewards.parquet")

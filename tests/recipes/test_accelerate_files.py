@@ -1,0 +1,97 @@
+"""The accelerate files for many GPUs. DeepSpeed shards on CPUs too, so its files are run here, by two processes.
+
+Accelerate turns FSDP on for accelerators only: its file is checked, and what it does is tested in tests/trainers/test_distributed.py.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("trl")
+
+import torch
+from accelerate.commands.config.config_args import load_config_from_file
+from accelerate.utils import DeepSpeedPlugin, DistributedType
+from safetensors.torch import load_file
+
+from tests.recipes import launch
+
+SHARDED = ("zero2", "zero3")
+EVALUATED = {"eval_dataset": "recipes.arithmetic:test", "num_generations_eval": 1}
+
+
+def two_processes(name: str) -> tuple[str, ...]:
+    return ("--config_file", f"recipes/accelerate/{name}.yaml", "--num_processes", "2", "--mixed_precision", "no")
+
+
+@pytest.fixture(autouse=True)
+def on_cpu(monkeypatch):
+    monkeypatch.setenv("DS_ACCELERATOR", "cpu")
+
+
+def assert_equal(one: Path, other: Path, files: tuple[str, ...]) -> None:
+    """The same weights and the same log, but for clocks and for DeepSpeed's one norm of all gradients."""
+    for file in files:
+        weights, others = load_file(one / file), load_file(other / file)
+        others.pop("lm_head.weight", None)  # tied to the embeddings: ZeRO-2 names it too
+        weights.pop("lm_head.weight", None)
+        assert weights.keys() == others.keys()
+        for name, weight in weights.items():
+            assert torch.allclose(weight, others[name], atol=1e-4), (file, name)
+    logs = [json.loads((out / "checkpoint-4/trainer_state.json").read_text())["log_history"] for out in (one, other)]
+    for entry, same in zip(*logs, strict=True):
+        for key in entry:
+            if entry[key] is not None and not key.endswith(("time", "second", "seconds", "grad_norm")):
+                assert same[key] == pytest.approx(entry[key], rel=1e-3, abs=1e-3), (entry["step"], key)
+
+
+@pytest.fixture(scope="module")
+def data_parallel(tmp_path_factory) -> Path:
+    """A PPO run by two processes, each with the whole model."""
+    folder = tmp_path_factory.mktemp("data_parallel")
+    launch.run("ppo", launch.config("ppo", folder, max_steps=4, save_steps=2, **EVALUATED), *two_processes("multi_gpu"))
+    return folder / "out"
+
+
+@pytest.mark.torchrun
+@pytest.mark.parametrize("name", SHARDED)
+def test_ppo_sharded_killed_and_resumed_ends_as_it_does_without_sharding(name, data_parallel, tmp_path):
+    pytest.importorskip("deepspeed")
+    file = launch.config("ppo", tmp_path, max_steps=4, save_steps=2, **EVALUATED)
+    launch.run_and_kill("ppo", file, 3, *two_processes(name))
+    printed = launch.run("ppo", file, *two_processes(name))
+    assert "going on from" in printed and "Evaluation on 310 held-out prompts" in printed
+    assert_equal(data_parallel, tmp_path / "out", ("model.safetensors", "critic.safetensors"))
+
+
+@pytest.mark.torchrun
+def test_rloo_ends_alike_with_either_way_of_sharding(tmp_path):
+    pytest.importorskip("deepspeed")
+    for name in SHARDED:
+        (tmp_path / name).mkdir()
+        launch.run("rloo", launch.config("rloo", tmp_path / name, max_steps=4, save_steps=4), *two_processes(name))
+    assert_equal(*(tmp_path / name / "out" for name in SHARDED), ("model.safetensors",))
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "setting", "value"),
+    [
+        ("multi_gpu", DistributedType.MULTI_GPU, "num_processes", 8),
+        ("fsdp", DistributedType.FSDP, "fsdp_version", 2),
+        ("zero2", DistributedType.DEEPSPEED, "zero_stage", 2),
+        ("zero3", DistributedType.DEEPSPEED, "zero_stage", 3),
+    ],
+)
+def test_accelerate_reads_the_file_and_knows_every_key(name, kind, setting, value):
+    # load_config_from_file refuses unknown keys.
+    config = load_config_from_file(str(launch.ROOT / f"recipes/accelerate/{name}.yaml"))
+    assert config.distributed_type == kind
+    sections = {DistributedType.FSDP: "fsdp_config", DistributedType.DEEPSPEED: "deepspeed_config"}
+    section = getattr(config, sections[kind]) if kind in sections else vars(config)
+    assert section[setting] == value
+    known = {"deepspeed_multinode_launcher", "zero3_save_16bit_model", *DeepSpeedPlugin.__dataclass_fields__}
+    if kind == DistributedType.DEEPSPEED:
+        assert section.keys() <= known and "optimizer" not in section
