@@ -126,6 +126,9 @@ def _with_lora(backbone: nn.Module, policy: nn.Module, peft_config: PeftConfig |
     if peft_config is None:
         raise ValueError("critic_lora=True takes the policy's LoRA configuration, and the policy has none: pass peft_config to PPOTrainer.")
     peft_config = copy.deepcopy(peft_config)
+    if isinstance(peft_config.target_modules, (set, list)):  # an adapter that has been attached names "all-linear" as paths from its model
+        prefix = f"{(policy.get_base_model() if is_peft_model(policy) else policy).base_model_prefix}."
+        peft_config.target_modules = {name.removeprefix(prefix) for name in peft_config.target_modules}
     peft_config.task_type, peft_config.modules_to_save, peft_config.inference_mode = "FEATURE_EXTRACTION", None, False
     backbone = get_peft_model(backbone, peft_config)
     if args.gradient_checkpointing:

@@ -7,6 +7,7 @@ was worth and gives each token its own.
 
 from __future__ import annotations
 
+import copy
 import inspect
 import os
 import textwrap
@@ -106,10 +107,11 @@ class PPOTrainer(GRPOTrainer):
                 "PPOTrainer builds its optimizer, because the critic's parameters must be in it: drop `optimizers` and set `optim`, "
                 "`learning_rate`, `critic_learning_rate` and `lr_scheduler_type` in PPOConfig."
             )
+        critic_peft_config = copy.deepcopy(kwargs.get("peft_config"))  # attached to the policy, it is written over with the policy's layers
         super().__init__(model, reward_funcs, args, **kwargs)
         self._scores = torch.empty(0)  # reward of each completion of this process, set by _calculate_rewards
         if args.critic != "none":
-            attach_critic(self.model, build_critic(self.model, args, kwargs.get("peft_config")))
+            attach_critic(self.model, build_critic(self.model, args, critic_peft_config))
             if self.use_vllm:
                 self.vllm_generation.sync_weights = without_critic(self.model)(self.vllm_generation.sync_weights)
 

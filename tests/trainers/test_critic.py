@@ -119,6 +119,15 @@ def test_a_full_critic_of_a_tuned_adapter_starts_from_the_tuned_policy(tmp_path)
     assert torch.allclose(critic.backbone(**INPUTS).last_hidden_state, expected, atol=1e-5)
 
 
+@pytest.mark.parametrize("attached", [False, True])
+def test_lora_on_all_linear_layers_means_the_critics_own(tmp_path, attached):
+    config = LoraConfig(r=4, target_modules="all-linear", task_type="CAUSAL_LM")
+    policy = get_peft_model(tiny.policy(), config) if attached else tiny.policy()
+    backbone = trainer(tmp_path, policy, critic_lora=True, peft_config=None if attached else config).critic.backbone
+    with_lora = {name.partition(".lora_A")[0].rpartition(".")[2] for name, _ in backbone.named_parameters() if ".lora_A" in name}
+    assert with_lora == {"q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"}
+
+
 def test_lora_for_the_critic_of_a_policy_without_is_refused(tmp_path):
     with pytest.raises(ValueError, match="critic_lora=True.*pass peft_config"):
         trainer(tmp_path, critic_lora=True)

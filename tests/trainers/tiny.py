@@ -28,8 +28,8 @@ def policy(seed: int = 0, **config: object) -> Qwen2ForCausalLM:
     tokens = tokenizer()
     return Qwen2ForCausalLM(
         Qwen2Config(
-            vocab_size=len(tokens), max_position_embeddings=128, eos_token_id=tokens.eos_token_id, pad_token_id=tokens.pad_token_id,
-            tie_word_embeddings=False, **{**sizes, **config},
+            max_position_embeddings=128, eos_token_id=tokens.eos_token_id, pad_token_id=tokens.pad_token_id, tie_word_embeddings=False,
+            **{"vocab_size": len(tokens), **sizes, **config},
         )
     )  # fmt: skip
 
