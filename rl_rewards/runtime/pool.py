@@ -8,13 +8,10 @@ interpreter with a cleared environment.
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import pickle
 import selectors
-import signal
 import socket
-import subprocess
 import sys
 import threading
 import time
@@ -25,21 +22,14 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import Any, NamedTuple
 
-from rl_rewards.runtime.forkserver import EXIT, FORK, KILL, NUMBER, PRELOAD
 from rl_rewards.runtime.frames import FrameReader, Kind, frame
 from rl_rewards.runtime.results import load_result
+from rl_rewards.runtime.server_link import IN_WORKER, ServerLink
 from rl_rewards.types import Outcome
 
-# What a worker may see of the caller's environment: where things are and which language to speak, no secrets and no ranks.
-_ENVIRONMENT = "PATH HOME USER LANG LC_ALL LC_CTYPE TZ TMPDIR LD_LIBRARY_PATH VIRTUAL_ENV CONDA_PREFIX HF_HOME".split()
-# One thread a worker: there are as many workers as cores. No GPU. The same hashes in every run: no verdict depends on the order of a set.
-_IN_WORKER = "RL_REWARDS_IN_WORKER"
-_SETTINGS = {"CUDA_VISIBLE_DEVICES": "", "PYTHONHASHSEED": "0", _IN_WORKER: "1"}
-_SETTINGS |= dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
-_BOOT = "import json, sys; sys.path[:] = json.loads(sys.argv[1])['path']; from rl_rewards.runtime.forkserver import main; main()"
 # Loading a call means importing modules, which is not an item's fault; no import that ends takes longer than this.
 _LOAD_SECONDS = 120.0
-_CLOSE_SECONDS = 10.0
+_CLOSE_SECONDS = 15.0  # more than the server is given to end
 
 
 class PoolError(RuntimeError):
@@ -115,7 +105,7 @@ class WorkerPool:
             raise ValueError(f"memory_mb must be at least 64 (a Python process with this package in it needs about 40), got {memory_mb}")
         if not hasattr(os, "fork") or not sys.executable:
             raise PoolError("isolation needs a platform with fork and a Python executable; this one has none")
-        if _IN_WORKER in os.environ:
+        if IN_WORKER in os.environ:
             raise PoolError(
                 "a worker process starts no workers of its own. If its scorer's module trains when it is imported, "
                 "put that under `if __name__ == '__main__':`"
@@ -133,10 +123,7 @@ class WorkerPool:
         # All below belongs to the pool's thread.
         self._selector = selectors.DefaultSelector()
         self._queue: deque[_Chunk] = deque()
-        self._preloads: list[bytes] = []
-        self._server: subprocess.Popen[bytes] | None = None
-        self._control: socket.socket | None = None
-        self._exits = bytearray()
+        self._server = ServerLink(memory_mb)
         self._ids = count(1)
         self._live: dict[int, _Worker] = {}
         self._dying: dict[int, _Worker] = {}
@@ -179,11 +166,7 @@ class WorkerPool:
 
     def processes(self) -> list[int]:
         """Process ids of the server and of its children, for those who look after the machine. Empty before the first `submit`."""
-        server = self._server
-        if server is None or server.poll() is not None:
-            return []
-        with open(f"/proc/{server.pid}/task/{server.pid}/children") as children:
-            return [server.pid, *map(int, children.read().split())]
+        return self._server.processes()
 
     def close(self) -> None:
         """Kill the workers and wait until they are gone; what was not finished is cancelled. May be called twice."""
@@ -200,12 +183,10 @@ class WorkerPool:
         The copies of its sockets must be closed here, else the server would not notice that the parent is gone.
         """
         self._closing = True
-        if self._server is not None:
-            self._server.returncode = 0  # not our child: no warning, no waiting
+        self._server.abandon()
         connections = [worker.connection for worker in (*self._live.values(), *self._dying.values())]
-        for connection in (self._control, self._wake_read, self._wake_write, *connections):
-            if connection is not None:
-                connection.close()
+        for connection in (self._wake_read, self._wake_write, *connections):
+            connection.close()
         self._selector.close()
 
     def _post(self, *messages: _Chunk | bytes) -> None:
@@ -250,10 +231,8 @@ class WorkerPool:
             message = self._inbox.popleft()
             if isinstance(message, _Chunk):
                 self._queue.append(message)
-            elif message not in self._preloads:
-                self._preloads.append(message)
-                if self._control is not None:
-                    self._send_preload(message)
+            else:
+                self._server.preload(message)
 
     def _dispatch(self) -> None:
         idle = [worker for worker in self._live.values() if worker.chunk is None and not worker.retiring]
@@ -380,7 +359,7 @@ class WorkerPool:
             if rest := indices[begun:]:
                 self._queue.appendleft(_Chunk(job, rest))
             worker.chunk = _Chunk(job, indices[:begun]) if running else None
-        self._tell_server(KILL + NUMBER.pack(worker.id))
+        self._server.kill(worker.id)
 
     def _buried(self, worker: _Worker, how: str) -> None:
         if worker.chunk is not None:
@@ -390,83 +369,46 @@ class WorkerPool:
     # The server.
 
     def _fork(self) -> _Worker:
-        if self._control is None:
-            self._start_server()
+        if self._server.control is None:
+            self._answered = False
+            self._selector.register(self._server.start(), selectors.EVENT_READ, self._read_exits)
         ours, theirs = socket.socketpair()
         ours.setblocking(False)
         worker = _Worker(next(self._ids), ours)
         self._live[worker.id] = worker
         self._selector.register(ours, selectors.EVENT_READ, self._on_worker(worker))
-        with theirs, contextlib.suppress(ConnectionError):  # a server that is gone is noticed on its socket
-            socket.send_fds(self._control, [FORK + NUMBER.pack(worker.id)], [theirs.fileno()])
+        with theirs:
+            self._server.fork(worker.id, theirs)
         return worker
 
-    def _start_server(self) -> None:
-        self._control, theirs = socket.socketpair()
-        paths = [os.path.abspath(path or os.curdir) for path in sys.path]
-        settings = {"path": paths, "control": theirs.fileno(), "caller": os.getpid(), "memory_mb": self._memory_mb}
-        environment = {name: os.environ[name] for name in _ENVIRONMENT if name in os.environ} | _SETTINGS
-        with theirs:
-            self._server = subprocess.Popen(
-                [sys.executable, "-P", "-c", _BOOT, json.dumps(settings)],
-                stdin=subprocess.DEVNULL,
-                env=environment,
-                pass_fds=[theirs.fileno()],
-                start_new_session=True,
-            )
-        self._answered = False
-        self._exits.clear()
-        self._selector.register(self._control, selectors.EVENT_READ, self._read_exits)
-        for name in self._preloads:
-            self._send_preload(name)
-
-    def _send_preload(self, name: bytes) -> None:
-        self._tell_server(PRELOAD + NUMBER.pack(len(name)) + name)
-
-    def _tell_server(self, message: bytes) -> None:
-        if self._control is not None:
-            with contextlib.suppress(ConnectionError):
-                self._control.sendall(message)
-
     def _read_exits(self, _: int) -> None:
-        assert self._control is not None
-        try:
-            data = self._control.recv(4096)
-        except ConnectionError:
-            data = b""
-        if not data:
+        exits = self._server.exits()
+        if exits is None:
             self._server_died()
             return
-        self._exits += data
-        while len(self._exits) >= EXIT.size:
-            _, worker_id, status = EXIT.unpack(self._exits[: EXIT.size])
-            del self._exits[: EXIT.size]
+        for worker_id, how in exits:
             if (worker := self._live.get(worker_id)) is not None:
-                while worker.id in self._live:  # its last words, up to the end of its socket
-                    self._read(worker)
-            self._buried(self._dying.pop(worker_id), _how(status))
+                self._read_to_the_end(worker)
+            self._buried(self._dying.pop(worker_id), how)
 
     def _server_died(self) -> None:
-        how = _how_returned(self._close_server())
+        how = self._close_server()
         for worker in list(self._live.values()):
-            while worker.id in self._live:
-                self._read(worker)
+            self._read_to_the_end(worker)
         if not self._answered:
             self._fail_all(PoolError(f"the worker pool's server {how} before any worker answered; its standard error says why"))
         for worker in self._dying.values():
             self._buried(worker, f"lost its server, which {how}")
         self._dying.clear()
 
-    def _close_server(self) -> int | None:
-        assert self._control is not None and self._server is not None
-        self._selector.unregister(self._control)
-        self._control.close()
-        self._control = None
-        try:
-            return self._server.wait(_CLOSE_SECONDS)
-        except subprocess.TimeoutExpired:
-            self._server.kill()  # its workers go with it: each asked the kernel for that
-            return self._server.wait()
+    def _read_to_the_end(self, worker: _Worker) -> None:
+        """Hear a dead worker's last words, up to the end of its socket."""
+        while worker.id in self._live:
+            self._read(worker)
+
+    def _close_server(self) -> str:
+        self._selector.unregister(self._server.control)
+        return self._server.close()
 
     def _fail_all(self, error: PoolError) -> None:
         jobs = {id(chunk.job): chunk.job for chunk in self._queue}
@@ -480,7 +422,7 @@ class WorkerPool:
             if isinstance(message := self._inbox.popleft(), _Chunk):
                 self._queue.append(message)
         chunks = [*self._queue, *(worker.chunk for worker in (*self._live.values(), *self._dying.values()) if worker.chunk)]
-        if self._control is not None:
+        if self._server.control is not None:
             self._close_server()
         for worker in self._live.values():
             worker.connection.close()
@@ -494,13 +436,3 @@ def _loaded(payload: bytes) -> Finished:
         return Finished(Outcome.SCORED, load_result(payload))
     except pickle.UnpicklingError as error:
         return Finished(Outcome.ERROR, error=str(error))
-
-
-def _how(status: int) -> str:
-    return _how_returned(os.waitstatus_to_exitcode(status))
-
-
-def _how_returned(code: int | None) -> str:
-    if code is not None and code < 0:
-        return f"died of {signal.Signals(-code).name}"
-    return f"exited with status {code}"

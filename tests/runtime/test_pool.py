@@ -152,7 +152,7 @@ def test_a_dead_server_is_replaced(gone: Any) -> None:
 def test_a_server_that_cannot_start_is_an_error_and_not_a_hang(monkeypatch: pytest.MonkeyPatch, capfd: Any) -> None:
     pool = WorkerPool(1)
     with monkeypatch.context() as patched:
-        patched.setattr("rl_rewards.runtime.pool._BOOT", "raise SystemExit('no such machine')")
+        patched.setattr("rl_rewards.runtime.server_link._BOOT", "raise SystemExit('no such machine')")
         with pytest.raises(PoolError, match="exited with status 1 before any worker answered"):
             run(pool, ("echo", 1))
     assert "no such machine" in capfd.readouterr().err
