@@ -26,6 +26,7 @@ METHODS: dict[str, tuple[str, ...]] = {
     "_load_optimizer_and_scheduler": ("checkpoint",),
     "_clip_grad_norm": ("model",),
     "create_optimizer": ("model",),
+    "create_scheduler": ("num_training_steps", "optimizer"),
 }
 
 # What PPOTrainer expects to find in the source of a method: attributes it reads or replaces, the entries of the rollout, and the sentence

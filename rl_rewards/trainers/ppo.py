@@ -18,6 +18,7 @@ from typing import Any
 import torch
 from accelerate.utils import DistributedType, send_to_device
 from torch import Tensor, nn
+from torch.optim.lr_scheduler import LambdaLR
 from trl import GRPOTrainer
 from trl.trainer.utils import get_config_model_id
 
@@ -269,6 +270,21 @@ class PPOTrainer(GRPOTrainer):
         # The policy's come first: the first group's learning rate is the one that is logged.
         optimizer.param_groups[:] = [group for group in policy_groups + critic_groups if group["params"]]
         return optimizer
+
+    def create_scheduler(self, num_training_steps: int, optimizer: torch.optim.Optimizer | None = None) -> Any:
+        """Hold the learning rate over all steps on one rollout: it falls between rollouts, as in TRL's old PPOTrainer and OpenAI's baselines.
+
+        A rate that rises, in warm-up, still does so at every step. Without several passes or mini-batches this is the usual schedule.
+        """
+        scheduler = super().create_scheduler(num_training_steps, optimizer)
+        if isinstance(scheduler, LambdaLR):  # all that depend on the step alone
+            scheduler.lr_lambdas = [self._held(rate) for rate in scheduler.lr_lambdas]
+        return scheduler
+
+    def _held(self, rate: Callable[[int], float]) -> Callable[[int], float]:
+        passes = self.args.steps_per_generation * self.args.num_iterations  # batches trained on between two generations
+        accumulated = self.args.gradient_accumulation_steps
+        return lambda step: max(rate(step), rate(step * accumulated // passes * passes // accumulated))
 
     def training_step(self, model: nn.Module, inputs: Any, num_items_in_batch: Any = None) -> Tensor:
         loss = super().training_step(model, inputs, num_items_in_batch)

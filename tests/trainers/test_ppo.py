@@ -234,6 +234,29 @@ def test_policy_and_critic_have_learning_rates_of_their_own_and_every_parameter_
     assert not rates and tuned.optimizer.param_groups[0]["lr"] == 1e-3
 
 
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({}, [8, 7, 6, 5, 4, 3, 2, 1]),  # a rollout a step: the usual schedule
+        ({"num_iterations": 2}, [8, 8, 6, 6, 4, 4, 2, 2]),
+        ({"num_iterations": 2, "steps_per_generation": 2}, [8, 8, 8, 8, 4, 4, 4, 4]),
+        ({"num_iterations": 2, "steps_per_generation": 4, "gradient_accumulation_steps": 2}, [8, 8, 8, 8, 4, 4, 4, 4]),
+        ({"num_iterations": 4, "warmup_steps": 3}, [0, 8 / 3, 16 / 3, 8, 6.4, 6.4, 6.4, 6.4]),  # a rise is not held
+    ],
+)
+def test_the_learning_rate_falls_between_rollouts(tmp_path, options, expected):
+    tuned = trainer(tmp_path, max_steps=8, lr_scheduler_type="linear", learning_rate=8e-3, critic_learning_rate=8e-2, logging_steps=1, **options)
+    rates = []
+    tuned.optimizer = tuned.create_optimizer()
+    tuned.create_scheduler(8)
+    for _ in range(8):
+        rates.append([group["lr"] for group in tuned.optimizer.param_groups])
+        tuned.optimizer.step()
+        tuned.lr_scheduler.step()
+    for at_step, rate in zip(rates, expected, strict=True):
+        assert {round(lr, 9) for lr in at_step} == {round(rate * 1e-3, 9), round(rate * 1e-2, 9)}
+
+
 def test_a_large_error_of_the_critic_does_not_shorten_the_policys_step(tmp_path):
     calm, wild = (trainer(tmp_path / str(scale), vf_coef=scale, max_grad_norm=0.5) for scale in (0.5, 5000.0))
     for tuned in (calm, wild):
