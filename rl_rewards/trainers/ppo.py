@@ -17,6 +17,7 @@ from typing import Any
 
 import torch
 from accelerate.utils import DistributedType, send_to_device
+from datasets import Dataset, IterableDataset
 from torch import Tensor, nn
 from torch.optim.lr_scheduler import LambdaLR
 from trl import GRPOTrainer
@@ -96,8 +97,9 @@ class PPOTrainer(GRPOTrainer):
     }
 
     def __init__(
-        self, model: str | nn.Module, reward_funcs: Callable | list[Any] | None = None, args: PPOConfig | None = None, **kwargs: Any
-    ) -> None:
+        self, model: str | nn.Module, reward_funcs: Callable | list[Any] | None = None, args: PPOConfig | None = None,
+        train_dataset: Dataset | IterableDataset | None = None, eval_dataset: Any = None, **kwargs: Any,
+    ) -> None:  # fmt: skip
         if args is None:
             name = model if isinstance(model, str) else get_config_model_id(model.config)
             args = PPOConfig(f"{name.split('/')[-1]}-PPO")
@@ -109,7 +111,7 @@ class PPOTrainer(GRPOTrainer):
                 "`learning_rate`, `critic_learning_rate` and `lr_scheduler_type` in PPOConfig."
             )
         critic_peft_config = copy.deepcopy(kwargs.get("peft_config"))  # attached to the policy, it is written over with the policy's layers
-        super().__init__(model, reward_funcs, args, **kwargs)
+        super().__init__(model, reward_funcs, args, train_dataset, eval_dataset, **kwargs)
         self._scores = torch.empty(0)  # reward of each completion of this process, set by _calculate_rewards
         if args.critic != "none":
             attach_critic(self.model, build_critic(self.model, args, critic_peft_config))

@@ -143,7 +143,7 @@ def train(place: Place, algorithm: str, seed: int, steps: int, every: int, share
         args = config_class(folder, seed=seed, max_steps=steps, **common, **own)
         clock = Clock()
         curve = Curve(rubric, every, clock)
-        trainer = trainer_class(place.policy, rubric.reward_funcs, args, train_dataset=arithmetic.train(), callbacks=[curve])
+        trainer = trainer_class(place.policy, rubric.reward_funcs, args, arithmetic.train(), callbacks=[curve])
         clock.stopped((0.0, 0.0))
         curve.point(0, trainer.model, trainer.processing_class)
         trainer.train()
