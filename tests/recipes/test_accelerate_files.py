@@ -1,7 +1,4 @@
-"""The accelerate files for many GPUs. DeepSpeed shards on CPUs too, so its files are run here, by two processes.
-
-Accelerate turns FSDP on for accelerators only: its file is checked, and what it does is tested in tests/trainers/test_distributed.py.
-"""
+"""The accelerate files for many GPUs, run by two CPU processes: DeepSpeed shards there by itself, FSDP 2 with fsdp_on_cpu.py."""
 
 from __future__ import annotations
 
@@ -19,12 +16,18 @@ from safetensors.torch import load_file
 
 from tests.recipes import launch
 
-SHARDED = ("zero2", "zero3")
+SHARDED = ("fsdp", "zero2", "zero3")
 EVALUATED = {"eval_dataset": "recipes.arithmetic:test", "num_generations_eval": 1}
 
 
 def two_processes(name: str) -> tuple[str, ...]:
-    return ("--config_file", f"recipes/accelerate/{name}.yaml", "--num_processes", "2", "--mixed_precision", "no")
+    options = ("--config_file", f"recipes/accelerate/{name}.yaml", "--num_processes", "2", "--mixed_precision", "no")
+    return (*options, "tests/recipes/fsdp_on_cpu.py") if name == "fsdp" else options
+
+
+def skip_without_deepspeed(name: str) -> None:
+    if name.startswith("zero"):
+        pytest.importorskip("deepspeed")
 
 
 @pytest.fixture(autouse=True)
@@ -33,10 +36,10 @@ def on_cpu(monkeypatch):
 
 
 def assert_equal(one: Path, other: Path, files: tuple[str, ...]) -> None:
-    """The same weights and the same log, but for clocks and for DeepSpeed's one norm of all gradients."""
+    """The same weights and the same log, but for clocks and for sharded models' one norm of all gradients."""
     for file in files:
         weights, others = load_file(one / file), load_file(other / file)
-        others.pop("lm_head.weight", None)  # tied to the embeddings: ZeRO-2 names it too
+        others.pop("lm_head.weight", None)  # tied to the embeddings: some name it too
         weights.pop("lm_head.weight", None)
         assert weights.keys() == others.keys()
         for name, weight in weights.items():
@@ -56,10 +59,17 @@ def data_parallel(tmp_path_factory) -> Path:
     return folder / "out"
 
 
+@pytest.fixture(scope="module")
+def rloo_data_parallel(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("rloo_data_parallel")
+    launch.run("rloo", launch.config("rloo", folder, max_steps=4, save_steps=4), *two_processes("multi_gpu"))
+    return folder / "out"
+
+
 @pytest.mark.torchrun
 @pytest.mark.parametrize("name", SHARDED)
 def test_ppo_sharded_killed_and_resumed_ends_as_it_does_without_sharding(name, data_parallel, tmp_path):
-    pytest.importorskip("deepspeed")
+    skip_without_deepspeed(name)
     file = launch.config("ppo", tmp_path, max_steps=4, save_steps=2, **EVALUATED)
     launch.run_and_kill("ppo", file, 3, *two_processes(name))
     printed = launch.run("ppo", file, *two_processes(name))
@@ -68,12 +78,11 @@ def test_ppo_sharded_killed_and_resumed_ends_as_it_does_without_sharding(name, d
 
 
 @pytest.mark.torchrun
-def test_rloo_ends_alike_with_either_way_of_sharding(tmp_path):
-    pytest.importorskip("deepspeed")
-    for name in SHARDED:
-        (tmp_path / name).mkdir()
-        launch.run("rloo", launch.config("rloo", tmp_path / name, max_steps=4, save_steps=4), *two_processes(name))
-    assert_equal(*(tmp_path / name / "out" for name in SHARDED), ("model.safetensors",))
+@pytest.mark.parametrize("name", SHARDED)
+def test_rloo_sharded_ends_as_it_does_without_sharding(name, rloo_data_parallel, tmp_path):
+    skip_without_deepspeed(name)
+    launch.run("rloo", launch.config("rloo", tmp_path, max_steps=4, save_steps=4), *two_processes(name))
+    assert_equal(rloo_data_parallel, tmp_path / "out", ("model.safetensors",))
 
 
 @pytest.mark.parametrize(
