@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import is_dataclass
 from typing import Any
@@ -56,7 +57,7 @@ def mistakes(error: ValidationError, source: YamlSource) -> list[Problem]:
         else:
             messages.setdefault(path, []).append(line["msg"].removeprefix("Value error, ").removeprefix("Assertion failed, "))
     for path, choices in allowed.items():
-        near = nearest(found[path], [part.strip("'") for choice in choices for part in choice.split() if part.startswith("'")])
+        near = nearest(found[path], re.findall(r"'(\w+)'", " ".join(choices)))
         quotes = "; write it in quotes" if "text" in choices and isinstance(found[path], (bool, int, float)) else ""
         messages.setdefault(path, []).append(f"found {describe(found[path])}, allowed: {' or '.join(choices)}{near}{quotes}")
     return [Problem(source.line(path), field_name(path), message) for path, texts in messages.items() for message in dict.fromkeys(texts)]

@@ -100,6 +100,7 @@ REWARD = "rewards:\n- name: r\n  score: {string_match: x}\n"
         (REWARD + "  on_error: rase", 4, "rewards[0].on_error", "allowed: 'skip' or 'raise' or a number; did you mean 'raise'?"),
         (REWARD + "  on_error: true", 4, "rewards[0].on_error", "found true, allowed: a number"),
         (REWARD + "  when: {task: }", 4, "rewards[0].when", "needs a value or a list of values"),
+        ("rewards:\n- name: r\n  score: {reward_model: {model: m, overflow: lft}}", 3, "rewards[0].score.reward_model.overflow", "mean 'left'?"),
         (REWARD + "  gate: {reward: r2, at_last: 1}", 4, "rewards[0].gate.at_last", "did you mean 'at_least'?"),
         (REWARD + "  gate: {at_least: 1}", 4, "rewards[0].gate", "needs a field 'reward'"),
         (REWARD + "  gate: {reward: other}", 1, "rewards", "gated by 'other', which does not exist"),
