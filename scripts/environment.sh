@@ -18,5 +18,5 @@ if [ "$(cat .venv/installed 2>/dev/null)" != "$_wanted" ]; then
     .venv/bin/python -m pip install --quiet --disable-pip-version-check -c scripts/constraints.txt -e '.[train,math,code,recipes,wandb,trackio,deepspeed,test]'
     echo "$_wanted" > .venv/installed
 fi
-# Nothing here needs a model hub, and one thread a process is the fastest on few cores.
-export HF_HUB_OFFLINE=1 OMP_NUM_THREADS="${OMP_NUM_THREADS:-1}" TOKENIZERS_PARALLELISM=false
+# Nothing here needs a model hub, one thread a process is the fastest on few cores, and DeepSpeed need not say that it found no GPU.
+export HF_HUB_OFFLINE=1 DS_ACCELERATOR="${DS_ACCELERATOR:-cpu}" OMP_NUM_THREADS="${OMP_NUM_THREADS:-1}" TOKENIZERS_PARALLELISM=false
