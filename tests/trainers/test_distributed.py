@@ -34,6 +34,7 @@ def of_two(tmp_path_factory) -> dict[str, dict]:
 
 
 @pytest.mark.torchrun
+@pytest.mark.xdist_group("two processes")
 @pytest.mark.parametrize("case", distributed_run.CASES)
 def test_two_processes_give_the_gradients_of_one(case, of_two, tmp_path):
     distributed_run.save_anchor(str(tmp_path))
