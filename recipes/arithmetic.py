@@ -1,6 +1,6 @@
 """The task of the embedded recipe: one-step sums and differences of the numbers 0 to 9, asked in twelve wordings.
 
-Small enough for a policy of 156,000 parameters to learn from in half a minute on two cores, and generated here, so nothing is downloaded.
+Small enough for a policy of 156,000 parameters to learn from in under a minute on two cores, and generated here, so nothing is downloaded.
 As datasets: `--dataset recipes.arithmetic:train` and `--eval_dataset recipes.arithmetic:test`, with the columns
 
     prompt   conversational, one user turn

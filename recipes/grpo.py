@@ -1,6 +1,6 @@
 """Train a language model with GRPO on the rewards of a rubric file.
 
-    accelerate launch recipes/grpo.py --config recipes/configs/arithmetic.yaml                        # two CPU cores, under a minute
+    accelerate launch recipes/grpo.py --config recipes/configs/arithmetic.yaml                        # two CPU cores, about a minute
     accelerate launch --config_file recipes/accelerate/multi_gpu.yaml recipes/grpo.py --config recipes/configs/qwen_gsm8k_gpu.yaml   # 8 GPUs
 
 Run it from the repository's root. A config file holds the arguments below and any field of TRL's GRPOConfig and ModelConfig; each can be

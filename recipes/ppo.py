@@ -1,6 +1,6 @@
 """Train a language model with PPO, a critic beside the policy, on the rewards of a rubric file.
 
-    accelerate launch recipes/ppo.py --config recipes/configs/arithmetic_ppo.yaml                    # two CPU cores, under a minute
+    accelerate launch recipes/ppo.py --config recipes/configs/arithmetic_ppo.yaml                    # two CPU cores, a minute and a half
     accelerate launch --config_file recipes/accelerate/zero2.yaml recipes/ppo.py --config ...        # or fsdp.yaml, zero3.yaml: many GPUs
 
 Run it from the repository's root. A config file holds the arguments below and any field of PPOConfig (TRL's GRPOConfig and the critic's

@@ -1,6 +1,6 @@
 """Train a language model with RLOO, each completion's siblings as its baseline, on the rewards of a rubric file.
 
-    accelerate launch recipes/rloo.py --config recipes/configs/arithmetic_rloo.yaml                  # two CPU cores, under a minute
+    accelerate launch recipes/rloo.py --config recipes/configs/arithmetic_rloo.yaml                  # two CPU cores, over a minute
     accelerate launch --config_file recipes/accelerate/zero2.yaml recipes/rloo.py --config ...       # or fsdp.yaml, zero3.yaml: many GPUs
 
 Run it from the repository's root. A config file holds the arguments below and any field of TRL's RLOOConfig and ModelConfig; each can be
