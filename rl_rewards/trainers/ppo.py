@@ -331,10 +331,14 @@ class PPOTrainer(GRPOTrainer):
 
     def _load_optimizer_and_scheduler(self, checkpoint: str | None) -> None:
         super()._load_optimizer_and_scheduler(checkpoint)
-        if checkpoint is None or not os.path.isfile(self._rollout_file(checkpoint)):
+        if checkpoint is None:
             return
-        rollout = torch.load(self._rollout_file(checkpoint), map_location="cpu", weights_only=True)
-        if rollout["world_size"] == self.args.world_size:  # else this process's share is another: it generates anew
+        rollout = None
+        if os.path.isfile(self._rollout_file(checkpoint)):
+            rollout = torch.load(self._rollout_file(checkpoint), map_location="cpu", weights_only=True)
+        # Where a process has none, since a kill was faster, or another one's share, all generate anew: processes must stay in step.
+        fits = rollout is not None and rollout["world_size"] == self.args.world_size
+        if self._sum(torch.tensor(float(fits), device=self.args.device)) == self.args.world_size:
             self._step, self._buffered_inputs = rollout["step"], send_to_device(rollout["batches"], self.args.device)
 
     def _rollout_file(self, folder: str) -> str:

@@ -62,7 +62,7 @@ def assert_equal(one: Path, other: Path, files: tuple[str, ...]) -> None:
 def data_parallel(tmp_path_factory) -> Path:
     """A PPO run by two processes, each with the whole model."""
     folder = tmp_path_factory.mktemp("data_parallel")
-    launch.run("ppo", launch.config("ppo", folder, max_steps=4, save_steps=2, **EVALUATED), *two_processes("multi_gpu"))
+    launch.run("ppo", launch.config("ppo", folder, max_steps=5, save_steps=2, **EVALUATED), *two_processes("multi_gpu"))
     return folder / "out"
 
 
@@ -78,7 +78,7 @@ def rloo_data_parallel(tmp_path_factory) -> Path:
 @pytest.mark.parametrize("name", SHARDED)
 def test_ppo_sharded_killed_and_resumed_ends_as_it_does_without_sharding(name, data_parallel, tmp_path):
     skip_without_deepspeed(name)
-    file = launch.config("ppo", tmp_path, max_steps=4, save_steps=2, **EVALUATED)
+    file = launch.config("ppo", tmp_path, max_steps=5, save_steps=2, **EVALUATED)
     launch.run_and_kill("ppo", file, 3, *two_processes(name))
     printed = launch.run("ppo", file, *two_processes(name))
     assert "going on from" in printed and "Evaluation on 310 held-out prompts" in printed

@@ -2,7 +2,7 @@
 
     torchrun --nproc_per_node 2 tests/trainers/sharded_run.py FOLDER fsdp       # or zero2, zero3
 
-Accelerate turns sharding on for accelerators only, so the libraries are called here as accelerate calls them: torch's `fully_shard` on each
+The libraries are called here as accelerate calls them, so that gradients can be looked at: torch's `fully_shard` on each
 decoder layer, of the policy and of the critic alike, then on the whole; DeepSpeed on the whole.
 """
 

@@ -66,6 +66,14 @@ def test_a_run_killed_in_the_middle_of_a_rollout_goes_on_as_if_never_stopped(tmp
         assert mine["loss"] == pytest.approx(theirs["loss"], abs=1e-6) and mine.get("reward") == theirs.get("reward")
 
 
+def test_a_checkpoint_that_a_kill_left_without_its_rollout_generates_anew(tmp_path):
+    trainer(tmp_path, max_steps=3).train()
+    (tmp_path / "checkpoint-3" / "rollout_0.pt").unlink()
+    resumed = trainer(tmp_path)
+    resumed.train(resume_from_checkpoint=True)
+    assert resumed.state.global_step == 6 and "reward" in resumed.state.log_history[3]
+
+
 def test_a_checkpoint_without_critic_and_one_of_another_kind_are_refused(tmp_path):
     trainer(tmp_path / "none", critic="none", max_steps=3).train()
     with pytest.raises(FileNotFoundError, match="has no critic.safetensors"):
