@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from typing import Any
 
-from rl_rewards.runtime.pool import Finished
+from rl_rewards.runtime.jobs import Finished
 from rl_rewards.runtime.portable import portable
 from rl_rewards.runtime.shared_pool import shared_pool
 from rl_rewards.scorers.base import Scorer

@@ -17,12 +17,13 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, InvalidStateError
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from itertools import count
-from typing import Any, NamedTuple
+from typing import Any
 
 from rl_rewards.runtime.frames import FrameReader, Kind, frame
+from rl_rewards.runtime.jobs import Chunk, Finished, Job, PoolError
 from rl_rewards.runtime.results import load_result
 from rl_rewards.runtime.server_link import IN_WORKER, ServerLink
 from rl_rewards.types import Outcome
@@ -32,51 +33,13 @@ _LOAD_SECONDS = 120.0
 _CLOSE_SECONDS = 15.0  # more than the server is given to end
 
 
-class PoolError(RuntimeError):
-    """The pool itself cannot run: its server does not start, or the pool is closed."""
-
-
-class Finished(NamedTuple):
-    """How one item ended: `scored` with a value, or `timeout`, `crashed` or `error` (it raised) with the reason."""
-
-    outcome: Outcome
-    value: Any = None
-    error: str | None = None
-
-
-@dataclass(eq=False)
-class _Job:
-    call: bytes
-    items: list[bytes]
-    timeout: float
-    future: Future[list[Finished]]
-    results: list[Finished | None]
-    missing: int
-
-    def finish(self, index: int, result: Finished) -> None:
-        self.results[index] = result
-        self.missing -= 1
-        if self.missing == 0:
-            with contextlib.suppress(InvalidStateError):  # cancelled meanwhile
-                self.future.set_result(self.results)  # type: ignore[arg-type]
-
-    def fail(self, error: PoolError) -> None:
-        with contextlib.suppress(InvalidStateError):
-            self.future.set_exception(error)
-
-
-class _Chunk(NamedTuple):
-    job: _Job
-    indices: Sequence[int]
-
-
 @dataclass(eq=False)
 class _Worker:
     id: int
     connection: socket.socket
     reader: FrameReader = field(default_factory=FrameReader)
     outgoing: bytes | memoryview = b""
-    chunk: _Chunk | None = None
+    chunk: Chunk | None = None
     position: int = 0
     started: bool = False  # whether the chunk's call is loaded, so that an item is running
     deadline: float | None = None
@@ -114,7 +77,7 @@ class WorkerPool:
         self._memory_mb = memory_mb
         self._owner = os.getpid()
         self._lock = threading.Lock()
-        self._inbox: deque[_Chunk | bytes] = deque()  # chunks to run, names of modules to preload
+        self._inbox: deque[Chunk | bytes] = deque()  # chunks to run, names of modules to preload
         self._thread: threading.Thread | None = None
         self._closing = False
         self._wake_read, self._wake_write = socket.socketpair()
@@ -122,7 +85,7 @@ class WorkerPool:
         self._wake_write.setblocking(False)
         # All below belongs to the pool's thread.
         self._selector = selectors.DefaultSelector()
-        self._queue: deque[_Chunk] = deque()
+        self._queue: deque[Chunk] = deque()
         self._server = ServerLink(memory_mb)
         self._ids = count(1)
         self._live: dict[int, _Worker] = {}
@@ -154,9 +117,9 @@ class WorkerPool:
             future.set_result([])
             return future
         pickled = [pickle.dumps(item, pickle.HIGHEST_PROTOCOL) for item in items]
-        job = _Job(call, pickled, timeout, future, [None] * len(pickled), len(pickled))
+        job = Job(call, pickled, timeout, future, [None] * len(pickled), len(pickled))
         everything = range(len(pickled))
-        self._post(*(_Chunk(job, everything[start : start + chunk]) for start in range(0, len(pickled), chunk)))
+        self._post(*(Chunk(job, everything[start : start + chunk]) for start in range(0, len(pickled), chunk)))
         return future
 
     @property
@@ -189,7 +152,7 @@ class WorkerPool:
             connection.close()
         self._selector.close()
 
-    def _post(self, *messages: _Chunk | bytes) -> None:
+    def _post(self, *messages: Chunk | bytes) -> None:
         with self._lock:
             if self._closing:
                 raise PoolError("this worker pool is closed")
@@ -229,7 +192,7 @@ class WorkerPool:
             self._wake_read.recv(4096)
         while self._inbox:
             message = self._inbox.popleft()
-            if isinstance(message, _Chunk):
+            if isinstance(message, Chunk):
                 self._queue.append(message)
             else:
                 self._server.preload(message)
@@ -254,7 +217,7 @@ class WorkerPool:
             self._queue.popleft()
             self._give(worker, chunk)
 
-    def _give(self, worker: _Worker, chunk: _Chunk) -> None:
+    def _give(self, worker: _Worker, chunk: Chunk) -> None:
         payload = pickle.dumps((chunk.job.call, [chunk.job.items[index] for index in chunk.indices]), pickle.HIGHEST_PROTOCOL)
         worker.chunk, worker.position, worker.started = chunk, 0, False
         worker.deadline = time.monotonic() + max(_LOAD_SECONDS, chunk.job.timeout)
@@ -357,8 +320,8 @@ class WorkerPool:
             job, indices = worker.chunk
             begun = worker.position + (1 if running else 0)
             if rest := indices[begun:]:
-                self._queue.appendleft(_Chunk(job, rest))
-            worker.chunk = _Chunk(job, indices[:begun]) if running else None
+                self._queue.appendleft(Chunk(job, rest))
+            worker.chunk = Chunk(job, indices[:begun]) if running else None
         self._server.kill(worker.id)
 
     def _buried(self, worker: _Worker, how: str) -> None:
@@ -419,7 +382,7 @@ class WorkerPool:
 
     def _stop(self) -> None:
         while self._inbox:
-            if isinstance(message := self._inbox.popleft(), _Chunk):
+            if isinstance(message := self._inbox.popleft(), Chunk):
                 self._queue.append(message)
         chunks = [*self._queue, *(worker.chunk for worker in (*self._live.values(), *self._dying.values()) if worker.chunk)]
         if self._server.control is not None:

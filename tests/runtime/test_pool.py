@@ -11,7 +11,8 @@ from typing import Any
 import hostile_calls
 import pytest
 
-from rl_rewards.runtime.pool import PoolError, WorkerPool
+from rl_rewards.runtime.jobs import PoolError
+from rl_rewards.runtime.pool import WorkerPool
 from rl_rewards.runtime.portable import portable
 from rl_rewards.runtime.shared_pool import shared_pool
 from rl_rewards.types import Outcome

@@ -12,7 +12,8 @@ from typing import Any, ClassVar, Literal, NamedTuple
 
 from rl_rewards.configured import configured
 from rl_rewards.references import MissingReferenceError, column_template
-from rl_rewards.runtime.pool import Finished, WorkerPool
+from rl_rewards.runtime.jobs import Finished
+from rl_rewards.runtime.pool import WorkerPool
 from rl_rewards.runtime.portable import portable
 from rl_rewards.runtime.shared_pool import shared_pool
 from rl_rewards.scorers.base import ReferenceScorer
