@@ -95,6 +95,4 @@ def warm_start() -> list[Question]:
 def _dataset(chosen: list[Question]) -> Dataset:
     from datasets import Dataset
 
-    return Dataset.from_list(
-        [{"prompt": [{"role": "user", "content": q.text}], "answer": q.answer, "task": q.task} for q in chosen]
-    )
+    return Dataset.from_list([{"prompt": [{"role": "user", "content": q.text}], "answer": q.answer, "task": q.task} for q in chosen])

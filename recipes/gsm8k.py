@@ -1,7 +1,7 @@
 """GSM8K from the hub, as the recipes want it: `recipes.gsm8k:train` (7,473 problems) and `recipes.gsm8k:test` (1,319).
 
-    prompt   conversational: an instruction and the problem
-    answer   the number after "####" in GSM8K's own solution, without thousands separators
+prompt   conversational: an instruction and the problem
+answer   the number after "####" in GSM8K's own solution, without thousands separators
 """
 
 from __future__ import annotations

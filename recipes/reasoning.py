@@ -63,11 +63,7 @@ def test(size: int = 24) -> Dataset:
 def _questions(seed: int, size: int) -> list[tuple[str, dict[str, Any]]]:
     import reasoning_gym  # takes seconds to load, and a rubric that names score_answer needs it only when it scores
 
-    return [
-        (task, entry)
-        for task, options in TASKS.items()
-        for entry in reasoning_gym.create_dataset(task, size=size, seed=seed, **options)
-    ]
+    return [(task, entry) for task, options in TASKS.items() for entry in reasoning_gym.create_dataset(task, size=size, seed=seed, **options)]
 
 
 def _dataset(questions: list[tuple[str, dict[str, Any]]]) -> Dataset:

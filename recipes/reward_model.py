@@ -32,9 +32,7 @@ from rl_rewards.types import Sample
 
 @dataclass
 class RecipeArguments:
-    dataset: str = field(
-        metadata={"help": "preferences to train on: id on the hub, .json / .jsonl / .parquet / .csv file, or module:function"}
-    )
+    dataset: str = field(metadata={"help": "preferences to train on: id on the hub, .json / .jsonl / .parquet / .csv file, or module:function"})
     dataset_config: str | None = field(default=None, metadata={"help": "configuration of a dataset on the hub"})
     dataset_split: str = field(default="train", metadata={"help": "split of a dataset on the hub"})
     eval_dataset: str | None = field(default=None, metadata={"help": "held-out preferences, named like `dataset`"})
@@ -88,9 +86,7 @@ def ranked_right(model: str, pairs: Dataset, eos_token: str) -> float:
     # The trainer ends plain text with the end-of-sequence token; conversations end as the chat template has it.
     form = {} if isinstance(pairs[0]["chosen"], list) else {"format": "text", "append": eos_token}
     scorer = scorers.scorer({"reward_model": {"model": model, **form}})
-    chosen, rejected = (
-        scorer.score(side, [sample.response for sample in side]) for side in (samples(pairs, "chosen"), samples(pairs, "rejected"))
-    )
+    chosen, rejected = (scorer.score(side, [sample.response for sample in side]) for side in (samples(pairs, "chosen"), samples(pairs, "rejected")))
     right = [better.score > worse.score for better, worse in zip(chosen, rejected, strict=True) if None not in (better.score, worse.score)]
     return sum(right) / max(1, len(right))
 

@@ -276,9 +276,7 @@ def as_result(value: Any, name: str) -> EvaluateResult:
         fields = {key: item for key, item in value.items() if key in EvaluateResult._fields}
         unknown = sorted(set(value) - set(fields))
         if "score" not in fields or unknown:
-            raise ValueError(
-                f"reward function {name!r} returned a dict with {sorted(value)}; it needs 'score' and may have {EvaluateResult._fields}"
-            )
+            raise ValueError(f"reward function {name!r} returned a dict with {sorted(value)}; it needs 'score' and may have {EvaluateResult._fields}")
         fields["metrics"] = {key: MetricResult(**item) if isinstance(item, Mapping) else item for key, item in (fields.get("metrics") or {}).items()}
         if "outcome" in fields:
             fields["outcome"] = Outcome(fields["outcome"])

@@ -114,8 +114,7 @@ class Reward:
         return self.score.columns | frozenset(self.when or ())
 
     def settle(self, result: Any) -> EvaluateResult:
-        """One scorer's result, made safe to train on: NaN, infinities, wrong types and self-declared invalid scores become failures.
-        """
+        """One scorer's result, made safe to train on: NaN, infinities, wrong types and self-declared invalid scores become failures."""
         if result.__class__ is not EvaluateResult:
             return EvaluateResult.failure(Outcome.ERROR, f"a scorer returns EvaluateResults, got {type(result).__name__}: {result!r:.80}")
         score = result.score

@@ -265,7 +265,5 @@ def _apply_failure_policy(column: RewardColumn, samples: Sequence[Sample]) -> No
     for i, result in enumerate(column.results):
         if result.failed:
             if policy == "raise":
-                raise RewardError(
-                    f"reward {column.reward.name!r} failed with outcome {result.outcome.value!r}: {result.error}; on {samples[i]!r}"
-                )
+                raise RewardError(f"reward {column.reward.name!r} failed with outcome {result.outcome.value!r}: {result.error}; on {samples[i]!r}")
             column.scores[i] = policy

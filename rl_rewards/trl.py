@@ -140,7 +140,9 @@ class _Call:
         groups = self._groups(size, needs_groups)
         step = self.step
         return [
-            Sample(prompts[i], completion, completion if completion.__class__ is str else response_of(completion), rows[i], ids[i], groups[i], step, i)
+            Sample(
+                prompts[i], completion, completion if completion.__class__ is str else response_of(completion), rows[i], ids[i], groups[i], step, i
+            )
             for i, completion in enumerate(self.completions)
         ]
 

@@ -189,6 +189,7 @@ class StepOutput(_DictReads):
 
 StepOutput._fields = ("step_index", "base_reward", "metrics", "reason")
 
+
 class EvaluateResult(_DictReads):
     """What a scorer says of one sample.
 

@@ -41,7 +41,8 @@ def test_nothing_below_the_edge_knows_the_trainer():
     knows = {
         name
         for name, path in known.items()
-        if not name.startswith(edge) and any(used == "rl_rewards.trl" or used.startswith("rl_rewards.trainers") for used in imports_of(path, known, False))
+        if not name.startswith(edge)
+        and any(used == "rl_rewards.trl" or used.startswith("rl_rewards.trainers") for used in imports_of(path, known, False))
     }
     assert knows <= allowed
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import pickle
-from typing import List, Optional, Union
 
 import pytest
 
@@ -33,17 +32,17 @@ def builtin_list(messages: list[Message]):
 
 
 @reward_function
-def typing_list(messages: List[Message], **kwargs):
+def typing_list(messages: list[Message], **kwargs):
     return isinstance(messages[0], Message)
 
 
 @reward_function
-def optional(messages: Optional[List[Message]] = None, **kwargs):
+def optional(messages: list[Message] | None = None, **kwargs):
     return isinstance(messages[0], Message)
 
 
 @reward_function
-def union(messages: Union[list[Message], list[dict]], **kwargs):
+def union(messages: list[Message] | list[dict], **kwargs):
     return isinstance(messages[0], Message)
 
 

@@ -251,7 +251,9 @@ def test_a_failing_reward_stops_the_run_and_says_what_and_where():
         function(**good)
     for _ in range(3):
         assert function(**bad) == [None, None], "75 % of the last four batches"
-    with pytest.raises(RewardError, match="'judge' failed on 8 of 8 rows over the last 4 batches.*80%.*'error', OSError: server down; completion 'bad'"):
+    with pytest.raises(
+        RewardError, match="'judge' failed on 8 of 8 rows over the last 4 batches.*80%.*'error', OSError: server down; completion 'bad'"
+    ):
         function(**bad)
 
 
@@ -262,7 +264,9 @@ def test_a_metric_that_fails_does_not_stop_the_run():
 
 def test_the_record_is_given_every_batch_once():
     seen = []
-    functions = reward_functions(Rubric((Reward("right", right, gate=Gate("length", 1.0)), Reward("length", length))), lambda *record: seen.append(record))
+    functions = reward_functions(
+        Rubric((Reward("right", right, gate=Gate("length", 1.0)), Reward("length", length))), lambda *record: seen.append(record)
+    )
     state = type("State", (), {"global_step": 7})
     for function in functions:
         function(prompts=["q"], completions=["4"], answer=["4"], trainer_state=state, completion_ids=[[1, 2]])

@@ -95,7 +95,7 @@ def test_every_key_of_every_reward_is_logged_on_every_step(tmp_path, dataset, co
     assert len(log) == 2
     for row in log:
         assert expected_keys(RUBRIC) <= set(row)
-        assert 0 < row["rewards/letters/mean"] and row["rewards/letters/seconds"] > 0
+        assert row["rewards/letters/mean"] > 0 and row["rewards/letters/seconds"] > 0
         assert row["rewards/odd_only/max"] is None or row["rewards/odd_only/max"] <= 0.25
         assert row["rewards/letters/error_rate"] == 0
 
@@ -183,7 +183,9 @@ def test_a_missing_column_stops_the_run_before_the_first_update(tmp_path):
 
 def test_a_row_without_a_reference_is_an_error_and_never_a_full_score(tmp_path):
     dataset = CHAT.remove_columns("answer").add_column("answer", ["", None, "  ", "", None, "", "", ""])
-    rubric = Rubric((Reward("correct", {"string_match": {"equals": "{{references.answer}}"}}, weight=1.0), Reward("letters", letters)), max_error_rate=1.0)
+    rubric = Rubric(
+        (Reward("correct", {"string_match": {"equals": "{{references.answer}}"}}, weight=1.0), Reward("letters", letters)), max_error_rate=1.0
+    )
     log, _ = train(tmp_path, rubric, dataset)
     assert log[0]["rewards/correct/error_rate"] == 1.0 and log[0]["rewards/correct/mean"] is None
 

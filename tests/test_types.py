@@ -40,9 +40,7 @@ def test_scores_are_unbounded():
 
 
 def test_a_dump_is_plain_and_its_json_has_no_nan():
-    result = EvaluateResult(
-        score=math.nan, metrics={"a": MetricResult(1.0, "why")}, step_outputs=[StepOutput(step_index=0, base_reward=math.inf)]
-    )
+    result = EvaluateResult(score=math.nan, metrics={"a": MetricResult(1.0, "why")}, step_outputs=[StepOutput(step_index=0, base_reward=math.inf)])
     assert result.model_dump()["metrics"] == {"a": {"is_score_valid": True, "score": 1.0, "reason": "why"}}
     read = json.loads(result.model_dump_json())
     assert read["score"] is None and read["step_outputs"][0]["base_reward"] is None and read["outcome"] == "scored"

@@ -25,9 +25,7 @@ class Batch:
     size: int = 0
 
 
-def batches(
-    rows: Iterable[Row], report: Callable[[Row], None], whole_groups: bool = False, tokenize: Tokenize | None = None
-) -> Iterator[Batch]:
+def batches(rows: Iterable[Row], report: Callable[[Row], None], whole_groups: bool = False, tokenize: Tokenize | None = None) -> Iterator[Batch]:
     """Batches of samples; neighbours with equal prompts are one group.
 
     Args:

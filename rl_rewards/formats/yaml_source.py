@@ -139,10 +139,12 @@ class YamlSource:
         text, plain = node.value, node.style is None
         if plain and _AMBIGUOUS_TRUTH.fullmatch(text):
             truth = "true" if text.lower() in ("yes", "on") else "false"
-            return self._refuse(node, path, f"plain {text} is text to some readers of YAML and {truth} to others: write {truth}, or \"{text}\" in quotes")
+            return self._refuse(
+                node, path, f'plain {text} is text to some readers of YAML and {truth} to others: write {truth}, or "{text}" in quotes'
+            )
         if plain and _AMBIGUOUS_NUMBER.fullmatch(text):
             return self._refuse(
-                node, path, f"plain {text} is octal to some readers of YAML: write {text.lstrip('+-0') or '0'}, or \"{text}\" in quotes for text"
+                node, path, f'plain {text} is octal to some readers of YAML: write {text.lstrip("+-0") or "0"}, or "{text}" in quotes for text'
             )
         kind = node.tag.removeprefix(_TAG)
         try:

@@ -50,9 +50,7 @@ class TreeAttention:
         self._masks: dict[tuple[int, bool, int | None], torch.Tensor | None] = {}
         self._block_masks: dict[tuple[bool, int | None], Any] = {}
 
-    def __call__(
-        self, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, scale: float | None, window: int | None
-    ) -> torch.Tensor:
+    def __call__(self, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, scale: float | None, window: int | None) -> torch.Tensor:
         """Outputs (1, T or P, heads, D) for queries (1, heads, T or P, D) and keys and values (1, key heads, T, D)."""
         if self.taking_keys:
             self._taken = (key, value)
@@ -110,9 +108,7 @@ class TreeAttention:
             self._masks[key] = None if bool(seen.all()) else seen
         return self._masks[key]
 
-    def _flex(
-        self, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, scale: float | None, window: int | None, last: bool
-    ) -> torch.Tensor:
+    def _flex(self, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, scale: float | None, window: int | None, last: bool) -> torch.Tensor:
         answer = _flex_kernel(self.device.type)(
             query,
             key,

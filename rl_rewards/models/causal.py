@@ -39,9 +39,7 @@ def packs(sequences: Sequence[np.ndarray], rows: Sequence[int], budget: int) -> 
     return pack(sequences, order, budget)
 
 
-def hidden_states_at(
-    backbone: PreTrainedModel, sequences: Sequence[np.ndarray], positions: Sequence[Sequence[int]]
-) -> list[torch.Tensor]:
+def hidden_states_at(backbone: PreTrainedModel, sequences: Sequence[np.ndarray], positions: Sequence[Sequence[int]]) -> list[torch.Tensor]:
     """Last hidden states at the given positions, all sequences in one pass.
 
     Args:

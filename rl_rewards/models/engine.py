@@ -65,9 +65,7 @@ class Engine:
         ValueError: when the budget is not positive.
     """
 
-    def __init__(
-        self, model: torch.nn.Module, *, pad_token_id: int = 0, token_budget: int | None = None, share_prefixes: bool = True
-    ) -> None:
+    def __init__(self, model: torch.nn.Module, *, pad_token_id: int = 0, token_budget: int | None = None, share_prefixes: bool = True) -> None:
         self.model = model
         self.pad_token_id = pad_token_id
         self.budget = TokenBudget(token_budget or (_CPU_TOKENS if self.device.type == "cpu" else _GPU_TOKENS))
@@ -153,9 +151,7 @@ class Engine:
             return list(values.split([len(state) for state in states]))
 
         values = self.budget.run(len(sequences), lambda pending, tokens: packs(sequences, pending, tokens), forward)
-        return [
-            values[place][[ascending[place].index(position) for position in places]] for place, (_, places) in zip(index, rows, strict=True)
-        ]
+        return [values[place][[ascending[place].index(position) for position in places]] for place, (_, places) in zip(index, rows, strict=True)]
 
     def _padded(self, sequences: list[np.ndarray], read: Read | list[Read], way: Way) -> list[torch.Tensor]:
         lengths = [len(sequence) for sequence in sequences]
@@ -214,7 +210,9 @@ class Engine:
                 return way
             logger.warning(
                 "%s: no %s: there its results differ from those of single sequences by %.2g of their spread",
-                type(self.model).__name__, _WHAT[way], difference,
+                type(self.model).__name__,
+                _WHAT[way],
+                difference,
             )
         logger.warning("%s: %s, the only way in which its results do not depend on the batch", type(self.model).__name__, _WHAT["equal"])
         self._ways[name] = "equal"

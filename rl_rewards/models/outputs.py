@@ -10,6 +10,7 @@ import torch
 _TOTALS = ("score", "scores", "end_scores")
 TOTAL = "score"
 
+
 class OutputError(ValueError):
     """The model returned nothing that can be read as a score."""
 

@@ -1,8 +1,8 @@
 """Parsers: response text -> the answer in it, or None.
 
-    parser("boxed")                           # the last \\boxed{...}
-    parser({"tag": "answer"})                 # the last <answer>...</answer>
-    parser([{"after": "</think>"}, "boxed"])  # one after the other
+parser("boxed")                           # the last \\boxed{...}
+parser({"tag": "answer"})                 # the last <answer>...</answer>
+parser([{"after": "</think>"}, "boxed"])  # one after the other
 """
 
 from __future__ import annotations

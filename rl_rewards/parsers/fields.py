@@ -62,11 +62,7 @@ def _kept(value: Any, tree: _Tree) -> Any:
 
 def _without(value: Any, tree: _Tree) -> Any:
     if isinstance(value, dict):
-        return {
-            name: part if name not in tree else _without(part, tree[name])
-            for name, part in value.items()
-            if name not in tree or tree[name]
-        }
+        return {name: part if name not in tree else _without(part, tree[name]) for name, part in value.items() if name not in tree or tree[name]}
     if isinstance(value, list):
         return [_without(item, tree) for item in value]
     return value

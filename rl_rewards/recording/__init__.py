@@ -1,10 +1,10 @@
 """What a training run leaves of its rewards: `rewards.parquet`, `rewards.png` and a closing table.
 
-    recorder = RunRecorder(args.output_dir, rubric)
-    trainer = GRPOTrainer(
-        model, args=args, train_dataset=dataset,
-        reward_funcs=reward_functions(rubric, record=recorder.record), callbacks=[recorder.callback()],
-    )
+recorder = RunRecorder(args.output_dir, rubric)
+trainer = GRPOTrainer(
+    model, args=args, train_dataset=dataset,
+    reward_funcs=reward_functions(rubric, record=recorder.record), callbacks=[recorder.callback()],
+)
 """
 
 from rl_rewards.recording.recorder import RecordError, RunRecorder

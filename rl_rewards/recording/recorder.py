@@ -55,9 +55,7 @@ class RunRecorder:
             probe.write_bytes(b"")
             probe.unlink()
         except OSError as error:
-            raise RecordError(
-                f"output directory {str(self.output_dir)!r} cannot be written, so nothing of the run could be kept: {error}"
-            ) from error
+            raise RecordError(f"output directory {str(self.output_dir)!r} cannot be written, so nothing of the run could be kept: {error}") from error
 
     def record(self, batch: Batch, result: RubricResult) -> None:
         """Append a batch to the record; it is safe from a kill when this returns."""
@@ -81,7 +79,7 @@ class RunRecorder:
             self._close()
         for part in parts_in(self._parts):
             # Each process drops its own share, so that none drops what a faster one has begun to write.
-            stale = part.after >= step and part.rank % world_size == rank or part.path == earlier
+            stale = (part.after >= step and part.rank % world_size == rank) or part.path == earlier
             if stale and part.path != keep:
                 part.path.unlink()
         self._after, self._begun = step, True

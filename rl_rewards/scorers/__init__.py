@@ -1,7 +1,7 @@
 """Scorers: a batch of samples and their answers -> one result each.
 
-    scorer({"string_match": {"equals": "{{references.answer}}"}})
-    scorer({"number_match": "answer"})
+scorer({"string_match": {"equals": "{{references.answer}}"}})
+scorer({"number_match": "answer"})
 """
 
 from __future__ import annotations

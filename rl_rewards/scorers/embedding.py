@@ -106,9 +106,7 @@ class CosineSimilarity(Scorer):
         key = (*vars(source).values(), self.device, self.pooling, self.max_length, self.token_budget)
         with _loading:
             if key not in _loaded:
-                _loaded[key] = Embedder(
-                    source, device=self.device, pooling=self.pooling, max_length=self.max_length, token_budget=self.token_budget
-                )
+                _loaded[key] = Embedder(source, device=self.device, pooling=self.pooling, max_length=self.max_length, token_budget=self.token_budget)
             return _loaded[key]
 
     def score(self, samples: Sequence[Sample], answers: Sequence[Any]) -> list[EvaluateResult]:
@@ -126,7 +124,7 @@ class CosineSimilarity(Scorer):
         """What is to be embedded for one sample, or its result where nothing is."""
         try:
             reference = column_template(self.reference).value(sample)
-            if answer is None or isinstance(answer, str) and not answer.strip():
+            if answer is None or (isinstance(answer, str) and not answer.strip()):
                 return EvaluateResult(self._lowest, "no answer in the response", outcome=Outcome.UNPARSED)
             if isinstance(answer, str) and not isinstance(reference, Mapping):
                 return _Row((_Leaf(None, answer, reference_texts(reference)),), ())

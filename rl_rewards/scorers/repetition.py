@@ -50,6 +50,6 @@ class Repetition(Scorer):
         total = len(units) - self.n + 1
         if total < 1:
             return EvaluateResult(0.0)
-        different = len(set(zip(*(units[start:] for start in range(self.n)))))  # noqa: B905 - the shortest one decides
+        different = len(set(zip(*(units[start:] for start in range(self.n)))))
         score = self.penalty * (1 - different / total) if different < total else 0.0
         return EvaluateResult(score, f"{different} of {total} {self.n}-grams differ")

@@ -132,10 +132,7 @@ class GroupLength(RightLengthScorer):
                 of_group[sample.group].append(length)
         ranges = {group: (min(members), max(members)) for group, members in of_group.items()}
         judgements = self.right.score(samples, answers)
-        return [
-            self._scored(length, ranges.get(sample.group), judged)
-            for sample, length, judged in zip(samples, lengths, judgements, strict=True)
-        ]
+        return [self._scored(length, ranges.get(sample.group), judged) for sample, length, judged in zip(samples, lengths, judgements, strict=True)]
 
     def _scored(self, length: int | None, group: tuple[int, int] | None, judged: EvaluateResult) -> EvaluateResult:
         if (settled := self._settled(judged, length)) is not None:

@@ -266,9 +266,7 @@ class PPOTrainer(GRPOTrainer):
         policy_groups, critic_groups = [], []
         for group in optimizer.param_groups:
             policy_groups.append({**group, "params": [p for p in group["params"] if id(p) not in critic]})
-            critic_groups.append(
-                {**group, "params": [p for p in group["params"] if id(p) in critic], "lr": self.args.critic_learning_rate}
-            )
+            critic_groups.append({**group, "params": [p for p in group["params"] if id(p) in critic], "lr": self.args.critic_learning_rate})
         # The policy's come first: the first group's learning rate is the one that is logged.
         optimizer.param_groups[:] = [group for group in policy_groups + critic_groups if group["params"]]
         return optimizer
@@ -319,7 +317,8 @@ class PPOTrainer(GRPOTrainer):
 
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: nn.Module | None = None) -> None:
         if self.args.critic == "none" or self.is_fsdp_enabled:  # FSDP's own checkpoint holds the wrapped module, critic and all
-            return super()._load_from_checkpoint(resume_from_checkpoint, model)
+            super()._load_from_checkpoint(resume_from_checkpoint, model)
+            return
         with without_critic(self.model):
             super()._load_from_checkpoint(resume_from_checkpoint, model)
         load_critic(self.critic, resume_from_checkpoint)

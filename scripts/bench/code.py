@@ -180,9 +180,7 @@ def per_call(calls: int) -> dict[str, float]:
 
 def main() -> int:
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    arguments.add_argument(
-        "--peers", type=Path, help="folder for the peer's environment, made where missing; without it the peer is left out"
-    )
+    arguments.add_argument("--peers", type=Path, help="folder for the peer's environment, made where missing; without it the peer is left out")
     arguments.add_argument("--programs", type=int, default=500, help="programs in all (default: 500)")
     arguments.add_argument("--rounds", type=int, default=5, help="turns that each contestant takes (default: 5)")
     arguments.add_argument("--peer-share", type=int, default=5, help="the peer gets every n-th program: it is slow (default: 5)")
@@ -190,8 +188,7 @@ def main() -> int:
     given = arguments.parse_args()
 
     contestants = {
-        name: ours(engines)
-        for name, engines in (("process", ("process",)), ("monty", ("monty",)), ("monty, then process", ("monty", "process")))
+        name: ours(engines) for name, engines in (("process", ("process",)), ("monty", ("monty",)), ("monty, then process", ("monty", "process")))
     }
     if given.peers:
         contestants = {PEER_NAME: reward_kit(given.peers), **contestants}

@@ -115,7 +115,9 @@ def speed(kinds: list[str], completions: int, rounds: int) -> bool:
 
     (ours,) = Rubric((Reward("right", {"math_verify": {"reference": "solution", "timeout": 60.0}}),)).reward_funcs
     pool = shared_pool(1024)
-    table = Table(title=f"{completions} completions of each kind in groups of {GROUP}: CPU milliseconds per completion, best of {rounds} rounds (numbers: {rounds * CHEAP})")
+    table = Table(
+        title=f"{completions} completions of each kind in groups of {GROUP}: CPU milliseconds per completion, best of {rounds} rounds (numbers: {rounds * CHEAP})"
+    )
     for column in ("answers", "TRL accuracy_reward", "math_verify", "ratio", "TRL right of", "ours right of", "differ"):
         table.add_column(column, justify="right" if column != "answers" else "left")
     totals: dict[str, list[float]] = {"LaTeX": [0.0, 0.0], "integer": [0.0, 0.0]}
@@ -135,16 +137,12 @@ def speed(kinds: list[str], completions: int, rounds: int) -> bool:
                 start = cpu_seconds(pool.processes())
                 scores[name] = side()
                 best[name] = min(best[name], cpu_seconds(pool.processes()) - start)
-        for total in ([totals["LaTeX"]] if kind in LATEX else [totals["integer"]] if kind == "integer" else []):
+        for total in [totals["LaTeX"]] if kind in LATEX else [totals["integer"]] if kind == "integer" else []:
             total[0] += best["trl"]
             total[1] += best["ours"]
         agree = {name: sum((score == 1.0) is right for score, right in zip(found, truth)) for name, found in scores.items()}
         said = [text[0]["content"].rpartition("</think>")[2].strip() for text in texts]
-        rows = [
-            row
-            for row in zip([kind] * completions, references, said, scores["trl"], scores["ours"], truth, strict=True)
-            if row[3] != row[4]
-        ]
+        rows = [row for row in zip([kind] * completions, references, said, scores["trl"], scores["ours"], truth, strict=True) if row[3] != row[4]]
         differing += [tuple(map(str, row)) for row in rows]
         each = 1000 / completions
         table.add_row(

@@ -23,10 +23,10 @@ from rich.table import Table
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from pool_items import nothing, stuck_first  # noqa: E402  (a module, so that workers of every kind can import it)
+from pool_items import nothing, stuck_first
 
-from rl_rewards.runtime.pool import WorkerPool  # noqa: E402
-from rl_rewards.runtime.portable import portable  # noqa: E402
+from rl_rewards.runtime.pool import WorkerPool
+from rl_rewards.runtime.portable import portable
 
 CHUNK = 16
 ROUNDS = 5

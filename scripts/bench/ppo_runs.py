@@ -274,9 +274,7 @@ def trl112(place: Place, name: str, seed: int, updates: int) -> dict:
     return verdict(name, seed, updates, seconds, policy, tokenizer)
 
 
-def verdict(
-    name: str, seed: int, updates: int, seconds: tuple[float, float], policy: nn.Module, tokenizer: PreTrainedTokenizerBase
-) -> dict:
+def verdict(name: str, seed: int, updates: int, seconds: tuple[float, float], policy: nn.Module, tokenizer: PreTrainedTokenizerBase) -> dict:
     reward, accuracy = scored(load_rubric(RUBRIC), sampled(policy, tokenizer))
     thousands = updates * BATCH / 1000
     return {

@@ -4,14 +4,13 @@ import json
 
 import pytest
 
-
 TUTORIAL_SAMPLES = [
     ("What is machine learning?", "Machine learning is a subset of artificial intelligence that enables computers to learn from data."),
     ("What is machine learning?", "Artificial intelligence has many applications in today's world."),
     ("How can I improve my cooking skills?", "To answer your question about improving cooking skills, I recommend practice."),
 ]
 # A function as the tutorial has it: messages in, an EvaluateResult with components out.
-RELEVANCE = '''
+RELEVANCE = """
 from typing import List
 
 from rl_rewards import EvaluateResult, Message, MetricResult, reward_function
@@ -24,7 +23,7 @@ def evaluate(messages: List[Message], original_messages: List[Message] = list(),
     print("a user's own output")
     metrics = {"keyword_overlap": MetricResult(score=overlap, reason=f"{overlap:.2f} of the words")}
     return EvaluateResult(score=overlap, reason=f"Relevance score: {overlap:.2f}", metrics=metrics)
-'''
+"""
 
 
 def preview_json(run, *arguments):

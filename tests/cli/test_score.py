@@ -70,9 +70,7 @@ def test_a_file_of_many_batches_keeps_its_order(run, place, write_rows, monkeypa
     write_rows("data.jsonl", [{"prompt": str(i), "completion": f"<answer>{i}</answer>", "answer": str(i % 2)} for i in range(100)])
     for out in ("out.jsonl", "out.parquet"):
         assert run("score", "rubric.yaml", "data.jsonl", "--out", out).exit_code == 0
-        assert [(row["prompt"], row["score"]) for row in rows_of(place / out)] == [
-            (str(i), 1.5 if i < 2 else 0.5) for i in range(100)
-        ]
+        assert [(row["prompt"], row["score"]) for row in rows_of(place / out)] == [(str(i), 1.5 if i < 2 else 0.5) for i in range(100)]
 
 
 def test_a_group_is_scored_whole(run, place, write_rows, monkeypatch):

@@ -124,7 +124,12 @@ REWARD = "rewards:\n- name: r\n  score: {string_match: x}\n"
         ("rewards:\n- name: r\n  score: {string_match: {equals: no}}", 3, "rewards[0].score.string_match.equals", "plain no is text to some"),
         ("rewards:\n- name: r\n  score: {string_match: {equals: a, contains: b}}", 3, "rewards[0].score.string_match", "exactly one of"),
         ("rewards:\n- name: r\n  score: {string_match: '{{answer}}'}", 3, "rewards[0].score", "Unknown placeholder '{{answer}}'"),
-        ("rewards:\n- name: r\n  score:\n    string_match:\n      equals: a\n      whitespace: trim", 6, "rewards[0].score.string_match.whitespace", "'strip'"),
+        (
+            "rewards:\n- name: r\n  score:\n    string_match:\n      equals: a\n      whitespace: trim",
+            6,
+            "rewards[0].score.string_match.whitespace",
+            "'strip'",
+        ),
         ("rewards:\n- name: r\n  score: {regex_match: '('}", 3, "rewards[0].score", "("),
         ("rewards:\n- name: r\n  score: {function: nope.py:f}", 3, "rewards[0].score", "there is no file 'nope.py'"),
         ("rewards:\n- name: r\n  score: {function: math:sqr}", 3, "rewards[0].score", "did you mean 'sqrt'?"),
@@ -265,7 +270,30 @@ def test_every_rubric_loads_back_equal(tmp_path_factory, texts, weight, clip, wh
     assert load_rubric(path) == Rubric(rewards)
 
 
-@pytest.mark.parametrize("text", ["no", "ON", "010", "1e3", "1:30", "~", "null", "", "2024-01-01", "a: b", "- a", "#x", "\ud800", "a\x85b", "\u2028é\n\t ", "0x1", "=", "<<", "0o17"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "no",
+        "ON",
+        "010",
+        "1e3",
+        "1:30",
+        "~",
+        "null",
+        "",
+        "2024-01-01",
+        "a: b",
+        "- a",
+        "#x",
+        "\ud800",
+        "a\x85b",
+        "\u2028é\n\t ",
+        "0x1",
+        "=",
+        "<<",
+        "0o17",
+    ],
+)
 def test_text_that_looks_like_something_else_stays_text(tmp_path, text):
     rubric = Rubric((Reward("r", scorers.StringMatch("x"), when={"column": [text]}),))
     rubric.save(tmp_path / "saved.yaml")

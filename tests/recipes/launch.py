@@ -45,9 +45,7 @@ def run(recipe: str, file: Path, *options: str) -> str:
 def run_and_kill(recipe: str, file: Path, step: int, *options: str) -> None:
     """Start a run and, when it prints its line about `step`, end all of its processes by SIGKILL."""
     environment = {**os.environ, "PYTHONUNBUFFERED": "1"}  # the line about `step` is to come when it is written, not at the end
-    started = psutil.Popen(
-        command(recipe, file, *options), env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, cwd=ROOT
-    )
+    started = psutil.Popen(command(recipe, file, *options), env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, cwd=ROOT)
     reached = any(line.strip().startswith(f"step {step:>5}") for line in started.stdout)
     for process in [started, *started.children(recursive=True)]:  # not the process group: torchrun's workers have groups of their own
         process.kill()

@@ -26,7 +26,7 @@ def expected_rows():
     steps, rewards = range(tiny_run.MAX_STEPS), ("letters", "right")
     train = {("train", step, i, name) for step in steps for i in range(tiny_run.COMPLETIONS) for name in rewards}
     # Evaluated before training and every SAVE_STEPS; the evaluation after training is at the last step too, and counted on.
-    evaluated = {step: tiny_run.EVALUATED for step in range(0, tiny_run.MAX_STEPS, tiny_run.SAVE_STEPS)} | {tiny_run.MAX_STEPS: 2 * tiny_run.EVALUATED}
+    evaluated = dict.fromkeys(range(0, tiny_run.MAX_STEPS, tiny_run.SAVE_STEPS), tiny_run.EVALUATED) | {tiny_run.MAX_STEPS: 2 * tiny_run.EVALUATED}
     return train | {("eval", step, i, name) for step, count in evaluated.items() for i in range(count) for name in rewards}
 
 

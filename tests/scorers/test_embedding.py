@@ -31,9 +31,7 @@ def cosines(texts):
     """Embeddings computed by hand: the mean of the states of each text's own forward pass."""
     tokenizer, model = transformers.AutoTokenizer.from_pretrained(MODEL), transformers.AutoModel.from_pretrained(MODEL).eval()
     with torch.inference_mode():
-        states = [
-            model(**tokenizer(text, return_tensors="pt", truncation=True, max_length=256)).last_hidden_state[0].mean(0) for text in texts
-        ]
+        states = [model(**tokenizer(text, return_tensors="pt", truncation=True, max_length=256)).last_hidden_state[0].mean(0) for text in texts]
     normal = torch.nn.functional.normalize(torch.stack(states), dim=1)
     return normal @ normal.T
 
@@ -53,9 +51,7 @@ def test_meaning_counts_and_wording_does_not():
 
 
 def test_scores_are_those_of_each_text_alone_whatever_the_batch():
-    texts = ["Paris", "The capital of France is Paris, " * 30, "A man eats.", "", "Ωmega ⚡ 日本"] + [
-        f"{number} apples" for number in range(12)
-    ]
+    texts = ["Paris", "The capital of France is Paris, " * 30, "A man eats.", "", "Ωmega ⚡ 日本"] + [f"{number} apples" for number in range(12)]
     texts[3] = "x"
     expected = cosines(texts)
     made = similarity(scale="cosine")
@@ -95,9 +91,7 @@ def components(result):
 
 def test_object_is_compared_leaf_by_leaf_with_the_same_key():
     gold = {"city": "Paris", "facts": {"river": "the Seine", "bridges": 37}, "names": ["Lutetia"]}
-    same, swapped = score(
-        similarity(), (gold, gold), ({**gold, "city": "the Seine", "facts": {"river": "Paris", "bridges": 37}}, json.dumps(gold))
-    )
+    same, swapped = score(similarity(), (gold, gold), ({**gold, "city": "the Seine", "facts": {"river": "Paris", "bridges": 37}}, json.dumps(gold)))
     assert set(components(same)) == {"city", "facts.river", "facts.bridges", "names.0"}
     assert same.score == pytest.approx(1.0, abs=1e-5)
     assert components(swapped)["city"] < 0.95 and components(swapped)["facts.bridges"] == pytest.approx(1.0, abs=1e-5)
@@ -201,8 +195,7 @@ def test_agrees_with_sentence_transformers():
     theirs = package.SentenceTransformer(MODEL, device="cpu")
     rows = [(answer, reference) for answer, reference, _, _ in PAIRS] + [("Paris " * 400, "London " * 400)]
     expected = [
-        float(a @ b)
-        for a, b in zip(*(theirs.encode([row[side] for row in rows], normalize_embeddings=True) for side in (0, 1)), strict=True)
+        float(a @ b) for a, b in zip(*(theirs.encode([row[side] for row in rows], normalize_embeddings=True) for side in (0, 1)), strict=True)
     ]
     assert [result.score for result in score(similarity(scale="cosine"), *rows)] == pytest.approx(expected, abs=1e-4)
 

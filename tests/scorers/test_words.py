@@ -15,7 +15,7 @@ SQUAD = [
     ("the Cat", "cat", 1),
     ("The cat.", "a cat", 1),
     ("  the\n cat ", "the cat", 1),
-    ("cat!", "\"cat\"", 1),
+    ("cat!", '"cat"', 1),
     ("state-of-the-art", "state of the art", 0),
     ("state-of-the-art", "stateoftheart", 1),
     ("U.S.", "US", 1),

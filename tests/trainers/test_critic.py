@@ -104,7 +104,9 @@ def test_a_lora_policy_trains_with_a_full_or_a_lora_critic(tmp_path, lora_critic
     assert policy_moved and all("lora_" in name for name in policy_moved)
     assert "critic.head.weight" in critic_moved
     lora_moved = {name for name in critic_moved if "lora_" in name}
-    assert critic_moved - {"critic.head.weight", "critic.head.bias"} == (lora_moved if lora_critic else critic_moved - {"critic.head.weight", "critic.head.bias"})
+    assert critic_moved - {"critic.head.weight", "critic.head.bias"} == (
+        lora_moved if lora_critic else critic_moved - {"critic.head.weight", "critic.head.bias"}
+    )
     assert bool(lora_moved) == lora_critic
     assert tuned.state.log_history[0]["kl"] == pytest.approx(0.0, abs=1e-6)  # the adapter starts at the base model
 

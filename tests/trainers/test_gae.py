@@ -85,9 +85,7 @@ def test_whitening_a_constant_batch_or_an_empty_one_gives_zeros():
     assert (gae.whiten(torch.full((2, 3), 0.7), torch.zeros(2, 3)) == 0).all()
 
 
-@pytest.mark.parametrize(
-    ("values", "expected"), [([1.0, 2.0, 3.0], 1.0), ([2.0, 2.0, 2.0], 0.0), ([0.0, 0.0, 0.0], 0.0), ([3.0, 2.0, 1.0], -3.0)]
-)
+@pytest.mark.parametrize(("values", "expected"), [([1.0, 2.0, 3.0], 1.0), ([2.0, 2.0, 2.0], 0.0), ([0.0, 0.0, 0.0], 0.0), ([3.0, 2.0, 1.0], -3.0)])
 def test_explained_variance_is_one_for_a_perfect_critic_and_zero_for_a_constant_one(values, expected):
     got = gae.explained_variance(tensor([values]), tensor([[1.0, 2.0, 3.0]]), torch.ones(1, 3))
     assert got.item() == pytest.approx(expected, abs=1e-5)
@@ -114,7 +112,7 @@ def test_random_ragged_batches_agree_with_the_plain_reference(seed):
     width = max(map(len, rows))
     mask = tensor([row + [0] * (width - len(row)) for row in rows])
     draw = lambda: tensor([[rng.gauss(0, 1) for _ in range(width)] for _ in rows], dtype=F64)  # noqa: E731
-    logps, ref, values, new_values, new_logps = draw(), draw(), draw(), draw(), draw()
+    logps, ref, values, new_values, _ = draw(), draw(), draw(), draw(), draw()
     scores, ends = draw()[:, 0], draw()[:, 0]
     gamma, lam, beta, clip = rng.random(), rng.random(), rng.random(), rng.choice([None, rng.random()])
     estimator = rng.choice(gae.KL_ESTIMATORS)
@@ -154,5 +152,5 @@ def test_moments_over_processes_are_those_of_the_whole(seed):
     squares = sum((((a - totals[0] / totals[1]) ** 2) * m).sum() for a, m in halves)
     for a, m in halves:
         shared = iter([totals, squares])
-        got = gae.masked_moments(a, m, lambda _: next(shared))  # noqa: B023
+        got = gae.masked_moments(a, m, lambda _: next(shared))
         assert torch.allclose(torch.stack(got), torch.stack(gae.masked_moments(x, mask)), rtol=1e-4)

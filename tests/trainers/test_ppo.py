@@ -97,9 +97,7 @@ def test_a_second_pass_over_a_batch_has_the_losses_of_the_plain_reference(tmp_pa
             value = values[i, -width - 1 + t].item()
             value_losses.append(reference.value_loss(value, v_old, advantage + v_old, 0.001))
             white = (advantage - mean) / math.sqrt(variance + 1e-8)
-            policy_losses.append(
-                reference.policy_loss(logps[i, t].item(), rollout["old_per_token_logps"][i, t].item(), white, 0.2, 0.2)
-            )
+            policy_losses.append(reference.policy_loss(logps[i, t].item(), rollout["old_per_token_logps"][i, t].item(), white, 0.2, 0.2))
     logged = tuned.state.log_history[1]
     assert logged["policy_loss"] == pytest.approx(math.fsum(policy_losses) / len(policy_losses), abs=1e-4)
     assert logged["critic/value_loss"] == pytest.approx(math.fsum(value_losses) / len(value_losses), rel=1e-3)

@@ -111,9 +111,7 @@ class _Session:
         try:
             with self._checkout() as session:
                 session.feed_run(PRELUDE + INPUT, inputs={"__stdin": ""})
-                value = session.feed_run(
-                    program + CALL.format(target=target), inputs={"__arguments": list(case.arguments)}, print_callback=output
-                )
+                value = session.feed_run(program + CALL.format(target=target), inputs={"__arguments": list(case.arguments)}, print_callback=output)
         except self._monty.MontyError as error:
             return self._failed(error, program, output.output)
         return _with_value(value, output.output)

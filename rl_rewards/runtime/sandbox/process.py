@@ -210,9 +210,7 @@ def _execution(ended: list[Any], with_value: bool) -> Execution:
     try:
         return Execution(Outcome.SCORED, stdout, plain.check(json.loads(value)), None, seconds)
     except (ValueError, RecursionError, plain.NotPlain):
-        return Execution(
-            Outcome.CRASHED, stdout, None, "ended before the call returned" if not value else "returned no plain data", seconds
-        )
+        return Execution(Outcome.CRASHED, stdout, None, "ended before the call returned" if not value else "returned no plain data", seconds)
 
 
 def _judge_asserts(verdict: Execution, served: Execution) -> Execution:
@@ -223,7 +221,5 @@ def _judge_asserts(verdict: Execution, served: Execution) -> Execution:
     if word == "broken":
         return Execution(Outcome.ERROR, error=f"the tests do not compile: {reason}")
     if word == "hung up":
-        return Execution(
-            Outcome.CRASHED if served.ran else served.outcome, error=served.error or "the program ended early", seconds=served.seconds
-        )
+        return Execution(Outcome.CRASHED if served.ran else served.outcome, error=served.error or "the program ended early", seconds=served.seconds)
     return Execution(Outcome.SCORED, value=word == "passed", error=reason or None, seconds=verdict.seconds)

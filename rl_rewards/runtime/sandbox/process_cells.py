@@ -110,7 +110,7 @@ class Cell:
 
 def _environment() -> dict[str, str]:
     """All that a program sees of the environment. A fixed hash seed: the same program prints the same set in the same order."""
-    one_thread = {name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")}
+    one_thread = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
     return {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "PYTHONHASHSEED": "0", **one_thread}
 
 

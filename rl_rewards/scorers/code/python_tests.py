@@ -110,9 +110,7 @@ class PythonTests(ReferenceScorer):
         share = fraction if self.scoring == "fraction" else float(all(passed))
         reason = f"{sum(passed)} of {len(passed)} tests passed"
         metrics = {"passed": MetricResult(fraction, reason)}
-        complaints = [
-            "" if right else check.complaint(execution) for right, check, execution in zip(passed, tests, executions, strict=True)
-        ]
+        complaints = ["" if right else check.complaint(execution) for right, check, execution in zip(passed, tests, executions, strict=True)]
         if self.per_test:
             for number, (right, complaint) in enumerate(zip(passed, complaints, strict=True), 1):
                 metrics[f"test_{number}"] = MetricResult(float(right), complaint)

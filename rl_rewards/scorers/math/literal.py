@@ -12,9 +12,7 @@ Percent = Literal["either", "exact"]
 _DIGITS = 400  # in one number; longer ones are not plain
 _NUMBER = r"\d+(?:\.\d*)?|\.\d+"
 _PLAIN = re.compile(rf"({_NUMBER})")
-_FRACTION = re.compile(
-    rf"(?P<whole>\d+)?\\frac\{{(?P<minus>-?)(?P<top>{_NUMBER})\}}\{{(?P<bottom>{_NUMBER})\}}|(?P<a>{_NUMBER})/(?P<b>{_NUMBER})"
-)
+_FRACTION = re.compile(rf"(?P<whole>\d+)?\\frac\{{(?P<minus>-?)(?P<top>{_NUMBER})\}}\{{(?P<bottom>{_NUMBER})\}}|(?P<a>{_NUMBER})/(?P<b>{_NUMBER})")
 _SCIENTIFIC = re.compile(
     rf"(?:(?P<mantissa>{_NUMBER})(?:\\times|\\cdot|\*))?10\^\{{(?P<power>-?\d{{1,3}})\}}|(?P<plain>{_NUMBER})[eE](?P<e>[+-]?\d{{1,3}})"
 )

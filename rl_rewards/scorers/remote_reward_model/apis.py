@@ -110,9 +110,7 @@ class VllmPooling(VllmClassify):
         numbers = _member(row, "data")
         if isinstance(numbers, list) and numbers and isinstance(numbers[0], list):
             if len(numbers) != 1:
-                raise ReplyError(
-                    f"the reply has {len(numbers)} rows of numbers for one sample: the model scores every token, not the sequence"
-                )
+                raise ReplyError(f"the reply has {len(numbers)} rows of numbers for one sample: the model scores every token, not the sequence")
             return numbers[0]
         return numbers
 
@@ -150,9 +148,7 @@ class Tei(Api):
             if not isinstance(labels, list) or not labels:
                 raise ReplyError(f"expected a list of labels with scores, got {labels!r:.80}")
             # They come sorted by score, so the order says nothing.
-            answers.append(
-                Answer({name: score for name, score in sorted((str(_member(row, "label")), _member(row, "score")) for row in labels)})
-            )
+            answers.append(Answer(dict(sorted((str(_member(row, "label")), _member(row, "score")) for row in labels))))
         return answers
 
 

@@ -100,9 +100,7 @@ class RemoteRewardModel(ShapedScorer):
             raise ValueError(f"read_at cuts token ids; {self.api} is sent {self._form}")
         if self._form not in self._api.forms:
             ways = {"messages": "a chat format with a `tokenizer`", "pair": "format 'text' or 'chat'"}
-            raise ValueError(
-                f"{self.api} takes no {self._form}: give {ways[self._form]}" + ("" if self._form == "pair" else ", or format 'text'")
-            )
+            raise ValueError(f"{self.api} takes no {self._form}: give {ways[self._form]}" + ("" if self._form == "pair" else ", or format 'text'"))
         if self.model is not None and not self._api.named:
             raise ValueError(f"a request to {self.api} names no model, got {self.model!r}")
         if self.label is not None:
@@ -148,9 +146,7 @@ class RemoteRewardModel(ShapedScorer):
         limits = httpx.Limits(max_connections=self.concurrency)
         base = self.url.rstrip("/").removesuffix(self._api.path)
         async with httpx.AsyncClient(base_url=base, headers=headers, timeout=None, limits=limits, verify=_certificates()) as client:
-            parts = await asyncio.gather(
-                *(self._ask(client, queries[start : start + size], places) for start in range(0, len(queries), size))
-            )
+            parts = await asyncio.gather(*(self._ask(client, queries[start : start + size], places) for start in range(0, len(queries), size)))
         return [answer for part in parts for answer in part]
 
     async def _ask(self, client: httpx.AsyncClient, queries: Sequence[Query], places: asyncio.Semaphore) -> list[Answer | EvaluateResult]:
@@ -170,9 +166,7 @@ class RemoteRewardModel(ShapedScorer):
     def _query(self, sample: Sample, answer: Any) -> Query | EvaluateResult:
         """What the server is asked about one sample, or why it can't be."""
         if answer is not None and not isinstance(answer, str):
-            return EvaluateResult.failure(
-                Outcome.ERROR, f"a reward model scores text; the parser gave {type(answer).__name__}: {answer!r:.80}"
-            )
+            return EvaluateResult.failure(Outcome.ERROR, f"a reward model scores text; the parser gave {type(answer).__name__}: {answer!r:.80}")
         conversation = sample.conversation
         if not conversation or answer != sample.response:
             conversation = [*conversation[:-1], {"role": "assistant", "content": answer or ""}]
@@ -250,9 +244,7 @@ class RemoteRewardModel(ShapedScorer):
 
 
 @lru_cache(maxsize=16)
-def _renderer(
-    tokenizer: str, chat_template: str | None, system: str | None, append: str | None, strip_thinking: bool, read_at: Any
-) -> Renderer:
+def _renderer(tokenizer: str, chat_template: str | None, system: str | None, append: str | None, strip_thinking: bool, read_at: Any) -> Renderer:
     from transformers import AutoTokenizer
 
     from rl_rewards.scorers.reward_model.rendering import Renderer

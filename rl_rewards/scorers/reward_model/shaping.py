@@ -44,9 +44,7 @@ class Shaping:
         """The column that holds the reference."""
         return self.reference if isinstance(self.reference, str) else None
 
-    def shaped(
-        self, scores: Sequence[float], references: Sequence[float], groups: Sequence[int | None], moments: RunningMoments
-    ) -> list[float]:
+    def shaped(self, scores: Sequence[float], references: Sequence[float], groups: Sequence[int | None], moments: RunningMoments) -> list[float]:
         """Shape a batch.
 
         Args:

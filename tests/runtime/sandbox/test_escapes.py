@@ -8,7 +8,6 @@ from rl_rewards.runtime.sandbox.cell.walls import WALLS
 from rl_rewards.runtime.sandbox.process import ProcessEngine
 from rl_rewards.types import Outcome
 
-
 LIMITS = Limits(seconds=1, memory_mb=256)
 
 

@@ -11,14 +11,7 @@ from hypothesis import strategies as st
 from rl_rewards.runtime.sandbox.cell.plain import MAX_DEPTH, NotPlain, check, decode, encode
 
 keys = (
-    st.none()
-    | st.booleans()
-    | st.integers()
-    | st.floats(allow_nan=False)
-    | st.text()
-    | st.binary()
-    | st.fractions()
-    | st.decimals(allow_nan=False)
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text() | st.binary() | st.fractions() | st.decimals(allow_nan=False)
 )
 values = st.recursive(
     keys | st.complex_numbers(allow_nan=False),

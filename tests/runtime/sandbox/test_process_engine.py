@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from hostile_programs import descendants
 
-from rl_rewards.runtime.sandbox import Call, Limits, Script, Asserts
+from rl_rewards.runtime.sandbox import Asserts, Call, Limits, Script
 from rl_rewards.runtime.sandbox.process import IsolationError, ProcessEngine
 from rl_rewards.types import Outcome
 
@@ -176,9 +176,7 @@ def test_a_program_that_ends_under_its_tests_tells_how_it_ended(process, program
 @pytest.mark.parametrize("library", ["numpy", "pandas", "sympy"])
 def test_a_library_that_is_installed_can_be_used(process, library):
     pytest.importorskip(library)
-    use = {"numpy": "numpy.arange(3).sum()", "pandas": "pandas.DataFrame({'a': [1, 2]}).a.sum()", "sympy": "sympy.factorint(6)[2] + 2"}[
-        library
-    ]
+    use = {"numpy": "numpy.arange(3).sum()", "pandas": "pandas.DataFrame({'a': [1, 2]}).a.sum()", "sympy": "sympy.factorint(6)[2] + 2"}[library]
     [execution] = process.run(f"import {library}\ndef f(): return {use}", [Call("f")], Limits(seconds=60, memory_mb=1024))
     assert (execution.outcome, execution.value) == (Outcome.SCORED, 3)
 
@@ -189,9 +187,7 @@ def test_cases_share_nothing_but_the_program(process):
     assert [execution.stdout for execution in executions] == ["None []\n", "None []\n"]
 
 
-@pytest.mark.parametrize(
-    "without", [(), ("user", "pid", "network", "mount", "ipc"), ("user", "pid", "network", "mount", "ipc", "landlock")]
-)
+@pytest.mark.parametrize("without", [(), ("user", "pid", "network", "mount", "ipc"), ("user", "pid", "network", "mount", "ipc", "landlock")])
 def test_programs_that_run_at_once_have_a_directory_each(without):
     engine = ProcessEngine(workers=4, without=without)
     program = """

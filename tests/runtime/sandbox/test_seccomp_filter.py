@@ -23,9 +23,7 @@ def verdict(program: bytes, arch: int, number: int, *arguments: int) -> int:
         if code == 0x20:
             (accumulator,) = struct.unpack_from("<I", data, value)
         else:
-            holds = {0x15: accumulator == value, 0x25: accumulator > value, 0x35: accumulator >= value, 0x45: bool(accumulator & value)}[
-                code
-            ]
+            holds = {0x15: accumulator == value, 0x25: accumulator > value, 0x35: accumulator >= value, 0x45: bool(accumulator & value)}[code]
             position += if_true if holds else if_false
 
 

@@ -11,9 +11,9 @@ import pytest
 
 pytest.importorskip("math_verify")
 
-from rl_rewards.runtime.isolated import Isolated  # noqa: E402
-from rl_rewards.scorers.math import MathVerify  # noqa: E402
-from rl_rewards.types import EvaluateResult, Outcome, Sample  # noqa: E402
+from rl_rewards.runtime.isolated import Isolated
+from rl_rewards.scorers.math import MathVerify
+from rl_rewards.types import EvaluateResult, Outcome, Sample
 
 
 def score(response: Any, reference: Any, prompt: Any = "a question", **options: Any) -> EvaluateResult:

@@ -6,10 +6,10 @@ import pytest
 
 pytest.importorskip("math_verify")
 
-from truth_table import TABLE  # noqa: E402
+from truth_table import TABLE
 
-from rl_rewards.scorers.math import MathVerify  # noqa: E402
-from rl_rewards.types import EvaluateResult, Outcome, Sample  # noqa: E402
+from rl_rewards.scorers.math import MathVerify
+from rl_rewards.types import EvaluateResult, Outcome, Sample
 
 ROWS = [(origin, *row) for origin, rows in TABLE.items() for row in rows]
 

@@ -67,9 +67,7 @@ def test_vllm_pooling_names_its_task(serve):
     results = score(remote(server, "vllm_pooling", format="text"), [sample("4"), sample("four")])
     assert [result.score for result in results] == [0.5, 0.25]
     assert server.requests[0][0] == "/pooling"
-    assert server.bodies == [
-        {"task": "classify", "use_activation": False, "input": ["2 + 2? 4", "2 + 2? four"], "add_special_tokens": True}
-    ]
+    assert server.bodies == [{"task": "classify", "use_activation": False, "input": ["2 + 2? 4", "2 + 2? four"], "add_special_tokens": True}]
 
 
 def test_sglang_is_sent_text(serve):

@@ -111,7 +111,7 @@ def test_options_that_contradict_each_other_or_are_none_fail_when_the_scorer_is_
         RewardModel("some/model", **options)
 
 
-CUSTOM = '''
+CUSTOM = """
 import torch
 from dataclasses import dataclass
 from torch import nn
@@ -140,7 +140,7 @@ class LlamaForRewardModelWithGating(LlamaPreTrainedModel):
         score = rewards.mean(-1)
         QUANTILES
         return CustomOutput(rewards=rewards, score=score, logits=score)
-'''
+"""
 
 
 def custom(checkpoint, heads, code):

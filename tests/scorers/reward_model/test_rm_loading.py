@@ -93,9 +93,7 @@ def test_the_hub_token_is_not_shown():
     assert "secret" not in repr(RewardModel("some/model", token="secret"))
 
 
-@pytest.mark.parametrize(
-    "options", [{"device_map": "auto"}, {"device": "cpu"}, {"attn_implementation": "eager"}, {"share_prefixes": False}]
-)
+@pytest.mark.parametrize("options", [{"device_map": "auto"}, {"device": "cpu"}, {"attn_implementation": "eager"}, {"share_prefixes": False}])
 def test_where_and_how_it_is_computed_changes_no_score(tmp_path, options):
     make_model().save_pretrained(tmp_path)
     make_tokenizer().save_pretrained(tmp_path)

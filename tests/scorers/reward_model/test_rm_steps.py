@@ -77,7 +77,7 @@ def test_a_word_of_several_tokens_is_refused(checkpoint):
         RewardModel(directory, steps={"token": "#", "words": ["good", "-"]}).load()
 
 
-CODE = '''
+CODE = """
 import torch
 from torch import nn
 from transformers import LlamaModel, LlamaPreTrainedModel
@@ -93,7 +93,7 @@ class ProcessReward(LlamaPreTrainedModel):
     def forward(self, input_ids=None, attention_mask=None, position_ids=None, **kwargs):
         hidden = self.body(input_ids, attention_mask=attention_mask, position_ids=position_ids).last_hidden_state
         return TokenClassifierOutput(logits=self.score(hidden))
-'''
+"""
 
 
 def test_a_custom_process_reward_model_gives_the_same_steps_in_padded_batches(checkpoint):
