@@ -28,9 +28,9 @@ from trl import GRPOConfig, GRPOTrainer, ModelConfig, TrlParser, get_peft_config
 
 from rl_rewards import RewardError, Rubric, load_rubric
 from rl_rewards.checks import RubricDataError, check_dataset
-from rl_rewards.formats import RubricFileError
 from rl_rewards.loading import LoadError, load_object
 from rl_rewards.recording import RecordError, RunRecorder
+from rl_rewards.rubric_files import RubricFileError
 from rl_rewards.trl import check_trainer, reward_functions
 
 

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from rl_rewards import parsers, scorers
-    from rl_rewards.formats import load_rubric
     from rl_rewards.functions import reward_function
     from rl_rewards.reward import Gate, Reward, RewardError
     from rl_rewards.rubric import Rubric, RubricResult
+    from rl_rewards.rubric_files import load_rubric
     from rl_rewards.types import EvaluateResult, Message, MetricResult, Outcome, Sample, StepOutput
 
 __version__ = "0.1.0"
@@ -24,7 +24,7 @@ _HOME = {
     "RewardError": "rl_rewards.reward",
     "Rubric": "rl_rewards.rubric",
     "RubricResult": "rl_rewards.rubric",
-    "load_rubric": "rl_rewards.formats",
+    "load_rubric": "rl_rewards.rubric_files",
     "reward_function": "rl_rewards.functions",
     **dict.fromkeys(("EvaluateResult", "Message", "MetricResult", "Outcome", "Sample", "StepOutput"), "rl_rewards.types"),
 }

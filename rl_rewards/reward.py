@@ -15,9 +15,9 @@ from rl_rewards.configured import configured
 from rl_rewards.parsers import parser
 from rl_rewards.parsers.base import Parser
 from rl_rewards.parsers.identity import Identity
-from rl_rewards.runtime.isolated import Isolated
 from rl_rewards.scorers import scorer
 from rl_rewards.scorers.base import Scorer
+from rl_rewards.scorers.isolated import Isolated
 from rl_rewards.types import EvaluateResult, MetricResult, Outcome
 
 # Names become metric keys, table columns and file fields: a slash would open a second level under `rewards/`.

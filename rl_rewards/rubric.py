@@ -12,9 +12,9 @@ from pydantic import field_validator
 
 from rl_rewards.configured import configured
 from rl_rewards.parsers.base import Parser
+from rl_rewards.pipeline.duplicates import firsts, spread
+from rl_rewards.pipeline.runner import Job, run
 from rl_rewards.reward import Reward, RewardError, gate_order
-from rl_rewards.runtime.duplicates import firsts, spread
-from rl_rewards.runtime.runner import Job, run
 from rl_rewards.types import EvaluateResult, Outcome, Sample, describe
 
 
@@ -146,7 +146,7 @@ class Rubric:
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write a rubric file that loads back equal."""
-        from rl_rewards.formats.native import save  # formats build rubrics, so this one arrow up is taken at call time
+        from rl_rewards.rubric_files.native import save  # files build rubrics, so this one arrow up is taken at call time
 
         save(self, path)
 

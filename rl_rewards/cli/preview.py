@@ -16,8 +16,8 @@ from rl_rewards.cli.printable import printable
 from rl_rewards.cli.user_errors import INCOMPLETE, say, user_errors
 
 if TYPE_CHECKING:
-    from rl_rewards.formats.tables import Row
     from rl_rewards.rubric import RubricResult
+    from rl_rewards.tables.readers import Row
 
 
 def preview(
@@ -42,9 +42,9 @@ def _preview(rubric_name: str, path: Path, limit: int, as_json: bool, tokenizer:
     """Whether every row was a sample, and every reward ran on it or did not apply."""
     from rl_rewards.cli.reports import BadRows, Failures
     from rl_rewards.cli.tokenizers import tokenize_with
-    from rl_rewards.formats.batches import batches
-    from rl_rewards.formats.tables import TableError, read_rows
-    from rl_rewards.formats.target import load_target
+    from rl_rewards.rubric_files.target import load_target
+    from rl_rewards.tables.batches import batches
+    from rl_rewards.tables.readers import TableError, read_rows
 
     bad, failures, total, shown = BadRows(path), Failures(), 0, []
     with contextlib.redirect_stdout(sys.stderr):  # a user's function may print; standard output is ours
@@ -67,7 +67,7 @@ def _preview(rubric_name: str, path: Path, limit: int, as_json: bool, tokenizer:
 
 
 def _print_json(shown: list[tuple[list[Row], RubricResult]]) -> None:
-    from rl_rewards.formats.scored import components
+    from rl_rewards.tables.scored import components
 
     records = []
     for rows, result in shown:
@@ -91,8 +91,8 @@ def _print_tables(shown: list[tuple[list[Row], RubricResult]]) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from rl_rewards.formats.scored import components
     from rl_rewards.parsers.identity import Identity
+    from rl_rewards.tables.scored import components
 
     console = Console()
     for rows, result in shown:

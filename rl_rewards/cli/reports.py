@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from rl_rewards.cli.user_errors import say
 
 if TYPE_CHECKING:
-    from rl_rewards.formats.tables import Row
     from rl_rewards.rubric import RubricResult
+    from rl_rewards.tables.readers import Row
 
 # So many are told one by one; the rest is counted.
 _TOLD = 20

@@ -8,6 +8,6 @@ def schema() -> None:
 
     rl-rewards schema > rubric.schema.json, and begin a rubric beside it with: # yaml-language-server: $schema=rubric.schema.json
     """
-    from rl_rewards.formats.schema import PATH
+    from rl_rewards.rubric_files.schema import PATH
 
     print(PATH.read_text(encoding="utf-8"), end="")

@@ -38,12 +38,12 @@ def _score(rubric_name: str, data: Path, out: Path, tokenizer: str | None) -> bo
     from rl_rewards.cli.progress import progress_over
     from rl_rewards.cli.reports import BadRows, Failures
     from rl_rewards.cli.tokenizers import tokenize_with
-    from rl_rewards.formats.atomic import atomic_path
-    from rl_rewards.formats.batches import batches
-    from rl_rewards.formats.scored import ADDED, scored_rows
-    from rl_rewards.formats.table_writers import open_writer, writable_kind
-    from rl_rewards.formats.tables import TableError, read_rows, table_size
-    from rl_rewards.formats.target import load_target
+    from rl_rewards.rubric_files.target import load_target
+    from rl_rewards.tables.atomic import atomic_path
+    from rl_rewards.tables.batches import batches
+    from rl_rewards.tables.readers import TableError, read_rows, table_size
+    from rl_rewards.tables.scored import ADDED, scored_rows
+    from rl_rewards.tables.writers import open_writer, writable_kind
 
     rubric, kind = load_target(rubric_name), writable_kind(out)
     tokenize, size = tokenize_with(tokenizer), table_size(data)

@@ -58,10 +58,10 @@ def _mendable(error: Exception) -> bool:
     from pydantic import ValidationError
 
     from rl_rewards.checks import RubricDataError
-    from rl_rewards.formats.problems import RubricFileError
-    from rl_rewards.formats.tables import TableError
     from rl_rewards.loading import LoadError
     from rl_rewards.reward import RewardError
+    from rl_rewards.rubric_files.errors import RubricFileError
+    from rl_rewards.tables.readers import TableError
 
     if isinstance(error, BrokenPipeError):  # `| head`: the command line library ends quietly
         return False

@@ -26,7 +26,7 @@ def validate(
     Exit status: 0 right, 1 some rows do not fit, 2 the rubric or the data cannot be used.
     """
     with user_errors(verbose):
-        from rl_rewards.formats.target import load_target
+        from rl_rewards.rubric_files.target import load_target
 
         loaded = load_target(rubric)
         _show(loaded)
@@ -53,7 +53,7 @@ def _spelled(value: Any) -> str:
     """A parser or scorer as a rubric file spells it."""
     import yaml
 
-    from rl_rewards.formats.spelling import plain
+    from rl_rewards.rubric_files.specs import plain
 
     try:
         spec = plain(value, Path.cwd())
@@ -67,7 +67,7 @@ def _check_data(rubric: Rubric, data: Path) -> bool:
     from rl_rewards.checks import RubricDataError, check_columns, check_routes
     from rl_rewards.cli.progress import progress_over
     from rl_rewards.cli.reports import BadRows
-    from rl_rewards.formats.tables import TableError, read_rows, table_size
+    from rl_rewards.tables.readers import TableError, read_rows, table_size
 
     bad, total, columns, empty = BadRows(data), 0, set(), Counter()
 

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from rl_rewards.formats import batches
+from rl_rewards.tables import batches
 
 ADDED_TO_THE_FIRST_ROW = {
     "score": 1.5,

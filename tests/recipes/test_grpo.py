@@ -17,9 +17,9 @@ from datasets import Dataset
 from recipes import grpo
 from rl_rewards import RewardError, load_rubric
 from rl_rewards.checks import RubricDataError
-from rl_rewards.formats import RubricFileError
 from rl_rewards.loading import LoadError
 from rl_rewards.recording import RecordError
+from rl_rewards.rubric_files import RubricFileError
 from tests.recipes import launch
 
 ROOT = Path(__file__).parents[2]

@@ -12,9 +12,9 @@ from typing import Any
 import hostile_calls
 import pytest
 
-from rl_rewards.runtime.isolated import Isolated
 from rl_rewards.runtime.portable import NotPortableError
 from rl_rewards.scorers.base import AnswerScorer, configured
+from rl_rewards.scorers.isolated import Isolated
 from rl_rewards.types import EvaluateResult, Outcome, Sample
 
 
@@ -84,7 +84,7 @@ def test_a_timeout_that_is_no_time_is_refused(timeout: float) -> None:
 IN_MAIN = """
 import sys
 from rl_rewards.scorers.base import AnswerScorer, configured
-from rl_rewards.runtime.isolated import Isolated
+from rl_rewards.scorers.isolated import Isolated
 from rl_rewards.types import EvaluateResult, Sample
 BONUS = 0.5
 @configured

@@ -11,7 +11,7 @@ import pytest
 
 pytest.importorskip("math_verify")
 
-from rl_rewards.runtime.isolated import Isolated
+from rl_rewards.scorers.isolated import Isolated
 from rl_rewards.scorers.math import MathVerify
 from rl_rewards.types import EvaluateResult, Outcome, Sample
 

@@ -3,8 +3,8 @@
 import pytest
 
 from rl_rewards import Reward, Rubric
-from rl_rewards.formats.target import load_target
 from rl_rewards.loading import LoadError
+from rl_rewards.rubric_files.target import load_target
 
 MODULE = """
 from rl_rewards import Reward, Rubric, reward_function

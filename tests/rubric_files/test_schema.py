@@ -7,9 +7,9 @@ import jsonschema
 import pytest
 
 from rl_rewards import load_rubric, parsers, scorers
-from rl_rewards.formats import RubricFileError
-from rl_rewards.formats.schema import PATH, schema_text
-from rl_rewards.formats.yaml_source import YamlSource
+from rl_rewards.rubric_files import RubricFileError
+from rl_rewards.rubric_files.schema import PATH, schema_text
+from rl_rewards.rubric_files.yaml_source import YamlSource
 
 RUBRICS = sorted((Path(__file__).parents[2] / "recipes" / "rubrics").glob("*.yaml"))
 VALIDATOR = jsonschema.Draft202012Validator(json.loads(PATH.read_text()))
@@ -20,7 +20,7 @@ def accepts(text):
 
 
 def test_the_shipped_schema_is_up_to_date():
-    assert PATH.read_text() == schema_text(), "write it anew: python -m rl_rewards.formats.schema"
+    assert PATH.read_text() == schema_text(), "write it anew: python -m rl_rewards.rubric_files.schema"
 
 
 def test_it_is_a_schema():

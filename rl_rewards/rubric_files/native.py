@@ -19,13 +19,13 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
-from rl_rewards.formats.atomic import atomic_path
-from rl_rewards.formats.mistakes import coercions, mistakes
-from rl_rewards.formats.problems import Problem, RubricFileError
-from rl_rewards.formats.spelling import plain
-from rl_rewards.formats.yaml_source import CoreResolver, YamlSource
 from rl_rewards.loading import relative_to
 from rl_rewards.rubric import Rubric
+from rl_rewards.rubric_files.errors import Problem, RubricFileError
+from rl_rewards.rubric_files.specs import plain
+from rl_rewards.rubric_files.validation import coercions, mistakes
+from rl_rewards.rubric_files.yaml_source import CoreResolver, YamlSource
+from rl_rewards.tables.atomic import atomic_path
 
 
 def load(path: str | os.PathLike[str]) -> Rubric:

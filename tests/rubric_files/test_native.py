@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rl_rewards import Gate, Reward, Rubric, load_rubric, parsers, reward_function, scorers
-from rl_rewards.formats import RubricFileError
+from rl_rewards.rubric_files import RubricFileError
 
 ARITHMETIC = """
 rewards:

@@ -7,10 +7,10 @@ from dataclasses import is_dataclass
 from pathlib import Path
 from typing import Any, get_args
 
-from rl_rewards.formats.places import kinds_of, option_names, positional_names
 from rl_rewards.functions import FunctionScorer
 from rl_rewards.loading import object_path
 from rl_rewards.parsers.chain import Chain
+from rl_rewards.rubric_files.locations import kinds_of, option_names, positional_names
 
 
 def plain(value: Any, directory: Path, known: frozenset[type] = frozenset()) -> Any:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from rl_rewards.formats.native import load
 from rl_rewards.loading import LoadError, load_object
 from rl_rewards.reward import Reward
 from rl_rewards.rubric import Rubric
+from rl_rewards.rubric_files.native import load
 from rl_rewards.scorers.base import Scorer
 from rl_rewards.scorers.function import Function
 

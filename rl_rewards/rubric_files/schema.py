@@ -1,6 +1,6 @@
 """JSON schema of a rubric file, generated from the classes that read it, so that editors complete and check it.
 
-Shipped as rubric.schema.json beside this file; `python -m rl_rewards.formats.schema` writes it anew, `rl-rewards schema` prints it. For an
+Shipped as rubric.schema.json beside this file; `python -m rl_rewards.rubric_files.schema` writes it anew, `rl-rewards schema` prints it. For an
 editor with the YAML language server, print it beside the rubric and begin the rubric with
 
     # yaml-language-server: $schema=rubric.schema.json
@@ -21,9 +21,9 @@ from pydantic import TypeAdapter
 from pydantic.json_schema import GenerateJsonSchema
 
 from rl_rewards import parsers, scorers
-from rl_rewards.formats.places import kinds_of, option_names, positional_names, shape_of_field
 from rl_rewards.kinds import Kinds
 from rl_rewards.rubric import Rubric
+from rl_rewards.rubric_files.locations import kinds_of, option_names, positional_names, shape_of_field
 
 PATH = Path(__file__).with_name("rubric.schema.json")
 

@@ -4,7 +4,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from rl_rewards.formats.tables import TableError, read_rows, table_size
+from rl_rewards.tables.readers import TableError, read_rows, table_size
 
 
 @pytest.fixture

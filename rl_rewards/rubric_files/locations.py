@@ -8,9 +8,9 @@ from dataclasses import fields, is_dataclass
 from typing import Any
 
 from rl_rewards import parsers, scorers
-from rl_rewards.formats.problems import Path
 from rl_rewards.kinds import Kinds
 from rl_rewards.parsers.base import Parser
+from rl_rewards.rubric_files.errors import Path
 from rl_rewards.scorers.base import Scorer
 
 Shape = type | Kinds | None

@@ -2,9 +2,9 @@
 
 import pytest
 
-from rl_rewards.formats import batches as module
-from rl_rewards.formats.batches import batches
-from rl_rewards.formats.tables import Row, TableError
+from rl_rewards.tables import batches as module
+from rl_rewards.tables.batches import batches
+from rl_rewards.tables.readers import Row, TableError
 
 
 def rows_of(prompts, size=10):

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
-from rl_rewards.formats.samples import RowError, Tokenize, sample_of
-from rl_rewards.formats.tables import Row, TableError
+from rl_rewards.tables.readers import Row, TableError
+from rl_rewards.tables.samples import RowError, Tokenize, sample_of
 from rl_rewards.types import Sample
 
 # A batch ends at either: enough rows to keep workers and models busy, and not more text than fits beside them.

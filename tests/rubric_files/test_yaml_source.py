@@ -4,8 +4,8 @@ import math
 
 import pytest
 
-from rl_rewards.formats.problems import RubricFileError
-from rl_rewards.formats.yaml_source import YamlSource
+from rl_rewards.rubric_files.errors import RubricFileError
+from rl_rewards.rubric_files.yaml_source import YamlSource
 
 
 def read(text):

@@ -6,8 +6,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from rl_rewards.formats.table_writers import open_writer, writable_kind
-from rl_rewards.formats.tables import TableError, read_rows
+from rl_rewards.tables.readers import TableError, read_rows
+from rl_rewards.tables.writers import open_writer, writable_kind
 
 ADDED = {
     "score": 1.0,

@@ -11,8 +11,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Protocol
 
-from rl_rewards.formats.scored import ADDED, added_fields
-from rl_rewards.formats.tables import TableError, read_rows
+from rl_rewards.tables.readers import TableError, read_rows
+from rl_rewards.tables.scored import ADDED, added_fields
 
 WRITABLE = (".jsonl", ".ndjson", ".parquet")
 # Rows of which the types are learnt at a time, when a file without a schema becomes Parquet.

@@ -9,11 +9,11 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from rl_rewards.formats.places import kinds_of, locate, option_names, positional_names, spelled
-from rl_rewards.formats.problems import Path, Problem, describe, field_name, listing, nearest
-from rl_rewards.formats.yaml_source import YamlSource
 from rl_rewards.parsers.chain import Chain
 from rl_rewards.rubric import Rubric
+from rl_rewards.rubric_files.errors import Path, Problem, describe, field_name, listing, nearest
+from rl_rewards.rubric_files.locations import kinds_of, locate, option_names, positional_names, spelled
+from rl_rewards.rubric_files.yaml_source import YamlSource
 
 _ALLOWED = {
     "string_type": "text",

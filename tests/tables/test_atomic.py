@@ -5,7 +5,7 @@ import stat
 
 import pytest
 
-from rl_rewards.formats.atomic import atomic_path
+from rl_rewards.tables.atomic import atomic_path
 
 
 def test_the_file_appears_when_all_is_written(tmp_path):

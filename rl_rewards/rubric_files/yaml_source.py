@@ -18,7 +18,7 @@ from yaml.reader import Reader
 from yaml.resolver import BaseResolver
 from yaml.scanner import Scanner
 
-from rl_rewards.formats.problems import Path, Problem, RubricFileError, field_name
+from rl_rewards.rubric_files.errors import Path, Problem, RubricFileError, field_name
 
 _TAG = "tag:yaml.org,2002:"
 _AMBIGUOUS_TRUTH = re.compile(r"(?:yes|no|on|off)", re.IGNORECASE)

@@ -1,0 +1,1 @@
+"""Tables of samples: JSONL, CSV and Parquet in, scored rows out."""
