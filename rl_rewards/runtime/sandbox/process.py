@@ -19,7 +19,7 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any
 
-from rl_rewards.runtime.sandbox.cell import frames, plain
+from rl_rewards.runtime.sandbox.cell import plain
 from rl_rewards.runtime.sandbox.cell.walls import WALLS
 from rl_rewards.runtime.sandbox.engine import Asserts, Call, Case, Engine, Execution, Limits, Script, after_timeout, default_workers
 from rl_rewards.runtime.sandbox.process_cells import Cell, CellLost, Zygote, libraries_of
@@ -27,6 +27,7 @@ from rl_rewards.types import Outcome
 
 log = logging.getLogger("rl_rewards.sandbox")
 TRIES = 3
+BATCH_CHARACTERS = 8 << 20  # of stdin in one job: a cell keeps the inputs of its job in memory
 GRACE_SECONDS = 30.0  # what a cell may take beyond its cases' deadlines before it is given up
 _reported: set[frozenset[str]] = set()
 
@@ -74,7 +75,10 @@ class ProcessEngine(Engine):
         with self._slots:
             executions: list[Execution] = []
             for batch in _batches(cases):
-                executions += self._try(lambda batch=batch: self._run_batch(program, batch, limits), len(batch))
+                if isinstance(batch[0], Asserts):
+                    executions.append(self._run_asserts(program, batch[0].source, limits))
+                else:
+                    executions += self._run_cases("programs", program, batch, limits)
                 if executions[-1].outcome is Outcome.TIMEOUT:
                     break
             return after_timeout(executions, cases)
@@ -82,35 +86,38 @@ class ProcessEngine(Engine):
     def run_trusted(self, program: str, cases: Sequence[Call], limits: Limits) -> list[Execution]:
         """As `run`, for the user's own code: in cells that no model's program ever shares memory with."""
         with self._slots:
-            return after_timeout(self._try(lambda: self._run_calls("trusted", program, cases, limits), len(cases)), cases)
+            return after_timeout(self._run_cases("trusted", program, cases, limits), cases)
 
     def lacking(self) -> list[str]:
         """The walls that this machine lacks, or that were left out; empty when all stand. Starts a cell to find out."""
         with self._cell((), "programs") as cell:
             return cell.lacking
 
-    def _try(self, run: Callable[[], list[Execution]], number: int) -> list[Execution]:
-        """What `run` gives. A cell that is lost is replaced, and the work done again: it may have been the machine that killed it."""
-        for _ in range(TRIES):
-            try:
-                return run()
-            except (CellLost, frames.Closed, OSError) as error:
-                lost = error
-        return [Execution(Outcome.ERROR, error=f"the sandbox was lost {TRIES} times: {lost}")] * number
+    def _run_cases(self, role: str, program: str, cases: Sequence[Case], limits: Limits) -> list[Execution]:
+        """How the cases ended, up to the first that ran out of time. Those that a lost cell had not begun go to another."""
+        ended: list[Execution] = []
 
-    def _run_batch(self, program: str, batch: Sequence[Case], limits: Limits) -> list[Execution]:
-        if isinstance(batch[0], Asserts):
-            return [self._run_asserts(program, batch[0].source, limits)]
-        return self._run_calls("programs", program, batch, limits)
+        def run_the_rest() -> None:
+            rest = cases[len(ended) :]
+            with self._cell(libraries_of(program), role) as cell:
+                cell.send(_job(program, [_case(case) for case in rest], limits))
+                for case in rest:
+                    ended.append(_execution(cell.result(limits.seconds + GRACE_SECONDS), isinstance(case, Call)))
+                    if ended[-1].outcome is Outcome.TIMEOUT:
+                        break
 
-    def _run_calls(self, role: str, program: str, cases: Sequence[Case], limits: Limits) -> list[Execution]:
-        with self._cell(libraries_of(program), role) as cell:
-            cell.send(_job(program, [_case(case) for case in cases], limits))
-            ended = cell.receive(limits.seconds * len(cases) + GRACE_SECONDS)
-        return [_execution(one, isinstance(case, Call)) for one, case in zip(ended, cases, strict=False)]
+        lost = _until_not_lost(run_the_rest)
+        if lost is not None:
+            ended += [lost] * (len(cases) - len(ended))
+        return ended
 
     def _run_asserts(self, program: str, source: str, limits: Limits) -> Execution:
         """The program serves calls in one cell, the asserts make them from another."""
+        judged: list[Execution] = []
+        lost = _until_not_lost(lambda: judged.append(self._run_asserts_once(program, source, limits)))
+        return lost or judged[0]
+
+    def _run_asserts_once(self, program: str, source: str, limits: Limits) -> Execution:
         patience = limits.seconds + GRACE_SECONDS
         ours, theirs = socket.socketpair()
         with (
@@ -122,23 +129,25 @@ class ProcessEngine(Engine):
             serving.send(_job(program, [{"kind": "serve"}], limits, channel=True), theirs)
             theirs.close()
             asking.send(_job(source, [{"kind": "tests"}], limits, channel=True), ours)
-            [verdict] = asking.receive(patience)
+            verdict = asking.result(patience)
             ours.close()  # the program's side sees the end of its calls
-            [served] = serving.receive(patience)
+            served = serving.result(patience)
         return _judge_asserts(_execution(verdict, False), _execution(served, False))
 
     @contextlib.contextmanager
     def _cell(self, libraries: tuple[str, ...], role: str) -> Iterator[Cell]:
-        """A cell for the length of a job. One that is lost is closed, and those that may share its fate with it."""
+        """A cell for the length of a job. One that is lost is closed; so are those that wait, where their zygote is gone."""
         kind = libraries, role
         cell = self._free_cell(kind)
         try:
             yield cell
         except BaseException:
-            with self._lock:
-                lost = [cell, *self._idle.pop(kind, [])]
-            for each in lost:
-                each.close()
+            cell.close()
+            if not cell.zygote.alive:
+                with self._lock:
+                    lost = self._idle.pop(kind, [])
+                for each in lost:
+                    each.close()
             raise
         with self._lock:
             self._idle[kind].append(cell)
@@ -153,11 +162,12 @@ class ProcessEngine(Engine):
                 zygote = self._zygotes[libraries] = Zygote(libraries, self.without)
         try:
             cell = zygote.spawn()
-        except (CellLost, frames.Closed, OSError):
-            with self._lock:
-                if self._zygotes.get(libraries) is zygote:
-                    del self._zygotes[libraries]
-            zygote.close()
+        except OSError:
+            if not zygote.alive:
+                with self._lock:
+                    if self._zygotes.get(libraries) is zygote:
+                        del self._zygotes[libraries]
+                zygote.close()
             raise
         lacking = cell.lacking
         if lacking and self.require_isolation:
@@ -179,6 +189,22 @@ class ProcessEngine(Engine):
             self._zygotes.clear()
 
 
+def _until_not_lost(run: Callable[[], None]) -> Execution | None:
+    """Run it, and again with another cell where one is lost that had not begun: the machine may have killed it. None, or how it ended."""
+    began = False
+    for _ in range(TRIES):
+        try:
+            return run()
+        except OSError as error:
+            lost = error
+            began = isinstance(error, CellLost) and error.began
+            if began:
+                break
+    if began:
+        return Execution(Outcome.CRASHED, error=f"the program ended its sandbox: {lost}")
+    return Execution(Outcome.ERROR, error=f"the sandbox was lost {TRIES} times: {lost}")
+
+
 def _job(program: str, cases: list[dict[str, Any]], limits: Limits, channel: bool = False) -> dict[str, Any]:
     return {
         "program": program, "cases": cases, "channel": channel,
@@ -193,13 +219,16 @@ def _case(case: Case) -> dict[str, Any]:
 
 
 def _batches(cases: Sequence[Case]) -> list[list[Case]]:
-    """Runs of cases that one cell can take in one job; each Asserts alone."""
+    """Runs of cases that one cell can take in one job: each Asserts alone, and no more text than BATCH_CHARACTERS beyond the first."""
     batches: list[list[Case]] = []
+    characters = 0
     for case in cases:
-        if batches and not isinstance(case, Asserts) and not isinstance(batches[-1][0], Asserts):
+        characters += len(case.stdin) if isinstance(case, Script) else 0
+        if batches and characters <= BATCH_CHARACTERS and not isinstance(case, Asserts) and not isinstance(batches[-1][0], Asserts):
             batches[-1].append(case)
         else:
             batches.append([case])
+            characters = len(case.stdin) if isinstance(case, Script) else 0
     return batches
 
 
@@ -217,6 +246,8 @@ def _judge_asserts(verdict: Execution, served: Execution) -> Execution:
     """The tests' word counts; where the program ended under them, its own end tells why."""
     if not verdict.ran:  # out of time or memory, over what the program sent
         return served if served.outcome is Outcome.TIMEOUT else verdict
+    if not verdict.stdout:
+        return Execution(Outcome.ERROR, error="the tests ended this interpreter before they gave a verdict")
     word, reason = json.loads(verdict.stdout)
     if word == "broken":
         return Execution(Outcome.ERROR, error=f"the tests do not compile: {reason}")

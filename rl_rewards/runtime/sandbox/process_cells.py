@@ -6,48 +6,61 @@ import importlib.util
 import json
 import os
 import re
-import shutil
 import socket
 import subprocess
 import sys
-import tempfile
 import weakref
 from functools import cache
 from typing import Any
 
-from rl_rewards.runtime.sandbox.cell import frames
+from rl_rewards.runtime.sandbox.cell import frames, scratch
+from rl_rewards.runtime.sandbox.cell.loop import BEGAN, ERROR
 from rl_rewards.runtime.sandbox.engine import LIBRARIES
 
 START_SECONDS = 120.0  # importing pandas and sympy from a slow disk
+_HERE = os.path.dirname(os.path.abspath(__file__))
 _BOOT = "import sys; sys.path.insert(0, {directory!r}); from cell import zygote; del sys.path[0]; zygote.main()"
 _MENTIONED = re.compile(rf"\b({'|'.join(LIBRARIES)})\b")
 
 
 class CellLost(ConnectionError):
-    """A cell ended or fell silent, which no program of a model's should be able to bring about."""
+    """A cell ended or fell silent.
+
+    Attributes:
+        began: whether it had begun to run a program, so that the loss is the program's doing.
+    """
+
+    began = False
 
 
 class Zygote:
     """The caller's end of a zygote."""
 
     def __init__(self, libraries: tuple[str, ...], without: tuple[str, ...]) -> None:
-        directory = os.path.dirname(os.path.abspath(__file__))
-        self.scratch = tempfile.mkdtemp(prefix="rl-rewards-")
+        scratch.sweep()
+        self.scratch, lock = scratch.make()
         self._control, theirs = socket.socketpair()
         options = {
-            "control": theirs.fileno(), "caller": os.getpid(), "libraries": libraries, "paths": _library_paths(), "scratch": self.scratch,
-            "without": without,
+            "control": theirs.fileno(), "lock": lock, "caller": os.getpid(), "libraries": libraries, "paths": _library_paths(),
+            "scratch": self.scratch, "without": without,
         }  # fmt: skip
-        with theirs:
+        try:
             self._process = subprocess.Popen(
-                [sys.executable, "-I", "-S", "-B", "-X", "utf8", "-c", _BOOT.format(directory=directory), json.dumps(options)],
-                pass_fds=[theirs.fileno()],
+                [sys.executable, "-I", "-S", "-B", "-X", "utf8", "-c", _BOOT.format(directory=_HERE), json.dumps(options)],
+                pass_fds=[theirs.fileno(), lock],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 env=_environment(),
                 cwd="/",
                 start_new_session=True,
             )
+        except BaseException:
+            self._control.close()
+            scratch.remove(self.scratch)
+            raise
+        finally:
+            theirs.close()
+            os.close(lock)
         self._finalizer = weakref.finalize(self, _end, self._control, self._process, self.scratch, os.getpid())
 
     @property
@@ -62,13 +75,13 @@ class Zygote:
                 socket.send_fds(self._control, [b"+"], [theirs.fileno()])
             except OSError as error:
                 raise CellLost(f"the zygote is gone: {error}") from None
-        return Cell(ours)
+        return Cell(ours, self)
 
     def close(self) -> None:
         self._finalizer()
 
 
-def _end(control: socket.socket, process: subprocess.Popen, scratch: str, owner: int) -> None:
+def _end(control: socket.socket, process: subprocess.Popen, directory: str, owner: int) -> None:
     control.close()
     if os.getpid() != owner:
         return  # a fork of the owner, which only lets go of its copy
@@ -77,22 +90,57 @@ def _end(control: socket.socket, process: subprocess.Popen, scratch: str, owner:
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
-    shutil.rmtree(scratch, ignore_errors=True)
+    scratch.remove(directory)
 
 
 class Cell:
     """The caller's end of a cell."""
 
-    def __init__(self, control: socket.socket) -> None:
+    def __init__(self, control: socket.socket, zygote: Zygote) -> None:
         self._control = control
-        self.lacking: list[str] = sorted({*self.receive(START_SECONDS)["lacking"]})
+        self.zygote = zygote
+        self._largest = frames.MAX_BYTES
+        try:
+            self.lacking: list[str] = sorted({*self._receive(START_SECONDS)["lacking"]})
+        except BaseException:
+            control.close()
+            raise
 
     def send(self, job: dict[str, Any], channel: socket.socket | None = None) -> None:
-        frames.write(self._control.fileno(), job)
-        if channel is not None:
-            socket.send_fds(self._control, [b"c"], [channel.fileno()])
+        """Have it run a job.
 
-    def receive(self, seconds: float) -> Any:
+        Raises:
+            CellLost: when it is gone.
+        """
+        # A text of n bytes takes up to 6 n in a frame; a case has two, stdout and its value, besides its error of 500 characters.
+        self._largest = 12 * job["output_bytes"] + 65536
+        try:
+            frames.write(self._control.fileno(), job)
+            if channel is not None:
+                socket.send_fds(self._control, [b"c"], [channel.fileno()])
+        except OSError as error:
+            raise CellLost(str(error)) from None
+
+    def result(self, seconds: float) -> list[Any]:
+        """How the next case of its job ended: see cell/loop.py.
+
+        Raises:
+            CellLost: when it ends, or says nothing for `seconds`.
+        """
+        began = False
+        try:
+            word = self._receive(seconds)
+            if word == BEGAN:
+                began = True
+                return self._receive(seconds)
+        except (OSError, ValueError) as error:
+            lost = CellLost(str(error))
+            # Where the zygote is gone as well, which no program can reach, something else has ended the whole sandbox.
+            lost.began = began and self.zygote.alive
+            raise lost from None
+        raise CellLost(word[3] if isinstance(word, list) and word[0] == ERROR else f"it says {word!r:.80}")
+
+    def _receive(self, seconds: float) -> Any:
         self._control.settimeout(seconds)
         try:
             if not self._control.recv(1, socket.MSG_PEEK):
@@ -101,7 +149,7 @@ class Cell:
             raise CellLost(f"no word from it in {seconds:.0f} s") from None
         finally:
             self._control.settimeout(None)
-        return frames.read(self._control.fileno())
+        return frames.read(self._control.fileno(), self._largest)
 
     def close(self) -> None:
         """Hang up: the cell kills what it runs and ends."""

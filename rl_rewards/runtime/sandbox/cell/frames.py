@@ -8,6 +8,7 @@ import struct
 from typing import Any
 
 MAX_BYTES = 64 << 20
+LARGEST = (1 << 32) - 1  # what the length field can say, for frames from whoever is trusted
 
 
 class Closed(ConnectionError):
@@ -24,10 +25,11 @@ def write(descriptor: int, message: Any) -> None:
         raise Closed(str(error)) from None
 
 
-def read(descriptor: int) -> Any:
+def read(descriptor: int, most: int = MAX_BYTES) -> Any:
+    """The next frame's content; `most` is how many bytes it may have."""
     (length,) = struct.unpack("!I", _read_exactly(descriptor, 4))
-    if length > MAX_BYTES:
-        raise Closed(f"a frame of {length} bytes; allowed are {MAX_BYTES}")
+    if length > most:
+        raise Closed(f"a frame of {length} bytes; allowed are {most}")
     try:
         return json.loads(_read_exactly(descriptor, length))
     except (ValueError, RecursionError) as error:

@@ -10,6 +10,7 @@ MACHINE = platform.machine()
 LIBC = ctypes.CDLL(None, use_errno=True)
 
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER, PR_SET_NO_NEW_PRIVS = 1, 36, 38
+AT_RECURSIVE, MNT_DETACH, MOUNT_ATTR_RDONLY, MOUNT_ATTR_NOSUID = 0x8000, 2, 1, 2
 
 
 def check(result: int, what: str) -> int:
@@ -34,6 +35,21 @@ def unshare(flags: int) -> None:
 
 def mount(source: str, target: str, kind: str, flags: int, options: str = "") -> None:
     check(LIBC.mount(source.encode(), target.encode(), kind.encode(), ctypes.c_ulong(flags), options.encode()), f"mount {target}")
+
+
+def mount_read_only(target: str) -> None:
+    """Make the mount at `target`, and every mount beneath it, read-only (Linux 5.12)."""
+    attributes = (ctypes.c_uint64 * 4)(MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID, 0, 0, 0)
+    number, size = ctypes.c_uint(AT_RECURSIVE), ctypes.c_size_t(32)
+    syscall(442, ctypes.c_int(-100), target.encode(), number, ctypes.byref(attributes), size, what=f"mount_setattr {target}")
+
+
+def pivot_root(directory: str) -> None:
+    """Make `directory`, a mount point, the root of this mount namespace, and let go of the old root."""
+    os.chdir(directory)
+    syscall({"x86_64": 155, "aarch64": 41}[MACHINE], b".", b".", what="pivot_root")  # the old root now lies over the new one
+    check(LIBC.umount2(b".", ctypes.c_int(MNT_DETACH)), "umount of the old root")
+    os.chdir("/")
 
 
 def drop_capabilities() -> None:

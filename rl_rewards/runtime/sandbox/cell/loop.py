@@ -15,27 +15,28 @@ import time
 from collections.abc import Collection
 from typing import Any
 
-from . import child, frames, kernel, walls
+from . import child, frames, orphans, scratch, walls
 
-SCORED, TIMEOUT, CRASHED = "scored", "timeout", "crashed"
+SCORED, TIMEOUT, CRASHED, ERROR = "scored", "timeout", "crashed", "error"
+BEGAN = "began"
 
 
-def live(control: socket.socket, scratch: str, without: Collection[str], lacking: list[str]) -> None:
+def live(control: socket.socket, directory: str, without: Collection[str], lacking: list[str]) -> None:
     """Raise the walls, say which are lacking, and run jobs until the caller hangs up. The caller sends the frames of process.py."""
-    cell = _Cell(control, scratch, without, lacking)
+    cell = _Cell(control, directory, without, lacking)
     frames.write(control.fileno(), {"lacking": cell.lacking})
     with contextlib.suppress(frames.Closed):
         while True:
-            frames.write(control.fileno(), cell.run(frames.read(control.fileno())))
+            cell.run(frames.read(control.fileno(), frames.LARGEST))
 
 
 class _Cell:
-    def __init__(self, control: socket.socket, scratch: str, without: Collection[str], lacking: list[str]) -> None:
+    def __init__(self, control: socket.socket, directory: str, without: Collection[str], lacking: list[str]) -> None:
         self._control = control
         with open("/proc/self/statm") as file:
             self._base_bytes = int(file.read().split()[0]) * os.sysconf("SC_PAGE_SIZE")
-        self._orphans = _orphans()
-        self._filter, self.lacking, self._directory = walls.raise_walls(scratch, without, lacking)
+        self._children = orphans.adopt()
+        self._filter, self.lacking, self._directory = walls.raise_walls(directory, without, lacking)
         os.environ.update(HOME=self._directory, TMPDIR=self._directory)
         os.chdir(self._directory)
         self._bell = _bell()
@@ -44,39 +45,43 @@ class _Cell:
         gc.freeze()  # a collection in a child would copy every page of the cell
         gc.disable()
 
-    def run(self, job: dict[str, Any]) -> list[list[Any]]:
-        """[outcome, stdout, value, error, seconds] of each case.
+    def run(self, job: dict[str, Any]) -> None:
+        """Run a job's cases. The caller gets two frames for each: BEGAN, then [outcome, stdout, value, error, seconds].
 
-        What follows a case that ran out of time is not run: one deadline is what a program can cost.
+        What follows a case that ran out of time is not run: one deadline is what a program can cost. From BEGAN on, whatever happens to
+        this cell is the program's doing.
         """
         job["base_bytes"] = self._base_bytes
         channel = socket.recv_fds(self._control, 1, 1)[1][0] if job["channel"] else None
-        ended: list[list[Any]] = []
         for case in job["cases"]:
-            ended.append(self._run_case(job, case, channel))
-            if ended[-1][0] == TIMEOUT:
+            ended = self._run_case(job, case, channel)
+            frames.write(self._control.fileno(), ended)
+            if ended[0] == TIMEOUT:
                 break
         if channel is not None:
             os.close(channel)
-        return ended
 
     def _run_case(self, job: dict[str, Any], case: dict[str, Any], channel: int | None) -> list[Any]:
-        stdin, stdout, stderr, value = files = [os.memfd_create(name) for name in ("stdin", "stdout", "stderr", "value")]
+        files: list[int] = []
         try:
-            if case.get("stdin"):
-                os.write(stdin, case["stdin"].encode("utf-8", "surrogateescape"))
-                os.lseek(stdin, 0, os.SEEK_SET)
-            started = time.monotonic()
-            pid = os.fork()
+            try:
+                files += [os.memfd_create(name) for name in ("stdin", "stdout", "stderr", "value")]
+                _write_all(files[0], case.pop("stdin", ""))
+                started = time.monotonic()
+                pid = os.fork()
+            except OSError as error:  # no process or memory left on this machine
+                return [ERROR, "", "", f"could not start a process: {error}", 0.0]
+            stdin, stdout, stderr, value = files
             if pid == 0:
                 signal.set_wakeup_fd(-1)
                 signal.signal(signal.SIGCHLD, signal.SIG_DFL)
                 self._control.close()
                 child.live(job, case, (stdin, stdout, stderr, value if channel is None else channel), self._filter)
+            frames.write(self._control.fileno(), BEGAN)
             status, late = self._wait(pid, started + job["seconds"])
             seconds = time.monotonic() - started
-            self._kill_the_rest()
-            _empty(self._directory)
+            orphans.end_all(self._children)
+            scratch.empty(self._directory)
             outcome, error = _judge(status, late, _read(stderr, 4096, from_end=True))
             return [outcome, _read(stdout, job["output_bytes"]), _read(value, job["output_bytes"]), error, round(seconds, 6)]
         finally:
@@ -101,35 +106,6 @@ class _Cell:
             if ready:
                 raise frames.Closed("the caller hung up")
             return status, True
-
-    def _kill_the_rest(self) -> None:
-        """Kill what a child left behind, in whatever session: as init, everything in this namespace; else, every child that fell to us."""
-        if os.getpid() == 1:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(-1, signal.SIGKILL)
-        while self._orphans is not None:
-            left = [int(number) for number in os.pread(self._orphans, 1 << 16, 0).split()]
-            for number in left:
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(number, signal.SIGKILL)
-                with contextlib.suppress(ChildProcessError):
-                    os.waitpid(number, 0)
-            if not left:
-                break
-        with contextlib.suppress(ChildProcessError):
-            while os.waitpid(-1, 0 if os.getpid() == 1 else os.WNOHANG)[0]:
-                pass
-
-
-def _orphans() -> int | None:
-    """A file that lists this process's children, opened while it still can be; None for the init of a namespace, which needs none."""
-    if os.getpid() == 1:
-        return None
-    kernel.prctl(kernel.PR_SET_CHILD_SUBREAPER, 1)
-    try:
-        return os.open(f"/proc/self/task/{os.getpid()}/children", os.O_RDONLY | os.O_CLOEXEC)
-    except OSError:
-        return None
 
 
 def _bell() -> int:
@@ -158,21 +134,18 @@ def _judge(status: int, late: bool, stderr: str) -> tuple[str, str | None]:
     return CRASHED, f"killed by signal {-code}"
 
 
+def _write_all(descriptor: int, text: str) -> None:
+    """Fill a file with `text` for someone to read from its start. Lone surrogates, which UTF-8 cannot have, get the bytes they would have."""
+    try:
+        data = text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        data = text.encode("utf-8", "surrogatepass")
+    view = memoryview(data)
+    while view:
+        view = view[os.write(descriptor, view) :]
+    os.lseek(descriptor, 0, os.SEEK_SET)
+
+
 def _read(descriptor: int, limit: int, from_end: bool = False) -> str:
     size = os.fstat(descriptor).st_size
     return os.pread(descriptor, limit, max(0, size - limit) if from_end else 0).decode("utf-8", "replace")
-
-
-def _empty(directory: str) -> None:
-    """Remove all that is in `directory`. Trees of any depth: what is in a directory moves up before the directory goes."""
-    serial = 0
-    while entries := list(os.scandir(directory)):
-        for entry in entries:
-            if not entry.is_dir(follow_symlinks=False):
-                os.unlink(entry.path)
-                continue
-            os.chmod(entry.path, 0o700)
-            for inner in list(os.scandir(entry.path)):
-                serial += 1
-                os.rename(inner.path, os.path.join(directory, f".{serial}"))
-            os.rmdir(entry.path)

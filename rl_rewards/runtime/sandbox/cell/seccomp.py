@@ -16,26 +16,25 @@ from .kernel import MACHINE, prctl
 
 # name:number on x86_64:number on aarch64 ("-" where that machine has no such call)
 ALLOWED = """
-read:0:63 write:1:64 readv:19:65 writev:20:66 pread64:17:67 pwrite64:18:68 preadv:295:69 pwritev:296:70 preadv2:327:286
-pwritev2:328:287 open:2:- openat:257:56 openat2:437:437 creat:85:- close:3:57 close_range:436:436 lseek:8:62 sendfile:40:71
-copy_file_range:326:285 stat:4:- lstat:6:- fstat:5:80 newfstatat:262:79 statx:332:291 statfs:137:43 fstatfs:138:44 access:21:-
-faccessat:269:48 faccessat2:439:439 readlink:89:- readlinkat:267:78 getdents:78:- getdents64:217:61 getcwd:79:17 chdir:80:49
-fchdir:81:50 rename:82:- renameat:264:38 renameat2:316:276 mkdir:83:- mkdirat:258:34 rmdir:84:- link:86:- linkat:265:37 unlink:87:-
-unlinkat:263:35 symlink:88:- symlinkat:266:36 chmod:90:- fchmod:91:52 fchmodat:268:53 utime:132:- utimes:235:- utimensat:280:88
-futimesat:261:- truncate:76:45 ftruncate:77:46 fallocate:285:47 fsync:74:82 fdatasync:75:83 flock:73:32 umask:95:166 dup:32:23
-dup2:33:- dup3:292:24 pipe:22:- pipe2:293:59 eventfd:284:- eventfd2:290:19 poll:7:- ppoll:271:73 select:23:- pselect6:270:72
+read:0:63 write:1:64 readv:19:65 writev:20:66 pread64:17:67 pwrite64:18:68 preadv:295:69 pwritev:296:70 preadv2:327:286 pwritev2:328:287
+open:2:- openat:257:56 creat:85:- close:3:57 close_range:436:436 lseek:8:62 sendfile:40:71 copy_file_range:326:285 stat:4:- lstat:6:-
+fstat:5:80 newfstatat:262:79 statx:332:291 access:21:- faccessat:269:48 faccessat2:439:439 readlink:89:- readlinkat:267:78 getdents:78:-
+getdents64:217:61 getcwd:79:17 chdir:80:49 fchdir:81:50 rename:82:- renameat:264:38 renameat2:316:276 mkdir:83:- mkdirat:258:34 rmdir:84:-
+link:86:- linkat:265:37 unlink:87:- unlinkat:263:35 symlink:88:- symlinkat:266:36 chmod:90:- fchmod:91:52 fchmodat:268:53 utime:132:-
+utimes:235:- utimensat:280:88 futimesat:261:- truncate:76:45 ftruncate:77:46 fallocate:285:47 fsync:74:82 fdatasync:75:83 umask:95:166
+dup:32:23 dup2:33:- dup3:292:24 pipe:22:- pipe2:293:59 eventfd:284:- eventfd2:290:19 poll:7:- ppoll:271:73 select:23:- pselect6:270:72
 epoll_create:213:- epoll_create1:291:20 epoll_ctl:233:21 epoll_wait:232:- epoll_pwait:281:22 epoll_pwait2:441:441 sendto:44:206
 recvfrom:45:207 shutdown:48:210 getsockopt:55:209 setsockopt:54:208 getsockname:51:204 getpeername:52:205 mmap:9:222 mprotect:10:226
 munmap:11:215 mremap:25:216 madvise:28:233 mincore:27:232 msync:26:227 brk:12:214 membarrier:324:283 mlock:149:228 munlock:150:229
 rt_sigaction:13:134 rt_sigprocmask:14:135 rt_sigreturn:15:139 rt_sigtimedwait:128:137 rt_sigsuspend:130:133 rt_sigpending:127:136
 sigaltstack:131:132 restart_syscall:219:128 pause:34:- alarm:37:- getitimer:36:102 setitimer:38:103 nanosleep:35:101
-clock_nanosleep:230:115 clock_gettime:228:113 clock_getres:229:114 gettimeofday:96:169 time:201:- times:100:153
-timerfd_create:283:85 timerfd_settime:286:86 timerfd_gettime:287:87 getpid:39:172 getppid:110:173 gettid:186:178 getuid:102:174
-geteuid:107:175 getgid:104:176 getegid:108:177 getresuid:118:148 getresgid:120:150 getgroups:115:158 getpgrp:111:- getpgid:121:155
-getsid:124:156 getpriority:140:141 getrlimit:97:163 getrusage:98:165 sysinfo:99:179 uname:63:160 getrandom:318:278 getcpu:309:168
-futex:202:98 futex_waitv:449:449 set_robust_list:273:99 get_robust_list:274:100 set_tid_address:218:96 rseq:334:293 arch_prctl:158:-
-sched_yield:24:124 sched_getaffinity:204:123 sched_getparam:143:121 sched_getscheduler:145:120 sched_get_priority_max:146:125
-sched_get_priority_min:147:126 get_mempolicy:239:236 exit:60:93 exit_group:231:94
+clock_nanosleep:230:115 clock_gettime:228:113 clock_getres:229:114 gettimeofday:96:169 time:201:- times:100:153 timerfd_create:283:85
+timerfd_settime:286:86 timerfd_gettime:287:87 getpid:39:172 getppid:110:173 gettid:186:178 getuid:102:174 geteuid:107:175 getgid:104:176
+getegid:108:177 getresuid:118:148 getresgid:120:150 getgroups:115:158 getpgrp:111:- getpgid:121:155 getsid:124:156 getpriority:140:141
+getrlimit:97:163 getrusage:98:165 sysinfo:99:179 uname:63:160 getrandom:318:278 getcpu:309:168 futex:202:98 futex_waitv:449:449
+set_robust_list:273:99 get_robust_list:274:100 set_tid_address:218:96 rseq:334:293 arch_prctl:158:- sched_yield:24:124
+sched_getaffinity:204:123 sched_getparam:143:121 sched_getscheduler:145:120 sched_get_priority_max:146:125 sched_get_priority_min:147:126
+get_mempolicy:239:236 exit:60:93 exit_group:231:94
 """
 # Calls that are allowed with some arguments only: name -> numbers, index of the argument, its allowed values.
 CHECKED = {
@@ -46,17 +45,20 @@ CHECKED = {
         1,
         (0x5401, 0x5413, 0x541B, 0x5421, 0x5450, 0x5451),
     ),  # isatty, window size, bytes to read, non-blocking, close-on-exec
-    # No F_SETOWN and F_SETSIG: together they send any signal to any process of this user.
-    "fcntl": ((72, 25), 1, (0, 1, 2, 3, 4, 5, 6, 7, 36, 37, 38, 1030, 1032)),
+    # No F_SETOWN and F_SETSIG: together they send any signal to any process of this user. Locks are below.
+    "fcntl": ((72, 25), 1, (0, 1, 2, 3, 4, 5, 36, 1030, 1032)),
     "socketpair": ((53, 199), 1, (1, 0x801, 0x80001, 0x80801)),  # streams only (asyncio's wake-up pair): they cannot address anyone else
 }
+# Locks are granted and not taken: a program is one process, which no lock of its own keeps out, and others' files are not its to lock.
+FLOCK = (73, 32)
+FCNTL_LOCKS = (6, 7, 37, 38)
 CLONE = (56, 220)
 CLONE3 = 435
 CLONE_THREAD = 0x10000
 LAST_KNOWN = 450
 
 _AUDIT_ARCH = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
-_KILL, _ALLOW, _EPERM, _ENOSYS = 0x80000000, 0x7FFF0000, 0x00050001, 0x00050026
+_KILL, _ALLOW, _EPERM, _ENOSYS, _GRANTED = 0x80000000, 0x7FFF0000, 0x00050001, 0x00050026, 0x00050000
 _LOAD, _JEQ, _JGT, _JGE, _JSET, _RETURN = 0x20, 0x15, 0x25, 0x35, 0x45, 0x06
 _NUMBER, _ARCH, _ARGUMENTS = 0, 4, 16
 
@@ -77,7 +79,7 @@ def build() -> bytes:
         _op(_JEQ, CLONE3, 0, 1), _op(_RETURN, _ENOSYS),  # its flags lie behind a pointer; libcs then use clone
         _op(_JEQ, CLONE[column], 0, 4), _op(_LOAD, _ARGUMENTS), _op(_JSET, CLONE_THREAD, 0, 1), _op(_RETURN, _ALLOW), _op(_RETURN, _EPERM),
     ]  # fmt: skip
-    for call, argument, values in CHECKED.values():
+    for name, (call, argument, values) in CHECKED.items():
         low = _ARGUMENTS + 8 * argument
         body = [_op(_LOAD, low)]
         if values == (0,):  # a pointer: its upper half counts too
@@ -85,16 +87,18 @@ def build() -> bytes:
         else:
             for value in values:
                 body += [_op(_JEQ, value, 0, 1), _op(_RETURN, _ALLOW)]
+            for value in FCNTL_LOCKS if name == "fcntl" else ():
+                body += [_op(_JEQ, value, 0, 1), _op(_RETURN, _GRANTED)]
         body.append(_op(_RETURN, _EPERM))
         head += [_op(_JEQ, call[column], 0, len(body)), *body]
-    return b"".join(head + _search(_verdicts(numbers)))
+    return b"".join(head + _search(_runs({**dict.fromkeys(numbers, _ALLOW), FLOCK[column]: _GRANTED}, _EPERM)))
 
 
-def _verdicts(allowed: set[int]) -> list[tuple[int, int]]:
-    """(first number, verdict) of each run of numbers with the same verdict, from 0 on."""
+def _runs(verdicts: dict[int, int], other: int) -> list[tuple[int, int]]:
+    """(first number, verdict) of each run of numbers with the same verdict, from 0 on; `other` is that of what is not in `verdicts`."""
     runs: list[tuple[int, int]] = []
     for number in range(LAST_KNOWN + 1):
-        verdict = _ALLOW if number in allowed else _EPERM
+        verdict = verdicts.get(number, other)
         if not runs or runs[-1][1] != verdict:
             runs.append((number, verdict))
     return runs

@@ -42,23 +42,24 @@ def python_files() -> list[str]:
 
 
 def enter_namespaces(without: Collection[str]) -> list[str]:
-    """The walls that must stand before the fork that makes the cell. Returns the names of those lacking."""
+    """The walls that must be there before the fork that makes the cell. Returns the names of those lacking."""
     return namespaces.enter(without)
 
 
 def raise_walls(scratch: str, without: Collection[str], lacking: list[str]) -> tuple[seccomp.Filter | None, list[str], str]:
-    """The walls that the cell raises itself. Returns the filter for its children, all walls that do not stand, and the cell's directory."""
+    """The walls that the cell raises itself. Returns the filter for its children, all walls that are lacking, and the cell's directory."""
     lacking, visible = [*lacking, *without], python_files()
     kernel.prctl(kernel.PR_SET_NO_NEW_PRIVS, 1)
+    directory = None
     if "mount" not in lacking:  # nothing is ever mounted where others would see it
         try:
-            namespaces.cover(scratch, SCRATCH_MB, visible)
+            directory = namespaces.enter_root(scratch, SCRATCH_MB, [*visible, *DEVICES])
         except OSError:
             lacking.append("mount")
-    directory = tempfile.mkdtemp(prefix="cell-", dir=scratch)  # without a mount namespace, cells share the scratch
+    directory = directory or tempfile.mkdtemp(prefix="cell-", dir=scratch)
     if "landlock" not in without:
         try:
-            landlock.restrict([*visible, *DEVICES], [directory])
+            landlock.restrict([*visible, *DEVICES], [directory, os.devnull])
         except OSError:
             lacking.append("landlock")
     try:

@@ -11,13 +11,12 @@ import importlib
 import json
 import os
 import select
-import shutil
 import signal
 import site
 import socket
 import sys
 
-from . import kernel, loop, walls
+from . import kernel, loop, orphans, scratch, walls
 
 # Loaded once, so that no program waits for them; what programs of this kind import most.
 USUAL = (
@@ -27,9 +26,10 @@ USUAL = (
 
 
 def main() -> None:
-    """Serve until the caller ends. Arguments: a JSON object of `control`, `caller`, `libraries`, `paths`, `scratch`, `without`."""
+    """Serve until the caller ends. Arguments: a JSON object of `control`, `lock`, `caller`, `libraries`, `paths`, `scratch`, `without`."""
     options = json.loads(sys.argv[1])
-    control = socket.socket(fileno=options["control"])
+    control = socket.socket(fileno=_lowest(options["control"]))
+    _lowest(options["lock"])  # held by this process and its cells, to the end of the last of them
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the caller's to handle; it hangs up when it ends
     _prefer_this_when_memory_runs_out()
     site.setquit()  # started without site, whose .pth files may load anything; programs may still call exit()
@@ -37,11 +37,19 @@ def main() -> None:
     for name in USUAL + options["libraries"]:
         with contextlib.suppress(ImportError):
             importlib.import_module(name)
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # cells reap themselves
+    children = orphans.adopt()
     try:
         _serve(control, options)
     finally:
-        shutil.rmtree(options["scratch"], ignore_errors=True)
+        orphans.end_all(children)  # first, so that no program puts anything more where it was emptied
+        scratch.remove(options["scratch"])
+
+
+def _lowest(descriptor: int) -> int:
+    """The lowest free descriptor for the same file: children close what is low, and the caller may have had a thousand files open."""
+    moved = os.dup(descriptor)
+    os.close(descriptor)
+    return moved
 
 
 def _serve(control: socket.socket, options: dict) -> None:
@@ -50,16 +58,21 @@ def _serve(control: socket.socket, options: dict) -> None:
     with contextlib.suppress(OSError):
         poll.register(os.pidfd_open(options["caller"]), select.POLLIN)
     while os.getppid() == options["caller"]:
-        if not (ready := poll.poll(1000)):
+        ready = poll.poll(1000)
+        with contextlib.suppress(ChildProcessError):
+            while os.waitpid(-1, os.WNOHANG)[0]:
+                pass
+        if not ready:
             continue
         if any(descriptor != control.fileno() for descriptor, _ in ready):
             return
         message, descriptors, _, _ = socket.recv_fds(control, 1, 1)
         if not message:
             return
-        if os.fork() == 0:
-            control.close()
-            _become_cell(socket.socket(fileno=descriptors[0]), options)
+        with contextlib.suppress(OSError):  # no process to be had now: the caller, who is hung up on, will ask again
+            if os.fork() == 0:
+                control.close()
+                _become_cell(socket.socket(fileno=descriptors[0]), options)
         os.close(descriptors[0])
 
 
@@ -67,7 +80,6 @@ def _become_cell(control: socket.socket, options: dict) -> None:
     """Never returns. Two processes where there are namespaces: whoever enters a process namespace is not in it, only its children are."""
     code = 1
     try:
-        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         os.setsid()
         lacking = walls.enter_namespaces(options["without"])
         kernel.prctl(kernel.PR_SET_PDEATHSIG, signal.SIGKILL)  # after the namespaces: gaining capabilities there clears it
