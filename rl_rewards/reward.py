@@ -53,7 +53,7 @@ class Reward:
     score: Annotated[InstanceOf[Scorer], BeforeValidator(scorer)]
     """Scorer, or its spelling in a rubric file: {string_match: {equals: ...}}."""
     parse: Annotated[InstanceOf[Parser], BeforeValidator(parser)] = field(default_factory=Identity)
-    """Parser, or its spelling in a rubric file: {tag: answer}; the whole response by default."""
+    """Parser, or its spelling in a rubric file: {tag: answer}; by default all that the response says behind its thinking."""
     weight: float = 1.0
     """Weight in the total; 0 makes it a metric: logged, never trained on."""
     clip: tuple[float, float] | None = None
@@ -79,6 +79,11 @@ class Reward:
             raise ValueError("timeout and memory_mb need `isolate: true`: what runs in the trainer's own process cannot be stopped")
         # Made here, so that a scorer that cannot be sent to another process is refused now and not at the first step.
         object.__setattr__(self, "runs", Isolated(self.score, **limits) if isolate else self.score)
+
+    @cached_property
+    def reader(self) -> Parser:
+        """The parser at work: `parse`, but where that takes all of the response, the scorer says whether the thinking is part of it."""
+        return Identity(thinking="keep") if self.parse == Identity() and self.score.reads_thinking else self.parse
 
     @field_validator("name")
     @classmethod

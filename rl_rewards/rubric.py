@@ -155,8 +155,8 @@ class Rubric:
         """The distinct parsers: rewards with equal ones share a parse."""
         parsers: list[Parser] = []
         for reward in self.rewards:
-            if reward.parse not in parsers:
-                parsers.append(reward.parse)
+            if reward.reader not in parsers:
+                parsers.append(reward.reader)
         return parsers
 
     def evaluate(self, samples: Sequence[Sample]) -> RubricResult:
@@ -172,7 +172,7 @@ class Rubric:
             RewardError: when a reward with `on_error: raise` failed on a sample.
         """
         parses = [_Parse(parser, samples) for parser in self._parsers]
-        shares = [_Share(reward, samples, parses[self._parsers.index(reward.parse)]) for reward in self.rewards]
+        shares = [_Share(reward, samples, parses[self._parsers.index(reward.reader)]) for reward in self.rewards]
         run([share.job for share in shares], self.warn_after)
         columns = {share.reward.name: share.column() for share in shares}
         for index in gate_order(self.rewards):
@@ -186,23 +186,23 @@ class _Parse:
     """A parser's answers for the samples of a batch, each response parsed at most once."""
 
     def __init__(self, parser: Parser, samples: Sequence[Sample]) -> None:
-        self._parse = parser.parse
+        self._read = parser.read
         self._samples = samples
         self._all: list[Any] | None = None
         self.errors: dict[int, str] = {}
 
     def answers(self) -> list[Any]:
         if self._all is None:
-            parse = self._parse
+            read = self._read
             try:
-                self._all = [parse(sample.response) for sample in self._samples]
+                self._all = [read(sample) for sample in self._samples]
             except Exception:
                 self._all = [self._one(i) for i in range(len(self._samples))]
         return self._all
 
     def _one(self, index: int) -> Any:
         try:
-            return self._parse(self._samples[index].response)
+            return self._read(self._samples[index])
         except Exception as error:
             self.errors[index] = describe(error)
             return None

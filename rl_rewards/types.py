@@ -11,7 +11,10 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
+
+from rl_rewards.policy_tokens import PolicyTokenizer
+from rl_rewards.thinking import CLOSE, OPEN, answer_start, is_reasoning_part, opens_thinking, reasoning_in, reasoning_of, without_residue
 
 
 class Outcome(StrEnum):
@@ -102,7 +105,8 @@ def text_of(content: Any) -> str:
     if content is None:
         return ""
     if isinstance(content, Sequence):
-        return "".join(part if isinstance(part, str) else str(part.get("text") or "") for part in content if isinstance(part, (str, Mapping)))
+        parts = [part for part in content if isinstance(part, (str, Mapping)) and not is_reasoning_part(part)]
+        return "".join(part if isinstance(part, str) else str(part.get("text") or "") for part in parts)
     return str(content)
 
 
@@ -261,13 +265,29 @@ class Sample:
         completion: as the trainer gave it: text, or messages as dicts (several with tools).
         response: the text to score: the completion, or the text of its last assistant message.
         references: the dataset's columns for this row, by name.
-        completion_ids: token ids of the completion (int, length T), or None where the caller has none.
+        completion_ids: token ids of the completion (int, length T), tools' results included, or None where the caller has none.
         group: which group of completions to one prompt this sample belongs to, counted from 0 within the batch; None when unknown.
         step: the training step, counted from 0 as transformers does; None outside training.
         index: position in the batch.
+        policy_mask: 1 for each of the completion's tokens that the policy wrote, 0 for others' (int, length T); None where the caller does
+            not tell.
+        tokenizer: the policy's, shared by the samples of a batch; None where the caller has none.
     """
 
-    __slots__ = ("prompt", "completion", "response", "references", "completion_ids", "group", "step", "index")
+    __slots__ = (
+        "prompt",
+        "completion",
+        "response",
+        "references",
+        "completion_ids",
+        "group",
+        "step",
+        "index",
+        "policy_mask",
+        "tokenizer",
+        "_parts",
+        "_policy_ids",
+    )
 
     def __init__(
         self,
@@ -279,6 +299,8 @@ class Sample:
         group: int | None = None,
         step: int | None = None,
         index: int = 0,
+        policy_mask: Sequence[int] | None = None,
+        tokenizer: PolicyTokenizer | None = None,
     ) -> None:
         self.prompt = prompt
         self.completion = completion
@@ -288,6 +310,97 @@ class Sample:
         self.group = group
         self.step = step
         self.index = index
+        self.policy_mask = policy_mask
+        self.tokenizer = tokenizer
+        self._parts: _Parts | None = None
+        self._policy_ids: list[int] | None = None
+
+    @property
+    def answer_part(self) -> str | None:
+        """What the response says once it has thought; all of it where it did not think; None where the thinking is not closed.
+
+        Special tokens at the end are left out.
+        """
+        return (self._parts or self._split()).answer
+
+    @property
+    def reasoning(self) -> str | None:
+        """What the response thought: the text of its thinking without the marks; None where there is none."""
+        parts = self._parts or self._split()
+        if parts.apart is not None:
+            return parts.apart
+        return reasoning_of(parts.whole, self.thinking_opened)
+
+    @property
+    def whole(self) -> str:
+        """Reasoning and answer in one text, as the policy wrote them: `<think>...</think>` is put where the reasoning came in a field of its own.
+
+        Special tokens at the end are left out.
+        """
+        return (self._parts or self._split()).whole
+
+    @property
+    def reasoning_apart(self) -> bool:
+        """Whether the reasoning came in a field of its own, split from the text by the caller."""
+        return (self._parts or self._split()).apart is not None
+
+    @property
+    def thinking_opened(self) -> bool:
+        """Whether the prompt ends with the opening mark of the reasoning, as far as can be told, so that the response has none."""
+        prompt = self.prompt
+        if isinstance(prompt, str):
+            return opens_thinking(prompt)
+        if prompt and _role_of(prompt[-1]) == "assistant":  # a prefill
+            return opens_thinking(text_of(_field(prompt[-1], "content")))
+        return self.tokenizer is not None and prompt is not None and self.tokenizer.opens_thinking
+
+    @property
+    def _special_tokens(self) -> tuple[str, ...]:
+        return () if self.tokenizer is None else self.tokenizer.special_tokens
+
+    def _split(self) -> _Parts:
+        text = without_residue(self.response, self._special_tokens)
+        apart = None
+        if self.completion.__class__ is not str:
+            said = _last_said(self.completion)
+            apart = None if said is None else reasoning_in(said)
+        start = answer_start(text, apart is None and self.thinking_opened)
+        answer = None if start is None else text[start:] if start else text
+        if apart is None:
+            self._parts = _Parts(text, answer, None)
+        elif text:
+            self._parts = _Parts(f"{OPEN}{apart}{CLOSE}{text}", answer, apart)
+        else:  # cut off in its thinking, or nothing said after it
+            self._parts = _Parts(OPEN + apart, None, apart)
+        return self._parts
+
+    @property
+    def policy_text(self) -> str:
+        """What the policy wrote in this completion: reasoning, answers and calls of tools, of all its messages; never a tool's result."""
+        turns = self.completion
+        if not isinstance(turns, (list, tuple)) or (len(turns) == 1 and not _field(turns[0], "tool_calls")):
+            return self.whole
+        return "\n".join(text for turn in turns if _role_of(turn) == "assistant" and (text := _written(turn, self._special_tokens)))
+
+    @property
+    def policy_ids(self) -> Sequence[int] | None:
+        """Token ids that the policy wrote (int): the completion's own without tools' results and other parties' messages.
+
+        Where the caller does not mark them and others have a message in the completion, the policy's messages are encoded anew with its
+        tokenizer, so a count may differ by a few tokens of the template. None where there are no ids to count.
+        """
+        ids = self.completion_ids
+        if self._policy_ids is None and ids is not None:
+            if self.policy_mask is not None:
+                ids = [token for token, own in zip(ids, self.policy_mask, strict=True) if own]
+            elif self.completion.__class__ is not str and any(_role_of(turn) != "assistant" for turn in self.completion):
+                ids = None if self.tokenizer is None else self._encoded()
+            self._policy_ids = ids  # type: ignore[assignment]
+        return self._policy_ids
+
+    def _encoded(self) -> list[int]:
+        encode = self.tokenizer.encode_turn  # type: ignore[union-attr]
+        return [token for turn in self.completion if _role_of(turn) == "assistant" for token in encode(turn, _written(turn, self._special_tokens))]
 
     @property
     def conversation(self) -> list[Any]:
@@ -304,6 +417,11 @@ class Sample:
         """The conversation as Messages."""
         return [Message.model_validate(turn) for turn in self.conversation]
 
+    def __getstate__(self) -> tuple[None, dict[str, Any]]:
+        if self.tokenizer is not None:
+            self.policy_ids  # noqa: B018 - another process gets the ids and not the tokenizer
+        return None, {name: getattr(self, name) for name in self.__slots__}
+
     def __repr__(self) -> str:
         return f"Sample(index={self.index}, response={self.response!r:.80}, references={dict(self.references)!r:.80})"
 
@@ -312,6 +430,43 @@ def _turns(turns: str | list[Any] | None, role: str) -> list[Any]:
     if turns is None:
         return []
     return [{"role": role, "content": turns}] if isinstance(turns, str) else list(turns)
+
+
+class _Parts(NamedTuple):
+    """A response: all of it, its answer, and its reasoning where that came apart from the text."""
+
+    whole: str
+    answer: str | None
+    apart: str | None
+
+
+def _field(turn: Any, name: str) -> Any:
+    return getattr(turn, name) if isinstance(turn, Message) else turn.get(name)
+
+
+def _role_of(turn: Any) -> Any:
+    return _field(turn, "role")
+
+
+def _last_said(completion: Sequence[Any] | None) -> Mapping[str, Any] | None:
+    """The last assistant message, as a mapping."""
+    for turn in reversed(completion or ()):
+        if _role_of(turn) == "assistant":
+            return turn.model_dump() if isinstance(turn, Message) else turn
+    return None
+
+
+def _written(turn: Any, special_tokens: tuple[str, ...]) -> str:
+    """A policy's message as text: reasoning, content, and the calls of tools as JSON."""
+    message = turn.model_dump() if isinstance(turn, Message) else turn
+    reasoning, text = reasoning_in(message), without_residue(text_of(message.get("content")), special_tokens)
+    calls = [json.dumps(_called(call), ensure_ascii=False, default=str) for call in message.get("tool_calls") or ()]
+    return "\n".join(part for part in (f"{OPEN}{reasoning}{CLOSE}{text}" if reasoning else text, *calls) if part)
+
+
+def _called(call: Any) -> Any:
+    """What the policy wrote of a tool call: name and arguments, without the id that the server gave it."""
+    return call.get("function", call) if isinstance(call, Mapping) else call
 
 
 def response_of(completion: str | Sequence[Any]) -> str:
@@ -324,8 +479,7 @@ def response_of(completion: str | Sequence[Any]) -> str:
         return completion
     if completion is None:
         return ""
-    for message in reversed(completion):
-        role, content = (message.role, message.content) if isinstance(message, Message) else (message.get("role"), message.get("content"))
-        if role == "assistant":
-            return text_of(content)
+    for turn in reversed(completion):
+        if _role_of(turn) == "assistant":
+            return text_of(_field(turn, "content"))
     return ""

@@ -3,15 +3,52 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Any
+from dataclasses import field
+from typing import TYPE_CHECKING, Any, Literal
+
+from rl_rewards.configured import configured
+
+if TYPE_CHECKING:
+    from rl_rewards.types import Sample
+
+__all__ = ["Parser", "TextParser"]
 
 
 class Parser(ABC):
-    """Stage 1 of a reward: the response's text -> the answer in it, or None when there is no answer.
+    """Stage 1 of a reward: a response -> the answer in it, or None when there is no answer."""
 
-    Subclasses are declared with `@configured`; their first field is what the short form of a rubric file sets (`parse: {tag: answer}`).
-    """
+    @property
+    def reads_thinking(self) -> bool:
+        """Whether the response's thinking is read as well, or the answer behind it alone."""
+        return False
+
+    def read(self, sample: Sample) -> Any | None:
+        """The answer in a sample's response, or None."""
+        text = sample.whole if self.reads_thinking else sample.answer_part
+        return None if text is None else self.parse(text)
 
     @abstractmethod
     def parse(self, text: str) -> Any | None:
         """The answer in `text`, or None. Must take time linear in `len(text)`, whatever the text."""
+
+
+@configured
+class TextParser(Parser):
+    """A parser with the option that all of ours have.
+
+    Subclasses are declared with `@configured`; their first positional field is what the short form of a rubric file sets
+    (`parse: {tag: answer}`).
+    """
+
+    thinking: Literal["skip", "keep"] | None = field(default=None, kw_only=True)
+    """Whether the response's thinking is read as well (keep), or the answer behind it alone (skip). Unset it is skipped, but by a parser that
+    names a mark of thinking itself, such as {tag: think}."""
+
+    @property
+    def reads_thinking(self) -> bool:
+        return self.thinking == "keep" or (self.thinking is None and self.names_thinking)
+
+    @property
+    def names_thinking(self) -> bool:
+        """Whether what the parser looks for is a mark of thinking."""
+        return False

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from rl_rewards.configured import configured
-from rl_rewards.parsers.base import Parser
+from rl_rewards.parsers.base import TextParser
 
 
 @configured
-class Boxed(Parser):
+class Boxed(TextParser):
     """Takes the content of the last complete `\\boxed{...}`, whose braces may nest; of boxes in boxes that is the innermost.
 
     Escaped braces (`\\{`) do not count, white space at both ends is dropped, and a box that is never closed is passed over.

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import BeforeValidator, InstanceOf
 
 from rl_rewards.configured import configured
-from rl_rewards.parsers.base import Parser
+from rl_rewards.parsers.base import Parser, TextParser
 from rl_rewards.parsers.json_object import Json
+
+if TYPE_CHECKING:
+    from rl_rewards.types import Sample
 
 
 def _made(spec: Any) -> Parser:
@@ -18,13 +21,14 @@ def _made(spec: Any) -> Parser:
 
 
 @configured
-class Chain(Parser):
+class Chain(TextParser):
     """Takes the last parser's answer in the answer of the one before it: what a list of parsers in a rubric file becomes.
 
     `[{after: "</think>"}, boxed]` is the last box behind the reasoning.
 
     Raises:
-        ValueError: when there are no parsers, or one before the last that does not answer with text, or a list in the list.
+        ValueError: when there are no parsers, or one before the last that does not answer with text, a list in the list, or one behind the first
+            with `thinking`.
     """
 
     parsers: tuple[Annotated[InstanceOf[Parser], BeforeValidator(_made)], ...]
@@ -36,13 +40,26 @@ class Chain(Parser):
         for parser in self.parsers:
             if isinstance(parser, Chain):
                 raise ValueError(f"A list of parsers has no list in it, found {parser!r}")
+        for parser in self.parsers[1:]:
+            if parser.thinking is not None:
+                raise ValueError(f"The first of a list of parsers reads the response, so `thinking` must be its option, found {parser!r}")
         for parser in self.parsers[:-1]:
             if isinstance(parser, Json):
                 raise ValueError(f"{parser!r} answers with an object, not with text, so it can only be the last of a list of parsers")
 
+    def read(self, sample: Sample) -> Any | None:
+        if self.thinking is not None:
+            return super().read(sample)
+        first = self.parsers[0].read(sample)
+        return first if first is None else self._rest(first)
+
     def parse(self, text: str) -> Any | None:
-        for parser in self.parsers:
-            text = parser.parse(text)
-            if text is None:
+        first = self.parsers[0].parse(text)
+        return first if first is None else self._rest(first)
+
+    def _rest(self, answer: Any) -> Any | None:
+        for parser in self.parsers[1:]:
+            answer = parser.parse(answer)
+            if answer is None:
                 return None
-        return text
+        return answer

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from rl_rewards.configured import configured
-from rl_rewards.parsers.base import Parser
+from rl_rewards.parsers.base import TextParser
 
 _ALIASES = {"python": frozenset({"python", "python3", "py"})}
 
 
 @configured
-class CodeBlock(Parser):
+class CodeBlock(TextParser):
     """Takes the code of the last closed fenced block of a language; those of other languages, such as an example of output, do not count.
 
     Fences are those of CommonMark: three or more backticks or tildes at the start of a line (indented at most three spaces), closed by at

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from rl_rewards.configured import configured
-from rl_rewards.parsers.base import Parser
+from rl_rewards.parsers.base import TextParser
 
 
 @configured
-class Identity(Parser):
+class Identity(TextParser):
     """Takes the response as it is, so that there always is an answer."""
 
     def parse(self, text: str) -> str:

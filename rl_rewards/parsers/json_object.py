@@ -9,14 +9,14 @@ from functools import cached_property
 from typing import Any
 
 from rl_rewards.configured import configured
-from rl_rewards.parsers.base import Parser
+from rl_rewards.parsers.base import TextParser
 from rl_rewards.parsers.fields import FieldMask
 
 _FENCE = "```"
 
 
 @configured
-class Json(Parser):
+class Json(TextParser):
     """Takes the JSON object of the response as a dict: from the first `{` to the last `}`, of all the text or of its last fenced block.
 
     JSON as RFC 8259 has it, so no NaN, no comments, no single quotes; of a repeated key the last value counts. An object of which the mask

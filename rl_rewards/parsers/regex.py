@@ -5,12 +5,13 @@ from __future__ import annotations
 from functools import cached_property
 
 from rl_rewards.configured import configured
-from rl_rewards.parsers.base import Parser
+from rl_rewards.parsers.base import TextParser
 from rl_rewards.patterns import Pattern, compile_pattern
+from rl_rewards.thinking import names_mark
 
 
 @configured
-class Regex(Parser):
+class Regex(TextParser):
     """Takes the group of the pattern's last match, or the whole match where the pattern has no group.
 
     Raises:
@@ -33,6 +34,10 @@ class Regex(Parser):
     @cached_property
     def _compiled(self) -> Pattern:
         return compile_pattern(self.pattern)
+
+    @cached_property
+    def names_thinking(self) -> bool:
+        return names_mark(self.pattern)
 
     def parse(self, text: str) -> str | None:
         return self._compiled.last(text)

@@ -7,14 +7,15 @@ from dataclasses import field
 from functools import cached_property
 
 from rl_rewards.configured import configured
-from rl_rewards.parsers.base import Parser
+from rl_rewards.parsers.base import TextParser
+from rl_rewards.thinking import names_mark
 
 # Applied to options, which people write; never to what a model writes.
 _NAME = re.compile(r"[^\s<>/]+")
 
 
 @configured
-class Tag(Parser):
+class Tag(TextParser):
     """Takes the text inside the last complete `<name>...</name>`.
 
     Text search, not markup: of nested tags it takes the innermost, and `<name id="1">` is another tag.
@@ -35,6 +36,10 @@ class Tag(Parser):
     @cached_property
     def _tags(self) -> tuple[str, str, int]:
         return f"<{self.name}>", f"</{self.name}>", len(self.name) + 2
+
+    @cached_property
+    def names_thinking(self) -> bool:
+        return names_mark(f"<{self.name}>")
 
     def parse(self, text: str) -> str | None:
         opening, closing, length = self._tags

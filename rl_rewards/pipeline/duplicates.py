@@ -11,10 +11,10 @@ from rl_rewards.types import EvaluateResult, Sample
 
 
 def firsts(samples: Sequence[Sample], answers: Sequence[Any]) -> list[int]:
-    """For each sample the position of the first one with equal prompt, response, references and answer: itself, or its twin."""
+    """For each sample the position of the first one with equal prompt, completion, references and answer: itself, or its twin."""
     seen: dict[bytes, int] = {}
     return [
-        seen.setdefault(pickle.dumps((sample.prompt, sample.response, sample.references, answer), pickle.HIGHEST_PROTOCOL), place)
+        seen.setdefault(pickle.dumps((sample.prompt, sample.completion, sample.references, answer), pickle.HIGHEST_PROTOCOL), place)
         for place, (sample, answer) in enumerate(zip(samples, answers, strict=True))
     ]
 

@@ -28,7 +28,7 @@ class Scorer(ABC):
 
         Args:
             samples: N samples.
-            answers: N answers, `answers[i]` parsed from `samples[i].response`; None where the parser found none.
+            answers: N answers, `answers[i]` parsed from `samples[i]`; None where the parser found none.
 
         Returns:
             N results, in the samples' order. What this raises becomes outcome `error` for the whole batch, never a zero.
@@ -47,6 +47,11 @@ class Scorer(ABC):
     @property
     def needs_token_ids(self) -> bool:
         """Whether a score depends on `sample.completion_ids`."""
+        return False
+
+    @property
+    def reads_thinking(self) -> bool:
+        """Whether a reward without a parser hands this scorer the thinking, too: a format scorer looks at both."""
         return False
 
     @property

@@ -37,6 +37,10 @@ class ReasoningSteps(AnswerScorer):
         if self.steps < 1 or self.min_words < 1:
             raise ValueError(f"Allowed are steps >= 1 and min_words >= 1, found {self.steps} and {self.min_words}")
 
+    @property
+    def reads_thinking(self) -> bool:
+        return True
+
     @cached_property
     def _marked(self) -> Pattern:
         return compile_pattern(_STEP)

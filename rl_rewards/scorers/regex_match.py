@@ -10,6 +10,7 @@ from rl_rewards.configured import configured
 from rl_rewards.patterns import Pattern, compile_pattern, escaped
 from rl_rewards.references import MissingReferenceError, Template, lookup
 from rl_rewards.scorers.templated import TemplatedScorer, answer_text, reference_texts
+from rl_rewards.thinking import names_mark
 from rl_rewards.types import EvaluateResult, Sample
 
 
@@ -35,6 +36,10 @@ class RegexMatch(TemplatedScorer):
             raise ValueError("The pattern is empty")
         # A pattern that no reference can complete fails here.
         compile_pattern(self.template.filled(lambda path: "(?:a)"))
+
+    @property
+    def reads_thinking(self) -> bool:
+        return names_mark(self.pattern)
 
     @cached_property
     def template(self) -> PatternTemplate:

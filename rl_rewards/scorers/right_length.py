@@ -45,6 +45,10 @@ class RightLengthScorer(LengthScorer):
         return self.right.columns
 
     @property
+    def reads_thinking(self) -> bool:
+        return self.right.reads_thinking
+
+    @property
     def needs_groups(self) -> bool:
         return self.right.needs_groups
 

@@ -34,6 +34,10 @@ class TagCount(AnswerScorer):
         for name in self.names:
             Tag(name)
 
+    @property
+    def reads_thinking(self) -> bool:
+        return True
+
     def score_answer(self, answer: Any, sample: Sample) -> EvaluateResult:
         text = answer_text(answer)
         shares = {name: _tag_share(text, name) for name in self.names}
@@ -71,6 +75,10 @@ class ThinkAnswerFormat(AnswerScorer):
     def __post_init__(self) -> None:
         if Tag(self.think) == Tag(self.answer):
             raise ValueError(f"The two tags have different names, found {self.think!r} twice")
+
+    @property
+    def reads_thinking(self) -> bool:
+        return True
 
     @cached_property
     def _tags(self) -> tuple[str, str, str, str]:

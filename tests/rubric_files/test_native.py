@@ -113,7 +113,12 @@ REWARD = "rewards:\n- name: r\n  score: {string_match: x}\n"
         (REWARD + "  parse: bosed", 4, "rewards[0].parse", "Unknown parser 'bosed'. Did you mean 'boxed'?"),
         (REWARD + "  parse: {tag: a, boxed: }", 4, "rewards[0].parse", "exactly one kind"),
         (REWARD + "  parse: 5", 4, "rewards[0].parse", "found 5"),
-        (REWARD + "  parse:\n    tag:\n      nam: a", 6, "rewards[0].parse.tag.nam", "unknown field; allowed: name, strip; did you mean 'name'?"),
+        (
+            REWARD + "  parse:\n    tag:\n      nam: a",
+            6,
+            "rewards[0].parse.tag.nam",
+            "unknown field; allowed: name, thinking, strip; did you mean 'name'?",
+        ),
         (REWARD + "  parse:\n    tag:\n      strip: true", 5, "rewards[0].parse.tag", "needs a field 'name'"),
         (REWARD + "  parse: {tag: {name: a, strip: 1}}", 4, "rewards[0].parse.tag.strip", "found number 1, allowed: true or false"),
         (REWARD + "  parse: {tag: 5}", 4, "rewards[0].parse.tag", "found number 5, allowed: text; write it in quotes"),

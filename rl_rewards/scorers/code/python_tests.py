@@ -131,4 +131,4 @@ def _program(answer: Any, sample: Sample) -> str | None:
         return None
     if not isinstance(answer, str):
         raise TypeError(f"python_tests needs text to run; the parser gave {type(answer).__name__}: {answer!r:.80}")
-    return CodeBlock().parse(answer) if answer == sample.response and _FENCE.search(answer) else answer
+    return CodeBlock().parse(answer) if answer == sample.answer_part and _FENCE.search(answer) else answer

@@ -168,7 +168,7 @@ class RemoteRewardModel(ShapedScorer):
         if answer is not None and not isinstance(answer, str):
             return EvaluateResult.failure(Outcome.ERROR, f"a reward model scores text; the parser gave {type(answer).__name__}: {answer!r:.80}")
         conversation = sample.conversation
-        if not conversation or answer != sample.response:
+        if not conversation or answer != sample.whole:
             conversation = [*conversation[:-1], {"role": "assistant", "content": answer or ""}]
         try:
             label = None if self.label is None else column_template(self.label).value(sample)

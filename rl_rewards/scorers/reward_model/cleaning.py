@@ -11,12 +11,11 @@ from typing import Any
 
 import re2
 
+from rl_rewards.thinking import REASONING_KEYS, answer_span
 from rl_rewards.types import Message
 
 # Turn and end markers of common policies' templates. Plain `<s>` is left to the reward model's own specials: in HTML it is a tag.
 _MARKUP = r"<\|[^<>|\s]{1,40}\|>|<(?:start|end)_of_turn>|<(?:bos|eos|pad|unk)>"
-_REASONING_KEYS = ("reasoning_content", "reasoning", "thinking")
-_OPEN, _CLOSE = "<think>", "</think>"
 
 
 class Cleaner:
@@ -37,7 +36,7 @@ class Cleaner:
         plain["content"] = self.text(message.text)
         if message.role == "assistant" and self._strip_thinking:
             plain["content"] = without_thinking(plain["content"])
-            for key in _REASONING_KEYS:
+            for key in REASONING_KEYS:
                 plain.pop(key, None)
         return plain
 
@@ -52,7 +51,6 @@ class Cleaner:
 
 
 def without_thinking(text: str) -> str:
-    """`text` without its reasoning; a template may have opened it in the prompt, and a cut response may not have closed it."""
-    before, closed, after = text.rpartition(_CLOSE)
-    answer = after if closed else text
-    return answer.partition(_OPEN)[0].lstrip() if closed or _OPEN in answer else answer
+    """`text` without its reasoning: what it says behind the last that is closed, up to one that a cut response leaves open."""
+    start, end = answer_span(text)
+    return text if start == 0 and end is None else text[start:end].lstrip()

@@ -153,7 +153,7 @@ class RewardModel(ShapedScorer):
             ValueError: when no sample can be scored.
         """
         ready = self.load()
-        rows = [row for row in (self._row(ready, sample, sample.response) for sample in samples) if isinstance(row, _Row) and row.positions]
+        rows = [row for row in (self._row(ready, sample, sample.whole) for sample in samples) if isinstance(row, _Row) and row.positions]
         if not rows:
             raise ValueError("verify needs at least one sample that can be scored")
         ids, positions = [row.ids for row in rows], [row.positions for row in rows]
@@ -179,7 +179,7 @@ class RewardModel(ShapedScorer):
         if answer is not None and not isinstance(answer, str):
             found = f"{type(answer).__name__}: {answer!r:.80}"
             return EvaluateResult.failure(Outcome.ERROR, f"a reward model scores text; the parser gave {found}")
-        conversation = _with_response(sample.conversation, sample.response, answer or "")
+        conversation = _with_response(sample.conversation, sample.whole, answer or "")
         try:
             if self.steps is not None:
                 ids, positions = render_steps(ready.renderer, conversation, self.steps)

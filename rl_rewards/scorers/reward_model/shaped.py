@@ -35,7 +35,7 @@ class ShapedScorer(Scorer):
         references = [self._reference(sample) for sample in samples]
         extra = [(place, reference) for place, reference in enumerate(references) if isinstance(reference, Sample)]
         # References go through the model with the batch: they share their prompts with it.
-        batch = self.raw([*samples, *(sample for _, sample in extra)], [*answers, *(sample.response for _, sample in extra)])
+        batch = self.raw([*samples, *(sample for _, sample in extra)], [*answers, *(sample.whole for _, sample in extra)])
         results = batch[: len(samples)]
         for (place, _), result in zip(extra, batch[len(samples) :], strict=True):
             references[place] = result if result.score is None else result.score
@@ -53,6 +53,10 @@ class ShapedScorer(Scorer):
             results[place].metrics = {**results[place].metrics, "raw": MetricResult(results[place].score)}
             results[place].score = value
         return results
+
+    @property
+    def reads_thinking(self) -> bool:
+        return True
 
     @property
     def columns(self) -> frozenset[str]:
