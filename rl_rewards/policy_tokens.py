@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
+from itertools import groupby
 from typing import Any
 
 from rl_rewards.thinking import opens_thinking
@@ -30,6 +31,16 @@ class PolicyTokenizer:
         # What parsers and format scorers ask for goes to another process, the tokenizer itself is too large for it.
         return {"special_tokens": self.special_tokens, "opens_thinking": self.opens_thinking}
 
+    @classmethod
+    def of_trainer(cls, trainer: Any) -> PolicyTokenizer | None:
+        """The policy's tokenizer as a trainer of TRL has it; None where it has none."""
+        tokenizer = getattr(trainer, "processing_class", None)
+        if tokenizer is None:
+            return None
+        options = dict(getattr(trainer, "chat_template_kwargs", None) or {})
+        template = getattr(trainer, "chat_template", None)
+        return cls(tokenizer, options if template is None else {**options, "chat_template": template})
+
     @cached_property
     def special_tokens(self) -> tuple[str, ...]:
         """The tokenizer's special tokens as text."""
@@ -40,25 +51,69 @@ class PolicyTokenizer:
         """Whether the chat template ends a prompt with an opening mark of reasoning."""
         return opens_thinking(self._render([_QUESTION], add_generation_prompt=True) or "")
 
-    def encode_turn(self, turn: Any, text: str) -> list[int]:
+    def without_others(self, turns: Sequence[Mapping[str, Any]], ids: Sequence[int]) -> list[int] | None:
+        """A completion's token ids without those of tools' results and other parties' messages.
+
+        These are looked for as the chat template writes them between two messages of the policy, the way TRL's tool loop appends them.
+
+        Args:
+            turns: the completion's messages.
+            ids: all of its token ids.
+
+        Returns:
+            The policy's ids; None where one of the others' messages is not found.
+        """
+        own: list[int] = []
+        place = 0
+        for is_own, run in groupby(turns, key=lambda turn: turn.get("role") == "assistant"):
+            if is_own:
+                continue
+            others = self._between(list(run))
+            start = _find(ids, others, place) if others else -1
+            if start < 0:
+                return None
+            own += ids[place:start]
+            place = start + len(others)
+        return [*own, *ids[place:]]
+
+    def _between(self, others: list[Mapping[str, Any]]) -> list[int]:
+        """Token ids of others' messages between two of the policy's, with the opening of the next one; none where the template refuses them."""
+        call = {"type": "function", "function": {"name": others[0].get("name") or "tool", "arguments": {}}}
+        asked = [_QUESTION, {"role": "assistant", "content": "", "tool_calls": [call]}]
+        before, whole = self._render(asked), self._render([*asked, *map(dict, others)], add_generation_prompt=True)
+        if not before or not whole:
+            return []
+        end = getattr(self._tokenizer, "eos_token", None)
+        if end and end in before:  # what follows it (a line break, mostly) is not generated, but written with the next message
+            before = before[: before.rindex(end) + len(end)]
+        return self._tokenizer.encode(whole[len(before) :], add_special_tokens=False) if whole.startswith(before) else []
+
+    def encode_turn(self, turn: Mapping[str, Any], text: str) -> list[int]:
         """Token ids of one message of the policy, as its chat template writes it; of `text` where the template cannot.
 
         Args:
-            turn: the message, a dict or a Message.
+            turn: the message.
             text: its reasoning, content and tool calls as text.
         """
-        message = turn if isinstance(turn, Mapping) else {name: value for name, value in turn.model_dump().items() if value is not None}
         before = self._render([_QUESTION], add_generation_prompt=True)
-        whole = self._render([_QUESTION, dict(message)]) if before else None
+        whole = self._render([_QUESTION, dict(turn)]) if before else None
         if whole and before and whole.startswith(before):
             text = whole[len(before) :].rstrip()
         return self._tokenizer.encode(text, add_special_tokens=False)
 
     def _render(self, messages: list[dict[str, Any]], **options: Any) -> str | None:
         """The messages as the chat template writes them; None where there is no template, or it refuses them."""
-        if not getattr(self._templated, "chat_template", None):
+        if not (self._options.get("chat_template") or getattr(self._templated, "chat_template", None)):
             return None
         try:
             return self._templated.apply_chat_template(messages, tokenize=False, **options, **self._options)
         except Exception:  # a template raises whatever its author chose
             return None
+
+
+def _find(ids: Sequence[int], part: list[int], start: int) -> int:
+    """Where `part` begins in `ids` from `start` on; -1 where it does not."""
+    for place in range(start, len(ids) - len(part) + 1):
+        if ids[place] == part[0] and list(ids[place : place + len(part)]) == part:
+            return place
+    return -1

@@ -7,7 +7,7 @@ an OpenAI log has parsed the response.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -241,14 +241,14 @@ _ENDS = tuple(
 _LONGEST = 48  # characters of a special token
 
 
-def without_residue(text: str, special_tokens: Collection[str] = ()) -> str:
+def without_residue(text: str, special_tokens: tuple[str, ...] = ()) -> str:
     """`text` without the special tokens at its end, nor the white space around them; as it is where there are none.
 
     Args:
         special_tokens: those of the policy's tokenizer, beside the ones in common use.
     """
     end = text.rstrip()
-    if not end or (end[-1] not in ">]" and not special_tokens):
+    if not end or not (end[-1] in ">]" or (special_tokens and end.endswith(special_tokens))):
         return text
     shorter = end
     while token := _last_token(shorter, special_tokens):
@@ -256,7 +256,7 @@ def without_residue(text: str, special_tokens: Collection[str] = ()) -> str:
     return text if shorter is end else shorter
 
 
-def _last_token(text: str, special_tokens: Collection[str]) -> str | None:
+def _last_token(text: str, special_tokens: tuple[str, ...]) -> str | None:
     """The special token that a text without white space at its end ends with."""
     if text.endswith(_TEXT_OF_MARKS):
         return None
@@ -264,7 +264,7 @@ def _last_token(text: str, special_tokens: Collection[str]) -> str | None:
         name = text[place + 2 : -2]
         if name and not any(char.isspace() or char in "<>" for char in name):
             return text[place:]
-    if text.endswith(_ENDS) or (special_tokens and text.endswith(tuple(special_tokens))):
+    if text.endswith(_ENDS) or (special_tokens and text.endswith(special_tokens)):
         token = next(token for token in (*_ENDS, *special_tokens) if text.endswith(token))
         # Strikethrough in HTML, not an end of sequence.
         return None if token == "</s>" and "<s>" in text.lstrip()[1:] else token

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from rl_rewards.checks import check_columns
+from rl_rewards.policy_tokens import PolicyTokenizer
 from rl_rewards.reward import Reward, RewardError, component_scores
 from rl_rewards.rubric import RewardColumn, Rubric, RubricResult
 from rl_rewards.types import EvaluateResult, Outcome, Sample, response_of
@@ -127,7 +128,7 @@ class _Call:
             self.prompts is other.prompts or self.prompts == other.prompts
         )
 
-    def samples(self, needs_groups: bool) -> list[Sample]:
+    def samples(self, needs_groups: bool, tokenizer: PolicyTokenizer | None) -> list[Sample]:
         size = len(self.completions)
         for name, values in [("prompts", self.prompts), ("completion_ids", self.completion_ids), *self.columns.items()]:
             if values is not None and (isinstance(values, str) or not hasattr(values, "__len__") or len(values) != size):
@@ -141,7 +142,15 @@ class _Call:
         step = self.step
         return [
             Sample(
-                prompts[i], completion, completion if completion.__class__ is str else response_of(completion), rows[i], ids[i], groups[i], step, i
+                prompts[i],
+                completion,
+                completion if completion.__class__ is str else response_of(completion),
+                rows[i],
+                ids[i],
+                groups[i],
+                step,
+                i,
+                tokenizer=tokenizer,
             )
             for i, completion in enumerate(self.completions)
         ]
@@ -179,6 +188,8 @@ class _SharedEvaluation:
         self._unread: set[str] = set()
         self._components: dict[str, set[str]] = {}
         self._checked = False
+        self._trainer: Any = None
+        self._tokenizer: PolicyTokenizer | None = None
         self._cells: tuple[list[Any], list[str | None]] = ([], [])
 
     def __getstate__(self) -> dict[str, Any]:
@@ -204,7 +215,9 @@ class _SharedEvaluation:
             _check_weights(self.rubric, call.trainer)
             self._checked = True
         needs_groups = any(reward.score.needs_groups for reward in self.rubric.rewards)
-        self._result = self.rubric.evaluate(call.samples(needs_groups))
+        if call.trainer is not self._trainer:
+            self._trainer, self._tokenizer = call.trainer, PolicyTokenizer.of_trainer(call.trainer)
+        self._result = self.rubric.evaluate(call.samples(needs_groups, self._tokenizer))
         self._call = call
         self._unread = {reward.name for reward in self.rubric.rewards}
         if self._record is not None:

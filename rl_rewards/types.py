@@ -386,21 +386,25 @@ class Sample:
     def policy_ids(self) -> Sequence[int] | None:
         """Token ids that the policy wrote (int): the completion's own without tools' results and other parties' messages.
 
-        Where the caller does not mark them and others have a message in the completion, the policy's messages are encoded anew with its
-        tokenizer, so a count may differ by a few tokens of the template. None where there are no ids to count.
+        Where the caller does not mark them and others have a message in the completion, others' tokens are found with the policy's tokenizer
+        and chat template; where they are not found, the policy's messages are encoded anew. None where there are no ids to count.
         """
         ids = self.completion_ids
         if self._policy_ids is None and ids is not None:
             if self.policy_mask is not None:
                 ids = [token for token, own in zip(ids, self.policy_mask, strict=True) if own]
             elif self.completion.__class__ is not str and any(_role_of(turn) != "assistant" for turn in self.completion):
-                ids = None if self.tokenizer is None else self._encoded()
+                ids = None if self.tokenizer is None else self._told_apart(self.tokenizer, ids)
             self._policy_ids = ids  # type: ignore[assignment]
         return self._policy_ids
 
-    def _encoded(self) -> list[int]:
-        encode = self.tokenizer.encode_turn  # type: ignore[union-attr]
-        return [token for turn in self.completion if _role_of(turn) == "assistant" for token in encode(turn, _written(turn, self._special_tokens))]
+    def _told_apart(self, tokenizer: PolicyTokenizer, ids: Sequence[int]) -> Sequence[int]:
+        turns = [turn.model_dump() if isinstance(turn, Message) else turn for turn in self.completion]
+        found = tokenizer.without_others(turns, ids)
+        if found is not None:
+            return found
+        own = (turn for turn in turns if turn.get("role") == "assistant")
+        return [token for turn in own for token in tokenizer.encode_turn(turn, _written(turn, tokenizer.special_tokens))]
 
     @property
     def conversation(self) -> list[Any]:

@@ -1,7 +1,7 @@
 """Lengths of completions, and the rewards that shape them.
 
-All count in tokens of the completion by default. Where the caller has no token ids (scoring a file), `unit` can be set to what the text
-itself shows; otherwise the result is an error, never a guess.
+All count in the policy's own tokens by default: what it thought, said and called, never a tool's result. Where the caller has no token ids
+(scoring a file), `unit` can be set to what the text itself shows; otherwise the result is an error, never a guess.
 """
 
 from __future__ import annotations
@@ -15,7 +15,10 @@ from rl_rewards.configured import configured
 from rl_rewards.scorers.base import Scorer
 from rl_rewards.types import EvaluateResult, Outcome, Sample
 
-NO_TOKEN_IDS = "no token ids of the completion here, so its tokens cannot be counted; set `unit` to what its text shows, such as words"
+NO_TOKEN_IDS = (
+    "no token ids of the policy's own here (none of the completion, or a tool's result is among them and neither a mask nor the policy's "
+    "tokenizer tells them apart), so they cannot be counted; set `unit` to what the text shows, such as words"
+)
 
 
 @configured
@@ -23,7 +26,7 @@ class LengthScorer(Scorer):
     """A scorer that looks at how long a completion is."""
 
     unit: Literal["tokens", "words", "characters"] = field(default="tokens", kw_only=True)
-    """What lengths are counted in: tokens of the completion, or words or characters of the response's text."""
+    """What lengths are counted in: tokens, words or characters of what the policy wrote, tools' results left out."""
 
     @property
     def needs_token_ids(self) -> bool:
@@ -32,8 +35,9 @@ class LengthScorer(Scorer):
     def length(self, sample: Sample) -> int | None:
         """Length of the completion in `unit`; None when there are no token ids to count."""
         if self.unit == "tokens":
-            return None if sample.completion_ids is None else len(sample.completion_ids)
-        return len(sample.response.split()) if self.unit == "words" else len(sample.response)
+            ids = sample.policy_ids
+            return None if ids is None else len(ids)
+        return len(sample.policy_text.split()) if self.unit == "words" else len(sample.policy_text)
 
 
 @configured

@@ -27,7 +27,7 @@ class Repetition(Scorer):
     penalty: float = field(default=-1.0, kw_only=True)
     """Score of a completion that would be all repetition; 0 or less."""
     unit: Literal["tokens", "words"] = field(default="tokens", kw_only=True)
-    """What n-grams are made of: tokens of the completion, or words of the response's text in small letters."""
+    """What n-grams are made of: tokens of what the policy wrote, tools' results left out, or its words in small letters."""
 
     def __post_init__(self) -> None:
         if self.n < 1 or self.penalty > 0:
@@ -42,7 +42,7 @@ class Repetition(Scorer):
         return True
 
     def score(self, samples: Sequence[Sample], answers: Sequence[Any]) -> list[EvaluateResult]:
-        return [self._score(sample.completion_ids if self.unit == "tokens" else sample.response.lower().split()) for sample in samples]
+        return [self._score(sample.policy_ids if self.unit == "tokens" else sample.policy_text.lower().split()) for sample in samples]
 
     def _score(self, units: Sequence[Any] | None) -> EvaluateResult:
         if units is None:

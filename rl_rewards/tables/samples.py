@@ -39,12 +39,12 @@ def sample_of(row: Mapping[str, Any], index: int = 0, tokenize: Tokenize | None 
         RowError: when no column of it holds a response, or a message is none.
     """
     used, prompt, completion = _turns(row)
-    response = response_of(completion)
-    ids = row.get("completion_ids")
-    if ids is None and tokenize is not None:
-        ids = tokenize(response)
     references = {name: value for name, value in row.items() if name not in used}
-    return Sample(prompt, completion, response, references, ids, None, None, index)
+    sample = Sample(prompt, completion, response_of(completion), references, row.get("completion_ids"), index=index)
+    if sample.completion_ids is None and tokenize is not None:
+        sample.completion_ids = tokenize(sample.policy_text)
+        sample.policy_mask = [1] * len(sample.completion_ids)
+    return sample
 
 
 def _turns(row: Mapping[str, Any]) -> tuple[tuple[str, ...], Any, Any]:
