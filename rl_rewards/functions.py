@@ -209,7 +209,7 @@ class FunctionScorer(Scorer):
         return (load_object, (object_path(self.__module__, self.__qualname__),))  # by reference, as Python pickles functions
 
     def __reduce_by_value__(self) -> Any:
-        """For `runtime.portable`: how a worker makes it again where no import finds it, as in a notebook."""
+        """For `serialize_call`: how a worker makes it again where no import finds it, as in a notebook."""
         return (FunctionScorer, (self.__wrapped__, self.mode, self.concurrency, self.isolate, self.timeout, self.memory_mb, self._pure))
 
     def __eq__(self, other: object) -> bool:

@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from typing import Any
 
-from rl_rewards.runtime.jobs import Finished
-from rl_rewards.runtime.portable import portable
-from rl_rewards.runtime.shared_pool import shared_pool
+from rl_rewards.runtime.workers.jobs import ItemResult
+from rl_rewards.runtime.workers.serialization import serialize_call
+from rl_rewards.runtime.workers.shared_pool import shared_pool
 from rl_rewards.scorers.base import Scorer
 from rl_rewards.types import EvaluateResult, MetricResult, Outcome, Sample
 
@@ -30,7 +30,7 @@ class Isolated(Scorer):
         memory_mb: what a worker may allocate, in MiB; None for no limit.
 
     Raises:
-        NotPortableError: when the scorer cannot be sent to another process, with the reason. It is never run in the caller instead.
+        NotPicklableError: when the scorer cannot be sent to another process, with the reason. It is never run in the caller instead.
         ValueError: when the timeout is not positive, the memory limit too small for any worker, or the scorer runs in workers by itself.
     """
 
@@ -42,7 +42,7 @@ class Isolated(Scorer):
         self.scorer = scorer
         self.timeout = timeout
         self.memory_mb = memory_mb
-        self._call = portable(_OneSample(scorer) if scorer.per_sample else _WholeBatch(scorer))
+        self._call = serialize_call(_OneSample(scorer) if scorer.per_sample else _WholeBatch(scorer))
         shared_pool(memory_mb)
 
     @property
@@ -118,23 +118,23 @@ def _plain_number(value: Any) -> Any:
     return value.item() if hasattr(value, "item") and getattr(value, "size", 1) == 1 else value
 
 
-def _result(finished: Finished) -> EvaluateResult:
+def _result(finished: ItemResult) -> EvaluateResult:
     if finished.outcome is Outcome.SCORED:
         return finished.value
     return EvaluateResult.failure(finished.outcome, finished.error or finished.outcome.value)
 
 
-def _batch_results(finished: Finished, size: int) -> list[EvaluateResult]:
+def _batch_results(finished: ItemResult, size: int) -> list[EvaluateResult]:
     if finished.outcome is Outcome.SCORED:
         return finished.value
     return [_result(finished) for _ in range(size)]
 
 
-def _then(finished: Future[list[Finished]], results_of: Callable[[list[Finished]], list[EvaluateResult]]) -> Future[list[EvaluateResult]]:
+def _then(finished: Future[list[ItemResult]], results_of: Callable[[list[ItemResult]], list[EvaluateResult]]) -> Future[list[EvaluateResult]]:
     """A future of what `results_of` makes of another future's value."""
     future: Future[list[EvaluateResult]] = Future()
 
-    def pass_on(done: Future[list[Finished]]) -> None:
+    def pass_on(done: Future[list[ItemResult]]) -> None:
         if not future.set_running_or_notify_cancel():
             return
         try:

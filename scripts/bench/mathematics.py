@@ -111,7 +111,7 @@ def speed(kinds: list[str], completions: int, rounds: int) -> bool:
     from trl.rewards import accuracy_reward
 
     from rl_rewards import Reward, Rubric
-    from rl_rewards.runtime.shared_pool import shared_pool
+    from rl_rewards.runtime.workers.shared_pool import shared_pool
 
     (ours,) = Rubric((Reward("right", {"math_verify": {"reference": "solution", "timeout": 60.0}}),)).reward_funcs
     pool = shared_pool(1024)
@@ -188,7 +188,7 @@ def towers() -> list[str]:
 
 
 def endless() -> bool:
-    from rl_rewards.runtime.shared_pool import shared_pool
+    from rl_rewards.runtime.workers.shared_pool import shared_pool
     from rl_rewards.scorers.math import MathVerify
     from rl_rewards.types import Sample
 

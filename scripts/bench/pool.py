@@ -25,8 +25,8 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from pool_items import nothing, stuck_first
 
-from rl_rewards.runtime.pool import WorkerPool
-from rl_rewards.runtime.portable import portable
+from rl_rewards.runtime.workers.pool import WorkerPool
+from rl_rewards.runtime.workers.serialization import serialize_call
 
 CHUNK = 16
 ROUNDS = 5
@@ -56,7 +56,7 @@ def our_pool(items: int) -> tuple[float, float, float]:
     """Milliseconds to the first result, then micro seconds per item: wall, and CPU of this process."""
     start = time.perf_counter()
     pool = WorkerPool(WORKERS)
-    call = portable(nothing)
+    call = serialize_call(nothing)
     pool.submit(call, range(WORKERS), 60.0).result()
     first = time.perf_counter() - start
     wall, cpu = per_item(lambda: pool.submit(call, range(items), 60.0, CHUNK).result(), items)
@@ -88,7 +88,7 @@ def standard_pool(items: int) -> tuple[float, float, float]:
 def replacement() -> float:
     """Seconds by which an item is late because the one before it had to be killed."""
     pool = WorkerPool(1)
-    call = portable(stuck_first)
+    call = serialize_call(stuck_first)
     pool.submit(call, [False], 60.0).result()
     start = time.perf_counter()
     pool.submit(call, [True, False], DEADLINE, CHUNK).result()

@@ -5,13 +5,16 @@ from __future__ import annotations
 import ctypes
 import os
 import pathlib
+import pickle
 import signal
+import stat
 import subprocess
 import sys
 import threading
 import time
 from typing import Any, ClassVar
 
+from rl_rewards.runtime.workers.frames import Kind, frame, tag
 from rl_rewards.scorers.base import AnswerScorer, Scorer, configured
 from rl_rewards.types import EvaluateResult, MetricResult, Outcome
 
@@ -54,7 +57,66 @@ def _child_then_sleep(path: str) -> None:
     time.sleep(FOREVER)
 
 
+def _fork(child: str) -> float:
+    """A child that comes back into the worker's code, with an answer or an exception, while its parent answers 1.0."""
+    forked = ctypes.CDLL(None).fork() if child == "of the C library" else os.fork()
+    if forked:
+        os.waitpid(forked, 0)
+        return 1.0
+    if child == "raises":
+        raise RuntimeError("the child")
+    if child == "exits":
+        sys.exit("the child")
+    return 100.0
+
+
+def _sockets() -> list[int]:
+    return [number for number in range(3, 64) if os.path.exists(f"/proc/self/fd/{number}") and stat.S_ISSOCK(os.fstat(number).st_mode)]
+
+
+def _write(data: bytes) -> None:
+    """Bytes on every socket of the worker, in place of an answer."""
+    for descriptor in _sockets():
+        os.write(descriptor, data)
+    time.sleep(FOREVER)
+
+
+def _flood(data: bytes) -> None:
+    while True:
+        for descriptor in _sockets():
+            os.write(descriptor, data)
+
+
+def _forge(item: int) -> None:
+    """An answer for another item, by the worker's own process, right but for the nonce."""
+    _write(frame(Kind.VALUE, tag(os.getpid(), item, 0), pickle.dumps(999.0)))
+
+
+def hold_once(path: str) -> str:
+    """Write this process's id to a file and wait to be killed; "again" when the file is there already."""
+    if os.path.exists(path):
+        return "again"
+    pathlib.Path(f"{path}.part").write_text(str(os.getpid()))
+    os.rename(f"{path}.part", path)
+    time.sleep(FOREVER)
+    return "woken"
+
+
+def _signal_server(number: int) -> None:
+    os.kill(os.getppid(), number)
+    time.sleep(FOREVER)
+
+
 _ORDERS = {
+    "fork a child that": _fork,
+    "write": _write,
+    "flood": _flood,
+    "forge": _forge,
+    "replace pickle.dumps": lambda _: setattr(pickle, "dumps", None),
+    "hold once": hold_once,
+    "large result": lambda mebibytes: b"x" * (mebibytes << 20),
+    "send the server": _signal_server,
+    "send itself": lambda number: os.kill(os.getpid(), number),
     "echo": lambda value: value,
     "pid": lambda _: os.getpid(),
     "environment": lambda _: dict(os.environ),
@@ -72,7 +134,6 @@ _ORDERS = {
     "object": lambda _: pathlib.Path("."),
     "orphan": _orphan,
     "child": _child_then_sleep,
-    "stop": lambda _: os.kill(os.getpid(), signal.SIGSTOP),
 }
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import hostile_calls
 import pytest
 
-from rl_rewards.runtime.portable import NotPortableError
+from rl_rewards.runtime.workers.serialization import NotPicklableError
 from rl_rewards.scorers.base import AnswerScorer, configured
 from rl_rewards.scorers.isolated import Isolated
 from rl_rewards.types import EvaluateResult, Outcome, Sample
@@ -71,7 +71,7 @@ class HoldsALock(AnswerScorer):
 
 
 def test_a_scorer_that_cannot_be_sent_is_refused_with_the_reason() -> None:
-    with pytest.raises(NotPortableError, match="cannot run HoldsALock.*lock"):
+    with pytest.raises(NotPicklableError, match="cannot run HoldsALock.*lock"):
         Isolated(HoldsALock(lock=threading.Lock()))
 
 

@@ -19,11 +19,11 @@ ROOT = HERE.parents[1]
 BUSY = """
 import json, os, sys
 import hostile_calls
-from rl_rewards.runtime.portable import portable
-from rl_rewards.runtime.shared_pool import shared_pool
+from rl_rewards.runtime.workers.serialization import serialize_call
+from rl_rewards.runtime.workers.shared_pool import shared_pool
 
 pool = shared_pool(None)
-call = portable(hostile_calls.obey)
+call = serialize_call(hostile_calls.obey)
 orphan, = pool.submit(call, [("orphan", False)], 60).result(60)
 stuck = pool.submit(call, [("hold the GIL", None), ("sleep", None)], 10_000)
 assert pool.submit(call, [("echo", 1)], 0.01).result is not None
@@ -72,6 +72,26 @@ def test_no_process_outlives_a_signal(number: signal.Signals, gone: Any) -> None
     process.send_signal(number)
     process.communicate(timeout=60)
     for pid in processes:
+        gone(pid)
+
+
+@pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGKILL], ids=["SIGTERM", "kill -9"])
+@pytest.mark.parametrize("stopped", ["the server", "the others", "all"])
+def test_no_stopped_process_outlives_its_caller(stopped: str, ending: signal.Signals, gone: Any) -> None:
+    process = start(BUSY + ENDINGS["waiting for a result that never comes"])
+    server, *others = processes = json.loads(process.stdout.readline())
+    for pid in {"the server": [server], "the others": others, "all": processes}[stopped]:
+        os.kill(pid, signal.SIGSTOP)
+    process.send_signal(ending)
+    process.communicate(timeout=60)
+    for pid in processes:
+        gone(pid)
+
+
+def test_no_stopped_process_outlives_a_script_that_ends(gone: Any) -> None:
+    process = start(BUSY + "import signal\nfor pid in pool.processes():\n    os.kill(pid, signal.SIGSTOP)")
+    out, _ = process.communicate(timeout=120)
+    for pid in json.loads(out):
         gone(pid)
 
 
@@ -125,9 +145,9 @@ process.start(); process.join()
 PREAMBLE = """
 import os
 import hostile_calls
-from rl_rewards.runtime.portable import portable
-from rl_rewards.runtime.shared_pool import shared_pool
-call = portable(hostile_calls.obey)
+from rl_rewards.runtime.workers.serialization import serialize_call
+from rl_rewards.runtime.workers.shared_pool import shared_pool
+call = serialize_call(hostile_calls.obey)
 def echo(value):
     return shared_pool(None).submit(call, [("echo", value)], 60).result(60)[0].value
 """
@@ -151,7 +171,7 @@ def test_a_pool_works_in_dataloader_workers() -> None:
 @pytest.mark.skipif(importlib.util.find_spec("torch") is None, reason="torch is not installed")
 def test_ranks_share_the_machine_and_each_has_a_pool(tmp_path: Path) -> None:
     script = tmp_path / "rank.py"
-    script.write_text(PREAMBLE + "print('rank', os.environ['RANK'], echo(1), shared_pool(None)._size, flush=True)")
+    script.write_text(PREAMBLE + "print('rank', os.environ['RANK'], echo(1), shared_pool(None).workers, flush=True)")
     paths = os.pathsep.join([str(ROOT), str(HERE)])
     launched = subprocess.run(
         [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", str(script)],

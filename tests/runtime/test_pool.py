@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import threading
 from collections.abc import Iterator
 from concurrent.futures import CancelledError
@@ -11,13 +12,13 @@ from typing import Any
 import hostile_calls
 import pytest
 
-from rl_rewards.runtime.jobs import PoolError
-from rl_rewards.runtime.pool import WorkerPool
-from rl_rewards.runtime.portable import portable
-from rl_rewards.runtime.shared_pool import shared_pool
+from rl_rewards.runtime.workers.jobs import PoolError
+from rl_rewards.runtime.workers.pool import WorkerPool
+from rl_rewards.runtime.workers.serialization import serialize_call
+from rl_rewards.runtime.workers.shared_pool import shared_pool
 from rl_rewards.types import Outcome
 
-CALL = portable(hostile_calls.obey)
+CALL = serialize_call(hostile_calls.obey)
 PATIENCE = 60.0  # seconds until a test that hangs fails
 
 
@@ -56,15 +57,29 @@ FATE = [
     (("segfault", None), Outcome.CRASHED, "SIGSEGV"),
     (("interrupt", None), Outcome.CRASHED, "SIGTERM"),
     (("allocate", 2000), Outcome.CRASHED, "more than 512 MiB"),
+    (("send itself", signal.SIGSTOP), Outcome.CRASHED, "was stopped by SIGSTOP"),
+    (("send itself", signal.SIGRTMIN + 5), Outcome.CRASHED, "died of signal"),
+    (("write", b"\0" * 64), Outcome.CRASHED, "bytes that are no frame"),
+    (("write", b"\0\0\0\0\x63" + b"\0" * 16), Outcome.CRASHED, "bytes that are no frame"),
+    (("write", b"\xff\xff\xff\xff\x04" + b"\0" * 16), Outcome.CRASHED, "bytes that are no frame"),
+    (("write", b"\0\0\0\0\x04" + b"\0" * 16), Outcome.CRASHED, "an answer of process 0, which is not the worker"),
+    (("forge", 0), Outcome.CRASHED, "an answer that was not asked for (VALUE of item 0)"),
+    (("forge", 3), Outcome.CRASHED, "an answer that was not asked for (VALUE of item 3)"),
+    (("write", b"\0\0"), Outcome.TIMEOUT, "no result within 1 s"),
+    (("write", b"\3\0\0\0\x04" + b"\0" * 16), Outcome.TIMEOUT, "no result within 1 s"),
+    (("flood", b"\0" * 65536), Outcome.CRASHED, "bytes that are no frame"),
+    (("flood", b"\xff"), Outcome.CRASHED, "bytes that are no frame"),
+    (("large result", 65), Outcome.ERROR, "a result must be at most 64 MiB, got 65 MiB"),
+    (("send the server", signal.SIGKILL), Outcome.CRASHED, "lost its server, which died of SIGKILL"),
+    (("send the server", signal.SIGSTOP), Outcome.CRASHED, "lost its server, which was stopped"),
     (("close all files", None), Outcome.CRASHED, "SIGKILL"),
     (("object", None), Outcome.ERROR, "a result holds a pathlib"),
     (("sleep", None), Outcome.TIMEOUT, "no result within 1 s"),
-    (("stop", None), Outcome.TIMEOUT, "no result within 1 s"),
     (("hold the GIL", None), Outcome.TIMEOUT, "no result within 1 s"),
 ]
 
 
-@pytest.mark.parametrize(("item", "outcome", "reason"), FATE, ids=[f"{order} {value}" for (order, value), _, _ in FATE])
+@pytest.mark.parametrize(("item", "outcome", "reason"), FATE, ids=[f"{order} {value!r:.20}" for (order, value), _, _ in FATE])
 def test_only_the_item_that_misbehaves_is_lost(pool: WorkerPool, item: Any, outcome: Outcome, reason: str) -> None:
     mates = [("echo", number) for number in range(6)]
     finished = run(pool, *mates[:3], item, *mates[3:], timeout=1.0 if outcome is Outcome.TIMEOUT else 20.0)
@@ -73,9 +88,21 @@ def test_only_the_item_that_misbehaves_is_lost(pool: WorkerPool, item: Any, outc
     assert [one.value for one in finished[:3] + finished[4:]] == list(range(6))
 
 
-def test_every_item_may_misbehave_at_once(pool: WorkerPool) -> None:
-    finished = run(pool, *(item for item, _, _ in FATE), timeout=1.0)
-    assert [one.outcome for one in finished] == [outcome for _, outcome, _ in FATE]
+@pytest.mark.parametrize("child", ["returns", "raises", "exits", "of the C library"])
+def test_a_process_that_an_item_forks_answers_for_nobody(pool: WorkerPool, child: str) -> None:
+    items = [("fork a child that", child) if number == 3 else ("echo", number) for number in range(8)]
+    for _ in range(5):
+        assert [one.value for one in run(pool, *items, chunk=8)] == [0, 1, 2, 1.0, 4, 5, 6, 7]
+
+
+def test_an_item_that_replaces_pickle_damages_no_other_result(pool: WorkerPool) -> None:
+    assert [one.value for one in run(pool, ("replace pickle.dumps", None), ("echo", 1), ("echo", 2))] == [None, 1, 2]
+
+
+def test_many_items_may_misbehave_at_once(pool: WorkerPool) -> None:
+    every_third = FATE[::3]
+    finished = run(pool, *(item for item, _, _ in every_third), timeout=1.0)
+    assert [one.outcome for one in finished] == [outcome for _, outcome, _ in every_third]
 
 
 def test_memory_left_behind_by_earlier_items_is_not_blamed_on_the_next(pool: WorkerPool) -> None:
@@ -139,21 +166,73 @@ def test_a_cancelled_batch_does_not_hold_up_the_next(pool: WorkerPool) -> None:
     assert run(pool, ("echo", 1))[0].value == 1
 
 
-def test_a_dead_server_is_replaced(gone: Any) -> None:
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP, signal.SIGTERM], ids=str)
+@pytest.mark.parametrize("whom", ["server", "worker"])
+def test_what_is_not_at_fault_is_run_again(whom: str, number: signal.Signals, tmp_path: Any) -> None:
+    """Every process at its work is hit once: the first item says when, by a file that it makes when it is run for the first time."""
+    pool = WorkerPool(2)
+    first = tmp_path / "first"
+    future = pool.submit(CALL, [("echo", 0), ("hold once", str(first)), ("echo", 2), ("echo", 3)], 60.0, 4)
+    while not first.exists():
+        pass
+    os.kill(pool.processes()[0] if whom == "server" else int(first.read_text()), number)
+    assert [one.value for one in future.result(PATIENCE)] == [0, "again", 2, 3]
+    pool.close()
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP], ids=str)
+def test_a_worker_lost_while_it_loads_the_call_costs_no_item(number: signal.Signals, tmp_path: Any, monkeypatch: Any) -> None:
+    first = tmp_path / "first"
+    (tmp_path / "slow_to_load.py").write_text(
+        f"import hostile_calls\nhostile_calls.hold_once({str(first)!r})\ndef call(item):\n    return hostile_calls.obey(item)\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    first.write_text("0")  # the caller's own import does not wait
+    import slow_to_load
+
+    call = serialize_call(slow_to_load.call)
+    first.unlink()
+    pool = WorkerPool(1)
+    future = pool.submit(call, [("echo", value) for value in range(4)], 60.0, 4)
+    while not first.exists():
+        pass
+    os.kill(int(first.read_text()), number)
+    assert [one.value for one in future.result(PATIENCE)] == [0, 1, 2, 3]
+    pool.close()
+
+
+def test_a_call_that_kills_whoever_loads_it_is_given_up(tmp_path: Any, monkeypatch: Any, pool: WorkerPool) -> None:
+    (tmp_path / "deadly.py").write_text("import os\nif 'RL_REWARDS_IN_WORKER' in os.environ:\n    os._exit(7)\ndef obey(item):\n    return item\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    import deadly
+
+    finished = pool.submit(serialize_call(deadly.obey), [1, 2, 3], 10.0, 2).result(PATIENCE)
+    assert {one.outcome for one in finished} == {Outcome.CRASHED}
+    assert "exited with status 7 while it loaded the call (second attempt)" in finished[0].error
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP], ids=str)
+def test_a_server_lost_between_two_batches_is_replaced(number: signal.Signals) -> None:
     pool = WorkerPool(1)
     run(pool, ("echo", 1))
-    server = pool.processes()[0]
-    os.kill(server, 9)
-    gone(server)
-    assert run(pool, ("echo", 2))[0].outcome in (Outcome.SCORED, Outcome.CRASHED)  # crashed, if it was given to a worker before the news
-    assert run(pool, ("echo", 3))[0].value == 3
+    os.kill(pool.processes()[0], number)
+    assert [one.value for one in run(pool, *(("echo", value) for value in range(9)))] == list(range(9))
     pool.close()
+
+
+def test_what_a_worker_started_does_not_outlive_a_killed_server(gone: Any) -> None:
+    pool = WorkerPool(1)
+    orphan = run(pool, ("orphan", False), timeout=30.0)[0].value
+    os.kill(pool.processes()[0], signal.SIGKILL)
+    run(pool, ("echo", 1))
+    pool.close()
+    gone(orphan)
 
 
 def test_a_server_that_cannot_start_is_an_error_and_not_a_hang(monkeypatch: pytest.MonkeyPatch, capfd: Any) -> None:
     pool = WorkerPool(1)
     with monkeypatch.context() as patched:
-        patched.setattr("rl_rewards.runtime.server_link._BOOT", "raise SystemExit('no such machine')")
+        patched.setattr("rl_rewards.runtime.workers.server_link._BOOT", "raise SystemExit('no such machine')")
         with pytest.raises(PoolError, match="exited with status 1 before any worker answered"):
             run(pool, ("echo", 1))
     assert "no such machine" in capfd.readouterr().err
@@ -183,7 +262,7 @@ def test_many_threads_share_a_pool(pool: WorkerPool) -> None:
 
 
 def test_a_call_that_cannot_be_loaded_says_why(pool: WorkerPool) -> None:
-    finished = pool.submit(portable(0).replace(portable(0)[-3:], b"..."), [("echo", 1)], 1.0).result(PATIENCE)
+    finished = pool.submit(serialize_call(0).replace(serialize_call(0)[-3:], b"..."), [("echo", 1)], 1.0).result(PATIENCE)
     assert finished[0].outcome is Outcome.ERROR
     assert "could not load the call" in finished[0].error
 

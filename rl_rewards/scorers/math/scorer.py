@@ -12,10 +12,10 @@ from typing import Any, ClassVar, Literal, NamedTuple
 
 from rl_rewards.configured import configured
 from rl_rewards.references import MissingReferenceError, column_template
-from rl_rewards.runtime.jobs import Finished
-from rl_rewards.runtime.pool import WorkerPool
-from rl_rewards.runtime.portable import portable
-from rl_rewards.runtime.shared_pool import shared_pool
+from rl_rewards.runtime.workers.jobs import ItemResult
+from rl_rewards.runtime.workers.pool import WorkerPool
+from rl_rewards.runtime.workers.serialization import serialize_call
+from rl_rewards.runtime.workers.shared_pool import shared_pool
 from rl_rewards.scorers.base import ReferenceScorer
 from rl_rewards.scorers.math.final_answer import LONGEST, Extract, final_answer
 from rl_rewards.scorers.math.final_form import calculation_left, has_operation, is_copied
@@ -221,7 +221,7 @@ class _Judging:
         return self._future
 
     def _run(self, function: str, items: Sequence[Any], then: Any) -> None:
-        def pass_on(done: Future[list[Finished]]) -> None:
+        def pass_on(done: Future[list[ItemResult]]) -> None:
             try:
                 then(done.result())
             except BaseException as error:  # CancelledError too: who waits must be told
@@ -230,7 +230,7 @@ class _Judging:
         call, pool = _algebra(function), _pool(self._scorer.memory_mb)
         pool.submit(call, items, self._scorer.timeout).add_done_callback(pass_on)
 
-    def _judged(self, finished: list[Finished]) -> None:
+    def _judged(self, finished: list[ItemResult]) -> None:
         self._verdicts = {pair: _heard(one) for pair, one in zip(self._pairs, finished, strict=True)}
         doubtful = sorted({reference for (reference, _), verdict in self._verdicts.items() if verdict.kind in ("timeout", "crashed")})
         if not doubtful:
@@ -239,7 +239,7 @@ class _Judging:
         # Reading the reference may be what took so long, which would not be the policy's fault.
         self._run("check_reference", doubtful, lambda checked: self._cleared(doubtful, checked))
 
-    def _cleared(self, references: list[str], checked: list[Finished]) -> None:
+    def _cleared(self, references: list[str], checked: list[ItemResult]) -> None:
         ours = {reference for reference, one in zip(references, checked, strict=True) if one.value is not True}
         for pair, verdict in self._verdicts.items():
             if pair[0] in ours and verdict.kind in ("timeout", "crashed"):
@@ -258,7 +258,7 @@ def best(verdicts: Sequence[Verdict]) -> Verdict:
     return max(verdicts, key=lambda verdict: _RANK.index(verdict.kind))
 
 
-def _heard(finished: Finished) -> Verdict:
+def _heard(finished: ItemResult) -> Verdict:
     if finished.outcome is Outcome.SCORED:
         return Verdict(*finished.value)
     kind: Any = finished.outcome.value
@@ -305,7 +305,7 @@ def _suspicion(pair: _Pair) -> int:
 
 @lru_cache(maxsize=2)
 def _algebra(function: str) -> bytes:
-    return portable(_Algebra(function))
+    return serialize_call(_Algebra(function))
 
 
 def _pool(memory_mb: int) -> WorkerPool:

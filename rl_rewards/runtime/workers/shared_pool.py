@@ -6,7 +6,7 @@ import atexit
 import os
 import threading
 
-from rl_rewards.runtime.pool import WorkerPool
+from rl_rewards.runtime.workers.pool import WorkerPool
 
 _WORKERS = "RL_REWARDS_WORKERS"
 

@@ -1,0 +1,88 @@
+"""What a pool is asked for, and how it ended: a job of many items, cut in chunks."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Sequence
+from concurrent.futures import Future, InvalidStateError
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from rl_rewards.types import Outcome
+
+
+class PoolError(RuntimeError):
+    """The pool itself cannot run: its server does not start, or the pool is closed."""
+
+
+class ItemResult(NamedTuple):
+    """How one item ended: `scored` with a value, or `timeout`, `crashed` or `error` (it raised) with the reason."""
+
+    outcome: Outcome
+    value: Any = None
+    error: str | None = None
+
+
+@dataclass(eq=False)
+class Job:
+    """One `submit`: its call, its items and, one by one, their results."""
+
+    call: bytes
+    items: list[bytes]
+    timeout: float
+    future: Future[list[ItemResult]]
+    results: list[ItemResult | None]
+    missing: int
+
+    def finish(self, index: int, result: ItemResult) -> None:
+        self.results[index] = result
+        self.missing -= 1
+        if self.missing == 0:
+            with contextlib.suppress(InvalidStateError):  # cancelled meanwhile
+                self.future.set_result(self.results)  # type: ignore[arg-type]
+
+    def fail(self, error: PoolError) -> None:
+        with contextlib.suppress(InvalidStateError):
+            self.future.set_exception(error)
+
+
+class Chunk(NamedTuple):
+    """Items of a job that travel to a worker together.
+
+    A worker may die for a reason that no item has anything to do with. So what it had not begun is sent again, and what it was at is run a
+    second time: in a new worker, where no earlier item can be the reason, and alone in the pool where the fork server died, for which any
+    running item may be the reason. An item that loses two workers is itself the reason.
+
+    Attributes:
+        indices: which items of the job.
+        reloaded: whether a worker died while it loaded the call for this chunk.
+        retried: whether a worker died while it ran the chunk's only item.
+        exclusive: whether nothing else may run meanwhile.
+    """
+
+    job: Job
+    indices: Sequence[int]
+    reloaded: bool = False
+    retried: bool = False
+    exclusive: bool = False
+
+    @property
+    def again(self) -> bool:
+        """Whether a worker died with it."""
+        return self.reloaded or self.retried
+
+    def after_death(self, started: bool, with_server: bool) -> Chunk | None:
+        """What to run again after a worker died with this chunk, or None after the second time.
+
+        Args:
+            started: whether its item was running; else the call was being loaded.
+            with_server: whether the fork server died, too.
+        """
+        if self.retried if started else self.reloaded:
+            return None
+        return Chunk(self.job, self.indices, self.reloaded or not started, self.retried or started, with_server)
+
+    def fail(self, result: ItemResult) -> None:
+        """The same result for all of its items."""
+        for index in self.indices:
+            self.job.finish(index, result)
