@@ -1,12 +1,13 @@
 """The seccomp filter of each machine, run by an interpreter of classic BPF: what it allows, and with which arguments."""
 
+import os
 import struct
 
 import pytest
 
 from rl_rewards.runtime.sandbox.cell import seccomp
 
-ALLOW, EPERM, ENOSYS, KILL, GRANTED = 0x7FFF0000, 0x00050001, 0x00050026, 0x80000000, 0x00050000
+ALLOW, EPERM, ENOSYS, KILL, GRANTED, UNSUPPORTED = 0x7FFF0000, 0x00050001, 0x00050026, 0x80000000, 0x00050000, 0x0005005F
 ARCH = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
 
 
@@ -84,7 +85,9 @@ CALLS = {
     "openat2": (437, 437, (), EPERM),
     "chown": (92, 54, (), EPERM),
     "lchown, fchown": (94, 55, (), EPERM),
-    "setxattr": (188, 5, (), EPERM),
+    "setxattr": (188, 5, (), UNSUPPORTED),
+    "lsetxattr": (189, 6, (), UNSUPPORTED),
+    "fremovexattr": (199, 16, (), UNSUPPORTED),
     "mknod": (133, 33, (), EPERM),
     "name_to_handle_at": (303, 264, (), EPERM),
     "inotify_add_watch": (254, 27, (), EPERM),
@@ -124,8 +127,47 @@ def test_the_table_and_the_search_agree_on_every_number(machine):
     allowed = {int(fields[column]) for fields in (entry.split(":") for entry in seccomp.ALLOWED.split()) if fields[column] != "-"}
     special = {seccomp.CLONE[column - 1], seccomp.CLONE3, *(call[0][column - 1] for call in seccomp.CHECKED.values())}
     for number in set(range(seccomp.LAST_KNOWN + 1)) - special:
-        wanted = ALLOW if number in allowed else GRANTED if number == seccomp.FLOCK[column - 1] else EPERM
-        assert verdict(program, ARCH[name], number) == wanted, number
+        xattr = number in range(seccomp.XATTR[column - 1], seccomp.XATTR[column - 1] + 12)
+        others = GRANTED if number == seccomp.FLOCK[column - 1] else UNSUPPORTED if xattr else EPERM
+        assert verdict(program, ARCH[name], number) == (ALLOW if number in allowed else others), number
+
+
+# name: number on x86_64, on aarch64, arguments, whether a program without files of its own may make the call.
+READING = {
+    "open, reading": (2, None, (0, os.O_RDONLY | os.O_CLOEXEC), True),
+    "open, writing": (2, None, (0, os.O_WRONLY), False),
+    "openat, reading": (257, 56, (0, 0, os.O_RDONLY | os.O_DIRECTORY), True),
+    "openat, creating": (257, 56, (0, 0, os.O_CREAT), False),
+    "openat, reading and writing": (257, 56, (0, 0, os.O_RDWR), False),
+    "openat, a path alone": (257, 56, (0, 0, os.O_PATH), False),
+    "openat, a nameless file": (257, 56, (0, 0, os.O_TMPFILE | os.O_WRONLY), False),
+    "fchmod": (91, 52, (), False),
+    "fchmodat": (268, 53, (), False),
+    "utimensat": (280, 88, (), False),
+    "unlinkat": (263, 35, (), False),
+    "renameat2": (316, 276, (), False),
+    "truncate": (76, 45, (), False),
+    "newfstatat": (262, 79, (), True),
+    "read": (0, 63, (), True),
+}
+
+
+@pytest.mark.parametrize("name", READING)
+def test_without_any_wall_around_files_a_program_only_reads(machine, name):
+    name_of_machine, _ = machine
+    x86_64, aarch64, arguments, allowed = READING[name]
+    number = x86_64 if name_of_machine == "x86_64" else aarch64
+    if number is not None:
+        assert verdict(seccomp.build_read_only(), ARCH[name_of_machine], number, *arguments) == (ALLOW if allowed else EPERM)
+
+
+def test_notices_come_of_the_named_calls_alone(machine):
+    name, _ = machine
+    program = seccomp.build_list(["clone", "openat", "open"], seccomp.NOTIFY)
+    column = list(ARCH).index(name)
+    named = {seccomp.CLONE[column], (257, 56)[column], *((2,) if column == 0 else ())}
+    for number in range(600):
+        assert verdict(program, ARCH[name], number) == (seccomp.NOTIFY if number in named else ALLOW), number
 
 
 def test_a_machine_without_a_table_lacks_the_wall(monkeypatch):

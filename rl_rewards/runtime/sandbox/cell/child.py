@@ -12,13 +12,14 @@ import json
 import os
 import resource
 import signal
+import socket
 import sys
 import threading
 import traceback
 import types
 from typing import Any
 
-from . import kernel, plain, remote, seccomp
+from . import kernel, notify, plain, remote, walls
 
 PROGRAM, SNIPPET = "<program>", "<tests>"
 STACK_BYTES = 64 << 20
@@ -27,15 +28,29 @@ HIGHEST_DESCRIPTOR = 256
 RAISED = 1
 
 
-def live(job: dict[str, Any], case: dict[str, Any], descriptors: tuple[int, int, int, int], filter_: seccomp.Filter | None) -> None:
-    """Run one case of a job in this process, then end it."""
+def live(
+    job: dict[str, Any], case: dict[str, Any], descriptors: tuple[int, int, int, int], raised: walls.Raised, processes: int, cell: socket.socket
+) -> None:
+    """Run one case of a job in this process, then end it.
+
+    Args:
+        job: see process.py.
+        case: see process.py.
+        descriptors: what becomes 0 to 3.
+        raised: the walls around this process.
+        processes: a descriptor of /proc.
+        cell: takes what the broker needs: where the notices arrive, and this process's directory in /proc.
+    """
     code = RAISED
     try:
+        if raised.notified is not None:
+            process = os.open("self", os.O_PATH | os.O_DIRECTORY, dir_fd=processes)
+            socket.send_fds(cell, [b"n"], [notify.listen(raised.notified), process])
         for target, descriptor in enumerate(descriptors):
             os.dup2(descriptor, target)
         os.closerange(len(descriptors), HIGHEST_DESCRIPTOR)
         _limit(job)
-        if filter_ is not None:
+        for filter_ in raised.filters:
             filter_.put_on()
         code = _run(job, case)
     except BaseException as error:  # the program's own, which is what its stderr and its exit status are for

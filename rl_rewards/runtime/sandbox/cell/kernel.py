@@ -11,6 +11,7 @@ LIBC = ctypes.CDLL(None, use_errno=True)
 
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER, PR_SET_NO_NEW_PRIVS = 1, 36, 38
 AT_RECURSIVE, MNT_DETACH, MOUNT_ATTR_RDONLY, MOUNT_ATTR_NOSUID = 0x8000, 2, 1, 2
+RESOLVE_NO_MAGICLINKS, RESOLVE_BENEATH = 0x02, 0x08
 
 
 def check(result: int, what: str) -> int:
@@ -50,6 +51,16 @@ def pivot_root(directory: str) -> None:
     syscall({"x86_64": 155, "aarch64": 41}[MACHINE], b".", b".", what="pivot_root")  # the old root now lies over the new one
     check(LIBC.umount2(b".", ctypes.c_int(MNT_DETACH)), "umount of the old root")
     os.chdir("/")
+
+
+def open_beneath(directory: int, path: str, flags: int, mode: int = 0) -> int:
+    """Open `path`, which may not lead out of `directory` by any link or `..` (Linux 5.6).
+
+    Raises:
+        OSError: EXDEV when it does.
+    """
+    how = (ctypes.c_uint64 * 3)(flags, mode, RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS)
+    return syscall(437, ctypes.c_int(directory), os.fsencode(path), ctypes.byref(how), ctypes.c_size_t(24), what="openat2")
 
 
 def drop_capabilities() -> None:

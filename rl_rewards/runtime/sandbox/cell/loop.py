@@ -12,13 +12,18 @@ import select
 import signal
 import socket
 import time
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import Any
 
 from . import child, frames, orphans, scratch, walls
 
 SCORED, TIMEOUT, CRASHED, ERROR = "scored", "timeout", "crashed", "error"
 BEGAN = "began"
+# What a program must be able to do if a broker is to answer for it.
+_TRIAL = {
+    "program": "import os\nopen('trial', 'w').close()\nos.remove(os.path.realpath('trial'))\nos.stat(os.__file__)", "seconds": 10.0,
+    "memory_mb": 512, "output_bytes": 1 << 16,
+}  # fmt: skip
 
 
 def live(control: socket.socket, directory: str, without: Collection[str], lacking: list[str]) -> None:
@@ -36,11 +41,16 @@ class _Cell:
         with open("/proc/self/statm") as file:
             self._base_bytes = int(file.read().split()[0]) * os.sysconf("SC_PAGE_SIZE")
         self._children = orphans.adopt()
-        self._filter, self.lacking, self._directory = walls.raise_walls(directory, without, lacking)
+        self._processes = os.open("/proc", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        self._walls = walls.raise_walls(directory, without, lacking)
+        self._directory = self._walls.directory
         os.environ.update(HOME=self._directory, TMPDIR=self._directory)
         os.chdir(self._directory)
         self._bell = _bell()
         child.limit_all()
+        if self._walls.broker is not None and self._run_case(dict(_TRIAL), {"kind": "script"}, None)[0] != SCORED:
+            self._walls.give_up_broker()
+        self.lacking = self._walls.lacking
         gc.collect()
         gc.freeze()  # a collection in a child would copy every page of the cell
         gc.disable()
@@ -51,22 +61,22 @@ class _Cell:
         What follows a case that ran out of time is not run: one deadline is what a program can cost. From BEGAN on, whatever happens to
         this cell is the program's doing.
         """
-        job["base_bytes"] = self._base_bytes
         channel = socket.recv_fds(self._control, 1, 1)[1][0] if job["channel"] else None
         for case in job["cases"]:
-            ended = self._run_case(job, case, channel)
+            ended = self._run_case(job, case, channel, lambda: frames.write(self._control.fileno(), BEGAN))
             frames.write(self._control.fileno(), ended)
             if ended[0] == TIMEOUT:
                 break
         if channel is not None:
             os.close(channel)
 
-    def _run_case(self, job: dict[str, Any], case: dict[str, Any], channel: int | None) -> list[Any]:
+    def _run_case(self, job: dict[str, Any], case: dict[str, Any], channel: int | None, began: Callable[[], None] = lambda: None) -> list[Any]:
         files: list[int] = []
         try:
             try:
                 files += [os.memfd_create(name) for name in ("stdin", "stdout", "stderr", "value")]
                 _write_all(files[0], case.pop("stdin", ""))
+                notices, theirs = socket.socketpair()
                 started = time.monotonic()
                 pid = os.fork()
             except OSError as error:  # no process or memory left on this machine
@@ -76,9 +86,12 @@ class _Cell:
                 signal.set_wakeup_fd(-1)
                 signal.signal(signal.SIGCHLD, signal.SIG_DFL)
                 self._control.close()
-                child.live(job, case, (stdin, stdout, stderr, value if channel is None else channel), self._filter)
-            frames.write(self._control.fileno(), BEGAN)
-            status, late = self._wait(pid, started + job["seconds"])
+                job["base_bytes"] = self._base_bytes
+                child.live(job, case, (stdin, stdout, stderr, value if channel is None else channel), self._walls, self._processes, theirs)
+            theirs.close()
+            began()
+            with notices:
+                status, late = self._wait(pid, started + job["seconds"], notices, job["output_bytes"])
             seconds = time.monotonic() - started
             orphans.end_all(self._children)
             scratch.empty(self._directory)
@@ -88,24 +101,43 @@ class _Cell:
             for descriptor in files:
                 os.close(descriptor)
 
-    def _wait(self, pid: int, deadline: float) -> tuple[int, bool]:
-        """Wait for the child, the deadline (the child is killed) or the caller's end (the cell ends): the status, and whether late."""
-        poll = select.poll()
-        poll.register(self._bell, select.POLLIN)
-        poll.register(self._control, select.POLLIN)
-        while True:
-            ended, status = os.waitpid(pid, os.WNOHANG)
-            if ended:
-                return status, False
-            ready = poll.poll(max(0.0, deadline - time.monotonic()) * 1000)
-            if any(descriptor == self._bell for descriptor, _ in ready):
-                os.read(self._bell, 4096)
-                continue
-            os.kill(pid, signal.SIGKILL)
-            status = os.waitpid(pid, 0)[1]
-            if ready:
-                raise frames.Closed("the caller hung up")
-            return status, True
+    def _wait(self, pid: int, deadline: float, notices: socket.socket, largest: int) -> tuple[int, bool]:
+        """Wait for the child, the deadline (the child is killed) or the caller's end (the cell ends): the status, and whether late.
+
+        Meanwhile, the broker answers the child's notices; where they arrive is the first thing that the child sends.
+        """
+        poll, listener = select.poll(), -1
+        for each in (self._bell, self._control, notices):
+            poll.register(each, select.POLLIN)
+        try:
+            while True:
+                ended, status = os.waitpid(pid, os.WNOHANG)
+                if ended:
+                    return status, False
+                left = deadline - time.monotonic()
+                ready = dict(poll.poll(max(0.0, left) * 1000))
+                if self._bell in ready:
+                    os.read(self._bell, 4096)
+                elif left <= 0 or not ready or self._control.fileno() in ready:
+                    os.kill(pid, signal.SIGKILL)
+                    status = os.waitpid(pid, 0)[1]
+                    if self._control.fileno() in ready:
+                        raise frames.Closed("the caller hung up")
+                    return status, True
+                elif notices.fileno() in ready:
+                    poll.unregister(notices)
+                    if self._walls.broker is not None and (sent := socket.recv_fds(notices, 1, 2)[1]):
+                        listener, process = sent
+                        self._walls.broker.begin(pid, process, listener, largest)
+                        poll.register(listener, select.POLLIN)
+                elif ready[listener] & select.POLLIN and self._walls.broker is not None:
+                    self._walls.broker.serve()
+                else:
+                    poll.unregister(listener)
+        finally:
+            if listener >= 0:
+                os.close(listener)
+                os.close(process)
 
 
 def _bell() -> int:

@@ -9,8 +9,10 @@ have a fallback.
 from __future__ import annotations
 
 import ctypes
+import os
 import struct
 import sys
+from collections.abc import Iterable
 
 from .kernel import MACHINE, prctl
 
@@ -49,8 +51,16 @@ CHECKED = {
     "fcntl": ((72, 25), 1, (0, 1, 2, 3, 4, 5, 36, 1030, 1032)),
     "socketpair": ((53, 199), 1, (1, 0x801, 0x80001, 0x80801)),  # streams only (asyncio's wake-up pair): they cannot address anyone else
 }
+# Calls that change files, for where no other wall says which.
+CHANGING = """
+creat mkdir mkdirat rmdir unlink unlinkat rename renameat renameat2 link linkat symlink symlinkat chmod fchmod fchmodat utime utimes
+utimensat futimesat truncate
+"""
+MORE_THAN_READING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_PATH | (os.O_TMPFILE & ~os.O_DIRECTORY)
 # Locks are granted and not taken: a program is one process, which no lock of its own keeps out, and others' files are not its to lock.
 FLOCK = (73, 32)
+# Extended attributes, all twelve calls from here on: not supported, as on many file systems, which programs that copy files know.
+XATTR = (188, 5)
 FCNTL_LOCKS = (6, 7, 37, 38)
 CLONE = (56, 220)
 CLONE3 = 435
@@ -58,21 +68,56 @@ CLONE_THREAD = 0x10000
 LAST_KNOWN = 450
 
 _AUDIT_ARCH = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
-_KILL, _ALLOW, _EPERM, _ENOSYS, _GRANTED = 0x80000000, 0x7FFF0000, 0x00050001, 0x00050026, 0x00050000
+NOTIFY, _KILL, _ALLOW = 0x7FC00000, 0x80000000, 0x7FFF0000
+_EPERM, _ENOSYS, _UNSUPPORTED, _GRANTED = 0x00050001, 0x00050026, 0x0005005F, 0x00050000
 _LOAD, _JEQ, _JGT, _JGE, _JSET, _RETURN = 0x20, 0x15, 0x25, 0x35, 0x45, 0x06
 _NUMBER, _ARCH, _ARGUMENTS = 0, 4, 16
+
+
+def numbers() -> dict[str, int]:
+    """name -> number on this machine, of the calls in ALLOWED and CLONE.
+
+    Raises:
+        OSError: on a machine other than little-endian x86_64 and aarch64, whose call numbers this table lacks.
+    """
+    column = _column()
+    entries = [entry.split(":") for entry in ALLOWED.split()]
+    return {"clone": CLONE[column], **{entry[0]: int(entry[1 + column]) for entry in entries if entry[1 + column] != "-"}}
+
+
+def _column() -> int:
+    if MACHINE not in _AUDIT_ARCH or sys.byteorder != "little":
+        raise OSError(f"no seccomp table for {MACHINE}")
+    return list(_AUDIT_ARCH).index(MACHINE)
+
+
+def build_list(names: Iterable[str], verdict: int) -> bytes:
+    """A filter that gives `verdict` to the calls of those names which this machine has, and lets everything else through."""
+    known = numbers()
+    verdicts = {known[name]: verdict for name in names if name in known}
+    return b"".join([_op(_LOAD, _NUMBER), *_search(_runs(verdicts, _ALLOW))])
+
+
+def build_read_only() -> bytes:
+    """A filter that refuses calls that change files by their path, or any that has been opened, and opening for more than reading."""
+    known = numbers()
+    head = [_op(_LOAD, _NUMBER)]
+    for name, argument in (("open", 1), ("openat", 2)):
+        if name in known:
+            head += [_op(_JEQ, known[name], 0, 4), _op(_LOAD, _ARGUMENTS + 8 * argument), _op(_JSET, MORE_THAN_READING, 0, 1)]
+            head += [_op(_RETURN, _EPERM), _op(_RETURN, _ALLOW)]
+    verdicts = dict.fromkeys((known[name] for name in CHANGING.split() if name in known), _EPERM)
+    return b"".join(head + _search(_runs(verdicts, _ALLOW)))
 
 
 def build() -> bytes:
     """The filter for this machine.
 
     Raises:
-        OSError: on a machine other than little-endian x86_64 and aarch64, whose call numbers this table lacks.
+        OSError: see `numbers`.
     """
-    if MACHINE not in _AUDIT_ARCH or sys.byteorder != "little":
-        raise OSError(f"no seccomp table for {MACHINE}")
-    column = list(_AUDIT_ARCH).index(MACHINE)
-    numbers = {int(number) for number in (entry.split(":")[1 + column] for entry in ALLOWED.split()) if number != "-"}
+    column = _column()
+    allowed = [number for name, number in numbers().items() if name != "clone"]
     head = [
         _op(_LOAD, _ARCH), _op(_JEQ, _AUDIT_ARCH[MACHINE], 1, 0), _op(_RETURN, _KILL),
         _op(_LOAD, _NUMBER), _op(_JGT, LAST_KNOWN, 0, 1), _op(_RETURN, _ENOSYS),  # also every x32 call, which have bit 30 set
@@ -91,7 +136,9 @@ def build() -> bytes:
                 body += [_op(_JEQ, value, 0, 1), _op(_RETURN, _GRANTED)]
         body.append(_op(_RETURN, _EPERM))
         head += [_op(_JEQ, call[column], 0, len(body)), *body]
-    return b"".join(head + _search(_runs({**dict.fromkeys(numbers, _ALLOW), FLOCK[column]: _GRANTED}, _EPERM)))
+    xattr = range(XATTR[column], XATTR[column] + 12)
+    verdicts = {**dict.fromkeys(allowed, _ALLOW), **dict.fromkeys(xattr, _UNSUPPORTED), FLOCK[column]: _GRANTED}
+    return b"".join(head + _search(_runs(verdicts, _EPERM)))
 
 
 def _runs(verdicts: dict[int, int], other: int) -> list[tuple[int, int]]:
@@ -118,14 +165,13 @@ def _op(code: int, value: int, if_true: int = 0, if_false: int = 0) -> bytes:
 
 
 class Filter:
-    """A built filter, ready to be put on: one prctl in the child, no allocation of note."""
+    """A built filter, ready to be put on: one system call in the child, no allocation of note."""
 
-    def __init__(self) -> None:
-        program = build()
+    def __init__(self, program: bytes) -> None:
         self._program = ctypes.create_string_buffer(program, len(program))
         # struct sock_fprog: unsigned short length, pointer to the instructions, with natural alignment
-        self._header = ctypes.create_string_buffer(struct.pack("@HP", len(program) // 8, ctypes.addressof(self._program)))
+        self.header = ctypes.create_string_buffer(struct.pack("@HP", len(program) // 8, ctypes.addressof(self._program)))
 
     def put_on(self) -> None:
         """Restrict the calling thread, and every thread it starts, for good. It must have no_new_privs, which the cell's walls give it."""
-        prctl(22, 2, self._header)  # PR_SET_SECCOMP, SECCOMP_MODE_FILTER
+        prctl(22, 2, self.header)  # PR_SET_SECCOMP, SECCOMP_MODE_FILTER

@@ -3,10 +3,13 @@
     wall         keeps a program from                                               needs
     user, pid    seeing, signalling or tracing other processes                       user namespaces
     network      any network                                                         user namespaces
-    mount        filling the disk; seeing that other files exist                     user namespaces
+    mount        seeing or changing any file but Python's own and its scratch;       user namespaces, Linux 5.12
+                 filling the disk
     ipc          shared memory and message queues of others                          user namespaces
     landlock     reading or writing any file but Python's own and its scratch        Linux 5.13
     seccomp      starting processes, sending signals, sockets, ptrace, and the rest  Linux 3.17, x86_64 or aarch64
+    broker       what `mount` keeps it from, where that is lacking; a flood of       Linux 5.9, /proc
+                 threads
 
 Resource limits (child.py) work everywhere. A wall that the kernel lacks is named once, at the start.
 """
@@ -18,11 +21,14 @@ import sys
 import sysconfig
 import tempfile
 from collections.abc import Collection
+from dataclasses import dataclass
 
 from . import kernel, landlock, namespaces, seccomp
+from .broker import NOTIFIED, Broker
 
-WALLS = ("user", "pid", "network", "mount", "ipc", "landlock", "seccomp")
+WALLS = ("user", "pid", "network", "mount", "ipc", "landlock", "seccomp", "broker")
 SCRATCH_MB = 64  # where there is a mount namespace: the size of all files of one call together
+MAX_THREADS = 128  # of one program at a time
 DEVICES = ("/dev/null", "/dev/zero", "/dev/random", "/dev/urandom")
 
 
@@ -46,30 +52,61 @@ def enter_namespaces(without: Collection[str]) -> list[str]:
     return namespaces.enter(without)
 
 
-def raise_walls(scratch: str, without: Collection[str], lacking: list[str]) -> tuple[seccomp.Filter | None, list[str], str]:
-    """The walls that the cell raises itself. Returns the filter for its children, all walls that are lacking, and the cell's directory."""
-    lacking, visible = [*lacking, *without], python_files()
+@dataclass(slots=True)
+class Raised:
+    """What became of the walls.
+
+    Attributes:
+        lacking: those that this machine lacks, or that were left out.
+        directory: the cell's scratch, the only place where its programs may write.
+        filters: what a child puts on before it runs a program.
+        notified: the filter whose notices `broker` answers; None without a broker.
+    """
+
+    lacking: list[str]
+    directory: str
+    filters: list[seccomp.Filter]
+    notified: seccomp.Filter | None = None
+    broker: Broker | None = None
+
+    def give_up_broker(self) -> None:
+        """Do without the broker, which this machine turned out not to allow."""
+        self.lacking.append("broker")
+        self.notified = self.broker = None
+        if "mount" in self.lacking and self.filters:  # programs have no files of their own then
+            self.filters.insert(0, seccomp.Filter(seccomp.build_read_only()))  # the last one on forbids others
+
+
+def raise_walls(scratch: str, without: Collection[str], lacking: list[str]) -> Raised:
+    """Raise the walls that the cell raises itself."""
+    lacking, visible = [*lacking, *without], [*python_files(), *DEVICES]
     kernel.prctl(kernel.PR_SET_NO_NEW_PRIVS, 1)
     directory = None
     if "mount" not in lacking:  # nothing is ever mounted where others would see it
         try:
-            directory = namespaces.enter_root(scratch, SCRATCH_MB, [*visible, *DEVICES])
+            directory = namespaces.enter_root(scratch, SCRATCH_MB, visible)
         except OSError:
             lacking.append("mount")
-    directory = directory or tempfile.mkdtemp(prefix="cell-", dir=scratch)
+    directory = directory or os.path.realpath(tempfile.mkdtemp(prefix="cell-", dir=scratch))
     if "landlock" not in without:
         try:
-            landlock.restrict([*visible, *DEVICES], [directory, os.devnull])
+            landlock.restrict(visible, [directory, os.devnull])
         except OSError:
             lacking.append("landlock")
     try:
         kernel.drop_capabilities()
     except (OSError, KeyError):
         pass  # without namespaces an ordinary user has none to drop
-    filter_ = None
+    raised = Raised(lacking, directory, [])
     if "seccomp" not in without:
         try:
-            filter_ = seccomp.Filter()
+            raised.filters.append(seccomp.Filter(seccomp.build()))
         except OSError:
             lacking.append("seccomp")
-    return filter_, lacking, directory
+    if not raised.filters or "broker" in without:
+        raised.give_up_broker()
+    else:
+        calls = ["clone"] if "mount" not in lacking else ["clone", *NOTIFIED]
+        raised.notified = seccomp.Filter(seccomp.build_list(calls, seccomp.NOTIFY))
+        raised.broker = Broker(directory, visible, namespaces.MAX_INODES, SCRATCH_MB << 20, MAX_THREADS)
+    return raised
