@@ -11,6 +11,7 @@ from rl_rewards.thinking import opens_thinking
 
 __all__ = ["PolicyTokenizer"]
 
+_TAIL = 24  # characters at the end of a call of a tool by which it is found again: a brace or two and what ends the turn
 _QUESTION = {"role": "user", "content": "?"}
 
 
@@ -86,7 +87,10 @@ class PolicyTokenizer:
         end = getattr(self._tokenizer, "eos_token", None)
         if end and end in before:  # what follows it (a line break, mostly) is not generated, but written with the next message
             before = before[: before.rindex(end) + len(end)]
-        return self._tokenizer.encode(whole[len(before) :], add_special_tokens=False) if whole.startswith(before) else []
+        # Some templates write an earlier turn of the policy otherwise than the last one (Qwen3 drops its thinking), but not its end.
+        before = before[-_TAIL:]
+        place = whole.find(before)
+        return self._tokenizer.encode(whole[place + len(before) :], add_special_tokens=False) if place >= 0 else []
 
     def encode_turn(self, turn: Mapping[str, Any], text: str) -> list[int]:
         """Token ids of one message of the policy, as its chat template writes it; of `text` where the template cannot.
