@@ -4,22 +4,31 @@ from __future__ import annotations
 
 from rl_rewards.configured import configured
 from rl_rewards.parsers.base import TextParser
+from rl_rewards.parsers.denial import denied
+
+_BOX = "\\boxed"
 
 
 @configured
 class Boxed(TextParser):
     """Takes the content of the last complete `\\boxed{...}`, whose braces may nest; of boxes in boxes that is the innermost.
 
-    Escaped braces (`\\{`) do not count, white space at both ends is dropped, and a box that is never closed is passed over.
+    Escaped braces (`\\{`) do not count, white space at both ends is dropped, and a box that is never closed, or that its
+    own sentence denies ("the answer is not \\boxed{4}"), is passed over.
     """
 
     def parse(self, text: str) -> str | None:
         # From the last box to the first. A box that stays open leaves the one before it no brace to close with beyond its own start, so a
         # box either closes before the next one or never, and the text is read once, however many are open.
-        for piece in reversed(text.split("\\boxed")[1:]):
+        pieces = text.split(_BOX)
+        start = len(text)
+        for piece in reversed(pieces[1:]):
+            start -= len(piece) + len(_BOX)
             content = _braced(piece)
             if content is not None:
-                return content.strip()
+                end = text.index(content, start + len(_BOX)) + len(content) + 1
+                if not denied(text, start, end):
+                    return content.strip()
         return None
 
 

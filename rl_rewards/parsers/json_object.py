@@ -6,10 +6,11 @@ import json
 import math
 from dataclasses import field
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal
 
 from rl_rewards.configured import configured
 from rl_rewards.parsers.base import TextParser
+from rl_rewards.parsers.denial import denied
 from rl_rewards.parsers.fields import FieldMask
 
 _FENCE = "```"
@@ -20,7 +21,7 @@ class Json(TextParser):
     """Takes the JSON object of the response as a dict: from the first `{` to the last `}`, of all the text or of its last fenced block.
 
     JSON as RFC 8259 has it, so no NaN, no comments, no single quotes; of a repeated key the last value counts. An object of which the mask
-    leaves nothing is no answer.
+    leaves nothing is no answer, nor is one that the words around it deny ("the answer is not {...}").
 
     Raises:
         ValueError: when a field's name is empty or stands twice.
@@ -30,6 +31,8 @@ class Json(TextParser):
     """Fields to keep, by exact name, with all that is in them; a dot leads into an object (`meta.unit`). Empty: all."""
     drop: tuple[str, ...] = field(default=(), kw_only=True)
     """Fields to leave out, written like `keep` and applied after it."""
+    whole: bool | Literal["fenced"] = field(default=False, kw_only=True)
+    """Whether the reply must be the JSON and nothing else but white space: true, or fenced where it may be one fenced block, too."""
 
     def __post_init__(self) -> None:
         self._mask  # noqa: B018 - a wrong mask fails here
@@ -39,21 +42,40 @@ class Json(TextParser):
         return FieldMask(self.keep, self.drop)
 
     def parse(self, text: str) -> dict[str, Any] | None:
-        found = _object(text)
-        if found is None:
-            # Fences take turns in opening and closing: the odd parts are blocks, and the last part is none, closed or not.
-            parts = text.split(_FENCE)
-            blocks = parts[1:-1:2]
-            found = _object(blocks[-1]) if blocks else None
+        found = self._alone(text) if self.whole else _said(text)
         return None if found is None else self._mask.apply(found)
+
+    def _alone(self, text: str) -> dict[str, Any] | None:
+        """The object that all of the text is."""
+        text = text.strip()
+        if self.whole == "fenced" and text.startswith(_FENCE) and text.endswith(_FENCE):
+            text = text[len(_FENCE) : -len(_FENCE)].lstrip()
+            text = text.removeprefix("json").strip()
+        return _object(text) if text.startswith("{") and text.endswith("}") else None
+
+
+def _said(text: str) -> dict[str, Any] | None:
+    """The object in a text, or in its last fenced block, unless the words around it deny it."""
+    start, end = text.find("{"), text.rfind("}") + 1
+    found = _object(text[start:end])
+    if found is None:
+        # Fences take turns in opening and closing: the odd parts are blocks, and the last part is none, closed or not.
+        parts = text.split(_FENCE)
+        if len(parts) < 3:
+            return None
+        last = len(parts) - 2 - (len(parts) + 1) % 2
+        start = sum(map(len, parts[:last])) + last * len(_FENCE)
+        end = start + len(parts[last])
+        found = _object(parts[last][parts[last].find("{") : parts[last].rfind("}") + 1])
+    return None if found is None or denied(text, start, end) else found
 
 
 def _object(text: str) -> dict[str, Any] | None:
-    start, end = text.find("{"), text.rfind("}")
-    if start < 0 or end < start:
+    """The object that `text` is, if it is one."""
+    if not text.startswith("{"):
         return None
     try:
-        found = load_json(text[start : end + 1])
+        found = load_json(text)
     except ValueError:
         return None
     return found if isinstance(found, dict) else None

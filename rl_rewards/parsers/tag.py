@@ -8,6 +8,7 @@ from functools import cached_property
 
 from rl_rewards.configured import configured
 from rl_rewards.parsers.base import TextParser
+from rl_rewards.parsers.denial import denied
 from rl_rewards.thinking import names_mark
 
 # Applied to options, which people write; never to what a model writes.
@@ -16,7 +17,7 @@ _NAME = re.compile(r"[^\s<>/]+")
 
 @configured
 class Tag(TextParser):
-    """Takes the text inside the last complete `<name>...</name>`.
+    """Takes the text inside the last complete `<name>...</name>` that its own sentence does not deny ("the answer is not <answer>4</answer>").
 
     Text search, not markup: of nested tags it takes the innermost, and `<name id="1">` is another tag.
 
@@ -43,10 +44,14 @@ class Tag(TextParser):
 
     def parse(self, text: str) -> str | None:
         opening, closing, length = self._tags
-        # Three searches, whatever the text: an opening tag that has a closing one behind it has none behind the last closing tag.
+        # Each search goes on where the one before it ended, so the text is read once: an opening tag that has a closing one behind it has
+        # none behind the last closing tag.
         start = text.rfind(opening, 0, text.rfind(closing) + 1)
-        if start < 0:
-            return None
-        start += length
-        answer = text[start : text.find(closing, start)]
-        return answer.strip() if self.strip else answer
+        while start >= 0:
+            inside = start + length
+            end = text.find(closing, inside)
+            if not denied(text, start, end + length + 1):
+                answer = text[inside:end]
+                return answer.strip() if self.strip else answer
+            start = text.rfind(opening, 0, start)
+        return None

@@ -89,3 +89,25 @@ WRONG_MASKS = [{"keep": [""]}, {"keep": ["a..b"]}, {"keep": ["a", "a"]}, {"keep"
 def test_a_mask_that_cannot_be_meant_is_refused(options):
     with pytest.raises(ValueError, match="field"):
         Json(**options)
+
+
+@pytest.mark.parametrize(
+    ("text", "nothing_else", "fenced"),
+    [
+        ('{"a": 1}', True, True),
+        (' \n{"a": 1}\n', True, True),
+        ('```json\n{"a": 1}\n```', False, True),
+        ('```\n{"a": 1}\n```\n', False, True),
+        ('The answer is {"a": 1}', False, False),
+        ('{"a": 1}.', False, False),
+        ('Here:\n```json\n{"a": 1}\n```', False, False),
+        ('```json\n{"a": 1}\n```\n```json\n{"a": 1}\n```', False, False),
+        ('{"a": 1} {"a": 1}', False, False),
+        ('```{"a": 1}', False, False),
+        ("```", False, False),
+        ("", False, False),
+    ],
+)
+def test_the_whole_reply_can_be_asked_to_be_the_json(text, nothing_else, fenced):
+    assert Json(whole=True).parse(text) == ({"a": 1} if nothing_else else None)
+    assert Json(whole="fenced").parse(text) == ({"a": 1} if fenced else None)
