@@ -22,21 +22,28 @@ _DENIAL = (
     r"|\b(?:false|wrong|incorrect|untrue|impossible|unlikely)\s+(?:that|to|answer|result|value|solution|output|object|json)\b" + _LINK + r"\W*$"
 )
 _RETRACTED = (
-    r"(?i)^[^\w.!?;]*(?:(?:which|that|this|it)\s+)?(?:"
+    r"(?i)^(?:(?:which|that|this|it)\s+)?(?:"
     r"(?:is|was|are|were|would\s+be|must\s+be|seems|looks)\s+(?:\w+ly\s+|just\s+)?(?:wrong|incorrect|false|untrue|invalid)\b|"
     r"(?:(?:is|was|are|were|would|can|could)(?:n['’]t|\s+not)|cannot)\s+(?:be\s+)?(?:\w+ly\s+)?"
     r"(?:(?:the|my|our|an?)\s+)?(?:final\s+|correct\s+|right\s+)*(?:answer|result|solution|correct|right|true|it|valid)\b)"
 )
+_FIRST_LETTERS = frozenset("wtiamslcWTIAMSLC")  # of the words that such a clause begins with
 
 
 def denied(text: str, start: int, end: int) -> bool:
     """Whether what stands at `text[start:end]` is denied by the words of its own clause, before it or behind it."""
-    before = text[max(0, start - _BEFORE) : start].rstrip("\n\r\t `*_$\"'“‘([:=-—")
-    before = before[max(map(before.rfind, ".!?;,\n>")) + 1 :]
-    if len(before) > 2 and _denial().search(before) and not before.endswith("or not"):
+    before = text[max(0, start - _BEFORE) : start].rstrip()
+    if before and before[-1] not in ".!?;,>" and _is_denial(before):
         return True
-    behind = text[end : end + _BEHIND]
-    return len(behind) > 5 and _retracted().search(behind)
+    behind = text[end : end + _BEHIND].lstrip("\n\t `*_$\"'”’)],")
+    return behind[:1] in _FIRST_LETTERS and _retracted().search(behind)
+
+
+def _is_denial(before: str) -> bool:
+    sentence, _, language = before.rpartition("```")  # the opening of a block of code
+    before = (before if language and not language.isalnum() else sentence or language).rstrip("\n\r\t `*_$\"'“‘([:=-—")
+    clause = before[max(map(before.rfind, ".!?;,\n>")) + 1 :]
+    return len(clause) > 2 and _denial().search(clause) and not clause.endswith("or not")
 
 
 @cache
