@@ -130,7 +130,7 @@ class FunctionScorer(Scorer):
             async with slots:
                 try:
                     async with asyncio.timeout(self.timeout) as limit:
-                        return self._result(await self.__wrapped__(**self._arguments(sample, answer)), None)
+                        return self._result(await event_loop.contain(self.__wrapped__(**self._arguments(sample, answer))), None)
                 except Exception as error:
                     if isinstance(error, TimeoutError) and limit.expired():
                         return EvaluateResult.failure(Outcome.TIMEOUT, f"took longer than {self.timeout:g} s")

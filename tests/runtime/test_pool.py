@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import CancelledError
+from pathlib import Path
 from typing import Any
 
 import hostile_calls
@@ -208,7 +211,17 @@ def test_a_call_that_kills_whoever_loads_it_is_given_up(tmp_path: Any, monkeypat
 
     finished = pool.submit(serialize_call(deadly.obey), [1, 2, 3], 10.0, 2).result(PATIENCE)
     assert {one.outcome for one in finished} == {Outcome.CRASHED}
-    assert "exited with status 7 while it loaded the call (second attempt)" in finished[0].error
+    assert "exited with status 7 while it loaded the call (attempt 2)" in finished[0].error
+
+
+def test_a_server_that_has_no_room_for_another_worker_says_so(tmp_path: Any, monkeypatch: Any) -> None:
+    (tmp_path / "no_room.py").write_text("import resource\nresource.setrlimit(resource.RLIMIT_NOFILE, (4, 4))\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    pool = WorkerPool(2)
+    pool.preload("no_room")
+    (one,) = run(pool, ("echo", 1))
+    pool.close()
+    assert one.outcome is Outcome.CRASHED and "the worker could not be forked: Too many open files before it began" in one.error
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP], ids=str)
@@ -218,6 +231,12 @@ def test_a_server_lost_between_two_batches_is_replaced(number: signal.Signals) -
     os.kill(pool.processes()[0], number)
     assert [one.value for one in run(pool, *(("echo", value) for value in range(9)))] == list(range(9))
     pool.close()
+
+
+def test_rounds_of_random_kills_lose_or_cross_nothing_that_was_not_at_fault() -> None:
+    script = Path(__file__).parents[2] / "scripts" / "bench" / "pool_kills.py"
+    done = subprocess.run([sys.executable, str(script), "--rounds", "10"], capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_what_a_worker_started_does_not_outlive_a_killed_server(gone: Any) -> None:

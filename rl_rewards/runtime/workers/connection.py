@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator
 
 from rl_rewards.runtime.workers.frames import FrameError, FrameReader, Kind, frame, read_tag, tag
-from rl_rewards.runtime.workers.jobs import Chunk
+from rl_rewards.runtime.workers.jobs import Chunk, Stage
 
 # Loading a call means importing modules, which is not an item's fault; no import that ends takes longer than this.
 LOAD_SECONDS = 120.0
@@ -27,7 +27,7 @@ class WorkerConnection:
         number: under which the server knows it.
         chunk: what it was sent and has not finished; None when it is idle.
         position: place in the chunk of the item that it is at.
-        started: whether it has loaded the chunk's call, so that an item is running.
+        stage: how far it has come with the chunk.
         deadline: when that item, or the load, must have ended (`time.monotonic`); None when it is idle.
         retiring: whether it exits after this chunk.
         fault: what it sent against the rules, where it did.
@@ -39,7 +39,7 @@ class WorkerConnection:
         self.socket = connection
         self.chunk: Chunk | None = None
         self.position = 0
-        self.started = False
+        self.stage = Stage.SENT
         self.deadline: float | None = None
         self.retiring = False
         self.fault: str | None = None
@@ -50,6 +50,11 @@ class WorkerConnection:
         self._outgoing: bytes | memoryview = b""
 
     @property
+    def running(self) -> bool:
+        """Whether it runs an item."""
+        return self.chunk is not None and self.stage is Stage.RUNNING
+
+    @property
     def idle(self) -> bool:
         """Whether it may be sent a chunk."""
         return self.chunk is None and not self.retiring
@@ -57,7 +62,7 @@ class WorkerConnection:
     def send(self, chunk: Chunk) -> None:
         """Begin to send a chunk; `flush` goes on where the socket is full."""
         payload = pickle.dumps((chunk.job.call, chunk.indices, [chunk.job.items[index] for index in chunk.indices]), pickle.HIGHEST_PROTOCOL)
-        self.chunk, self.position, self.started = chunk, 0, False
+        self.chunk, self.position, self.stage = chunk, 0, Stage.SENT
         self.deadline = time.monotonic() + max(LOAD_SECONDS, chunk.job.timeout)
         self._nonce = secrets.randbits(64)
         self._expect_item()
@@ -104,7 +109,7 @@ class WorkerConnection:
     def start(self) -> None:
         """The call is loaded, so the first item's time begins."""
         assert self.chunk is not None
-        self.started = True
+        self.stage = Stage.RUNNING
         self.deadline = time.monotonic() + self.chunk.job.timeout
 
     def finish_item(self) -> int:
@@ -138,7 +143,9 @@ class WorkerConnection:
             self._expect_item()
 
     def _may_come(self, kind: Kind) -> bool:
-        if not self.started:
+        if self.stage is Stage.SENT:
+            return kind in (Kind.LOADING, Kind.STARTED)
+        if self.stage is Stage.LOADING:
             return kind in (Kind.STARTED, Kind.UNLOADABLE)
         if kind is Kind.RETIRING:
             assert self.chunk is not None

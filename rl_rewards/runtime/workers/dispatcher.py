@@ -12,7 +12,7 @@ from itertools import count
 
 from rl_rewards.runtime.workers.connection import LOAD_SECONDS, WorkerConnection
 from rl_rewards.runtime.workers.frames import FrameError, Kind
-from rl_rewards.runtime.workers.jobs import Chunk, ItemResult, PoolError
+from rl_rewards.runtime.workers.jobs import Chunk, ItemResult, PoolError, Stage
 from rl_rewards.runtime.workers.results import load_result
 from rl_rewards.runtime.workers.server_link import ServerLink
 from rl_rewards.types import Outcome
@@ -33,6 +33,7 @@ class Dispatcher:
         self.server = ServerLink(memory_mb)
         self.selector = selectors.DefaultSelector()
         self._size = size
+        self._limit = size  # how many workers the system lets run
         self._memory_mb = memory_mb
         self._queue: deque[Chunk] = deque()
         self._numbers = count(1)
@@ -109,11 +110,11 @@ class Dispatcher:
         """A worker for a chunk: an idle one, a new one where one was lost with it, or None where it has to wait."""
         if self._must_wait(chunk):
             return None
-        if len(self._live) == self._size and not idle:
+        if len(self._live) >= self._limit and not idle:
             return None
-        if idle and not chunk.again:
+        if idle and not chunk.deaths:
             return idle.pop()
-        if len(self._live) == self._size:
+        if len(self._live) >= self._limit:
             self._kill(idle.pop())  # its place is for a new one
         return self._fork()
 
@@ -174,7 +175,9 @@ class Dispatcher:
         return True
 
     def _handle(self, worker: WorkerConnection, kind: Kind, payload: bytes) -> None:
-        if kind is Kind.STARTED:
+        if kind is Kind.LOADING:
+            worker.stage = Stage.LOADING
+        elif kind is Kind.STARTED:
             worker.start()
         elif kind is Kind.VALUE:
             self._finish_item(worker, _loaded(payload))
@@ -204,7 +207,7 @@ class Dispatcher:
         self._dying[worker.number] = worker
         self.selector.unregister(worker.socket)
         worker.socket.close()
-        if worker.chunk is not None and worker.started:
+        if worker.chunk is not None and worker.stage is Stage.RUNNING:
             begun = worker.position + (1 if running else 0)
             if rest := worker.chunk.indices[begun:]:
                 self._queue.appendleft(Chunk(worker.chunk.job, rest))
@@ -219,12 +222,12 @@ class Dispatcher:
         chunk = worker.release()
         if chunk is None:
             return
-        again = chunk.after_death(worker.started, with_server)
+        again = chunk.after_death(worker.stage, with_server)
         if again is not None:
             self._queue.appendleft(again)
             return
-        where = "" if worker.started else " while it loaded the call"
-        chunk.fail(ItemResult(Outcome.CRASHED, error=f"the worker {worker.fault or how}{where} (second attempt)"))
+        when = {Stage.SENT: " before it began", Stage.LOADING: " while it loaded the call", Stage.RUNNING: ""}[worker.stage]
+        chunk.fail(ItemResult(Outcome.CRASHED, error=f"the worker {worker.fault or how}{when} (attempt {len(chunk.deaths) + 1})"))
 
     # Deadlines.
 
@@ -240,7 +243,7 @@ class Dispatcher:
         for worker in self._workers():
             if worker.deadline is None or worker.deadline > now or worker.chunk is None:
                 continue
-            if worker.started:
+            if worker.stage is Stage.RUNNING:
                 self._finish_item(worker, ItemResult(Outcome.TIMEOUT, error=f"no result within {worker.chunk.job.timeout:g} s"))
             else:
                 self._release_failed(worker, ItemResult(Outcome.ERROR, error=f"loading the call took more than {LOAD_SECONDS:g} s"))
@@ -256,6 +259,7 @@ class Dispatcher:
         if not self._busy() or time.monotonic() < self._next_heartbeat:
             return
         self._next_heartbeat = time.monotonic() + _HEARTBEAT_SECONDS
+        self._limit = self._size
         if (trouble := self.server.check()) is not None:
             self._lose_server(trouble)
 
@@ -264,8 +268,10 @@ class Dispatcher:
         if exits is None:
             self._lose_server(None)
             return
-        for number, how in exits:
+        for number, how, forked in exits:
             worker = self._live.get(number)
+            if not forked:
+                self._limit = max(1, len(self._live) - 1)
             if worker is not None:
                 self._read_to_the_end(worker)
             self._settle(self._dying.pop(number), how)

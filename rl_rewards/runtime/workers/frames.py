@@ -25,17 +25,19 @@ class Kind(IntEnum):
     """To the worker: the pickled call, the items' indices and the pickled items. Its tag holds the nonce alone."""
     READY = 2
     """From the worker, once, before it runs any code of a user: its process id, with the worker's number in place of an index."""
-    STARTED = 3
+    LOADING = 3
+    """From the worker: it loads the chunk's call, which it does not have yet."""
+    STARTED = 4
     """From the worker: the call is loaded, the first item starts now."""
-    VALUE = 4
+    VALUE = 5
     """From the worker: the pickled result of the item."""
-    RAISED = 5
+    RAISED = 6
     """From the worker: what the item raised, as text."""
-    OUT_OF_MEMORY = 6
+    OUT_OF_MEMORY = 7
     """From the worker: the item hit the memory limit; the worker exits after this."""
-    RETIRING = 7
+    RETIRING = 8
     """From the worker: do not send another chunk; it exits after this item's result, the last of the chunk."""
-    UNLOADABLE = 8
+    UNLOADABLE = 9
     """From the worker: the call could not be loaded, with the reason as text; no item was started."""
 
 

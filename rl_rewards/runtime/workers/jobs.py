@@ -6,6 +6,7 @@ import contextlib
 from collections.abc import Sequence
 from concurrent.futures import Future, InvalidStateError
 from dataclasses import dataclass
+from enum import Enum
 from typing import Any, NamedTuple
 
 from rl_rewards.types import Outcome
@@ -46,6 +47,20 @@ class Job:
             self.future.set_exception(error)
 
 
+class Stage(Enum):
+    """How far a worker has come with a chunk."""
+
+    SENT = "sent"
+    """It has not begun: no code of the user has run for the chunk."""
+    LOADING = "loading"
+    """It loads the call."""
+    RUNNING = "running"
+    """It runs an item."""
+
+
+_MOST_DEATHS = {Stage.SENT: 5, Stage.LOADING: 1, Stage.RUNNING: 1}
+
+
 class Chunk(NamedTuple):
     """Items of a job that travel to a worker together.
 
@@ -55,32 +70,26 @@ class Chunk(NamedTuple):
 
     Attributes:
         indices: which items of the job.
-        reloaded: whether a worker died while it loaded the call for this chunk.
-        retried: whether a worker died while it ran the chunk's only item.
+        deaths: at which stages workers died with it; only a single item can have been running.
         exclusive: whether nothing else may run meanwhile.
     """
 
     job: Job
     indices: Sequence[int]
-    reloaded: bool = False
-    retried: bool = False
+    deaths: tuple[Stage, ...] = ()
     exclusive: bool = False
 
-    @property
-    def again(self) -> bool:
-        """Whether a worker died with it."""
-        return self.reloaded or self.retried
-
-    def after_death(self, started: bool, with_server: bool) -> Chunk | None:
-        """What to run again after a worker died with this chunk, or None after the second time.
+    def after_death(self, stage: Stage, with_server: bool) -> Chunk | None:
+        """What to run again after a worker died with this chunk, or None after one death too many.
 
         Args:
-            started: whether its item was running; else the call was being loaded.
+            stage: how far the worker had come.
             with_server: whether the fork server died, too.
         """
-        if self.retried if started else self.reloaded:
+        if self.deaths.count(stage) == _MOST_DEATHS[stage]:
             return None
-        return Chunk(self.job, self.indices, self.reloaded or not started, self.retried or started, with_server)
+        exclusive = self.exclusive or (with_server and stage is not Stage.SENT)
+        return Chunk(self.job, self.indices, (*self.deaths, stage), exclusive)
 
     def fail(self, result: ItemResult) -> None:
         """The same result for all of its items."""

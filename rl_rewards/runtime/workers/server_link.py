@@ -14,7 +14,7 @@ import time
 from typing import NamedTuple
 
 from rl_rewards.runtime.workers.leftovers import kill_processes_with
-from rl_rewards.runtime.workers.server_messages import ALIVE, EXITED, FORK, KILL, NUMBER, PING, PRELOAD, REPORT, STOPPED
+from rl_rewards.runtime.workers.server_messages import ALIVE, EXITED, FORK, KILL, NOT_FORKED, NUMBER, PING, PRELOAD, REPORT, STOPPED
 
 IN_WORKER = "RL_REWARDS_IN_WORKER"
 """Set in the environment of every worker, to a value that each server has for itself."""
@@ -36,10 +36,12 @@ class WorkerExit(NamedTuple):
     Attributes:
         worker: its number.
         how: "died of SIGKILL", "exited with status 1", "was stopped by SIGSTOP", "could not be forked: ...".
+        forked: whether it ever ran.
     """
 
     worker: int
     how: str
+    forked: bool
 
 
 class ServerLink:
@@ -124,7 +126,7 @@ class ServerLink:
         whole = len(self._reports) // REPORT.size * REPORT.size
         reports = list(REPORT.iter_unpack(self._reports[:whole]))
         del self._reports[:whole]
-        return [WorkerExit(worker, _how(what, status)) for what, worker, status in reports if what != ALIVE]
+        return [WorkerExit(worker, _how(what, status), what != NOT_FORKED) for what, worker, status in reports if what != ALIVE]
 
     def check(self) -> str | None:
         """Ask the server for a sign of life; what is wrong with it, where something is.

@@ -98,14 +98,17 @@ def _serve(answers: _Answers, memory_mb: int | None) -> None:
     calls: dict[bytes, Callable[[Any], Any]] = {}
     while (chunk := answers.next_chunk()) is not None:
         call, indices, items = chunk
-        try:
-            function = calls.get(call) or deserialize_call(call)
-        except BaseException as error:
-            answers.send(Kind.UNLOADABLE, indices[0], _text(error))
-            continue
-        if len(calls) >= _KEPT_CALLS:
-            calls.clear()
-        calls[call] = function
+        function = calls.get(call)
+        if function is None:
+            answers.send(Kind.LOADING, indices[0])
+            try:
+                function = deserialize_call(call)
+            except BaseException as error:
+                answers.send(Kind.UNLOADABLE, indices[0], _text(error))
+                continue
+            if len(calls) >= _KEPT_CALLS:
+                calls.clear()
+            calls[call] = function
         answers.send(Kind.STARTED, indices[0])
         for index, item in zip(indices, items, strict=True):
             kind, payload = _run(function, item)
