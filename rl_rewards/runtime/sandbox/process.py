@@ -159,7 +159,7 @@ class ProcessEngine(Engine):
             libraries = kind[0]
             zygote = self._zygotes.get(libraries)
             if zygote is None or not zygote.alive:
-                zygote = self._zygotes[libraries] = Zygote(libraries, self.without)
+                zygote = self._zygotes[libraries] = Zygote(libraries, self.without, self.workers)
         try:
             cell = zygote.spawn()
         except OSError:
@@ -191,18 +191,15 @@ class ProcessEngine(Engine):
 
 def _until_not_lost(run: Callable[[], None]) -> Execution | None:
     """Run it, and again with another cell where one is lost that had not begun: the machine may have killed it. None, or how it ended."""
-    began = False
+    reason = ""
     for _ in range(TRIES):
         try:
             return run()
         except OSError as error:
-            lost = error
-            began = isinstance(error, CellLost) and error.began
-            if began:
-                break
-    if began:
-        return Execution(Outcome.CRASHED, error=f"the program ended its sandbox: {lost}")
-    return Execution(Outcome.ERROR, error=f"the sandbox was lost {TRIES} times: {lost}")
+            if isinstance(error, CellLost) and error.began:
+                return Execution(Outcome.CRASHED, error=f"the program ended its sandbox: {error}")
+            reason = str(error)
+    return Execution(Outcome.ERROR, error=f"the sandbox was lost {TRIES} times: {reason}")
 
 
 def _job(program: str, cases: list[dict[str, Any]], limits: Limits, channel: bool = False) -> dict[str, Any]:

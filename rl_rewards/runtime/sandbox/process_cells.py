@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import json
 import os
 import re
+import resource
 import socket
 import subprocess
 import sys
@@ -17,6 +19,7 @@ from rl_rewards.runtime.sandbox.cell import frames, scratch
 from rl_rewards.runtime.sandbox.cell.loop import BEGAN, ERROR
 from rl_rewards.runtime.sandbox.engine import LIBRARIES
 
+MAX_THREADS = 128  # of one program at a time
 START_SECONDS = 120.0  # importing pandas and sympy from a slow disk
 _HERE = os.path.dirname(os.path.abspath(__file__))
 _BOOT = "import sys; sys.path.insert(0, {directory!r}); from cell import zygote; del sys.path[0]; zygote.main()"
@@ -36,13 +39,13 @@ class CellLost(ConnectionError):
 class Zygote:
     """The caller's end of a zygote."""
 
-    def __init__(self, libraries: tuple[str, ...], without: tuple[str, ...]) -> None:
+    def __init__(self, libraries: tuple[str, ...], without: tuple[str, ...], workers: int) -> None:
         scratch.sweep()
         self.scratch, lock = scratch.make()
         self._control, theirs = socket.socketpair()
         options = {
             "control": theirs.fileno(), "lock": lock, "caller": os.getpid(), "libraries": libraries, "paths": _library_paths(),
-            "scratch": self.scratch, "without": without,
+            "scratch": self.scratch, "without": without, "threads": threads_each(workers),
         }  # fmt: skip
         try:
             self._process = subprocess.Popen(
@@ -154,6 +157,16 @@ class Cell:
     def close(self) -> None:
         """Hang up: the cell kills what it runs and ends."""
         self._control.close()
+
+
+def threads_each(workers: int) -> int:
+    """How many threads each of so many programs may have at a time: all together, half of the processes that this user or container may."""
+    allowed = [resource.getrlimit(resource.RLIMIT_NPROC)[0]]
+    for path in ("/sys/fs/cgroup/pids.max", "/sys/fs/cgroup/pids/pids.max"):
+        with contextlib.suppress(OSError, ValueError), open(path) as file:  # "max" where there is no limit
+            allowed.append(int(file.read()))
+    limits = [limit for limit in allowed if limit != resource.RLIM_INFINITY]
+    return max(8, min([MAX_THREADS, *(limit // 2 // workers for limit in limits)]))
 
 
 def _environment() -> dict[str, str]:

@@ -1,14 +1,15 @@
 """Hostile programs against each engine: contained, whatever else happens to them. Printed as a table by scripts/bench/escape_table.py."""
 
 import pytest
-from hostile_programs import HARMLESS, HOSTILE, Outside, descendants
+from hostile_programs import HOSTILE, Outside, descendants
 
 from rl_rewards.runtime.sandbox import Limits, Script
 from rl_rewards.runtime.sandbox.cell.walls import WALLS
 from rl_rewards.runtime.sandbox.process import ProcessEngine
 from rl_rewards.types import Outcome
 
-LIMITS = Limits(seconds=1, memory_mb=256)
+LIMITS, PATIENT = Limits(seconds=0.5, memory_mb=256), Limits(seconds=20)
+NAMESPACES = ("user", "pid", "network", "mount", "ipc")
 
 
 @pytest.fixture(scope="module")
@@ -17,31 +18,39 @@ def outside():
         yield outside
 
 
-@pytest.fixture(params=["process", "monty"])
+@pytest.fixture(scope="module")
+def container():
+    """The process engine as in a container that has no namespaces to give."""
+    engine = ProcessEngine(workers=2, without=NAMESPACES)
+    yield engine
+    engine.close()
+
+
+@pytest.fixture(params=["process", "container", "monty"])
 def engine(request):
     engine = request.getfixturevalue(request.param)
     # Once every kind of cell is warm, a process more or less is the program's doing.
-    engine.submit(lambda program: engine.run(program, [Script()], LIMITS), ["print(1)"] * 8).result()
+    engine.submit(lambda program: engine.run(program, [Script()], PATIENT), ["print(1)"] * 4).result()
     return engine
 
 
 @pytest.mark.parametrize("name", HOSTILE)
 def test_a_hostile_program_is_contained(engine, outside, name):
-    if engine.name == "process" and engine.lacking():
-        pytest.skip(f"this machine lacks {engine.lacking()}: its programs are not to be set loose on it")
+    if engine.name == "process" and (lacking := set(engine.lacking()) - set(engine.without)):
+        pytest.skip(f"this machine lacks {sorted(lacking)}: its programs are not to be set loose on it")
     before = descendants()
     [execution] = engine.run(outside.program(name), [Script()], LIMITS)
     assert "ESCAPED" not in execution.stdout
     assert outside.damage() == []
     assert descendants() <= before
     assert execution.outcome in (Outcome.SCORED, Outcome.TIMEOUT, Outcome.CRASHED, Outcome.UNSUPPORTED)
-    [next_one] = engine.run("print(6 * 7)", [Script()], LIMITS)
+    [next_one] = engine.run("print(6 * 7)", [Script()], PATIENT)
     assert (next_one.outcome, next_one.stdout) == (Outcome.SCORED, "42\n")
 
 
 # What each wall is worth, and that the programs above would tell: without the walls they get out. None of these harms the machine.
 WITHOUT = [
-    *((name, WALLS) for name in HARMLESS),
+    *((name, WALLS) for name, program in HOSTILE.items() if program.harmless),
     ("TCP connection", ("seccomp", "landlock", "network", "user")),
     ("UDP packet", ("seccomp", "network", "user")),
     ("reading the caller's files", ("landlock", "mount", "broker")),
@@ -50,14 +59,27 @@ WITHOUT = [
 ]
 
 
+@pytest.fixture(scope="module")
+def without_walls():
+    """Engines by the walls that they do without."""
+    engines = {}
+
+    def engine(without):
+        if without not in engines:
+            engines[without] = ProcessEngine(workers=1, without=without)
+        return engines[without]
+
+    yield engine
+    for each in engines.values():
+        each.close()
+
+
 @pytest.mark.parametrize(("name", "without"), WITHOUT)
-def test_the_same_program_gets_out_where_the_walls_are_left_out(outside, name, without):
-    engine = ProcessEngine(workers=1, without=without)
+def test_the_same_program_gets_out_where_the_walls_are_left_out(without_walls, outside, name, without):
     try:
-        [execution] = engine.run(outside.program(name), [Script()], Limits(seconds=10))
+        [execution] = without_walls(without).run(outside.program(name), [Script()], PATIENT)
         assert "ESCAPED" in execution.stdout or outside.damage()
     finally:
-        engine.close()
         outside.clear()
 
 
@@ -66,9 +88,9 @@ def test_the_same_program_gets_out_where_the_walls_are_left_out(outside, name, w
 def test_no_orphan_outlives_its_call_even_where_programs_may_fork(outside, name, without):
     engine = ProcessEngine(workers=1, without=without)
     try:
-        engine.run("print(1)", [Script()], LIMITS)
+        engine.run("print(1)", [Script()], PATIENT)
         before = descendants()
-        [execution] = engine.run(outside.program(name), [Script()], LIMITS)
+        [execution] = engine.run(outside.program(name), [Script()], PATIENT)
         assert "ESCAPED" in execution.stdout
         assert descendants() <= before
     finally:
@@ -78,7 +100,7 @@ def test_no_orphan_outlives_its_call_even_where_programs_may_fork(outside, name,
 def test_a_fork_of_a_program_that_runs_out_of_time_is_killed_with_it():
     engine = ProcessEngine(workers=1, without=("seccomp",))
     try:
-        engine.run("print(1)", [Script()], LIMITS)
+        engine.run("print(1)", [Script()], PATIENT)
         before = descendants()
         [execution] = engine.run("import os\nos.fork()\nos.fork()\nwhile True: pass", [Script()], LIMITS)
         assert execution.outcome is Outcome.TIMEOUT

@@ -57,8 +57,8 @@ class Broker:
         self._root = os.open(directory, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
         self._names = {number: name for name, number in seccomp.numbers().items()}
 
-    def begin(self, pid: int, process: int, listener: int, largest: int) -> None:
-        """Serve a new child: its id, its directory in /proc, where its notices arrive, and the size that a file of its may have, in bytes."""
+    def begin(self, pid: int, listener: int, process: int, largest: int) -> None:
+        """Serve a new child: its id, where its notices arrive, its directory in /proc, and the size that a file of its may have, in bytes."""
         self._memory, self._process, self._listener, self._largest = notify.Memory(pid), process, listener, largest
         self._current = self._directory
         self._entries = 0

@@ -12,7 +12,7 @@ import select
 import signal
 import socket
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from typing import Any
 
 from . import child, frames, orphans, scratch, walls
@@ -26,9 +26,9 @@ _TRIAL = {
 }  # fmt: skip
 
 
-def live(control: socket.socket, directory: str, without: Collection[str], lacking: list[str]) -> None:
+def live(control: socket.socket, options: dict[str, Any], lacking: list[str]) -> None:
     """Raise the walls, say which are lacking, and run jobs until the caller hangs up. The caller sends the frames of process.py."""
-    cell = _Cell(control, directory, without, lacking)
+    cell = _Cell(control, options, lacking)
     frames.write(control.fileno(), {"lacking": cell.lacking})
     with contextlib.suppress(frames.Closed):
         while True:
@@ -36,13 +36,13 @@ def live(control: socket.socket, directory: str, without: Collection[str], lacki
 
 
 class _Cell:
-    def __init__(self, control: socket.socket, directory: str, without: Collection[str], lacking: list[str]) -> None:
+    def __init__(self, control: socket.socket, options: dict[str, Any], lacking: list[str]) -> None:
         self._control = control
         with open("/proc/self/statm") as file:
             self._base_bytes = int(file.read().split()[0]) * os.sysconf("SC_PAGE_SIZE")
         self._children = orphans.adopt()
         self._processes = os.open("/proc", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-        self._walls = walls.raise_walls(directory, without, lacking)
+        self._walls = walls.raise_walls(options["scratch"], options["without"], lacking, options["threads"])
         self._directory = self._walls.directory
         os.environ.update(HOME=self._directory, TMPDIR=self._directory)
         os.chdir(self._directory)
@@ -106,7 +106,8 @@ class _Cell:
 
         Meanwhile, the broker answers the child's notices; where they arrive is the first thing that the child sends.
         """
-        poll, listener = select.poll(), -1
+        poll = select.poll()
+        sent: list[int] = []
         for each in (self._bell, self._control, notices):
             poll.register(each, select.POLLIN)
         try:
@@ -126,18 +127,17 @@ class _Cell:
                     return status, True
                 elif notices.fileno() in ready:
                     poll.unregister(notices)
-                    if self._walls.broker is not None and (sent := socket.recv_fds(notices, 1, 2)[1]):
-                        listener, process = sent
-                        self._walls.broker.begin(pid, process, listener, largest)
-                        poll.register(listener, select.POLLIN)
-                elif ready[listener] & select.POLLIN and self._walls.broker is not None:
+                    sent = socket.recv_fds(notices, 1, 2)[1]
+                    if sent and self._walls.broker is not None:
+                        self._walls.broker.begin(pid, *sent, largest)
+                        poll.register(sent[0], select.POLLIN)
+                elif ready[sent[0]] & select.POLLIN and self._walls.broker is not None:
                     self._walls.broker.serve()
                 else:
-                    poll.unregister(listener)
+                    poll.unregister(sent[0])
         finally:
-            if listener >= 0:
-                os.close(listener)
-                os.close(process)
+            for descriptor in sent:
+                os.close(descriptor)
 
 
 def _bell() -> int:

@@ -28,7 +28,7 @@ from .broker import NOTIFIED, Broker
 
 WALLS = ("user", "pid", "network", "mount", "ipc", "landlock", "seccomp", "broker")
 SCRATCH_MB = 64  # where there is a mount namespace: the size of all files of one call together
-MAX_THREADS = 128  # of one program at a time
+MAX_ENTRIES = 1024  # where there is none: of files and directories of one case, which a disk may take milliseconds each to remove
 DEVICES = ("/dev/null", "/dev/zero", "/dev/random", "/dev/urandom")
 
 
@@ -77,8 +77,8 @@ class Raised:
             self.filters.insert(0, seccomp.Filter(seccomp.build_read_only()))  # the last one on forbids others
 
 
-def raise_walls(scratch: str, without: Collection[str], lacking: list[str]) -> Raised:
-    """Raise the walls that the cell raises itself."""
+def raise_walls(scratch: str, without: Collection[str], lacking: list[str], threads: int) -> Raised:
+    """Raise the walls that the cell raises itself; a program may have `threads` at a time."""
     lacking, visible = [*lacking, *without], [*python_files(), *DEVICES]
     kernel.prctl(kernel.PR_SET_NO_NEW_PRIVS, 1)
     directory = None
@@ -108,5 +108,5 @@ def raise_walls(scratch: str, without: Collection[str], lacking: list[str]) -> R
     else:
         calls = ["clone"] if "mount" not in lacking else ["clone", *NOTIFIED]
         raised.notified = seccomp.Filter(seccomp.build_list(calls, seccomp.NOTIFY))
-        raised.broker = Broker(directory, visible, namespaces.MAX_INODES, SCRATCH_MB << 20, MAX_THREADS)
+        raised.broker = Broker(directory, visible, MAX_ENTRIES, SCRATCH_MB << 20, threads)
     return raised

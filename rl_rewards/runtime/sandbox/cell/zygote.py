@@ -26,7 +26,7 @@ USUAL = (
 
 
 def main() -> None:
-    """Serve until the caller ends. Arguments: a JSON object of `control`, `lock`, `caller`, `libraries`, `paths`, `scratch`, `without`."""
+    """Serve until the caller ends. Its argument is the JSON object that process_cells.Zygote makes."""
     options = json.loads(sys.argv[1])
     control = socket.socket(fileno=_lowest(options["control"]))
     _lowest(options["lock"])  # held by this process and its cells, to the end of the last of them
@@ -85,7 +85,7 @@ def _become_cell(control: socket.socket, options: dict) -> None:
         kernel.prctl(kernel.PR_SET_PDEATHSIG, signal.SIGKILL)  # after the namespaces: gaining capabilities there clears it
         if os.fork() == 0:
             kernel.prctl(kernel.PR_SET_PDEATHSIG, signal.SIGKILL)
-            loop.live(control, options["scratch"], options["without"], lacking)
+            loop.live(control, options, lacking)
             os._exit(0)
         control.close()
         code = os.waitstatus_to_exitcode(os.wait()[1])
