@@ -11,6 +11,7 @@ _OPERATION = re.compile(
     r"\\(?:times|cdot|div|frac|binom|choose|over|sqrt|sum|int|prod|lim|log|ln|lg|exp|sin|cos|tan|cot|sec|csc|arc\w+|p?mod|bmod|"
     r"gcd|lcm|max|min|det|lfloor|lceil|pm|mp|Gamma|zeta|star|ast|circ)(?![a-zA-Z])"
 )
+_IRRATIONAL = re.compile(r"\\(?:sqrt|pi|log|ln|exp|sin|cos|tan)(?![a-zA-Z])|(?<![a-zA-Z\\])e(?![a-zA-Z])")
 # What is calculated and never the last line, unless the reference says so too.
 _CALCULATIONS = {
     "a sum": re.compile(r"\\sum(?![a-zA-Z])"),
@@ -32,6 +33,11 @@ _SHORTEST_COPY = 4  # characters; x+1 stands in every other question
 def has_operation(text: str) -> bool:
     """Whether a canonical text still has something to work out: arithmetic, a root, a power, a function."""
     return _OPERATION.search(_DEGREE.sub("", _TEXT.sub("", text))) is not None
+
+
+def is_irrational(text: str) -> bool:
+    """Whether a canonical text is written with roots, logarithms or constants that no decimal is exact for."""
+    return _IRRATIONAL.search(text) is not None
 
 
 def calculation_left(answer: str, reference: str) -> str | None:

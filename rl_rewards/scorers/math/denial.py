@@ -1,0 +1,73 @@
+"""Whether the words around an answer deny it or leave it open: "the answer is not 42", "58, or maybe 57"."""
+
+from __future__ import annotations
+
+import re
+
+__all__ = ["WINDOW", "denied_after", "denied_before", "is_denied", "is_hedged"]
+
+WINDOW = 80  # characters before and after an answer in which a denial is looked for
+
+# Words after which an answer is denied, and those that may stand between: "is not equal to the 42".
+_DENYING = frozenset("not never neither nor cannot except but hardly wrong incorrect false".split())
+_DENYING_PAIRS = frozenset({("other", "than"), ("rather", "than"), ("instead", "of"), ("different", "from"), ("anything", "but"), ("far", "from")})
+_BETWEEN = frozenset("is be equal equals to exactly simply just the answer result value a an really actually".split())
+_DENYING_SIGNS = ("\\ne", "\\neq", "\\not=", "\\not =", "≠", "!=")
+# Clauses that deny what follows their "that": "it is not true that", "I doubt that"; "it is not hard to see that" denies nothing.
+_DOUBTED = re.compile(
+    r"\b(?:(?<!no )(?<!not )(?<!cannot )(?<!never )(?:false|wrong|incorrect|untrue|impossible|doubt(?:s|ful)?|unlikely|den(?:y|ies)|disagree)"
+    r"|(?:not|n['’]t|never|hardly|cannot|no\s+longer|nobody|no\s+one)\s+(?:\w+\s+){0,2}?"
+    r"(?:true|the\s+case|correct|right|so|possible|certain|sure|clear|likely|believe|think|say|said|claim|mean|imply|follow|convinced|conclude))"
+    r"\b(?:\s+(?:that|to\s+say|to\s+claim|if|whether)\b)?[^.;:\n]*$"
+)
+_NEGATED = re.compile(r"\W*(?:not|never)\b|n['’]t", re.IGNORECASE)  # at the start of what is stated
+_DENIED_AFTER = re.compile(
+    r"[\s$*)\]}\\,]*(?:(?:is|was|would be|seems)\s+(?:not\s+(?:the|a|my|correct|right|true|valid|it\b)|wrong|incorrect|false|impossible)"
+    r"|(?:is|was)n['’]t\s+(?:the|correct|right|true|valid|it\b)"
+    r"|(?:cannot|can['’]t|could not)\s+be\s+(?:the|correct|right|true|valid|it\b))",
+    re.IGNORECASE,
+)
+# Another answer in the same breath: "or maybe 57", "or 57", "(or 57)", "perhaps 57", "but it could be 57", "alternatively 57".
+_HEDGE = re.compile(
+    r"[^.!?\n]{0,40}?(?:\bor\b|\bmaybe\b|\bperhaps\b|\bpossibly\b|\balternatively\b|\b(?:could|might|may)\s+(?:also\s+)?be\b|\beither\b|\bunless\b)"
+    r"[^.!?\n]{0,40}?(?:\d|\\[a-zA-Z]|\$)",
+    re.IGNORECASE,
+)
+
+
+def is_denied(text: str, start: int, end: int) -> bool:
+    """Whether the answer at that place of a text is denied by what stands before or behind it."""
+    return denied_before(text[max(0, start - WINDOW) : start]) or denied_after(text, end)
+
+
+def denied_after(text: str, end: int) -> bool:
+    return _DENIED_AFTER.match(text, end, end + WINDOW) is not None
+
+
+def denied_before(before: str) -> bool:
+    """Whether the words before an answer deny it."""
+    before = before.rstrip(" \t\n:$*([{\\").lower()
+    if before.endswith(_DENYING_SIGNS):
+        return True
+    words = before.split()
+    while words and words[-1] in _BETWEEN:
+        words.pop()
+    if words and ((words[-1] in _DENYING and words[-1] != "but") or words[-1].endswith(("n't", "n’t")) or tuple(words[-2:]) in _DENYING_PAIRS):
+        return True
+    return _is_doubted(before)
+
+
+def _is_doubted(before: str) -> bool:
+    if not any(word in before for word in (" that", " to", " if", " whether", "think", "believe", "say")):
+        return False
+    return any(re.search(r"\b(?:that|to|if|whether|think|believe|say)\b", match[0]) for match in [_DOUBTED.search(before)] if match is not None)
+
+
+def negation(statement: str) -> re.Match[str] | None:
+    """The denial at the start of what is stated, as in "The answer is not 42"."""
+    return _NEGATED.match(statement)
+
+
+def is_hedged(rest: str) -> bool:
+    """Whether what follows an answer in its sentence offers another one."""
+    return _HEDGE.match(rest) is not None

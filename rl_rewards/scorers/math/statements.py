@@ -1,0 +1,215 @@
+"""The answer that a text states in words: "The answer is 42", `#### 42`, bold, "So we get 42." at its end, or all of a short text."""
+
+from __future__ import annotations
+
+import re
+
+from rl_rewards.scorers.math.denial import WINDOW, denied_after, denied_before, is_hedged, negation
+
+__all__ = ["LONGEST", "anywhere", "bold", "concluded", "short", "stated"]
+
+LONGEST = 2000  # characters of an expression; longer ones are not read
+_STATEMENTS_READ = 16  # "answer", from the end of the text, before giving up
+_SENTENCE = 240  # characters of a sentence that concludes
+
+_FORMULA = r"\$\$((?:[^$\\]|\\.)+)\$\$|\$((?:[^$\\]|\\.)+)\$|\\\((.+?)\\\)|\\\[(.+?)\\\]"
+_MATHEMATICS = re.compile(_FORMULA, re.DOTALL)
+_STATED = re.compile(
+    rf"answers?\b[^.\n:=$\\]{{0,60}}?(?:\bis|\bare|\bequals|\bbe|\bbecomes|:|=)(?:\*\*)?\s*:?\s*(?P<rest>[^\n]+)"
+    r"|answers?\*{0,2}[ \t]*[:=]?[ \t]*\*{0,2}[ \t]*\n\s*(?P<next>\S[^\n]*)"
+    rf"|answer\s+(?P<bare>(?:{_FORMULA}).*)",
+    re.IGNORECASE,
+)
+_BOLD = re.compile(r"(?<![\w)}\]*])\*\*(?=\S)([^*\n]{1,80})\*\*(?!\w)")  # and not x**2+y**2
+# An expression in prose: everything but words, where single letters, LaTeX commands, function names and the words that join answers count
+# as mathematics. "42 or 43" is one answer, so that guessing twice is no way to be right.
+_EXPRESSION = re.compile(
+    r"(?:[^A-Za-z\\]|\\[A-Za-z]+(?:\{[^{}]*\})?|\\.|(?<![A-Za-z])(?:[A-Za-z]|sqrt|pi|sin|cos|tan|log|ln|exp|and|or)(?![A-Za-z]))+"
+)
+_JOIN = re.compile(r"\s*(?P<word>,|and|or)\s*(?P<second>and|or)?\s*")
+_TRAILING_JOIN = re.compile(r"(?:\b(?:and|or|a|I)\s*)+$")
+_SENTENCE_END = re.compile(r"[.!?](?:\s|$)")
+_NUMBER = re.compile(r"-?\d[\d,]*(?:\.\d+)?(?:/\d+)?%?")
+# How a sentence says what its answer is, and words that may follow it.
+_VERB = re.compile(
+    r"(?:\b(?:is|are|was|be|equals?|becomes?|gets?|got|gives?|yields?|obtains?|has|have|find|found|thus|therefore|hence|so|that|to|by|coordinates are)\b|[=:])"
+    r"(?:\s+(?:exactly|simply|just|equal to|approximately|about|around|only|at most|at least|the interval|the set))?[\s:,*]*$",
+    re.IGNORECASE,
+)
+_CONCLUSION = re.compile(r"(?:so|thus|therefore|hence|finally|consequently|in conclusion|we (?:get|find|have|obtain)|after \w+|this gives|which gives)\b", re.IGNORECASE)
+_CLOSING = re.compile(r"\s*(?:(?:is|as)\s+(?:the|our|my)\s+(?:final\s+)?(?:solution|answer|result)|(?:in total|altogether|in all))?\s*[.!]?\s*", re.IGNORECASE)
+_UNIT = re.compile(r"(?:%|percent(?:age)?|pct|°|[a-zA-Z]+(?:\s+[a-zA-Z]+)?)?[²³]?")
+_RESIDUE = re.compile(r"(?:<\|[^|>]{1,30}\|>\w*|</s>|I hope it is correct\.?)\s*$")  # what may follow the last sentence
+_TAIL = 80  # characters, from the end, in which that is looked for
+_HEADING = re.compile(r"[-#*_\s\d.]*(?:(?:the|my|our)\s+)?(?:final\s+)?", re.IGNORECASE)  # what stands before "Answer" in a heading
+
+
+def stated(text: str, denied: bool) -> str | None:
+    """What follows the last `####`, or the last "answer is" that is not denied."""
+    marked = _marked(text)
+    if marked is not None:
+        return marked
+    lower, end = text.lower(), len(text)
+    for _ in range(_STATEMENTS_READ):
+        place = lower.rfind("answer", 0, end)
+        if place < 0:
+            break
+        end = place
+        match = _STATED.match(text[place : place + LONGEST])
+        if match is None:
+            continue
+        group = "rest" if match["rest"] else "next" if match["next"] else "bare"
+        rest, start = match[group], place + match.start(group)
+        if group == "next" and not _HEADING.fullmatch(text, max(text.rfind("\n", 0, place) + 1, place - WINDOW), place) and ":" not in match[0]:
+            continue
+        if group == "next" and rest.strip() in ("$$", "\\["):  # a display formula on lines of its own
+            rest = " ".join(text[start : start + LONGEST].split("\n")[:3])
+        denial = negation(rest)
+        if not denied and (denial is not None or denied_before(text[max(0, place - WINDOW) : start])):
+            continue
+        rest = rest[denial.end() :] if denial is not None else rest
+        expression, after = _expression_in(rest)
+        if expression is None or (not denied and (denied_after(after, 0) or is_hedged(after))):
+            continue
+        return expression
+    return None
+
+
+def bold(text: str) -> str | None:
+    """What the last bold words say, when there is mathematics in them."""
+    last = None
+    for last in _BOLD.finditer(text[-LONGEST:]):
+        pass
+    return _expression_in(last[1])[0] if last is not None and any(char.isdigit() or char == "\\" for char in last[1]) else None
+
+
+def short(text: str) -> str | None:
+    """The whole text, when it is one line that is an expression or a few words."""
+    text = text.strip()
+    if not text or "\n" in text or len(text) > LONGEST:
+        return None
+    formula = _MATHEMATICS.fullmatch(text.rstrip("."))
+    if formula is not None:
+        return _formula(formula)
+    expression = _EXPRESSION.match(text)
+    rest = text[expression.end() :] if expression is not None else text
+    return text if len(rest.split()) <= 4 and len(rest) <= 60 else None
+
+
+def concluded(text: str, denied: bool) -> str | None:
+    """What the last sentence says at its end: "So we get 34.", "Therefore $x = 3$ is the solution."
+
+    Of a text of one line any last sentence counts, of a longer one only one that begins as a conclusion does.
+    """
+    text = _without_residue(text[-2 * LONGEST :].strip())
+    line = text.rpartition("\n")[2].strip()
+    sentence = _last_sentence(line)
+    if len(sentence) > _SENTENCE or not (line == text.strip() and len(line) <= 2 * _SENTENCE or _CONCLUSION.match(sentence)):
+        return None
+    found = _at_the_end(sentence)
+    if found is None:
+        return None
+    expression, start = found
+    if not denied and denied_before(sentence[max(0, start - WINDOW) : start]):
+        return None
+    return None if re.search(r"\b(?:either|maybe|perhaps|possibly|might|between)\b", sentence, re.IGNORECASE) else expression
+
+
+def anywhere(text: str) -> str | None:
+    """The last formula of a text, or its last number."""
+    tail = text[-LONGEST:]
+    last = None
+    for last in _MATHEMATICS.finditer(tail):
+        pass
+    if last is not None:
+        return _formula(last)
+    for last in _NUMBER.finditer(tail):
+        pass
+    return last[0].rstrip(",") if last is not None else None
+
+
+def _marked(text: str) -> str | None:
+    """The line behind the last `####`, where it is no heading."""
+    marked = text.rfind("####")
+    if marked < 0:
+        return None
+    line = text[marked + 4 : marked + LONGEST].strip().split("\n", 1)[0].strip()
+    return line if line and not line.lower().rstrip(":* ").endswith("answer") and "answer:" not in line.lower() else None
+
+
+def _expression_in(statement: str) -> tuple[str | None, str]:
+    """The mathematics at the start of a statement, or all of a short statement in words, and what follows it."""
+    statement = statement.strip().removeprefix("**").strip()
+    formula = _MATHEMATICS.match(statement)
+    if formula is not None:
+        joined, end = [_formula(formula)], formula.end()
+        either = False
+        while (join := _JOIN.match(statement, end)) and (more := _MATHEMATICS.match(statement, join.end())):
+            either |= "or" in (join["word"], join["second"])
+            joined.append(_formula(more))
+            end = more.end()
+        percent = re.match(r"\s*(?:\\?%|percent\b)", statement[end:])
+        return ("; " if either else ", ").join(joined) + ("%" if percent and len(joined) == 1 else ""), statement[end:]
+    expression = _EXPRESSION.match(statement)
+    if expression is not None:
+        end = _SENTENCE_END.search(expression[0])
+        found = expression[0][: end.start()] if end else expression[0]
+        rest = statement[len(found) :]
+        trimmed = _TRAILING_JOIN.sub("", found.strip())
+        rest = found[len(found.rstrip()) - len(found.strip()) + len(trimmed) :] + rest if trimmed != found.strip() else rest
+        found = trimmed.strip(" *,;:.$")
+        if any(char.isalnum() for char in found):
+            return found, rest
+    end = _SENTENCE_END.search(statement)
+    sentence = (statement[: end.start()] if end else statement).strip(" *.")
+    said = _at_the_end(sentence)
+    if said is not None:
+        return said[0], ""
+    return (sentence, statement[len(sentence) :]) if 0 < len(sentence) <= 60 else (None, "")
+
+
+def _without_residue(text: str) -> str:
+    while (residue := _RESIDUE.search(text, max(0, len(text) - _TAIL))) is not None:
+        text = text[: residue.start()].rstrip()
+    return text
+
+
+def _last_sentence(line: str) -> str:
+    body = line.rstrip(" .!")
+    start = 0
+    for match in re.finditer(r"[.!?]\s+(?=[A-Z$\\])", body):
+        start = match.end()
+    return line[start:]
+
+
+def _at_the_end(sentence: str) -> tuple[str, int] | None:
+    """The expression that ends a sentence behind a verb or an equals sign, or that is its only mathematics, and where it starts."""
+    formulas = list(_MATHEMATICS.finditer(sentence))
+    if formulas and (match := re.fullmatch(r"\s*(" + _UNIT.pattern + r")(.*)", sentence[formulas[-1].end() :], re.DOTALL)):
+        unit = match[1] if _CLOSING.fullmatch(match[2]) and not _is_word(match[1]) else ""
+        if _CLOSING.fullmatch(sentence[formulas[-1].end() :]) or _CLOSING.fullmatch(match[2]):
+            if len(formulas) == 1 or _VERB.search(sentence[: formulas[-1].start()]):
+                return _formula(formulas[-1]) + (" " + unit if unit.startswith(("%", "p")) else ""), formulas[-1].start()
+    start = _number_at_the_end(sentence)
+    if start is not None and _VERB.search(sentence[:start]):
+        return sentence[start:].strip().rstrip(".!"), start
+    return None
+
+
+def _number_at_the_end(sentence: str) -> int | None:
+    """Where the terms without letters at the end of a sentence start, a unit behind them left aside."""
+    words = [(match.start(), match[0]) for match in re.finditer(r"\S+", sentence)]
+    if len(words) > 1 and re.fullmatch(r"(?:%|percent|pct|°|[a-zA-Z]{1,12}[²³]?)[.!]?", words[-1][1]):
+        words.pop()
+    start = None
+    while words and re.fullmatch(r"[^A-Za-z]*[a-zA-Z%°]{0,3}[²³]?[.!]?", words[-1][1]) and not re.fullmatch(r"[A-Za-z.!]+", words[-1][1]):
+        start = words.pop()[0]
+    return start if start is not None and any(char.isdigit() for char in sentence[start:]) else None
+
+
+def _is_word(unit: str) -> bool:
+    return unit.split(" ", 1)[0].lower() in ("is", "as", "in", "for", "and", "or", "if", "when", "where", "because", "since")
+
+
+def _formula(match: re.Match[str]) -> str:
+    return next(group for group in match.groups() if group is not None).strip()
