@@ -13,7 +13,7 @@ from typing import Any
 
 import sympy
 from math_verify.grader import verify
-from sympy import Expr, Float, MatrixBase, Set, Tuple
+from sympy import Basic, Derivative, Expr, Float, MatrixBase, Set, Tuple
 from sympy.core.relational import Relational
 from sympy.logic.boolalg import Boolean
 
@@ -22,7 +22,7 @@ from rl_rewards.scorers.math.exact import compare_numbers, decided, number_of, r
 from rl_rewards.scorers.math.latex import parsed
 from rl_rewards.scorers.math.number import split_unit
 from rl_rewards.scorers.math.reader import read
-from rl_rewards.scorers.math.values import Choice, Named, Number, Value
+from rl_rewards.scorers.math.values import Choice, Collection, Named, Number, Relation, Value
 
 __all__ = ["check_reference", "judge"]
 
@@ -95,12 +95,39 @@ def _percents(reference: Value, answer: Value) -> bool:
 
 
 def _sympy_of(value: Value) -> Any | None:
+    """The value as sympy has it, None when it cannot be read; derivatives of letters are letters, relations joined by words are their solutions."""
+    if isinstance(value, Collection) and any(isinstance(item, Relation) for item in value.items):
+        return _solutions(value)
     if isinstance(value, Number):
         number = rational(value.value / 100 if value.percent else value.value)
         return number if value.decimals is None else Float(number, 30 + len(value.text))
     if isinstance(value, Choice):
         return parsed(value.letter)
-    return parsed(split_unit(value.text, words=False)[0])
+    expression = parsed(split_unit(value.text, words=False)[0])
+    if isinstance(expression, Basic) and expression.has(Derivative):
+        return expression.replace(_is_derivative_of_letter, lambda derivative: sympy.Symbol(str(derivative), real=True))
+    return expression
+
+
+def _is_derivative_of_letter(value: Any) -> bool:
+    return isinstance(value, Derivative) and value.expr.is_Symbol
+
+
+def _solutions(relations: Collection) -> Any | None:
+    """The numbers that satisfy one of several relations ("x<2 or x>3"), or all of them."""
+    sets = []
+    for item in relations.items:
+        relation = parsed(item.text)
+        if not isinstance(relation, Boolean) or len(relation.free_symbols) != 1:
+            return parsed(relations.text)
+        sets.append(_set_of(relation))
+    return sympy.Union(*sets) if ";" in relations.text else sympy.Intersection(*sets)
+
+
+def _set_of(relation: Any) -> Any:
+    """The real numbers that satisfy a relation in one letter."""
+    (letter,) = relation.free_symbols
+    return relation.xreplace({letter: sympy.Symbol(letter.name, real=True)}).as_set()
 
 
 def _positive(value: Any) -> Any:
@@ -118,6 +145,11 @@ def _equal(reference: Any, answer: Any, decimals: int, rules: Rules) -> bool:
         certain = _compare_relations(reference, answer)
         if certain is not None:
             return certain
+    if isinstance(reference, Set) and isinstance(answer, Set) and reference == answer:
+        return True
+    if isinstance(reference, Set) != isinstance(answer, Set) and all(isinstance(side, (Set, Boolean)) for side in (reference, answer)):
+        sets = [_set_of(side) if isinstance(side, Boolean) and len(side.free_symbols) == 1 else side for side in (reference, answer)]
+        return bool(sets[0] == sets[1]) or verify(*sets, float_rounding=decimals, timeout_seconds=None)
     if _is_scalar(answer) and isinstance(reference, (Set, Tuple)) and not (isinstance(reference, _LISTS) and len(reference) == 1):
         return False  # one value is not several, and need not be worked out to know that
     if _is_scalar(reference) and isinstance(answer, Relational):

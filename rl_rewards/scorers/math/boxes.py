@@ -12,7 +12,8 @@ __all__ = ["Box", "answer_in", "boxes_in"]
 _LONGEST = 2000  # characters of a line after a box that is never closed
 _BETWEEN = 60  # characters between two boxes of one list
 
-_BRACE_OR_BOX = re.compile(r"\\f(?:rame)?box(?:ed)?\s*\{|\\box(?:ed)?(?:\s*\{|\s*(?P<bare>[^\s\\{}$]+))|\\.|[{}]", re.DOTALL)
+# A command's backslash may be doubled, where the text went through JSON twice.
+_BRACE_OR_BOX = re.compile(r"\\{1,2}f(?:rame)?box(?:ed)?\s*\{|\\{1,2}box(?:ed)?(?:\s*\{|\s*(?P<bare>[^\s\\{}$]+))|\\.|[{}]", re.DOTALL)
 _ONE_PLAIN_BOX = re.compile(r"\\boxed\{([^{}\\]*)\}")  # most boxes hold a number
 _LINE_END = re.compile(r"[\n$]|\\\)|\\\]")
 # Between the boxes of a list: a comma or a word that joins, up to four plain words before it (units, "for part (a)"), a name of the next.

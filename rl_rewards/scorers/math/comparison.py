@@ -13,7 +13,7 @@ from typing import Any, Literal, NamedTuple
 from rl_rewards.scorers.math.final_form import calculation_left, has_operation, is_irrational
 from rl_rewards.scorers.math.number import Percent, close, same_number, split_unit
 from rl_rewards.scorers.math.reader import letters, read
-from rl_rewards.scorers.math.relations import has_variables
+from rl_rewards.scorers.math.relations import has_variables, says_value
 from rl_rewards.scorers.math.values import (
     Approximate,
     Bracketed,
@@ -39,10 +39,12 @@ Leaf = Callable[[Value, Value, int], bool | None]
 """Whether two values are equal by algebra, decimals at so many places; None where that is not known here."""
 
 _SET = re.compile(r"\\(?:cup|cap|setminus|mathbb|pm|mp|emptyset|in|begin)(?![a-zA-Z])|\\\{")
+_POWERS = re.compile(r"\^-?\d+")
 _CLOCK = re.compile(r"\d{1,2}(?::[0-5]\d){1,2}")
 _FUNCTION = re.compile(r"(.*)\([a-z]\)")
 _UNKNOWNS = frozenset("xyz")
 _ORDINARY = frozenset("()")
+_SHAPE = re.compile(r"[A-Za-z0-9]")
 _ELLIPSIS = re.compile(r"\\[lcd]?dots|\.\.\.")
 
 
@@ -99,7 +101,7 @@ class Comparison:
         return self._leaf(r, a, self.rules.decimals)
 
     def _other_unit(self, r: str, a: str) -> bool:
-        if self.rules.units == "compare" and r and a and r != a:
+        if r and a and r != a and (self.rules.units == "compare" or _POWERS.sub("", r) == _POWERS.sub("", a)):  # cm^2 is never cm^3
             self.reason = "other units"
             return True
         return False
@@ -136,7 +138,7 @@ class Comparison:
         if r.name in _UNKNOWNS and a.name in _UNKNOWNS or has_variables(r.value.text) or has_variables(a.value.text):
             renamed = _renamed(r, a)
             return self.equal(r.value, renamed) if renamed is not None else self._relations(r, a)
-        return self.equal(r.value, a.value)
+        return not _conflict(r.name, a.name) and self.equal(r.value, a.value)
 
     def _relations(self, r: Value, a: Value) -> bool | None:
         """Equations in other letters' terms, such as y=2x+1 and y-1=2x; a value of x is none of y."""
@@ -169,7 +171,7 @@ class Comparison:
 
     def _record_and_items(self, r: Record, a: Collection | Bracketed) -> bool | None:
         """Values without names, in the order in which the reference names them."""
-        return False if _is_braced(a) else self._in_order([field.value for field in r.fields], a.items)
+        return False if _is_braced(a) or any(isinstance(item, Relation) for item in a.items) else self._in_order([field.value for field in r.fields], a.items)
 
     def _bracketed_and_record(self, r: Bracketed, a: Record) -> bool | None:
         """Names in the order of the alphabet where they follow each other in it, else as they are written."""
@@ -277,9 +279,9 @@ class Comparison:
     def _scalar_and_relation(self, r: Value, a: Relation) -> bool | None:
         """a+b=5 says that what is asked for is 5; x+y=0 is an equation, and an inequality is no value."""
         if _is_set(r):
-            return self._leaf(r, a, self.rules.decimals) if self.rules.allow_set_relation else self._no_set()
+            return self._leaf(r, a, self.rules.decimals) if self.rules.allow_set_relation or a.builds_set else self._no_set()
         value = read(a.parts[-1])
-        if set(a.signs) != {"="} or not isinstance(value, Number) or not value.value:
+        if not says_value(a) or not isinstance(value, Number) or not value.value:
             return False
         return self.equal(r, value)
 
@@ -293,7 +295,7 @@ class Comparison:
         return False
 
     def _words(self, r: Words, a: Value) -> bool | None:
-        return letters(a.text) == r.letters and not isinstance(a, Number)
+        return letters(a.text) == r.letters and (isinstance(a, Words) or a.text.isalpha())
 
     def _any_and_words(self, r: Value, a: Words) -> bool | None:
         if letters(r.text) == a.letters and r.text.replace("\\text", "").strip("{}").isalpha():
@@ -322,6 +324,13 @@ class Comparison:
         if len(items) == 1:
             return self.equal(r, items[0])
         return self._leaf(r, a, self.rules.decimals) if isinstance(r, Expression) and _SET.search(r.text) else False
+
+
+def _conflict(name: str, other: str) -> bool:
+    """Whether two names of the same shape say different things: AB and CD, f(2) and f(3), but not AB and BA, or n and k."""
+    if len(name) < 2 or name.startswith("\\text") or sorted(name) == sorted(other) and name.isalpha():
+        return False
+    return name != other and _SHAPE.sub("a", name) == _SHAPE.sub("a", other) and _dummy(name) != _dummy(other)
 
 
 def _is_set(value: Value) -> bool:

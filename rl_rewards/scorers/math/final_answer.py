@@ -40,14 +40,12 @@ def final_answer(text: str, extract: Extract = "stated", think: bool = False, de
     if boxes:
         if one_box and len({box.content for box in boxes}) > 1:
             return None
-        return answer_in(boxes, text, denied)
+        return statements.stated_after(text, boxes[-1].end) or answer_in(boxes, text, denied)
     if extract == "boxed":
         return None
-    found = statements.stated(text, denied)
-    if found is None and "answer" not in text.lower():
-        found = statements.bold(text) or statements.concluded(text, denied) or statements.short(text)
-    elif found is None:
-        found = statements.bold(text) or statements.short(text)
+    found, refused = statements.stated(text, denied)
+    if found is None:
+        found = statements.bold(text) or (None if refused else statements.concluded(text, denied)) or statements.short(text)
     return statements.anywhere(text) if found is None and extract == "anywhere" else found
 
 

@@ -23,13 +23,14 @@ _SCIENTIFIC = re.compile(
 _REPEATING = re.compile(r"(?P<whole>\d*)\.(?P<fixed>\d*)(?:\\(?:overline|bar|dot)\{?(?P<repeated>\d+)\}?|\((?P<bracketed>\d+)\))(?:\\dot\{?(?P<last>\d)\}?)?")
 _BASE = re.compile(r"(?P<digits>[0-9A-Za-z]+)(?:_\{(?:base)?(?P<base>\d{1,2}|[a-z]+)\}|\\text\{\s*\(?base\s*(?P<said>\d{1,2}|[a-z]+)\)?\})", re.IGNORECASE)
 _DECIMAL_COMMA = re.compile(r"\d+,\d+")
-_ONLY_COMMA = re.compile(r"0,\d{2,}|\d+,0\d*")  # no list is written so, and no thousands
+_ONLY_COMMA = re.compile(r"0,\d{2,}|\d+,0\d+")  # few lists are written so, and no thousands
 _THOUSANDS = re.compile(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?")
 # A unit stands in \text{...} after the number, or is one of these after a plain one; degrees and primes count as units.
 _UNIT = re.compile(
     r"(?:(?:\\text\{(?P<text>[^{}]*)\}|(?P<degree>\^\{\\circ\}(?:\\text\{[CFK]\}|[CFK])?)|(?P<prime>'{1,2})"
     r"|(?P<word>[a-zA-Z]{1,14}(?:/[a-zA-Z]{1,10})?))(?:\^\{?(?P<power>-?\d)\}?)?)$"
 )
+_POWER_OF_TEN = re.compile(r"10\^\{-?\d+\}$")
 _UNIT_WORDS = frozenset(
     "m mm cm dm km in ft yd mi inch inches foot feet yard yards mile miles meter meters metre metres centimeter centimeters kilometer "
     "kilometers g mg kg lb lbs oz gram grams kilogram kilograms pound pounds ounce ounces ton tons s ms sec second seconds min minute "
@@ -74,7 +75,7 @@ def read_number(text: str) -> Number | None:
 
 def is_list_too(number: Number) -> bool:
     """Whether the text of a number may as well be a list: 10,100 or 1,22."""
-    return "," in number.text and not (number.decimals is not None and number.comma != "maybe") and not number.unit and not number.percent
+    return "," in number.text and not number.text[-1:].isalpha() and (number.decimals is None or bool(number.comma)) and not number.unit and not number.percent
 
 
 def has_base(text: str) -> bool:
@@ -86,12 +87,19 @@ def split_unit(text: str, words: bool = True) -> tuple[str, str]:
 
     Without `words` only \\text{...} and degrees are units, as they must be where cm may be c times m.
     """
+    before, unit = _last_unit(text, words)
+    while unit and "\\text" in before[-30:] and (earlier := _last_unit(before, words))[1] and (earlier[0][-1:].isalnum() or earlier[0][-1:] in "})%]"):
+        before, unit = earlier[0], f"{earlier[1]} {unit}"
+    return before, unit
+
+
+def _last_unit(text: str, words: bool) -> tuple[str, str]:
     match = _UNIT.search(text)
     before = text[: match.start()] if match is not None else ""
     if match is None or not before or not (before[-1].isalnum() or before[-1] in "})%]"):
         return text, ""
     word = (match["word"] or "").lower()
-    if word and not (words and word in _UNIT_WORDS and before[-1].isdigit()):
+    if word and not (words and word in _UNIT_WORDS and (before[-1].isdigit() or _POWER_OF_TEN.search(before))):
         return text, ""
     if match["prime"] and not before[-1].isdigit():
         return text, ""
@@ -126,7 +134,14 @@ def same_number(reference: Number, answer: Number, decimals: int, percent: Perce
     pairs = [(r / 100 if reference.percent else r, a / 100 if answer.percent else a)]
     if percent == "either" and reference.percent != answer.percent:
         pairs.append((r, a))
+    if reference.decimals is not None and answer.decimals is not None:
+        return any(_close_decimals(x, y, decimals) for x, y in pairs)
     return any(close(x, y, decimals) if rounded else x == y for x, y in pairs)
+
+
+def _close_decimals(x: Fraction, y: Fraction, decimals: int) -> bool:
+    """Whether two written decimals agree at that many decimals, or digits where they are below 1: 0.0000672 is not 0.0000673."""
+    return x == y or abs(x - y) <= Fraction(1, 10**decimals) * min(1, max(abs(x), abs(y)))
 
 
 def close(x: Fraction, y: Fraction, decimals: int) -> bool:

@@ -24,9 +24,9 @@ from rl_rewards.scorers.math.values import (
     Words,
 )
 
-__all__ = ["is_prose", "letters", "read"]
+__all__ = ["is_prose", "letters", "read", "spelled"]
 
-_WORDS = re.compile(r"(?:\\text\{[^{}\\]*\}|[a-zA-Z .,;:'’?-])+")
+_WORDS = re.compile(r"(?!-)(?:\\text\{[^{}\\]*\}|[a-zA-Z .,;:'’?-])+")
 _CHOICE = re.compile(r"(?:\\text\{)?\(?([A-J])\)?\}?(?:[.:)]\}?(?:[a-zA-Z\\]{2}|-?\d).*|(?<=\))\}?(?:\\text\{.*|-?\d.*))?", re.DOTALL)  # A, (A), A.Paris
 _ENVIRONMENT = re.compile(r"\(?\\begin\{(?P<name>[pbvBV]?(?:small)?matrix|array|cases|dcases|rcases|aligned)\*?\}(?P<body>.*)\\end\{(?P=name)\*?\}\)?", re.DOTALL)
 _COLUMNS = re.compile(r"\{[lcr|]+\}")
@@ -39,7 +39,7 @@ _DEEPEST = 12  # brackets within brackets that are read; algebra has a limit of 
 _SIGNS_READ = 4  # plus-minus signs that are expanded independently
 _PROSE = re.compile(r"[a-zA-Z,.'’]{15}")
 _COMMAND = re.compile(r"\\[a-zA-Z]+(?:\{[a-zA-Z]*\})?|\{[a-zA-Z]*\}")
-_SENTENCE = re.compile(r"[.?!](?=.)")
+_SENTENCE = re.compile(r"[.?!](?=[^.}])")
 
 
 @lru_cache(maxsize=16384)
@@ -72,9 +72,16 @@ def is_prose(text: str) -> bool:
 
 
 def _has_only_words(value: Value) -> bool:
+    if isinstance(value, Readings):
+        return any(_has_only_words(one) for one in value.values)
     if isinstance(value, Collection):
         return all(_has_only_words(item) for item in value.items)
     return isinstance(value, (Words, Number, Choice)) or (isinstance(value, Named) and _has_only_words(value.value))
+
+
+def spelled(text: str) -> str:
+    """A canonical text without what prose may differ in: case, full stops, commas, \\text."""
+    return re.sub(r"\\text|[{}., ]", "", text.casefold())
 
 
 def _with_list(number: Number, depth: int) -> Value:
@@ -203,7 +210,7 @@ def _bracketed(text: str, opening: str, content: str, closing: str, depth: int) 
     if opening in ("\\{", "{"):
         if opening == "{" and len(parts) < 2:
             return read(content, depth + 1) if content else Expression(text)
-        return Collection(text, tuple(item for part in parts for item in _spread(read(part, depth + 1))), braces=True)
+        return Collection(text, tuple(item for part in parts for item in _spread(read(part, depth + 1))), braces=opening == "\\{")
     if len(parts) < 2:
         inner = read(parts[0], depth + 1) if parts else Expression(text)
         return Expression(content) if isinstance(inner, Expression) else inner

@@ -8,16 +8,16 @@ from collections.abc import Callable
 from rl_rewards.scorers.math.brackets import enclosed, split, top_level
 from rl_rewards.scorers.math.values import Approximate, Bracketed, Named, Record, Relation, Value
 
-__all__ = ["membership", "read"]
+__all__ = ["has_variables", "is_name", "membership", "read", "says_value"]
 
 _SIGNS = frozenset({"=", "<", ">", "\\le", "\\ge", "\\ne", "\\approx", "\\in", "\\equiv", "\\sim", "\\cong", "\\to", "\\mapsto", "\\subset", "\\subseteq"})
 # What a value may have for a name: x, x_{1}', f(2), AB, \text{Area}, \alpha, m_{\max}, |AB|, \angle ABC, \overline{AB}, V_{1}:V_{2}, AB/CD.
 _ATOM = r"(?:\\text\{[^{}]*\}(?:[a-zA-Z])?|\\(?:angle|triangle|overline|vec|widehat|overarc|Delta|hat)(?: |\{)*[A-Za-z](?:[A-Za-z ]|_\{\w+\})*\}?|\\[a-zA-Z]+ ?|[a-zA-Z]|[A-Z]{2,4}|\d?[A-Z]{2})"
 _SIMPLE = rf"{_ATOM}(?:_\{{[^{{}}]*\}})?'*(?:\^\{{?[*']\}}?)?(?:\([^()=]{{1,20}}\))?"
 _NAME = re.compile(rf"{_SIMPLE}|\|{_SIMPLE}\||{_SIMPLE}(?:[:/]{_SIMPLE})+|\\frac\{{{_SIMPLE}\}}\{{{_SIMPLE}\}}|[Pp]\([^()=]*\)")
-_NO_NAME = re.compile(r"\\(?:pi|infty|sqrt|frac|pm|mp|emptyset|mathbb|sin|cos|tan|log|ln|exp|sum|prod|int|lim|cdot|times)(?![a-zA-Z])")
+_NO_NAME = re.compile(r"\\(?:pi|infty|sqrt|pm|mp|emptyset|mathbb|sin|cos|tan|log|ln|exp|sum|prod|int|lim|cdot|times)(?![a-zA-Z])")
+_FACTOR = re.compile(r"^-?(?:\d+|\\frac\{\d+\}\{\d+\})?(?:\\cdot |\*)?")
 _VARIABLE = re.compile(r"\\(?:pi|infty|frac|sqrt|cdot|times|log|ln|sin|cos|tan|text\{[^{}]*\})(?![a-zA-Z])|\\([a-zA-Z]+)|([a-df-hj-zA-Z])")
-_FUNCTION = re.compile(r"([a-zA-Z])\(([a-z])\)")
 
 
 def read(text: str, read_part: Callable[[str], Value]) -> Value | None:
@@ -45,7 +45,7 @@ def membership(condition: str) -> Relation | None:
     if len(parts) != 1:
         return None
     signs, terms = _cut(parts[0])
-    return Relation(parts[0], signs, terms) if signs else None
+    return Relation(parts[0], signs, terms, builds_set=True) if signs else None
 
 
 def is_name(text: str) -> bool:
@@ -96,6 +96,11 @@ def _equalities(text: str, parts: tuple[str, ...], read_part: Callable[[str], Va
     if not has_variables("".join(parts)):
         return read_part(parts[-1])  # a calculation: 6*7=42
     return None
+
+
+def says_value(relation: Relation) -> bool:
+    """Whether an equation may name what its right side is the value of: a+b=5, and not -x=5 or 2x=5, which have still to be solved."""
+    return set(relation.signs) == {"="} and not is_name(_FACTOR.sub("", relation.parts[0]))
 
 
 def _tuple_of_names(text: str, parts: tuple[str, ...], read_part: Callable[[str], Value]) -> Value | None:

@@ -18,7 +18,7 @@ from rl_rewards.scorers.math.final_form import has_operation, is_copied
 from rl_rewards.scorers.math.judging import Judging, Open, Verdict, best
 from rl_rewards.scorers.math.notation import canonical
 from rl_rewards.scorers.math.number import Percent
-from rl_rewards.scorers.math.reader import is_prose, letters, read
+from rl_rewards.scorers.math.reader import is_prose, read, spelled
 from rl_rewards.scorers.templated import reference_texts
 from rl_rewards.types import EvaluateResult, Outcome, Sample, describe, text_of
 
@@ -145,7 +145,7 @@ class MathVerify(ReferenceScorer):
         if reference == answer:
             return Verdict("right", f"equal to the reference: {answer:.80}")
         if is_prose(reference):
-            if letters(reference) == letters(answer):
+            if spelled(reference) == spelled(answer):
                 return Verdict("right", f"the reference's words: {answer:.80}")
             return Verdict("reference", f"the reference cannot be read: {reference:.200}")
         if not self.allow_copied and has_operation(answer) and is_copied(answer, _question(sample)):

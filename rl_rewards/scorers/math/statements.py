@@ -6,13 +6,13 @@ import re
 
 from rl_rewards.scorers.math.denial import WINDOW, denied_after, denied_before, is_hedged, negation
 
-__all__ = ["LONGEST", "anywhere", "bold", "concluded", "short", "stated"]
+__all__ = ["LONGEST", "anywhere", "bold", "concluded", "short", "stated", "stated_after"]
 
 LONGEST = 2000  # characters of an expression; longer ones are not read
 _STATEMENTS_READ = 16  # "answer", from the end of the text, before giving up
 _SENTENCE = 240  # characters of a sentence that concludes
 
-_FORMULA = r"\$\$((?:[^$\\]|\\.)+)\$\$|\$((?:[^$\\]|\\.)+)\$|\\\((.+?)\\\)|\\\[(.+?)\\\]"
+_FORMULA = r"(?s:\$\$((?:[^$\\]|\\.)+)\$\$|\$((?:[^$\\]|\\.)+)\$|\\\((.+?)\\\)|\\\[(.+?)\\\])"
 _MATHEMATICS = re.compile(_FORMULA, re.DOTALL)
 _STATED = re.compile(
     rf"answers?\b[^.\n:=$\\]{{0,60}}?(?:\bis|\bare|\bequals|\bbe|\bbecomes|:|=)(?:\*\*)?\s*:?\s*(?P<rest>[^\n]+)"
@@ -32,7 +32,7 @@ _SENTENCE_END = re.compile(r"[.!?](?:\s|$)")
 _NUMBER = re.compile(r"-?\d[\d,]*(?:\.\d+)?(?:/\d+)?%?")
 # How a sentence says what its answer is, and words that may follow it.
 _VERB = re.compile(
-    r"(?:\b(?:is|are|was|be|equals?|becomes?|gets?|got|gives?|yields?|obtains?|has|have|find|found|thus|therefore|hence|so|that|to|by|coordinates are)\b|[=:])"
+    r"(?:(?:\b|['’])(?:is|are|was|be|s|equals?|becomes?|gets?|got|gives?|yields?|obtains?|has|have|find|found|thus|therefore|hence|so|that|to|by|coordinates are)\b|[=:])"
     r"(?:\s+(?:exactly|simply|just|equal to|approximately|about|around|only|at most|at least|the interval|the set))?[\s:,*]*$",
     re.IGNORECASE,
 )
@@ -41,14 +41,18 @@ _CLOSING = re.compile(r"\s*(?:(?:is|as)\s+(?:the|our|my)\s+(?:final\s+)?(?:solut
 _UNIT = re.compile(r"(?:%|percent(?:age)?|pct|°|[a-zA-Z]+(?:\s+[a-zA-Z]+)?)?[²³]?")
 _RESIDUE = re.compile(r"(?:<\|[^|>]{1,30}\|>\w*|</s>|I hope it is correct\.?)\s*$")  # what may follow the last sentence
 _TAIL = 80  # characters, from the end, in which that is looked for
+_SENTENCE_START = re.compile(r"[.!?]\s+(?=[A-Z$\\])|[ $](?=(?:Therefore|Thus|Hence|So|Consequently)\b)")
+_THERE_ARE = re.compile(r"\bthere (?:are|is)(?: exactly| only)? (\d[\d,]*)\b")
+_ANY_NUMBER = re.compile(r"(?<![\w.])-?\d[\d,]*(?:\.\d+)?(?:/\d+)?%?(?![\w.]?\w)")
 _HEADING = re.compile(r"[-#*_\s\d.]*(?:(?:the|my|our)\s+)?(?:final\s+)?", re.IGNORECASE)  # what stands before "Answer" in a heading
 
 
-def stated(text: str, denied: bool) -> str | None:
-    """What follows the last `####`, or the last "answer is" that is not denied."""
+def stated(text: str, denied: bool) -> tuple[str | None, bool]:
+    """What follows the last `####`, or the last "answer is" that is not denied; and whether one was denied or left open."""
     marked = _marked(text)
     if marked is not None:
-        return marked
+        return marked, False
+    refused = False
     lower, end = text.lower(), len(text)
     for _ in range(_STATEMENTS_READ):
         place = lower.rfind("answer", 0, end)
@@ -66,13 +70,25 @@ def stated(text: str, denied: bool) -> str | None:
             rest = " ".join(text[start : start + LONGEST].split("\n")[:3])
         denial = negation(rest)
         if not denied and (denial is not None or denied_before(text[max(0, place - WINDOW) : start])):
+            refused = True
             continue
         rest = rest[denial.end() :] if denial is not None else rest
         expression, after = _expression_in(rest)
         if expression is None or (not denied and (denied_after(after, 0) or is_hedged(after))):
+            refused = True
             continue
-        return expression
-    return None
+        return expression, False
+    return None, refused
+
+
+def stated_after(text: str, start: int) -> str | None:
+    """The formula or number of a "final answer is" behind a place of the text, which is where the last box ends."""
+    place = text.lower().rfind("final answer", start)
+    if place < 0:
+        return None
+    match = _STATED.match(text[place + 6 : place + LONGEST])
+    rest = (match["rest"] or match["bare"] or "").strip(" *") if match is not None else ""
+    return _expression_in(rest)[0] if _MATHEMATICS.match(rest) or _NUMBER.match(rest) else None
 
 
 def bold(text: str) -> str | None:
@@ -107,6 +123,8 @@ def concluded(text: str, denied: bool) -> str | None:
     if len(sentence) > _SENTENCE or not (line == text.strip() and len(line) <= 2 * _SENTENCE or _CONCLUSION.match(sentence)):
         return None
     found = _at_the_end(sentence)
+    if found is None and (counted := _THERE_ARE.search(sentence)) is not None and len(_ANY_NUMBER.findall(sentence)) == 1:
+        found = counted[1], counted.start(1)
     if found is None:
         return None
     expression, start = found
@@ -165,6 +183,9 @@ def _expression_in(statement: str) -> tuple[str | None, str]:
     said = _at_the_end(sentence)
     if said is not None:
         return said[0], ""
+    numbers = _ANY_NUMBER.findall(sentence)
+    if len(numbers) == 1 and not _MATHEMATICS.search(sentence) and len(sentence) > 20:
+        return numbers[0], ""
     return (sentence, statement[len(sentence) :]) if 0 < len(sentence) <= 60 else (None, "")
 
 
@@ -177,7 +198,7 @@ def _without_residue(text: str) -> str:
 def _last_sentence(line: str) -> str:
     body = line.rstrip(" .!")
     start = 0
-    for match in re.finditer(r"[.!?]\s+(?=[A-Z$\\])", body):
+    for match in _SENTENCE_START.finditer(body):
         start = match.end()
     return line[start:]
 

@@ -56,6 +56,8 @@ class Relation:
     text: str
     signs: tuple[str, ...]
     parts: tuple[str, ...]
+    builds_set: bool = False
+    """Whether it is the condition of a set, as in {x | x > 2}."""
 
 
 @dataclass(frozen=True, slots=True)
