@@ -14,6 +14,7 @@ from typing import Any
 import sympy
 from math_verify.grader import verify
 from sympy import Basic, Derivative, Expr, Float, MatrixBase, Set, Tuple
+from sympy.core.function import AppliedUndef
 from sympy.core.relational import Relational
 from sympy.logic.boolalg import Boolean
 
@@ -64,7 +65,7 @@ def judge(item: tuple[str, str, Rules]) -> tuple[str, str]:
 def check_reference(reference: str) -> bool:
     """Whether a canonical reference can be read; asked where an item failed, to know whose fault it was."""
     value = read(reference)
-    return not isinstance(value, Named) and _sympy_of(value) is not None or parsed(reference) is not None
+    return (not isinstance(value, Named) and _sympy_of(value) is not None) or parsed(reference) is not None
 
 
 class _Leaves:
@@ -86,7 +87,9 @@ class _Leaves:
             expected, found = _positive(expected), _positive(found)
         pairs = [(expected, found)]
         if self._rules.percent == "either" and _percents(reference, answer):
-            pairs.append(tuple(100 * one if isinstance(value, Number) and value.percent else one for one, value in ((expected, reference), (found, answer))))
+            pairs.append(
+                tuple(100 * one if isinstance(value, Number) and value.percent else one for one, value in ((expected, reference), (found, answer)))
+            )
         return any(_equal(one, other, decimals, self._rules) for one, other in pairs)
 
 
@@ -126,8 +129,9 @@ def _solutions(relations: Collection) -> Any | None:
 
 def _set_of(relation: Any) -> Any:
     """The real numbers that satisfy a relation in one letter."""
-    (letter,) = relation.free_symbols
-    return relation.xreplace({letter: sympy.Symbol(letter.name, real=True)}).as_set()
+    letter = sympy.Symbol("x", real=True)
+    relation = relation.replace(lambda part: isinstance(part, AppliedUndef), lambda part: letter)
+    return relation.xreplace(dict.fromkeys(relation.free_symbols, letter)).as_set()
 
 
 def _positive(value: Any) -> Any:

@@ -18,7 +18,10 @@ _ONE_PLAIN_BOX = re.compile(r"\\boxed\{([^{}\\]*)\}")  # most boxes hold a numbe
 _LINE_END = re.compile(r"[\n$]|\\\)|\\\]")
 # Between the boxes of a list: a comma or a word that joins, up to four plain words before it (units, "for part (a)"), a name of the next.
 _COSMETIC = re.compile(r"\\(?:q?quad|text\s*\{|mathrm\s*\{|[,;:! ()\[\]])|[$}\s~]+|\\\\")
-_JOINED = re.compile(r"(?:(?: ?(?!(?:no|not|wait|so|thus|hence|is|are|but|answer|actually|instead|rather|then)\b)(?:[a-z]+|\([a-z0-9]\))){0,4}? ?(?:,|;|\.? ?(?:and|or)\b)(?: ?(?:and|or)\b)?)?(?P<name> ?[^,;=.]{1,20}=)? ?\.?", re.IGNORECASE)
+_JOINED = re.compile(
+    r"(?:(?: ?(?!(?:no|not|wait|so|thus|hence|is|are|but|answer|actually|instead|rather|then)\b)(?:[a-z]+|\([a-z0-9]\))){0,4}? ?(?:,|;|\.? ?(?:and|or)\b)(?: ?(?:and|or)\b)?)?(?P<name> ?[^,;=.]{1,20}=)? ?\.?",
+    re.IGNORECASE,
+)
 _NAME = re.compile(r"(?:^|[\s$(\[,;])((?:[a-zA-Z]|\\[a-zA-Z]+)(?:_(?:\w|\{\w+\}))?'*(?:\([a-zA-Z]\))?)\s*=\s*$")
 
 

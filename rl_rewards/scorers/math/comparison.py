@@ -135,7 +135,7 @@ class Comparison:
     def _both_named(self, r: Named, a: Named) -> bool | None:
         if r.name == a.name:
             return self.equal(r.value, a.value)
-        if r.name in _UNKNOWNS and a.name in _UNKNOWNS or has_variables(r.value.text) or has_variables(a.value.text):
+        if (r.name in _UNKNOWNS and a.name in _UNKNOWNS) or has_variables(r.value.text) or has_variables(a.value.text):
             renamed = _renamed(r, a)
             return self.equal(r.value, renamed) if renamed is not None else self._relations(r, a)
         return not _conflict(r.name, a.name) and self.equal(r.value, a.value)
@@ -171,7 +171,11 @@ class Comparison:
 
     def _record_and_items(self, r: Record, a: Collection | Bracketed) -> bool | None:
         """Values without names, in the order in which the reference names them."""
-        return False if _is_braced(a) or any(isinstance(item, Relation) for item in a.items) else self._in_order([field.value for field in r.fields], a.items)
+        return (
+            False
+            if _is_braced(a) or any(isinstance(item, Relation) for item in a.items)
+            else self._in_order([field.value for field in r.fields], a.items)
+        )
 
     def _bracketed_and_record(self, r: Bracketed, a: Record) -> bool | None:
         """Names in the order of the alphabet where they follow each other in it, else as they are written."""
@@ -328,7 +332,7 @@ class Comparison:
 
 def _conflict(name: str, other: str) -> bool:
     """Whether two names of the same shape say different things: AB and CD, f(2) and f(3), but not AB and BA, or n and k."""
-    if len(name) < 2 or name.startswith("\\text") or sorted(name) == sorted(other) and name.isalpha():
+    if len(name) < 2 or name.startswith("\\text") or (sorted(name) == sorted(other) and name.isalpha()):
         return False
     return name != other and _SHAPE.sub("a", name) == _SHAPE.sub("a", other) and _dummy(name) != _dummy(other)
 

@@ -80,7 +80,10 @@ _REWRITES = _compiled(
     (r"\{\s*\}(?=\s*\^)", ""),
     (r"\^\s*(?:\{\s*\\circ\s*\}|\\circ(?![a-zA-Z]))|\\degree(?![a-zA-Z])", r"^{\\circ}"),
     (r"\^\s*\{\s*((?:\\prime\s*)+)\}|\^?\s*\\prime(?![a-zA-Z])", "'"),
-    (r",?\s*\\text\s*\{\s*,?\s*or\s*\}|,?\s*(?<![a-zA-Z\\])or(?![a-zA-Z])|(?<=[\d)}\]])or(?=[a-zA-Z](?![a-zA-Z])|[\d(\\-])|\\(?:lor|vee)(?![a-zA-Z])", ";"),
+    (
+        r",?\s*\\text\s*\{\s*,?\s*or\s*\}|,?\s*(?<![a-zA-Z\\])or(?![a-zA-Z])|(?<=[\d)}\]])or(?=[a-zA-Z](?![a-zA-Z])|[\d(\\-])|\\(?:lor|vee)(?![a-zA-Z])",
+        ";",
+    ),
     (r",?\s*\\text\s*\{\s*,?\s*and\s*\}|,?\s*(?<![a-zA-Z\\])and(?![a-zA-Z])|\\(?:land|wedge)(?![a-zA-Z])", ", "),
     (r"(?<![a-zA-Z\\])(?:np|numpy|math|sympy)\.(?=[a-z])", ""),
     (r"(?<![a-zA-Z\\])(?:infinity|inf)(?![a-zA-Z])", r"\\infty"),

@@ -20,8 +20,12 @@ _FRACTION = re.compile(rf"(?P<whole>\d+)?\\frac\{{(?P<minus>-?)(?P<top>{_NUMBER}
 _SCIENTIFIC = re.compile(
     rf"(?:(?P<mantissa>{_NUMBER})(?:\\times|\\cdot|\*))?10\^\{{(?P<power>[+-]?\d{{1,3}})\}}|(?P<plain>{_NUMBER})[eE](?P<e>[+-]?\d{{1,3}})"
 )
-_REPEATING = re.compile(r"(?P<whole>\d*)\.(?P<fixed>\d*)(?:\\(?:overline|bar|dot)\{?(?P<repeated>\d+)\}?|\((?P<bracketed>\d+)\))(?:\\dot\{?(?P<last>\d)\}?)?")
-_BASE = re.compile(r"(?P<digits>[0-9A-Za-z]+)(?:_\{(?:base)?(?P<base>\d{1,2}|[a-z]+)\}|\\text\{\s*\(?base\s*(?P<said>\d{1,2}|[a-z]+)\)?\})", re.IGNORECASE)
+_REPEATING = re.compile(
+    r"(?P<whole>\d*)\.(?P<fixed>\d*)(?:\\(?:overline|bar|dot)\{?(?P<repeated>\d+)\}?|\((?P<bracketed>\d+)\))(?:\\dot\{?(?P<last>\d)\}?)?"
+)
+_BASE = re.compile(
+    r"(?P<digits>[0-9A-Za-z]+)(?:_\{(?:base)?(?P<base>\d{1,2}|[a-z]+)\}|\\text\{\s*\(?base\s*(?P<said>\d{1,2}|[a-z]+)\)?\})", re.IGNORECASE
+)
 _DECIMAL_COMMA = re.compile(r"\d+,\d+")
 _ONLY_COMMA = re.compile(r"0,\d{2,}|\d+,0\d+")  # few lists are written so, and no thousands
 _THOUSANDS = re.compile(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?")
@@ -75,7 +79,13 @@ def read_number(text: str) -> Number | None:
 
 def is_list_too(number: Number) -> bool:
     """Whether the text of a number may as well be a list: 10,100 or 1,22."""
-    return "," in number.text and not number.text[-1:].isalpha() and (number.decimals is None or bool(number.comma)) and not number.unit and not number.percent
+    return (
+        "," in number.text
+        and not number.text[-1:].isalpha()
+        and (number.decimals is None or bool(number.comma))
+        and not number.unit
+        and not number.percent
+    )
 
 
 def has_base(text: str) -> bool:
@@ -88,7 +98,9 @@ def split_unit(text: str, words: bool = True) -> tuple[str, str]:
     Without `words` only \\text{...} and degrees are units, as they must be where cm may be c times m.
     """
     before, unit = _last_unit(text, words)
-    while unit and "\\text" in before[-30:] and (earlier := _last_unit(before, words))[1] and (earlier[0][-1:].isalnum() or earlier[0][-1:] in "})%]"):
+    while (
+        unit and "\\text" in before[-30:] and (earlier := _last_unit(before, words))[1] and (earlier[0][-1:].isalnum() or earlier[0][-1:] in "})%]")
+    ):
         before, unit = earlier[0], f"{earlier[1]} {unit}"
     return before, unit
 

@@ -53,7 +53,7 @@ def _value(words: list[str]) -> int | None:
             group *= 100
         else:
             value = _VALUES[word]
-            if before in _TENS and not 0 < value < 10 or before in _ONES or (before == "hundred" and not value):
+            if (before in _TENS and not 0 < value < 10) or before in _ONES or (before == "hundred" and not value):
                 return None
             group += value
         before = word

@@ -27,8 +27,12 @@ from rl_rewards.scorers.math.values import (
 __all__ = ["is_prose", "letters", "read", "spelled"]
 
 _WORDS = re.compile(r"(?!-)(?:\\text\{[^{}\\]*\}|[a-zA-Z .,;:'’?-])+")
-_CHOICE = re.compile(r"(?:\\text\{)?\(?([A-J])\)?\}?(?:[.:)]\}?(?:[a-zA-Z\\]{2}|-?\d).*|(?<=\))\}?(?:\\text\{.*|-?\d.*))?", re.DOTALL)  # A, (A), A.Paris
-_ENVIRONMENT = re.compile(r"\(?\\begin\{(?P<name>[pbvBV]?(?:small)?matrix|array|cases|dcases|rcases|aligned)\*?\}(?P<body>.*)\\end\{(?P=name)\*?\}\)?", re.DOTALL)
+_CHOICE = re.compile(
+    r"(?:\\text\{)?\(?([A-J])\)?\}?(?:[.:)]\}?(?:[a-zA-Z\\]{2}|-?\d).*|(?<=\))\}?(?:\\text\{.*|-?\d.*))?", re.DOTALL
+)  # A, (A), A.Paris
+_ENVIRONMENT = re.compile(
+    r"\(?\\begin\{(?P<name>[pbvBV]?(?:small)?matrix|array|cases|dcases|rcases|aligned)\*?\}(?P<body>.*)\\end\{(?P=name)\*?\}\)?", re.DOTALL
+)
 _COLUMNS = re.compile(r"\{[lcr|]+\}")
 _CONDITION = re.compile(r",?(?:\\text\{(?:if|for|when|where)?,?\}|(?<![a-zA-Z])(?:if|for|when|where)(?=[a-zA-Z\\\d]))")
 _OTHERWISE = re.compile(r",?(?:\\text\{(?:otherwise|else)[^{}]*\}|otherwise|else)$", re.IGNORECASE)
@@ -85,7 +89,7 @@ def spelled(text: str) -> str:
 
 
 def _with_list(number: Number, depth: int) -> Value:
-    if not is_list_too(number):
+    if not is_list_too(number) or number.text.startswith("-0"):
         return number
     items = tuple(read(part, depth + 1) for part in number.text.split(","))
     return Readings(number.text, (number, Collection(number.text, items)))
@@ -218,7 +222,7 @@ def _bracketed(text: str, opening: str, content: str, closing: str, depth: int) 
 
 
 def _environment(text: str, name: str, body: str, depth: int) -> Value:
-    rows = [[cell for cell in row.split("&")] for row in body.split("\\\\") if row.strip()]
+    rows = [row.split("&") for row in body.split("\\\\") if row.strip()]
     if "cases" in name or name == "aligned":
         return _cases(text, rows, depth)
     if name == "vmatrix":
@@ -243,7 +247,7 @@ def _case(row: str, depth: int) -> tuple[Value, Value | None]:
         match = _CONDITION.search(row)
         value, condition = (row[: match.start()], row[match.end() :]) if match is not None else (row, "")
     value, condition = value.rstrip(",; "), _CONDITION.sub("", condition.strip(",; "), count=1).strip(",; ")
-    if _OTHERWISE.fullmatch(condition) or (match := _OTHERWISE.search(value)) is not None and (value := value[: match.start()]):
+    if _OTHERWISE.fullmatch(condition) or ((match := _OTHERWISE.search(value)) is not None and (value := value[: match.start()])):
         condition = "otherwise"
     return read(value, depth + 1), read(condition, depth + 1) if condition else None
 

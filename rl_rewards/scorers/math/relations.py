@@ -10,7 +10,9 @@ from rl_rewards.scorers.math.values import Approximate, Bracketed, Named, Record
 
 __all__ = ["has_variables", "is_name", "membership", "read", "says_value"]
 
-_SIGNS = frozenset({"=", "<", ">", "\\le", "\\ge", "\\ne", "\\approx", "\\in", "\\equiv", "\\sim", "\\cong", "\\to", "\\mapsto", "\\subset", "\\subseteq"})
+_SIGNS = frozenset(
+    {"=", "<", ">", "\\le", "\\ge", "\\ne", "\\approx", "\\in", "\\equiv", "\\sim", "\\cong", "\\to", "\\mapsto", "\\subset", "\\subseteq"}
+)
 # What a value may have for a name: x, x_{1}', f(2), AB, \text{Area}, \alpha, m_{\max}, |AB|, \angle ABC, \overline{AB}, V_{1}:V_{2}, AB/CD.
 _ATOM = r"(?:\\text\{[^{}]*\}(?:[a-zA-Z])?|\\(?:angle|triangle|overline|vec|widehat|overarc|Delta|hat)(?: |\{)*[A-Za-z](?:[A-Za-z ]|_\{\w+\})*\}?|\\[a-zA-Z]+ ?|[a-zA-Z]|[A-Z]{2,4}|\d?[A-Z]{2})"
 _SIMPLE = rf"{_ATOM}(?:_\{{[^{{}}]*\}})?'*(?:\^\{{?[*']\}}?)?(?:\([^()=]{{1,20}}\))?"

@@ -104,9 +104,7 @@ class MathVerify(ReferenceScorer):
         return Judging(rows, self._rules(), self.result, self.timeout, self.memory_mb).start()
 
     def _rules(self) -> Rules:
-        return Rules(
-            self.decimals, self.percent, self.units, self.lists, self.allow_set_relation, self.allow_unevaluated, self.domain == "positive"
-        )
+        return Rules(self.decimals, self.percent, self.units, self.lists, self.allow_set_relation, self.allow_unevaluated, self.domain == "positive")
 
     def _look_at(self, sample: Sample, answer: Any) -> EvaluateResult | Open:
         try:

@@ -36,9 +36,14 @@ _VERB = re.compile(
     r"(?:\s+(?:exactly|simply|just|equal to|approximately|about|around|only|at most|at least|the interval|the set))?[\s:,*]*$",
     re.IGNORECASE,
 )
-_CONCLUSION = re.compile(r"(?:so|thus|therefore|hence|finally|consequently|in conclusion|we (?:get|find|have|obtain)|after \w+|this gives|which gives)\b", re.IGNORECASE)
-_CLOSING = re.compile(r"\s*(?:(?:is|as)\s+(?:the|our|my)\s+(?:final\s+)?(?:solution|answer|result)|(?:in total|altogether|in all))?\s*[.!]?\s*", re.IGNORECASE)
-_UNIT = re.compile(r"(?:%|percent(?:age)?|pct|°|[a-zA-Z]+(?:\s+[a-zA-Z]+)?)?[²³]?")
+_CONCLUSION = re.compile(
+    r"(?:so|thus|therefore|hence|finally|consequently|in conclusion|we (?:get|find|have|obtain)|after \w+|this gives|which gives)\b", re.IGNORECASE
+)
+_CLOSING = re.compile(
+    r"\s*(?:(?:is|as)\s+(?:the|our|my)\s+(?:final\s+)?(?:solution|answer|result)|(?:in total|altogether|in all))?\s*[.!]?\s*", re.IGNORECASE
+)
+_UNIT = re.compile(r"\s*(?P<unit>%|°|[a-zA-Z]+)[²³]?(?:\s+[a-zA-Z]+(?=\s*[.!]?\s*$))?")
+_NO_UNITS = frozenset("is as in for and or if when where because since".split())
 _RESIDUE = re.compile(r"(?:<\|[^|>]{1,30}\|>\w*|</s>|I hope it is correct\.?)\s*$")  # what may follow the last sentence
 _TAIL = 80  # characters, from the end, in which that is looked for
 _SENTENCE_START = re.compile(r"[.!?]\s+(?=[A-Z$\\])|[ $](?=(?:Therefore|Thus|Hence|So|Consequently)\b)")
@@ -120,7 +125,7 @@ def concluded(text: str, denied: bool) -> str | None:
     text = _without_residue(text[-2 * LONGEST :].strip())
     line = text.rpartition("\n")[2].strip()
     sentence = _last_sentence(line)
-    if len(sentence) > _SENTENCE or not (line == text.strip() and len(line) <= 2 * _SENTENCE or _CONCLUSION.match(sentence)):
+    if len(sentence) > _SENTENCE or not ((line == text.strip() and len(line) <= 2 * _SENTENCE) or _CONCLUSION.match(sentence)):
         return None
     found = _at_the_end(sentence)
     if found is None and (counted := _THERE_ARE.search(sentence)) is not None and len(_ANY_NUMBER.findall(sentence)) == 1:
@@ -206,11 +211,12 @@ def _last_sentence(line: str) -> str:
 def _at_the_end(sentence: str) -> tuple[str, int] | None:
     """The expression that ends a sentence behind a verb or an equals sign, or that is its only mathematics, and where it starts."""
     formulas = list(_MATHEMATICS.finditer(sentence))
-    if formulas and (match := re.fullmatch(r"\s*(" + _UNIT.pattern + r")(.*)", sentence[formulas[-1].end() :], re.DOTALL)):
-        unit = match[1] if _CLOSING.fullmatch(match[2]) and not _is_word(match[1]) else ""
-        if _CLOSING.fullmatch(sentence[formulas[-1].end() :]) or _CLOSING.fullmatch(match[2]):
-            if len(formulas) == 1 or _VERB.search(sentence[: formulas[-1].start()]):
-                return _formula(formulas[-1]) + (" " + unit if unit.startswith(("%", "p")) else ""), formulas[-1].start()
+    if formulas:
+        last = formulas[-1]
+        rest = _UNIT.match(sentence, last.end())
+        end = last.end() if rest is None or rest["unit"].lower() in _NO_UNITS else rest.end()
+        if _CLOSING.fullmatch(sentence, end) and (len(formulas) == 1 or _VERB.search(sentence[: last.start()])):
+            return _formula(last) + ("%" if rest is not None and rest["unit"].startswith(("%", "perc", "pct")) else ""), last.start()
     start = _number_at_the_end(sentence)
     if start is not None and _VERB.search(sentence[:start]):
         return sentence[start:].strip().rstrip(".!"), start
@@ -226,10 +232,6 @@ def _number_at_the_end(sentence: str) -> int | None:
     while words and re.fullmatch(r"[^A-Za-z]*[a-zA-Z%°]{0,3}[²³]?[.!]?", words[-1][1]) and not re.fullmatch(r"[A-Za-z.!]+", words[-1][1]):
         start = words.pop()[0]
     return start if start is not None and any(char.isdigit() for char in sentence[start:]) else None
-
-
-def _is_word(unit: str) -> bool:
-    return unit.split(" ", 1)[0].lower() in ("is", "as", "in", "for", "and", "or", "if", "when", "where", "because", "since")
 
 
 def _formula(match: re.Match[str]) -> str:

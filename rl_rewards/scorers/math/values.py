@@ -153,6 +153,4 @@ class Readings:
     values: tuple[Value, ...]
 
 
-Value = (
-    Number | Expression | Relation | Named | Record | Collection | Bracketed | Matrix | Cases | Ratio | Approximate | Choice | Words | Readings
-)
+Value = Number | Expression | Relation | Named | Record | Collection | Bracketed | Matrix | Cases | Ratio | Approximate | Choice | Words | Readings
