@@ -6,6 +6,7 @@ import ctypes
 import os
 import pathlib
 import pickle
+import resource
 import signal
 import stat
 import subprocess
@@ -116,6 +117,7 @@ _ORDERS = {
     "hold once": hold_once,
     "large result": lambda mebibytes: b"x" * (mebibytes << 20),
     "send the server": _signal_server,
+    "let the server open no files": lambda _: resource.prlimit(os.getppid(), resource.RLIMIT_NOFILE, (4, 4)) and None,
     "send itself": lambda number: os.kill(os.getpid(), number),
     "echo": lambda value: value,
     "pid": lambda _: os.getpid(),
