@@ -15,7 +15,7 @@ import threading
 import time
 from typing import Any, ClassVar
 
-from rl_rewards.runtime.workers.frames import Kind, frame, tag
+from rl_rewards.runtime.workers.frames import Kind, frame
 from rl_rewards.scorers.base import AnswerScorer, Scorer, configured
 from rl_rewards.types import EvaluateResult, MetricResult, Outcome
 
@@ -90,7 +90,7 @@ def _flood(data: bytes) -> None:
 
 def _forge(item: int) -> None:
     """An answer for another item, by the worker's own process, right but for the nonce."""
-    _write(frame(Kind.VALUE, tag(os.getpid(), item, 0), pickle.dumps(999.0)))
+    _write(frame(Kind.VALUE, os.getpid(), item, 0, pickle.dumps(999.0)))
 
 
 def hold_once(path: str) -> str:

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import pickle
-import secrets
+import random
 import socket
 import time
 from collections.abc import Iterator
 
-from rl_rewards.runtime.workers.frames import FrameError, FrameReader, Kind, frame, read_tag, tag
+from rl_rewards.runtime.workers.frames import FrameError, FrameReader, Kind, frame
 from rl_rewards.runtime.workers.jobs import Chunk, Stage
 
 # Loading a call means importing modules, which is not an item's fault; no import that ends takes longer than this.
 LOAD_SECONDS = 120.0
 _MOST_BYTES = 1 << 18  # that are read at a time, so that a worker that floods its socket takes no time from the others' deadlines
+_nonces = random.Random()  # of its own: a trainer's seed must not make them repeat
+# What may come at each stage.
+_FIRST = (Kind.LOADING, Kind.STARTED)
+_LOADED = (Kind.STARTED, Kind.UNLOADABLE)
 _ANSWERS = (Kind.VALUE, Kind.RAISED, Kind.OUT_OF_MEMORY)
+_LAST_ANSWERS = (*_ANSWERS, Kind.RETIRING)
 
 
 class WorkerConnection:
@@ -43,16 +48,13 @@ class WorkerConnection:
         self.deadline: float | None = None
         self.retiring = False
         self.fault: str | None = None
+        # What must be in the next frame: the process id, once it is known; the item, -1 for none; the chunk's nonce; its kind.
         self._process: int | None = None
+        self._item = -1
         self._nonce = 0
-        self._expected = b""  # tag of the next frame, once it is ready
+        self._kinds = _FIRST
         self._reader = FrameReader()
         self._outgoing: bytes | memoryview = b""
-
-    @property
-    def running(self) -> bool:
-        """Whether it runs an item."""
-        return self.chunk is not None and self.stage is Stage.RUNNING
 
     @property
     def idle(self) -> bool:
@@ -61,12 +63,11 @@ class WorkerConnection:
 
     def send(self, chunk: Chunk) -> None:
         """Begin to send a chunk; `flush` goes on where the socket is full."""
-        payload = pickle.dumps((chunk.job.call, chunk.indices, [chunk.job.items[index] for index in chunk.indices]), pickle.HIGHEST_PROTOCOL)
+        payload = pickle.dumps((chunk.job.call, list(chunk.indices), [chunk.job.items[index] for index in chunk.indices]), pickle.HIGHEST_PROTOCOL)
         self.chunk, self.position, self.stage = chunk, 0, Stage.SENT
         self.deadline = time.monotonic() + max(LOAD_SECONDS, chunk.job.timeout)
-        self._nonce = secrets.randbits(64)
-        self._expect_item()
-        self._outgoing = memoryview(frame(Kind.CHUNK, tag(0, 0, self._nonce), payload))
+        self._item, self._nonce, self._kinds = chunk.indices[0], _nonces.getrandbits(64), _FIRST
+        self._outgoing = memoryview(frame(Kind.CHUNK, 0, 0, self._nonce, payload))
         self.flush()
 
     def flush(self) -> None:
@@ -98,62 +99,48 @@ class WorkerConnection:
         Raises:
             FrameError: at the first frame that it should not have sent.
         """
-        for kind, found, payload in self._reader.feed(data):
-            if self._process is None:
-                self._become_ready(kind, found)
-                continue
-            if self.chunk is None or found != self._expected or not self._may_come(kind):
-                raise FrameError(self._unexpected(kind, found))
-            yield kind, payload
+        for kind, process, item, nonce, payload in self._reader.feed(data):
+            if item == self._item and nonce == self._nonce and process == self._process and kind in self._kinds:
+                yield kind, payload
+            elif self._process is None and (kind, item, nonce) == (Kind.READY, self.number, 0):
+                self._process = process
+            elif self._process is not None and process != self._process:
+                raise FrameError(f"an answer of process {process}, which is not the worker")
+            else:
+                raise FrameError(f"an answer that was not asked for ({kind.name} of item {item})")
 
-    def start(self) -> None:
-        """The call is loaded, so the first item's time begins."""
-        assert self.chunk is not None
+    def begin_load(self) -> None:
+        """It loads the chunk's call."""
+        self.stage, self._kinds = Stage.LOADING, _LOADED
+
+    def begin_items(self) -> None:
+        """It has loaded the call, so the first item's time begins."""
         self.stage = Stage.RUNNING
-        self.deadline = time.monotonic() + self.chunk.job.timeout
+        self._begin_item()
 
     def finish_item(self) -> int:
         """Go on to the next item; the index of the one that it was at."""
-        assert self.chunk is not None
-        index = self.chunk.indices[self.position]
+        chunk, index = self.chunk, self._item
+        assert chunk is not None
         self.position += 1
-        if self.position == len(self.chunk.indices):
-            self.release()
+        if self.position == len(chunk.indices):
+            self.chunk, self.deadline, self._item = None, None, -1
         else:
-            self.deadline = time.monotonic() + self.chunk.job.timeout
-            self._expect_item()
+            self._begin_item()
         return index
+
+    def _begin_item(self) -> None:
+        assert self.chunk is not None
+        indices, job = self.chunk.indices, self.chunk.job
+        self._item = indices[self.position]
+        self._kinds = _ANSWERS if self.position < len(indices) - 1 else _LAST_ANSWERS
+        self.deadline = time.monotonic() + job.timeout
+
+    def retire(self) -> None:
+        """It exits after this answer."""
+        self.retiring, self._kinds = True, _ANSWERS
 
     def release(self) -> Chunk | None:
         """Take its chunk away, without the items that are finished."""
-        chunk, self.chunk, self.deadline = self.chunk, None, None
+        chunk, self.chunk, self.deadline, self._item = self.chunk, None, None, -1
         return chunk and chunk._replace(indices=chunk.indices[self.position :])
-
-    def _expect_item(self) -> None:
-        assert self.chunk is not None
-        if self._process is not None:
-            self._expected = tag(self._process, self.chunk.indices[self.position], self._nonce)
-
-    def _become_ready(self, kind: Kind, found: bytes) -> None:
-        process, number, nonce = read_tag(found)
-        if kind is not Kind.READY or number != self.number or nonce:
-            raise FrameError(self._unexpected(kind, found))
-        self._process = process
-        if self.chunk is not None:
-            self._expect_item()
-
-    def _may_come(self, kind: Kind) -> bool:
-        if self.stage is Stage.SENT:
-            return kind in (Kind.LOADING, Kind.STARTED)
-        if self.stage is Stage.LOADING:
-            return kind in (Kind.STARTED, Kind.UNLOADABLE)
-        if kind is Kind.RETIRING:
-            assert self.chunk is not None
-            return not self.retiring and self.position == len(self.chunk.indices) - 1
-        return kind in _ANSWERS
-
-    def _unexpected(self, kind: Kind, found: bytes) -> str:
-        process, item, _ = read_tag(found)
-        if self._process is not None and process != self._process:
-            return f"an answer of process {process}, which is not the worker"
-        return f"an answer that was not asked for ({kind.name} of item {item})"

@@ -19,6 +19,7 @@ from rl_rewards.types import Outcome
 
 _HEARTBEAT_SECONDS = 1.0
 _MOST_USELESS_SERVERS = 3
+_VALUE, _SCORED = Kind.VALUE, Outcome.SCORED  # looked up for every item
 
 
 class Dispatcher:
@@ -84,17 +85,21 @@ class Dispatcher:
         return (*self._live.values(), *self._dying.values())
 
     def _unfinished(self) -> Iterable[Chunk]:
-        return (*self._queue, *(worker.chunk for worker in self._workers() if worker.chunk is not None))
+        return (*self._queue, *self._running())
 
     # Handing out.
 
     def _dispatch(self) -> None:
+        if any(chunk.exclusive for chunk in self._running()):
+            return
         idle = [worker for worker in self._live.values() if worker.idle]
         while self._queue:
             chunk = self._queue[0]
             if chunk.job.future.done():  # cancelled
                 self._queue.popleft()
                 continue
+            if chunk.exclusive and self._running():
+                return
             try:
                 worker = self._worker_for(chunk, idle)
             except OSError as error:
@@ -105,23 +110,21 @@ class Dispatcher:
             self._queue.popleft()
             worker.send(chunk)
             self._watch(worker)
+            if chunk.exclusive:
+                return
+
+    def _running(self) -> list[Chunk]:
+        return [worker.chunk for worker in self._workers() if worker.chunk is not None]
 
     def _worker_for(self, chunk: Chunk, idle: list[WorkerConnection]) -> WorkerConnection | None:
         """A worker for a chunk: an idle one, a new one where one was lost with it, or None where it has to wait."""
-        if self._must_wait(chunk):
-            return None
-        if len(self._live) >= self._limit and not idle:
-            return None
         if idle and not chunk.deaths:
             return idle.pop()
         if len(self._live) >= self._limit:
+            if not idle:
+                return None
             self._kill(idle.pop())  # its place is for a new one
         return self._fork()
-
-    def _must_wait(self, chunk: Chunk) -> bool:
-        """Whether something runs beside which the chunk must not run."""
-        running = [worker.chunk for worker in self._workers() if worker.chunk is not None]
-        return bool(running) if chunk.exclusive else any(other.exclusive for other in running)
 
     def _fork(self) -> WorkerConnection:
         if self.server.control is None:
@@ -175,16 +178,16 @@ class Dispatcher:
         return True
 
     def _handle(self, worker: WorkerConnection, kind: Kind, payload: bytes) -> None:
-        if kind is Kind.LOADING:
-            worker.stage = Stage.LOADING
-        elif kind is Kind.STARTED:
-            worker.start()
-        elif kind is Kind.VALUE:
+        if kind is _VALUE:
             self._finish_item(worker, _loaded(payload))
+        elif kind is Kind.LOADING:
+            worker.begin_load()
+        elif kind is Kind.STARTED:
+            worker.begin_items()
         elif kind is Kind.RAISED:
             self._finish_item(worker, ItemResult(Outcome.ERROR, error=payload.decode(errors="replace")))
         elif kind is Kind.RETIRING:
-            worker.retiring = True
+            worker.retire()
         elif kind is Kind.UNLOADABLE:
             self._release_failed(worker, ItemResult(Outcome.ERROR, error=f"the worker could not load the call: {payload.decode(errors='replace')}"))
         elif kind is Kind.OUT_OF_MEMORY:
@@ -305,6 +308,6 @@ class Dispatcher:
 
 def _loaded(payload: bytes) -> ItemResult:
     try:
-        return ItemResult(Outcome.SCORED, load_result(payload))
+        return ItemResult(_SCORED, load_result(payload))
     except pickle.UnpicklingError as error:
         return ItemResult(Outcome.ERROR, error=str(error))

@@ -1,8 +1,8 @@
 """Frames: how bytes travel between the caller's process and a worker, over a Unix stream socket.
 
-A frame is a 4-byte big-endian payload length, one byte that says what it is, a 16-byte tag and the payload. The tag says what a frame
-answers: process id of the worker (4 bytes), index of the item in its job (4) and the nonce under which the chunk was sent (8). The caller
-takes no frame whose tag is not the one that it expects next.
+A frame is a header and a payload. The header, big-endian, is the payload's length (4 bytes), what the frame is (1), the worker's process id
+(4), the index of the item in its job (4) and the nonce under which the chunk was sent (8). The caller takes no frame but the one that it
+expects next.
 """
 
 from __future__ import annotations
@@ -12,8 +12,7 @@ import struct
 from collections.abc import Iterator
 from enum import IntEnum
 
-_HEADER = struct.Struct("!IB16s")
-_TAG = struct.Struct("!IIQ")
+_HEADER = struct.Struct("!IBIIQ")
 LARGEST_ANSWER = 64 << 20
 """Bytes of the largest payload that is taken from a worker."""
 
@@ -22,7 +21,7 @@ class Kind(IntEnum):
     """What a frame says."""
 
     CHUNK = 1
-    """To the worker: the pickled call, the items' indices and the pickled items. Its tag holds the nonce alone."""
+    """To the worker: the pickled call, the items' indices and the pickled items. Process id and index are 0."""
     READY = 2
     """From the worker, once, before it runs any code of a user: its process id, with the worker's number in place of an index."""
     LOADING = 3
@@ -48,19 +47,9 @@ class FrameError(Exception):
     """A worker sent what is no frame, or not the frame that it had to send next."""
 
 
-def tag(process: int, item: int, nonce: int) -> bytes:
-    """What a frame answers, as 16 bytes."""
-    return _TAG.pack(process, item, nonce)
-
-
-def read_tag(packed: bytes) -> tuple[int, int, int]:
-    """Process id, item and nonce of a tag."""
-    return _TAG.unpack(packed)
-
-
-def frame(kind: Kind, tag: bytes, payload: bytes = b"") -> bytes:
+def frame(kind: Kind, process: int, item: int, nonce: int, payload: bytes = b"") -> bytes:
     """One frame as bytes. Raises `struct.error` for a payload of 4 GiB or more."""
-    return _HEADER.pack(len(payload), kind, tag) + payload
+    return _HEADER.pack(len(payload), kind, process, item, nonce) + payload
 
 
 class FrameReader:
@@ -71,8 +60,8 @@ class FrameReader:
     def __init__(self) -> None:
         self._buffer = bytearray()
 
-    def feed(self, data: bytes) -> Iterator[tuple[Kind, bytes, bytes]]:
-        """The frames that `data` completes, in order: kind, tag and payload.
+    def feed(self, data: bytes) -> Iterator[tuple[Kind, int, int, int, bytes]]:
+        """The frames that `data` completes, in order: kind, process id, item, nonce and payload.
 
         Raises:
             FrameError: for an unknown kind, or a payload of more than `LARGEST_ANSWER` bytes, as soon as the header is there.
@@ -81,7 +70,7 @@ class FrameReader:
         buffer += data
         start = 0
         while len(buffer) - start >= _HEADER.size:
-            length, number, tag = _HEADER.unpack_from(buffer, start)
+            length, number, process, item, nonce = _HEADER.unpack_from(buffer, start)
             kind = _KINDS.get(number)
             if kind is None or length > LARGEST_ANSWER:
                 raise FrameError(f"bytes that are no frame: {bytes(buffer[start : start + _HEADER.size])!r}")
@@ -90,7 +79,7 @@ class FrameReader:
                 break
             payload = bytes(buffer[start + _HEADER.size : end])
             start = end
-            yield kind, tag, payload
+            yield kind, process, item, nonce, payload
         del buffer[:start]
 
 
@@ -99,11 +88,11 @@ def read_chunk(connection: socket.socket) -> tuple[bytes, int] | None:
     header = _read_exactly(connection, _HEADER.size)
     if header is None:
         return None
-    length, kind, tag = _HEADER.unpack(header)
+    length, kind, _, _, nonce = _HEADER.unpack(header)
     if kind != Kind.CHUNK:
         raise FrameError(f"a worker is sent chunks alone, got a frame of kind {kind}")
     payload = _read_exactly(connection, length)
-    return None if payload is None else (payload, read_tag(tag)[2])
+    return None if payload is None else (payload, nonce)
 
 
 def _read_exactly(connection: socket.socket, size: int) -> bytes | None:

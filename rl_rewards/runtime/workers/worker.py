@@ -19,7 +19,7 @@ from collections.abc import Callable, Sequence
 from pickle import HIGHEST_PROTOCOL, dumps  # by name: an item that replaces `pickle.dumps` must not damage the results of others
 from typing import Any
 
-from rl_rewards.runtime.workers.frames import LARGEST_ANSWER, Kind, frame, read_chunk, tag
+from rl_rewards.runtime.workers.frames import LARGEST_ANSWER, Kind, frame, read_chunk
 from rl_rewards.runtime.workers.serialization import deserialize_call
 
 _PR_SET_PDEATHSIG = 1
@@ -85,13 +85,10 @@ class _Answers:
         return pickle.loads(payload)
 
     def send(self, kind: Kind, item: int, payload: bytes = b"") -> None:
-        self.exit_if_forked()
-        self._connection.sendall(frame(kind, tag(self._process, item, self._nonce), payload))
-
-    def exit_if_forked(self) -> None:
-        """End a child that an item forked and did not end: it came back into this loop, and must not run the items that follow."""
-        if os.getpid() != self._process:
-            os._exit(0)
+        process = self._process
+        if os.getpid() != process:
+            os._exit(0)  # a child that an item forked and did not end: it came back into this loop, and must not run the items that follow
+        self._connection.sendall(frame(kind, process, item, self._nonce, payload))
 
 
 def _serve(answers: _Answers, memory_mb: int | None) -> None:
@@ -110,14 +107,13 @@ def _serve(answers: _Answers, memory_mb: int | None) -> None:
                 calls.clear()
             calls[call] = function
         answers.send(Kind.STARTED, indices[0])
+        last = indices[-1]
         for index, item in zip(indices, items, strict=True):
             kind, payload = _run(function, item)
-            if kind is Kind.OUT_OF_MEMORY:
-                answers.send(kind, index)
-                return
-            retires = index == indices[-1] and memory_mb is not None and _peak_mb() > memory_mb * _RETIRE_AT
-            if retires:
+            retires = kind is Kind.OUT_OF_MEMORY
+            if index == last and memory_mb is not None and not retires and _peak_mb() > memory_mb * _RETIRE_AT:
                 answers.send(Kind.RETIRING, index)
+                retires = True
             answers.send(kind, index, payload)
             if retires:
                 return
