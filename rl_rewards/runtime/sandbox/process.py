@@ -162,8 +162,8 @@ class ProcessEngine(Engine):
                 zygote = self._zygotes[libraries] = Zygote(libraries, self.without, self.workers)
         try:
             cell = zygote.spawn()
-        except OSError:
-            if not zygote.alive:
+        except OSError:  # the zygote is ending, or has no process to give; the wait is for both
+            if zygote.ends(0.5):
                 with self._lock:
                     if self._zygotes.get(libraries) is zygote:
                         del self._zygotes[libraries]

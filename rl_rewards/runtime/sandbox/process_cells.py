@@ -80,6 +80,22 @@ class Zygote:
                 raise CellLost(f"the zygote is gone: {error}") from None
         return Cell(ours, self)
 
+    def ends(self, seconds: float) -> bool:
+        """Whether it ends within `seconds`, or has ended."""
+        try:
+            self._process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            return False
+        return True
+
+    def answers(self) -> bool:
+        """Whether it can still make a cell; a process that was just killed may look alive for a while."""
+        try:
+            self.spawn().close()
+        except OSError:
+            return False
+        return True
+
     def close(self) -> None:
         self._finalizer()
 
@@ -139,7 +155,7 @@ class Cell:
         except (OSError, ValueError) as error:
             lost = CellLost(str(error))
             # Where the zygote is gone as well, which no program can reach, something else has ended the whole sandbox.
-            lost.began = began and self.zygote.alive
+            lost.began = began and self.zygote.answers()
             raise lost from None
         raise CellLost(word[3] if isinstance(word, list) and word[0] == ERROR else f"it says {word!r:.80}")
 
