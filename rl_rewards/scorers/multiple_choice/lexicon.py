@@ -1,0 +1,78 @@
+"""The words by which a sentence affirms, denies, weighs or joins options: English, and the commonest of a few other languages."""
+
+from __future__ import annotations
+
+__all__ = [
+    "AFTER_A_LETTER",
+    "ANSWER",
+    "ARTICLES",
+    "BE",
+    "CHOOSE",
+    "CONCLUSIONS",
+    "CONDITIONS",
+    "CORRECTIONS",
+    "DECORATION",
+    "FILLERS",
+    "HEDGES",
+    "HEDGING",
+    "JOINERS",
+    "LEADING",
+    "NEGATIONS",
+    "NOUNS",
+    "OPENING",
+    "PAST",
+    "SEPARATORS",
+    "TRANSPARENT",
+    "VERDICTS",
+    "WRONG",
+]
+
+
+def _set(words: str) -> frozenset[str]:
+    return frozenset(words.split())
+
+
+BE = _set("is are be was were it's that's 's equals seems looks appears remains becomes ist es est è é sein être 是 为 就是")
+PAST = _set("was were thought")
+ANSWER = _set("answer antwort lösung respuesta réponse risposta resposta ответ 答案 答案是 故选 选 应选 solution boxed")
+NOUNS = ANSWER | _set("option choice letter response pick selection conclusion 选择")
+CHOOSE = _set("choose chose pick picked picking choosing select selected selecting go going opt")
+RIGHT = _set("correct right true best valid richtig correcto correcta correct正确 正确 对")
+WRONG = _set(
+    "wrong incorrect false impossible invalid unlikely excluded eliminated out rejected falsch falso incorrecto faux fails fail 错 错误 不对 不正确 是错的"
+)
+VERDICTS = RIGHT | WRONG
+NEGATIONS = _set(
+    "not no never neither nor none nothing without except excluding exclude excludes eliminate eliminates eliminated eliminating discard reject rule rules "
+    "ruled ruling doubt unlike than instead cannot nowhere hardly nicht kein keine pas non ne 不是 不 并非 非 不选 答案不是 而不是"
+)
+SEPARATORS = _set(
+    "but so because since while whereas although though therefore thus hence as leaves leaving then yet however instead sondern sino mais pero 而是 所以 因此 因为"
+)
+JOINERS = _set(", / & + and or nor 、 ， oder und y o et ou e 和 或")
+TRANSPARENT = _set(
+    "either both the option options choice choices letter letters answer maybe perhaps possibly probably also even either just simply definitely clearly "
+    "then likely actually here either: ( ) [ ] { } * _ $ \" ' “ ” ` < > ) # |"
+)
+HEDGES = _set("maybe perhaps possibly alternatively or could might also")
+HEDGING = HEDGES | TRANSPARENT | _set("but be it")
+CONCLUSIONS = _set("so therefore thus hence consequently finally leaves leaving conclusion so, ergo ∴ 所以 因此")
+CONDITIONS = _set("if suppose assume assuming unless whether supposing were wenn falls si 如果")
+CORRECTIONS = _set("no nope wait actually sorry correction rather scratch oops hmm")
+AFTER_A_LETTER = (
+    BE
+    | SEPARATORS
+    | JOINERS
+    | CONDITIONS
+    | _set(
+        "isn't doesn't can't can could may might must should will would cannot does do did has have had not rather over than which that who by for from in on at"
+    )
+    | _set(
+        "with to of due based alone too fits matches works fails makes gives says states beats contradicts wins only when won't wouldn't shouldn't couldn't aren't don't"
+    )
+)
+ARTICLES = _set("the a an option")
+LEADING = BE | NOUNS | ANSWER | CHOOSE | JOINERS | _set(": ： = ) not neither either with for nor but than")
+DECORATION = frozenset("()[]{}*_$\"'“”`<>#|（）【】「」~")
+OPENING = frozenset('([{*$"“`（【')
+FILLERS = _set("that this it i am which")

@@ -1,0 +1,307 @@
+"""What a response says of the options: which it affirms, which it denies, and which it merely mentions.
+
+A sentence is cut into *groups* of options that are named together ("A, B or C"), each between the words before it and those after it. The words
+decide whether the group is affirmed, denied or only considered ("if A", "is it A?"), and how plainly: by a statement of the answer ("the
+answer is B", "B is the answer", "I choose B"), by a conclusion ("so it must be B", "B is right"), or by being named at all. The last of the
+plainest statements counts, and a statement of several options names none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from rl_rewards.scorers.multiple_choice.lexicon import (
+    AFTER_A_LETTER,
+    ANSWER,
+    ARTICLES,
+    BE,
+    CHOOSE,
+    CONCLUSIONS,
+    CONDITIONS,
+    CORRECTIONS,
+    DECORATION,
+    FILLERS,
+    HEDGES,
+    HEDGING,
+    JOINERS,
+    LEADING,
+    NEGATIONS,
+    NOUNS,
+    OPENING,
+    PAST,
+    SEPARATORS,
+    TRANSPARENT,
+    VERDICTS,
+    WRONG,
+)
+from rl_rewards.scorers.multiple_choice.options import Options
+from rl_rewards.scorers.multiple_choice.tokens import Token, key_of, sentences, tokens
+
+__all__ = ["choice"]
+
+
+_MENTIONED, _CONCLUDED, _STATED = range(3)
+
+
+@dataclass
+class _Group:
+    """Options named together, and the words before and after them."""
+
+    labels: set[str]
+    before: list[str] = field(default_factory=list)
+    after: list[str] = field(default_factory=list)
+
+
+@dataclass
+class _Statement:
+    labels: frozenset[str]
+    plainness: int
+    affirmed: bool
+
+
+def choice(text: str, options: Options) -> str | None:
+    """The label of the one option that a response settles on; None when it names none or several."""
+    bare = text.strip().strip("()[]{}*_$\"'“”`<>#|（）【】.,:;!。 \n\t")
+    if len(bare) == 1 and bare.upper() in options.labels:
+        return bare.upper()
+    if options.label_of_text and (label := options.label_of_text.get(" ".join(bare.casefold().split()))):
+        return label
+    said = _statements(text, options)
+    affirmed = [statement for statement in said if statement.affirmed]
+    if not affirmed:
+        return None
+    plainest = max(statement.plainness for statement in affirmed)
+    if plainest == _MENTIONED:
+        denied = frozenset().union(*(statement.labels for statement in said if not statement.affirmed))
+        named = frozenset().union(*(statement.labels for statement in affirmed)) - denied
+    else:
+        last = max(place for place, statement in enumerate(said) if statement.affirmed and statement.plainness == plainest)
+        later = (statement.labels for statement in said[last:] if not statement.affirmed and statement.plainness > _MENTIONED)
+        named = said[last].labels.difference(*later)
+    return next(iter(named)) if len(named) == 1 else None
+
+
+def _statements(text: str, options: Options) -> list[_Statement]:
+    """All that is said of options, in order; what is only considered is left out."""
+    said: list[_Statement] = []
+    for sentence, stop in sentences(tokens(text), NOUNS | BE):
+        if stop == "?":
+            continue
+        groups, opening = _groups(sentence, options)
+        if not groups:
+            words = {key_of(token) for token in sentence} - {None}
+            if said and words & (WRONG | CORRECTIONS) and words <= CORRECTIONS | WRONG | BE | NEGATIONS | FILLERS:
+                while said and said[-1].affirmed:  # "The answer is A. No, that is wrong."
+                    said.pop()
+            continue
+        corrects = bool(said) and opening[:1] != [] and opening[0] in CORRECTIONS
+        for place, group in enumerate(groups):
+            statement = _judged(group)
+            if statement is None:
+                continue
+            if corrects and statement.affirmed:
+                statement.plainness = _STATED
+            _add(said, statement, group, first=place == 0)
+    return said
+
+
+def _add(said: list[_Statement], statement: _Statement, group: _Group, first: bool) -> None:
+    """Append a statement; "or maybe B" behind an affirmed one widens that, and "but B" behind a denied one is as plain as that was."""
+    previous = said[-1] if said else None
+    words = [word for word in group.before if word not in DECORATION and word != ","]
+    if previous is not None and previous.affirmed and statement.affirmed and not first and words[:1] in (["and"], ["or"]):
+        said[-1] = _Statement(previous.labels | statement.labels, max(previous.plainness, statement.plainness), True)
+        return
+    if previous is not None and statement.affirmed and statement.plainness == _MENTIONED:
+        if previous.affirmed and words and HEDGING.issuperset(words) and not HEDGES.isdisjoint(words):
+            said[-1] = _Statement(previous.labels | statement.labels, previous.plainness, True)
+            return
+        if not previous.affirmed and not first and (not words or words[-1] in BE | {"but", "rather", "sondern", "sino", "mais", "而是", "it"}):
+            statement.plainness = previous.plainness
+    said.append(statement)
+
+
+def _judged(group: _Group) -> _Statement | None:
+    """What is said of a group: affirmed or denied, and how plainly; None when it is only considered."""
+    before, after = group.before, _predicate(group.after)
+    if CONDITIONS & set(before):
+        return None
+    negations = _count_negations(before) + _count_negations(after) + len(WRONG & set(before)) + len(WRONG & set(after))
+    near = [word for word in _last_part(before) if word not in TRANSPARENT or word in ANSWER]
+    last = near[-1] if near else ""
+    verb = bool(after) and (after[0] in BE or after[0].endswith("n't") or after[0] in ("must", "can", "cannot", "does", "should", "has", "fails"))
+    direct = last in BE or last in ANSWER or last in (":", "：", "=", "as", "→", "->", "with", "for")
+    plainness = _MENTIONED
+    if (
+        (direct and NOUNS & set(before) and not PAST & set(before))
+        or (verb and (NOUNS & set(after)) and not PAST & set(after))
+        or (CHOOSE & set(before) and (direct or last in CHOOSE))
+    ):
+        plainness = _STATED
+    elif (
+        last in BE
+        or (verb and VERDICTS & set(after))
+        or (after and after[0] in VERDICTS)
+        or (last in CONCLUSIONS and not after)
+        or (negations and direct)
+    ):
+        plainness = _CONCLUDED
+    return _Statement(frozenset(group.labels), plainness, negations % 2 == 0)
+
+
+def _predicate(after: Sequence[str]) -> list[str]:
+    """The words behind a group that may say something of it: up to a comma or a conjunction, and a ", which ..." behind that."""
+    words = [word for word in after if word not in DECORATION]
+    if words[:2] == [",", "which"]:
+        words = words[2:]
+    elif words[:1] == [":"] and words[1:2] and (words[1] in VERDICTS or _denies(words[1])):  # "A: wrong"
+        words = words[1:]
+    judged = [*words[1:], ""]
+    ends = (place for place, word in enumerate(words) if (word in SEPARATORS or word in ",，—–-:：") and judged[place] not in WRONG)  # "but wrong"
+    return words[: next(ends, len(words))]
+
+
+def _last_part(before: Sequence[str]) -> list[str]:
+    start = next((place for place in range(len(before), 0, -1) if before[place - 1] in ",，—–"), 0)
+    return list(before[start:])
+
+
+def _count_negations(words: Sequence[str]) -> int:
+    """How many times the words deny; of a part between commas only where it ends with a negation ("It is not, as some think, A")."""
+    count, part = 0, []
+    for word in [*words, None]:
+        if word is not None and word not in ",，":
+            part.append(word)
+            continue
+        if word is None or (part and _denies(part[-1]) and part[-1] not in CORRECTIONS):
+            count += sum(map(_denies, part))
+            for phrase in (("not", "only"), ("no", "matter")):
+                count -= sum(pair == phrase for pair in zip(part, part[1:]))
+            count += sum(first in ("anything", "everything", "all", "any") and second == "but" for first, second in zip(part, part[1:]))
+            count -= sum(first == "rather" and second != "than" for first, second in zip(part, part[1:]))
+        part = []
+    return count
+
+
+def _denies(word: str) -> bool:
+    return word in NEGATIONS or word.endswith("n't") or word.startswith(("不", "并不", "并非", "答案不"))
+
+
+def _groups(sentence: Sequence[Token], options: Options) -> tuple[list[_Group], list[str]]:
+    """The groups of a sentence, and the words before the first."""
+    groups: list[_Group] = []
+    gap: list[str] = []
+    opening: list[str] | None = None
+    for labels, word in _items(sentence, options):
+        if labels is None:
+            gap.append(word)
+            continue
+        if opening is None:
+            opening = gap
+        same = groups and all(part in JOINERS or part in TRANSPARENT or part in ":.=" for part in gap)
+        if same and (not labels <= groups[-1].labels or not set(gap) & JOINERS):
+            groups[-1].labels |= labels
+        else:
+            after, before = _cut(gap) if groups else ([], gap)
+            if groups:
+                groups[-1].after = after
+            groups.append(_Group(set(labels), before))
+        gap = []
+    if groups:
+        groups[-1].after = gap
+    return groups, opening or []
+
+
+def _cut(gap: list[str]) -> tuple[list[str], list[str]]:
+    """The words between two groups: those that belong to the first, and those that belong to the second."""
+    for phrase in ("anything", "everything", "all", "nothing", "not", "rather", "instead", "over", "unlike", "except", "isn't", "neither", "leaves"):
+        if phrase in gap and not any(word in BE for word in gap[: gap.index(phrase)]):
+            return gap[: gap.index(phrase)], ["not"] if phrase == "over" else gap[gap.index(phrase) :]
+    places = [place for place, word in enumerate(gap) if word in SEPARATORS or word in ",，—–-"]
+    places = places or [place for place, word in enumerate(gap) if word in ("and", "or")]
+    if not places:
+        return gap, gap
+    # The first separator ends what is said of the first group.
+    return gap[: places[0]], gap[places[0] :] if gap[places[0]] not in ",，—–-" else gap[places[0] + 1 :]
+
+
+def _items(sentence: Sequence[Token], options: Options) -> Iterator[tuple[frozenset[str] | None, str]]:
+    """Each token of a sentence as the labels that it names, or as a word in small letters."""
+    shouted = all(token.text.isupper() for token in sentence if token.kind == "word")
+    # The last word since the last option, with and without articles, and whether a noun for an answer was among them.
+    place, last, last_but_article, noun = 0, "", "", False
+    following = _following(sentence)
+    while place < len(sentence):
+        token = sentence[place]
+        if found := _text_at(sentence, place, options, following, last_but_article):
+            label, place = found
+            yield frozenset(label), ""
+            last, last_but_article, noun = "", "", False
+            continue
+        wrapped = 0 < place < len(sentence) - 1 and sentence[place - 1].text in OPENING and sentence[place + 1].text in DECORATION
+        if _is_label(token, options.labels) and (wrapped or _is_meant(token, following[place + 1], last, shouted, noun)):
+            yield frozenset(token.text[0].upper()), ""
+            last, last_but_article, noun = "", "", False
+            if token.text[1:].casefold() == "'s":
+                yield None, "is"
+        elif token.kind != "command" or token.text in ("boxed", "fbox"):
+            word = "boxed" if token.text == "fbox" else token.text.casefold()
+            yield None, word
+            if word not in DECORATION:
+                last, noun = word, noun or word in NOUNS
+                last_but_article = last_but_article if word in ARTICLES else word
+        place += 1
+
+
+def _following(sentence: Sequence[Token]) -> list[Token | None]:
+    """For each place, and the one behind the last, the first token from there on that is a word or a mark of some meaning."""
+    found: list[Token | None] = [None] * (len(sentence) + 1)
+    for place in range(len(sentence) - 1, -1, -1):
+        token = sentence[place]
+        found[place] = token if token.text not in DECORATION or token.text in ")）]" else found[place + 1]
+    return found
+
+
+def _is_label(token: Token, labels: str) -> bool:
+    text = token.text.removesuffix("'s")
+    return len(text) == 1 and text.upper() in labels and token.kind in ("word", "number")
+
+
+def _ends(following: Token | None) -> bool:
+    """Whether an option's name can end before this token: "A is", "A." and "A, B", but not "A dog"."""
+    return following is None or following.kind == "mark" or key_of(following) in AFTER_A_LETTER
+
+
+def _is_meant(token: Token, following: Token | None, last: str, shouted: bool, noun: bool) -> bool:
+    """Whether a letter or digit is an option's label and not an article, a pronoun or a quantity."""
+    text, ends, led = token.text.removesuffix("'s"), _ends(following), last in LEADING
+    if text.isupper() and text not in "AI":
+        return True
+    if text == "A":
+        return ends or not (last in ("", ":", "：") or shouted)
+    if text == "I":
+        return (led and ends and key_of(following) not in BE) if following else led or not last
+    if text.isdigit():
+        return ends and (led or not last) and (last != "=" or noun)
+    return ends and led and last not in "/&+"
+
+
+def _text_at(sentence: Sequence[Token], place: int, options: Options, following: Sequence[Token | None], last: str) -> tuple[str, int] | None:
+    """The option whose text is at a place, and the place behind it; only where it is said to be the answer, or is all of the sentence."""
+    if last and last not in LEADING:
+        return None
+    for words, label in options.texts.get(key_of(sentence[place]) or "", ()):
+        end, matched = place, 0
+        while end < len(sentence) and matched < len(words):
+            key = key_of(sentence[end])
+            if key is not None:
+                if key != words[matched]:
+                    break
+                matched += 1
+            elif end - place > 4 * len(words) + 8:  # marks between the words, of which no answer needs more
+                break
+            end += 1
+        if matched == len(words) and _ends(following[end]):
+            return label, end
+    return None
