@@ -47,11 +47,9 @@ def split(text: str, separators: str) -> list[str]:
 
 def enclosed(text: str) -> tuple[str, str, str] | None:
     """A bracketed text's opening bracket, content and closing bracket; None when its first bracket does not enclose all of it."""
-    opening = next((one for one in ("\\{", "{", "(", "[", "]") if text.startswith(one)), None)
-    closing = next((one for one in ("\\}", "}", ")", "]", "[") if text.endswith(one)), None)
+    opening = next((one for one in ("\\{", "{", "(", "[") if text.startswith(one)), None)
+    closing = next((one for one in ("\\}", "}", ")", "]") if text.endswith(one)), None)
     if opening is None or closing is None or len(text) < len(opening) + len(closing):
-        return None
-    if (opening == "]" or closing == "[") and not (opening in "](" and closing in "[)"):
         return None
     content = text[len(opening) : -len(closing)]
     try:
@@ -59,4 +57,4 @@ def enclosed(text: str) -> tuple[str, str, str] | None:
             pass
     except ValueError:
         return None
-    return ("(" if opening == "]" else opening), content, (")" if closing == "[" else closing)
+    return opening, content, closing

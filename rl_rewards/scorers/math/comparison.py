@@ -273,9 +273,9 @@ class Comparison:
         return bool(x[0] and y[0]) and all(one * y[0] == other * x[0] for one, other in zip(x, y, strict=True))
 
     def _ratio_and_scalar(self, r: Value, a: Value) -> bool | None:
-        sides = [read(rf"\frac{{{side.terms[0].text}}}{{{side.terms[1].text}}}") if isinstance(side, Ratio) else side for side in (r, a)]
-        if any(isinstance(side, Ratio) and (len(side.terms) != 2 or _CLOCK.fullmatch(side.text)) for side in (r, a)):
+        if any(isinstance(side, Ratio) and len(side.terms) != 2 for side in (r, a)):
             return False
+        sides = [read(rf"\frac{{{side.terms[0].text}}}{{{side.terms[1].text}}}") if isinstance(side, Ratio) else side for side in (r, a)]
         return self.equal(sides[0], sides[1])
 
     # Relations, words, choices.

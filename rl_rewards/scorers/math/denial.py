@@ -11,16 +11,21 @@ WINDOW = 80  # characters before and after an answer in which a denial is looked
 # Words after which an answer is denied, and those that may stand between: "is not equal to the 42".
 _DENYING = frozenset("not never neither nor cannot except but hardly wrong incorrect false".split())
 _DENYING_PAIRS = frozenset({("other", "than"), ("rather", "than"), ("instead", "of"), ("different", "from"), ("anything", "but"), ("far", "from")})
-_BETWEEN = frozenset("is be equal equals to exactly simply just the answer result value a an really actually".split())
+_BETWEEN = frozenset(
+    "get gets got find found have has obtain reach is be equal equals to exactly simply just the answer result value a an really actually".split()
+)
 _DENYING_SIGNS = ("\\ne", "\\neq", "\\not=", "\\not =", "≠", "!=")
 # Clauses that deny what follows their "that": "it is not true that", "I doubt that"; "it is not hard to see that" denies nothing.
 _DOUBTED = re.compile(
-    r"\b(?:(?<!no )(?<!not )(?<!cannot )(?<!never )(?:false|wrong|incorrect|untrue|impossible|doubt(?:s|ful)?|unlikely|den(?:y|ies)|disagree)"
-    r"|(?:not|n['’]t|never|hardly|cannot|no\s+longer|nobody|no\s+one)\s+(?:\w+\s+){0,2}?"
+    r"(?:\b(?<!no )(?<!not )(?<!cannot )(?<!never )(?:false|wrong|incorrect|untrue|impossible|doubt(?:s|ful)?|unlikely|den(?:y|ies)|disagree)"
+    r"|(?:\bnot|n['’]t|\bnever|\bhardly|\bcannot|\bno\s+longer|\bnobody|\bno\s+one)\s+(?:\w+\s+){0,2}?"
     r"(?:true|the\s+case|correct|right|so|possible|certain|sure|clear|likely|believe|think|say|said|claim|mean|imply|follow|convinced|conclude))"
     r"\b(?:\s+(?:that|to\s+say|to\s+claim|if|whether)\b)?[^.;:\n]*$"
 )
-_NEGATED = re.compile(r"\W*(?:not|never)\b|n['’]t", re.IGNORECASE)  # at the start of what is stated
+_NEGATED = re.compile(
+    r"\W*(?:not|never|neither|hardly|unlikely|no longer|(?:anything|everything|nothing) but|(?:other|rather|less|more) than|far from|different from)\b|n['’]t",
+    re.IGNORECASE,
+)  # at the start of what is stated
 _DENIED_AFTER = re.compile(
     r"[\s$*)\]}\\,]*(?:(?:is|was|would be|seems)\s+(?:not\s+(?:the|a|my|correct|right|true|valid|it\b)|wrong|incorrect|false|impossible)"
     r"|(?:is|was)n['’]t\s+(?:the|correct|right|true|valid|it\b)"

@@ -28,6 +28,7 @@ _PRIMES = re.compile(r"([a-zA-Z])(?:_\{([^{}]*)\})?('+)")
 _IMAGINARY = re.compile(r"\\[a-zA-Z]+|_\{[^{}]*\}|(?<![a-zA-Z])i(?![a-zA-Z])")
 _INDEXED = re.compile(r"\\(?:sum|prod)")
 _NAMED_SUBSCRIPT = re.compile(r"_\{\\?([a-zA-Z]{2,})\}")
+_ENERGY = re.compile(r"(?<![a-zA-Z\\])E_\{([^{}]*)\}")  # the lexer takes E for an exponent's, and no subscript with it
 _STARRED = re.compile(r"([a-zA-Z])\^\{?\*\}?")
 _DEEPEST = 100  # brackets in brackets; the parser's time grows fast with them
 
@@ -37,6 +38,7 @@ def parsed(text: str) -> Any | None:
     """The sympy value of a canonical text, parsed once per worker; None when it cannot be read whole."""
     if _depth(text) > _DEEPEST or "'" in (text := _PRIMES.sub(_primed, text)):
         return None
+    text = _ENERGY.sub(r"Y_{ee\1}", text)
     text = _NAMED_SUBSCRIPT.sub(r"_{\1}", _STARRED.sub(r"{\1}_{star}", text))
     latex = normalize_latex(text.replace(";", ","), _NORMAL)
     latex = _BASE.sub(lambda match: f"{{{match[1]}}}" if match[1] else match[0], latex)

@@ -26,7 +26,8 @@ from rl_rewards.scorers.math.values import (
 
 __all__ = ["is_prose", "letters", "read", "spelled"]
 
-_WORDS = re.compile(r"(?!-)(?:\\text\{[^{}\\]*\}|[a-zA-Z .,;:'’?-])+")
+_WORDS = re.compile(r"(?!-)(?:\\text\{[^{}\\]*\}|[a-zA-Z .:'’?-])+")
+_TEXT = re.compile(r"\\text\{([^{}]*[,;][^{}]*)\}")
 _CHOICE = re.compile(
     r"(?:\\text\{)?\(?([A-J])\)?\}?(?:[.:)]\}?(?:[a-zA-Z\\]{2}|-?\d).*|(?<=\))\}?(?:\\text\{.*|-?\d.*))?", re.DOTALL
 )  # A, (A), A.Paris
@@ -37,6 +38,7 @@ _COLUMNS = re.compile(r"\{[lcr|]+\}")
 _CONDITION = re.compile(r",?(?:\\text\{(?:if|for|when|where)?,?\}|(?<![a-zA-Z])(?:if|for|when|where)(?=[a-zA-Z\\\d]))")
 _OTHERWISE = re.compile(r",?(?:\\text\{(?:otherwise|else)[^{}]*\}|otherwise|else)$", re.IGNORECASE)
 _SIGNS = re.compile(r"\\(?:pm|mp)(?![a-zA-Z]) ?")
+_SET_BUILDER = re.compile(r"[a-zA-Z](?:\\in\\mathbb\{R\})?[|:]")
 _RATIO = re.compile(r"[^:=<>]+(?::[^:=<>]+)+")
 _UNIONS = ("\\cup", "\\cap", "\\setminus")
 _DEEPEST = 12  # brackets within brackets that are read; algebra has a limit of its own
@@ -53,10 +55,14 @@ def read(text: str, depth: int = 0) -> Value:
         return _with_list(number, depth)
     if (choice := _CHOICE.fullmatch(text)) is not None:
         return Choice(text, choice[1])
+    if (listed := _TEXT.fullmatch(text)) is not None:
+        return read(listed[1], depth + 1)
     if _are_words(text):
         return Words(text, letters(text))
     if depth > _DEEPEST:
         return Expression(text)
+    if text[:1] == "]" or text[-1:] == "[":  # ]0,1[ is how some countries write (0,1)
+        text = f"{'(' if text[0] == ']' else text[0]}{text[1:-1]}{')' if text[-1] == '[' else text[-1]}"
     try:
         return _list(text, depth) or _single(text, depth)
     except ValueError:  # brackets that do not match
@@ -132,7 +138,7 @@ def _parts(text: str) -> list[str]:
     """The parts between commas; where some commas have a space between digits behind them, those without belong to numbers."""
     if ", " not in text:
         return split(text, ",")
-    marked = re.sub(r"(?<![\d,])(\d{1,3}(?:,\d{3})+)(?![\d,]|\.?\d)", lambda number: number[1].replace(",", "\1"), text)
+    marked = re.sub(r"(?<![\d,])(\d{1,3}(?:,\d{3})+)(?!\d|,\d)", lambda number: number[1].replace(",", "\1"), text)
     return [part.replace("\1", ",") for part in split(marked, ",")]
 
 
@@ -202,10 +208,8 @@ def _single(text: str, depth: int) -> Value:
 
 
 def _bracketed(text: str, opening: str, content: str, closing: str, depth: int) -> Value:
-    if "|" in content and opening in ("\\{", "{"):
-        name, _, condition = content.partition("|")
-        if name and condition:
-            return relations.membership(condition) or Expression(text)
+    if opening == "\\{" and (built := _SET_BUILDER.match(content)) is not None:
+        return relations.membership(content[built.end() :]) or Expression(text)
     if "\\pm" in content or "\\mp" in content:
         expanded = _both_signs(text, depth)
         if opening in ("(", "["):

@@ -13,6 +13,7 @@ __all__ = ["has_variables", "is_name", "membership", "read", "says_value"]
 _SIGNS = frozenset(
     {"=", "<", ">", "\\le", "\\ge", "\\ne", "\\approx", "\\in", "\\equiv", "\\sim", "\\cong", "\\to", "\\mapsto", "\\subset", "\\subseteq"}
 )
+_TURNED = {">": "<", "\\ge": "\\le"}
 # What a value may have for a name: x, x_{1}', f(2), AB, \text{Area}, \alpha, m_{\max}, |AB|, \angle ABC, \overline{AB}, V_{1}:V_{2}, AB/CD.
 _ATOM = r"(?:\\text\{[^{}]*\}(?:[a-zA-Z])?|\\(?:angle|triangle|overline|vec|widehat|overarc|Delta|hat)(?: |\{)*[A-Za-z](?:[A-Za-z ]|_\{\w+\})*\}?|\\[a-zA-Z]+ ?|[a-zA-Z]|[A-Z]{2,4}|\d?[A-Z]{2})"
 _SIMPLE = rf"{_ATOM}(?:_\{{[^{{}}]*\}})?'*(?:\^\{{?[*']\}}?)?(?:\([^()=]{{1,20}}\))?"
@@ -37,7 +38,7 @@ def read(text: str, read_part: Callable[[str], Value]) -> Value | None:
             return Relation(text, signs, parts)
         return _approximate(text, signs, parts, first, read_part)
     if any(sign != "=" for sign in signs):
-        return Relation(text, signs, parts)
+        return _ascending(text, signs, parts)
     return _equalities(text, parts, read_part) or Relation(text, signs, parts)
 
 
@@ -68,6 +69,15 @@ def _cut(text: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
             start = place + len(token)
     parts.append(text[start:].strip())
     return tuple(signs), tuple(parts)
+
+
+def _ascending(text: str, signs: tuple[str, ...], parts: tuple[str, ...]) -> Relation:
+    """An inequality chain that falls, the other way round: 7 > x > 2 is 2 < x < 7."""
+    if len(signs) == 1 or not set(signs) <= set(_TURNED):
+        return Relation(text, signs, parts)
+    signs, parts = tuple(_TURNED[sign] for sign in reversed(signs)), parts[::-1]
+    turned = "".join(f"{part}{sign} " if sign[0] == "\\" else f"{part}{sign}" for part, sign in zip(parts, signs, strict=False)) + parts[-1]
+    return Relation(turned, signs, parts)
 
 
 def _approximate(text: str, signs: tuple[str, ...], parts: tuple[str, ...], first: int, read_part: Callable[[str], Value]) -> Value:

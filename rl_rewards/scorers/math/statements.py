@@ -218,8 +218,8 @@ def _at_the_end(sentence: str) -> tuple[str, int] | None:
         if _CLOSING.fullmatch(sentence, end) and (len(formulas) == 1 or _VERB.search(sentence[: last.start()])):
             return _formula(last) + ("%" if rest is not None and rest["unit"].startswith(("%", "perc", "pct")) else ""), last.start()
     start = _number_at_the_end(sentence)
-    if start is not None and _VERB.search(sentence[:start]):
-        return sentence[start:].strip().rstrip(".!"), start
+    if start is not None and (sentence[start] in "=:" or _VERB.search(sentence[:start])):
+        return sentence[start:].strip(" =:").rstrip(".!"), start
     return None
 
 

@@ -1,4 +1,4 @@
-"""Every row of the truth table, scored in one batch as a trainer does."""
+"""Every row of the truth tables, scored in one batch as a trainer does."""
 
 from __future__ import annotations
 
@@ -6,12 +6,16 @@ import pytest
 
 pytest.importorskip("math_verify")
 
-from truth_table import TABLE
+import truth_numbers
+import truth_statements
+import truth_structures
+import truth_table
 
 from rl_rewards.scorers.math import MathVerify
 from rl_rewards.types import EvaluateResult, Outcome, Sample
 
-ROWS = [(origin, *row) for origin, rows in TABLE.items() for row in rows]
+TABLES = (truth_table, truth_structures, truth_numbers, truth_statements)
+ROWS = [(origin, *row) for table in TABLES for origin, rows in table.TABLE.items() for row in rows]
 
 
 @pytest.fixture(scope="module")
@@ -26,8 +30,8 @@ def verdict(result: EvaluateResult) -> str:
     return str(result.outcome)
 
 
-def test_the_table_has_at_least_250_rows_and_no_row_twice() -> None:
-    assert len({row[1:3] for row in ROWS}) == len(ROWS) >= 250
+def test_the_table_has_at_least_600_rows_and_no_row_twice() -> None:
+    assert len({row[1:3] for row in ROWS}) == len(ROWS) >= 600
 
 
 @pytest.mark.parametrize("number", range(len(ROWS)), ids=[f"{origin.split(':')[0]}: {r:.30} | {a:.40}" for origin, r, a, _ in ROWS])
