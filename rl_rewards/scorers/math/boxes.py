@@ -66,20 +66,17 @@ def boxes_in(text: str) -> list[Box]:
 
 
 def answer_in(boxes: list[Box], text: str, denied: bool) -> str | None:
-    """The last box that is not denied, with the boxes before it whose list it ends ("\\boxed{2} or \\boxed{3}"), with their names if they have any.
-
-    A unit or percent sign right behind a single box belongs to it.
-    """
+    """The last box that is not denied, with the boxes before it whose list it ends ("\\boxed{2} or \\boxed{3}"), with their names if they have any."""
     if not denied:
         boxes = [box for box in boxes if not is_denied(text, box.start, box.end)]
-    if not boxes:
-        return None
+    if len(boxes) < 2:
+        return boxes[0].content if boxes else None
     joined = [boxes[-1]]
     for earlier, later in zip(boxes[-2::-1], boxes[:0:-1]):
         if not _is_joined(text[earlier.end : later.start]):
             break
         joined.insert(0, earlier)
-    if len(joined) == 1 or len({box.content for box in joined}) == 1:
+    if len({box.content for box in joined}) == 1:
         return joined[-1].content
     answers = [name + box.content if "=" not in box.content else box.content for box in joined for name in [_name_before(text, box)]]
     return ("; " if re.search(r"\bor\b", text[joined[0].end : joined[-1].start]) else ", ").join(answers)

@@ -22,6 +22,7 @@ _DOUBTED = re.compile(
     r"(?:true|the\s+case|correct|right|so|possible|certain|sure|clear|likely|believe|think|say|said|claim|mean|imply|follow|convinced|conclude))"
     r"\b(?:\s+(?:that|to\s+say|to\s+claim|if|whether)\b)?[^.;:\n]*$"
 )
+_CLAUSE = re.compile(r"\b(?:that|to|if|whether|think|believe|say)\b")
 _NEGATED = re.compile(
     r"\W*(?:not|never|neither|hardly|unlikely|no longer|(?:anything|everything|nothing) but|(?:other|rather|less|more) than|far from|different from)\b|n['’]t",
     re.IGNORECASE,
@@ -63,9 +64,10 @@ def denied_before(before: str) -> bool:
 
 
 def _is_doubted(before: str) -> bool:
-    if not any(word in before for word in (" that", " to", " if", " whether", "think", "believe", "say")):
+    if _CLAUSE.search(before) is None:
         return False
-    return any(re.search(r"\b(?:that|to|if|whether|think|believe|say)\b", match[0]) for match in [_DOUBTED.search(before)] if match is not None)
+    doubt = _DOUBTED.search(before)
+    return doubt is not None and _CLAUSE.search(doubt[0]) is not None
 
 
 def negation(statement: str) -> re.Match[str] | None:

@@ -74,6 +74,7 @@ def letters(text: str) -> str:
     return "".join(char for char in text.replace("\\text", "").casefold() if char.isalnum())
 
 
+@lru_cache(maxsize=8192)
 def is_prose(text: str) -> bool:
     """Whether a canonical text holds sentences that nothing here can read: long runs of letters beside signs, or more than one sentence."""
     if _PROSE.search(_COMMAND.sub("", text)) is None:

@@ -17,8 +17,9 @@ from rl_rewards.scorers.math.final_answer import LONGEST, Extract, final_answer,
 from rl_rewards.scorers.math.final_form import has_operation, is_copied
 from rl_rewards.scorers.math.judging import Judging, Open, Verdict, best
 from rl_rewards.scorers.math.notation import canonical
-from rl_rewards.scorers.math.number import Percent
+from rl_rewards.scorers.math.number import Percent, same_number
 from rl_rewards.scorers.math.reader import is_prose, read, spelled
+from rl_rewards.scorers.math.values import Number
 from rl_rewards.scorers.templated import reference_texts
 from rl_rewards.types import EvaluateResult, Outcome, Sample, describe, text_of
 
@@ -100,21 +101,22 @@ class MathVerify(ReferenceScorer):
 
     def submit(self, samples: Sequence[Sample], answers: Sequence[Any]) -> Future[list[EvaluateResult]]:
         """Settle what needs no algebra and start the rest in the workers; equal pairs of answer and reference are judged once."""
-        rows = [self._look_at(sample, answer) for sample, answer in zip(samples, answers, strict=True)]
-        return Judging(rows, self._rules(), self.result, self.timeout, self.memory_mb).start()
+        rules = self._rules()
+        rows = [self._look_at(sample, answer, rules) for sample, answer in zip(samples, answers, strict=True)]
+        return Judging(rows, rules, self.result, self.timeout, self.memory_mb).start()
 
     def _rules(self) -> Rules:
         return Rules(self.decimals, self.percent, self.units, self.lists, self.allow_set_relation, self.allow_unevaluated, self.domain == "positive")
 
-    def _look_at(self, sample: Sample, answer: Any) -> EvaluateResult | Open:
+    def _look_at(self, sample: Sample, answer: Any, rules: Rules) -> EvaluateResult | Open:
         try:
-            return self._settled(sample, answer)
+            return self._settled(sample, answer, rules)
         except MissingReferenceError as missing:
             return EvaluateResult.failure(Outcome.ERROR, str(missing))
         except Exception as error:  # one bad row costs one row, not the batch
             return EvaluateResult.failure(Outcome.ERROR, describe(error))
 
-    def _settled(self, sample: Sample, answer: Any) -> EvaluateResult | Open:
+    def _settled(self, sample: Sample, answer: Any, rules: Rules) -> EvaluateResult | Open:
         texts = reference_texts(column_template(self.reference).value(sample))
         references = [reference for text in texts if (reference := read_reference(text))]
         if not references:
@@ -129,7 +131,7 @@ class MathVerify(ReferenceScorer):
             return EvaluateResult(self.wrong, f"the answer is empty or longer than {LONGEST} characters", outcome=Outcome.UNPARSED)
         row = Open([], [])
         for reference in references:
-            verdict = self._settle(reference, text, sample)
+            verdict = self._settle(reference, text, sample, rules)
             if verdict is None:
                 row.pairs.append((reference, text))
             elif verdict.kind == "right":
@@ -138,18 +140,22 @@ class MathVerify(ReferenceScorer):
                 row.verdicts.append(verdict)
         return row if row.pairs else self.result(best(row.verdicts))
 
-    def _settle(self, reference: str, answer: str, sample: Sample) -> Verdict | None:
+    def _settle(self, reference: str, answer: str, sample: Sample, rules: Rules) -> Verdict | None:
         """The verdict on two canonical texts, where it needs no algebra."""
         if reference == answer:
             return Verdict("right", f"equal to the reference: {answer:.80}")
+        expected, given = read(reference), read(answer)
+        if isinstance(expected, Number) and isinstance(given, Number) and not (expected.unit or given.unit):  # most answers are, so at once
+            right = same_number(expected, given, rules.decimals, rules.percent)
+            return Verdict("right", f"equal: {answer:.80}") if right else Verdict("wrong", f"{answer:.80} is not {reference:.80}")
         if is_prose(reference):
             if spelled(reference) == spelled(answer):
                 return Verdict("right", f"the reference's words: {answer:.80}")
             return Verdict("reference", f"the reference cannot be read: {reference:.200}")
         if not self.allow_copied and has_operation(answer) and is_copied(answer, _question(sample)):
             return Verdict("wrong", f"copied from the question: {answer:.80}")
-        comparison = Comparison(self._rules(), _needs_algebra)
-        right = comparison.equal(read(reference), read(answer))
+        comparison = Comparison(rules, _needs_algebra)
+        right = comparison.equal(expected, given)
         if right is None:
             return None
         if right:

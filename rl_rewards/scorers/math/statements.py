@@ -88,9 +88,9 @@ def stated(text: str, denied: bool) -> tuple[str | None, bool]:
 
 def stated_after(text: str, start: int) -> str | None:
     """The formula or number of a "final answer is" behind a place of the text, which is where the last box ends."""
-    place = text.lower().rfind("final answer", start)
-    if place < 0:
+    if len(text) - start < len("final answer is") or (place := text[start:].lower().rfind("final answer")) < 0:
         return None
+    place += start
     match = _STATED.match(text[place + 6 : place + LONGEST])
     rest = (match["rest"] or match["bare"] or "").strip(" *") if match is not None else ""
     return _expression_in(rest)[0] if _MATHEMATICS.match(rest) or _NUMBER.match(rest) else None
