@@ -7,6 +7,7 @@ a worker with it.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Literal, NamedTuple
 
@@ -43,6 +44,7 @@ _POWERS = re.compile(r"\^-?\d+")
 _CLOCK = re.compile(r"\d{1,2}(?::[0-5]\d){1,2}")
 _FUNCTION = re.compile(r"(.*)\([a-z]\)")
 _UNKNOWNS = frozenset("xyz")
+_MOST_ITEMS = 200  # items of a list that are paired off one by one
 _ORDINARY = frozenset("()")
 _SHAPE = re.compile(r"[A-Za-z0-9]")
 _ELLIPSIS = re.compile(r"\\[lcd]?dots|\.\.\.")
@@ -213,13 +215,21 @@ class Comparison:
         """Whether the items can be paired off, in any order."""
         if len(r) != len(a):
             return False
-        certain = [[self.equal(one, other) for other in a] for one in r]
-        if _pairs_off([[edge is True for edge in row] for row in certain]):
+        r, a = _without_common(r, a)
+        return self._pairs([[self.equal(one, other) for other in a] for one in r]) if len(r) <= _MOST_ITEMS else False
+
+    def _pairs(self, edges: Sequence[Sequence[bool | None]]) -> bool | None:
+        """Whether rows and columns pair off along edges; None where that takes edges that are not known."""
+        if _pairs_off([[edge is True for edge in row] for row in edges]):
             return True
-        return None if _pairs_off([[edge is not False for edge in row] for row in certain]) else False
+        return None if _pairs_off([[edge is not False for edge in row] for row in edges]) else False
 
     def _sets(self, r: Sequence[Value], a: Sequence[Value]) -> bool | None:
         """Whether each item of one is in the other."""
+        if {value.text for value in r} == {value.text for value in a}:
+            return True
+        if len(r) > _MOST_ITEMS or len(a) > _MOST_ITEMS:
+            return False
         found = [[self.equal(one, other) for other in a] for one in r]
         return _all([*(_any(row) for row in found), *(_any(column) for column in zip(*found, strict=True))])
 
@@ -253,10 +263,7 @@ class Comparison:
     def _cases(self, r: Cases, a: Cases) -> bool | None:
         if len(r.rows) != len(a.rows):
             return False
-        edges = [[self._case(one, other) for other in a.rows] for one in r.rows]
-        if _pairs_off([[edge is True for edge in row] for row in edges]):
-            return True
-        return None if _pairs_off([[edge is not False for edge in row] for row in edges]) else False
+        return self._pairs([[self._case(one, other) for other in a.rows] for one in r.rows])
 
     def _case(self, r: tuple[Value, Value | None], a: tuple[Value, Value | None]) -> bool | None:
         """The same value under the same condition; "otherwise" is what the other rows leave over."""
@@ -387,6 +394,16 @@ def _all(edges: Iterable[bool | None]) -> bool | None:
             return False
         unknown |= edge is None
     return None if unknown else True
+
+
+def _without_common(r: Sequence[Value], a: Sequence[Value]) -> tuple[list[Value], list[Value]]:
+    """Two lists without the items that both have, as they are written."""
+    common = Counter(value.text for value in r) & Counter(value.text for value in a)
+    left = []
+    for values in (r, a):
+        spent = Counter(common)
+        left.append([value for value in values if not spent[value.text] or spent.subtract([value.text])])
+    return left[0], left[1]
 
 
 def _pairs_off(edges: Sequence[Sequence[bool]]) -> bool:
