@@ -7,7 +7,7 @@ from functools import cached_property
 from itertools import groupby
 from typing import Any
 
-from rl_rewards.thinking import opens_thinking
+from rl_rewards.thinking import opening_mark
 
 __all__ = ["PolicyTokenizer"]
 
@@ -30,7 +30,7 @@ class PolicyTokenizer:
 
     def __getstate__(self) -> dict[str, Any]:
         # What parsers and format scorers ask for goes to another process, the tokenizer itself is too large for it.
-        return {"special_tokens": self.special_tokens, "opens_thinking": self.opens_thinking}
+        return {"special_tokens": self.special_tokens, "opening_mark": self.opening_mark}
 
     @classmethod
     def of_trainer(cls, trainer: Any) -> PolicyTokenizer | None:
@@ -48,9 +48,9 @@ class PolicyTokenizer:
         return tuple(token for token in getattr(self._tokenizer, "all_special_tokens", ()) if not token.isalnum() and token.strip())
 
     @cached_property
-    def opens_thinking(self) -> bool:
-        """Whether the chat template ends a prompt with an opening mark of reasoning."""
-        return opens_thinking(self._render([_QUESTION], add_generation_prompt=True) or "")
+    def opening_mark(self) -> str:
+        """The opening mark of reasoning with which the chat template ends a prompt; nothing where it does not."""
+        return opening_mark(self._render([_QUESTION], add_generation_prompt=True) or "")
 
     def without_others(self, turns: Sequence[Mapping[str, Any]], ids: Sequence[int]) -> list[int] | None:
         """A completion's token ids without those of tools' results and other parties' messages.

@@ -186,23 +186,22 @@ class _Parse:
     """A parser's answers for the samples of a batch, each response parsed at most once."""
 
     def __init__(self, parser: Parser, samples: Sequence[Sample]) -> None:
-        self._read = parser.read
+        self._parser = parser
         self._samples = samples
         self._all: list[Any] | None = None
         self.errors: dict[int, str] = {}
 
     def answers(self) -> list[Any]:
         if self._all is None:
-            read = self._read
             try:
-                self._all = [read(sample) for sample in self._samples]
+                self._all = self._parser.read_all(self._samples)
             except Exception:
                 self._all = [self._one(i) for i in range(len(self._samples))]
         return self._all
 
     def _one(self, index: int) -> Any:
         try:
-            return self._read(self._samples[index])
+            return self._parser.read(self._samples[index])
         except Exception as error:
             self.errors[index] = describe(error)
             return None

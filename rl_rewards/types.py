@@ -11,10 +11,20 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, NamedTuple
+from typing import Any
 
 from rl_rewards.policy_tokens import PolicyTokenizer
-from rl_rewards.thinking import CLOSE, OPEN, answer_start, is_reasoning_part, opens_thinking, reasoning_in, reasoning_of, without_residue
+from rl_rewards.thinking import (
+    CLOSE,
+    OPEN,
+    REASONING_KEYS,
+    answer_span,
+    is_reasoning_part,
+    opening_mark,
+    reasoning_in,
+    reasoning_of,
+    without_residue,
+)
 
 
 class Outcome(StrEnum):
@@ -321,38 +331,40 @@ class Sample:
 
         Special tokens at the end are left out.
         """
-        return (self._parts or self._split()).answer
+        return (self._parts or self._split())[1]
 
     @property
     def reasoning(self) -> str | None:
         """What the response thought: the text of its thinking without the marks; None where there is none."""
-        parts = self._parts or self._split()
-        if parts.apart is not None:
-            return parts.apart
-        return reasoning_of(parts.whole, self.thinking_opened)
+        whole, _, apart = self._parts or self._split()
+        return reasoning_of(whole) if apart is None else apart
 
     @property
     def whole(self) -> str:
-        """Reasoning and answer in one text, as the policy wrote them: `<think>...</think>` is put where the reasoning came in a field of its own.
+        """Reasoning and answer in one text, as the model wrote them, with the mark that the prompt opened the reasoning with.
 
-        Special tokens at the end are left out.
+        Reasoning that came in a field of its own is put into `<think>...</think>`. Special tokens at the end are left out.
         """
-        return (self._parts or self._split()).whole
+        return (self._parts or self._split())[0]
 
     @property
     def reasoning_apart(self) -> bool:
         """Whether the reasoning came in a field of its own, split from the text by the caller."""
-        return (self._parts or self._split()).apart is not None
+        return (self._parts or self._split())[2] is not None
 
     @property
     def thinking_opened(self) -> bool:
         """Whether the prompt ends with the opening mark of the reasoning, as far as can be told, so that the response has none."""
+        return bool(self._opening_mark)
+
+    @property
+    def _opening_mark(self) -> str:
         prompt = self.prompt
         if isinstance(prompt, str):
-            return opens_thinking(prompt)
+            return opening_mark(prompt)
         if prompt and _role_of(prompt[-1]) == "assistant":  # a prefill
-            return opens_thinking(text_of(_field(prompt[-1], "content")))
-        return self.tokenizer is not None and prompt is not None and self.tokenizer.opens_thinking
+            return opening_mark(text_of(_field(prompt[-1], "content")))
+        return self.tokenizer.opening_mark if self.tokenizer is not None and prompt is not None else ""
 
     @property
     def _special_tokens(self) -> tuple[str, ...]:
@@ -360,19 +372,18 @@ class Sample:
 
     def _split(self) -> _Parts:
         text = without_residue(self.response, self._special_tokens)
-        apart = None
-        if self.completion.__class__ is not str:
-            said = _last_said(self.completion)
-            apart = None if said is None else reasoning_in(said)
-        start = answer_start(text, apart is None and self.thinking_opened)
-        answer = None if start is None else text[start:] if start else text
+        apart = None if self.completion.__class__ is str else _reasoning_apart(self.completion)
+        opened = "" if apart is not None else self._opening_mark
+        start, end = answer_span(text, bool(opened))
+        answer = None if end is not None else text[start:] if start else text
         if apart is None:
-            self._parts = _Parts(text, answer, None)
+            parts = opened + text, answer, None
         elif text:
-            self._parts = _Parts(f"{OPEN}{apart}{CLOSE}{text}", answer, apart)
+            parts = f"{OPEN}{apart}{CLOSE}{text}", answer, apart
         else:  # cut off in its thinking, or nothing said after it
-            self._parts = _Parts(OPEN + apart, None, apart)
-        return self._parts
+            parts = OPEN + apart, None, apart
+        self._parts = parts
+        return parts
 
     @property
     def policy_text(self) -> str:
@@ -436,28 +447,28 @@ def _turns(turns: str | list[Any] | None, role: str) -> list[Any]:
     return [{"role": role, "content": turns}] if isinstance(turns, str) else list(turns)
 
 
-class _Parts(NamedTuple):
-    """A response: all of it, its answer, and its reasoning where that came apart from the text."""
-
-    whole: str
-    answer: str | None
-    apart: str | None
+# A response: all of it, its answer, and its reasoning where that came apart from the text.
+_Parts = tuple[str, str | None, str | None]
 
 
 def _field(turn: Any, name: str) -> Any:
-    return getattr(turn, name) if isinstance(turn, Message) else turn.get(name)
+    return turn.get(name) if turn.__class__ is dict or not isinstance(turn, Message) else getattr(turn, name)
 
 
 def _role_of(turn: Any) -> Any:
     return _field(turn, "role")
 
 
-def _last_said(completion: Sequence[Any] | None) -> Mapping[str, Any] | None:
-    """The last assistant message, as a mapping."""
+def _reasoning_apart(completion: Sequence[Any] | None) -> str | None:
+    """The reasoning that the last assistant message holds beside its text."""
     for turn in reversed(completion or ()):
         if _role_of(turn) == "assistant":
-            return turn.model_dump() if isinstance(turn, Message) else turn
+            message = turn.model_dump() if turn.__class__ is Message else turn
+            return None if message.get("content").__class__ is str and _NO_REASONING(message) else reasoning_in(message)
     return None
+
+
+_NO_REASONING = frozenset(REASONING_KEYS).isdisjoint
 
 
 def _written(turn: Any, special_tokens: tuple[str, ...]) -> str:

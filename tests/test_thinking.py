@@ -6,7 +6,7 @@ import pytest
 
 from rl_rewards import Message, Sample
 from rl_rewards.policy_tokens import PolicyTokenizer
-from rl_rewards.thinking import MARKS, answer_start, names_mark, opens_thinking, reasoning_of, without_residue
+from rl_rewards.thinking import MARKS, answer_start, names_mark, opening_mark, reasoning_of, without_residue
 
 FENCED = "```python\nre.findall('<think>(.*?)</think>', text)\n```\n"
 
@@ -66,7 +66,7 @@ def test_every_models_marks_are_known_opened_by_the_response_or_the_prompt(mark)
         assert (reasoning_of(text), text[answer_start(text) :]) == ("hm", "42")
     assert answer_start(f"{mark.open}\nhm 42") is None
     assert answer_start("hm 42", opened=True) is None
-    assert opens_thinking(f"<|assistant|>{mark.open}\n")
+    assert mark.open == opening_mark(f"<|assistant|>{mark.open}\n")
 
 
 @pytest.mark.parametrize(

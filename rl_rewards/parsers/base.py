@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import field
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -26,6 +27,15 @@ class Parser(ABC):
         """The answer in a sample's response, or None."""
         text = sample.whole if self.reads_thinking else sample.answer_part
         return None if text is None else self.parse(text)
+
+    def read_all(self, samples: Sequence[Sample]) -> list[Any]:
+        """The answer in each sample's response, or None."""
+        parse = self.parse
+        if type(self).read is not Parser.read:
+            return [self.read(sample) for sample in samples]
+        if self.reads_thinking:
+            return [parse(sample.whole) for sample in samples]
+        return [None if (text := sample.answer_part) is None else parse(text) for sample in samples]
 
     @abstractmethod
     def parse(self, text: str) -> Any | None:

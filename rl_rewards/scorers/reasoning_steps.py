@@ -46,8 +46,11 @@ class ReasoningSteps(AnswerScorer):
         return compile_pattern(_STEP)
 
     def score_answer(self, answer: Any, sample: Sample) -> EvaluateResult:
+        text = answer_text(answer)
+        if text == sample.whole and sample.reasoning:  # a mark before the first step is no part of its line
+            text = f"{sample.reasoning}\n{sample.answer_part or ''}"
         steps: set[frozenset[str]] = set()
-        for said in self._marked.each(answer_text(answer)):
+        for said in self._marked.each(text):
             words = frozenset(word for word in said.casefold().split() if any(map(str.isalpha, word)))
             if len(words) >= self.min_words:
                 steps.add(words)

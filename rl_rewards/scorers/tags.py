@@ -70,7 +70,8 @@ class ThinkAnswerFormat(AnswerScorer):
     answer: str = field(default="answer", kw_only=True)
     """Name of the tag around the answer."""
     opened: bool = field(default=False, kw_only=True)
-    """Whether the prompt ends with the opening tag of the reasoning, as some chat templates do, so that the response has none."""
+    """Whether the prompt ends with the opening tag of the reasoning, as some chat templates do, so that the response has none. A prompt of
+    plain text and the trainer's chat template are looked at without being told."""
 
     def __post_init__(self) -> None:
         if Tag(self.think) == Tag(self.answer):
@@ -85,13 +86,15 @@ class ThinkAnswerFormat(AnswerScorer):
         return f"<{self.think}>", f"</{self.think}>", f"<{self.answer}>", f"</{self.answer}>"
 
     def score_answer(self, answer: Any, sample: Sample) -> EvaluateResult:
-        fault = self.fault(answer_text(answer))
+        # Where it is known that the prompt has opened the reasoning, or the caller has split it off, the sample has put the tag back.
+        opened = self.opened and not sample.reasoning_apart and not sample.thinking_opened
+        fault = self.fault(answer_text(answer), opened)
         return EvaluateResult(self.correct) if fault is None else EvaluateResult(self.wrong, fault)
 
-    def fault(self, text: str) -> str | None:
-        """What is wrong with the shape of `text`; None when nothing is."""
+    def fault(self, text: str, opened: bool) -> str | None:
+        """What is wrong with the shape of `text`, whose reasoning the prompt may have opened; None when nothing is."""
         think, think_end, answer, answer_end = self._tags
-        if self.opened:
+        if opened:
             if think in text:
                 return f"{think} is in the prompt, and again in the response"
             text = think + text
