@@ -90,7 +90,17 @@ class _Leaves:
             pairs.append(
                 tuple(100 * one if isinstance(value, Number) and value.percent else one for one, value in ((expected, reference), (found, answer)))
             )
+        pairs.extend(_in_radians(reference, expected, answer, found))
         return any(_equal(one, other, decimals, self._rules) for one, other in pairs)
+
+
+def _in_radians(reference: Value, expected: Any, answer: Value, found: Any) -> list[tuple[Any, Any]]:
+    """The pair with its degrees in radians, where one side is a number of degrees and the other has a \\pi: 45 degrees are pi/4."""
+    sides = []
+    for value, other, number in ((reference, answer, expected), (answer, reference, found)):
+        degrees = isinstance(value, Number) and value.unit == "deg" and not isinstance(other, Number) and "\\pi" in other.text
+        sides.append(number * sympy.pi / 180 if degrees else number)
+    return [] if sides == [expected, found] else [(sides[0], sides[1])]
 
 
 def _percents(reference: Value, answer: Value) -> bool:

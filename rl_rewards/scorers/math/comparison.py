@@ -13,7 +13,7 @@ from typing import Any, Literal, NamedTuple
 
 from rl_rewards.scorers.math.final_form import calculation_left, has_operation, is_irrational
 from rl_rewards.scorers.math.number import Percent, close, same_number, split_unit
-from rl_rewards.scorers.math.reader import letters, read
+from rl_rewards.scorers.math.reader import read
 from rl_rewards.scorers.math.relations import has_variables, says_value
 from rl_rewards.scorers.math.values import (
     Approximate,
@@ -32,6 +32,7 @@ from rl_rewards.scorers.math.values import (
     Value,
     Words,
 )
+from rl_rewards.scorers.math.words import letters
 
 __all__ = ["Comparison", "Leaf", "Lists", "Rules"]
 
@@ -110,7 +111,7 @@ class Comparison:
 
     def _unevaluated(self, r: Value, a: Value) -> bool:
         text = split_unit(a.text)[0] if isinstance(a, Number) else a.text
-        finer = isinstance(r, Number) and (r.decimals or 0) >= self.rules.decimals and is_irrational(text)
+        finer = isinstance(r, Number) and is_irrational(text) and ((r.decimals or 0) >= self.rules.decimals or r.unit == "deg")
         if isinstance(r, Number) and not isinstance(a, Number) and has_operation(text) and not finer:
             self.reason = "unevaluated: the reference is a number, the answer still has to be worked out"
             return True
@@ -245,6 +246,8 @@ class Comparison:
 
     def _bracketed_and_list(self, r: Bracketed | Collection, a: Bracketed | Collection) -> bool | None:
         """(1,2) and 1,2: in the same order; an interval is no list and a set has no order."""
+        if any(isinstance(item, Relation) for item in (*r.items, *a.items)):
+            return self._leaf(r, a, self.rules.decimals) if isinstance(r, Collection) or self.rules.allow_set_relation else self._no_set()
         for side in (r, a):
             if _is_braced(side) or (isinstance(side, Bracketed) and len(side.items) < 3 and not {side.opening, side.closing} <= _ORDINARY):
                 return False
@@ -306,7 +309,9 @@ class Comparison:
         return False
 
     def _words(self, r: Words, a: Value) -> bool | None:
-        return letters(a.text) == r.letters and (isinstance(a, Words) or a.text.isalpha())
+        if isinstance(a, Words):
+            return r.letters == a.letters
+        return letters(a.text) == r.letters and a.text.isalnum()
 
     def _any_and_words(self, r: Value, a: Words) -> bool | None:
         if letters(r.text) == a.letters and r.text.replace("\\text", "").strip("{}").isalpha():

@@ -54,6 +54,8 @@ _COSMETICS = _compiled(
 _REWRITES = _compiled(
     (r"\\(?:left|right|middle|[bB]igg?[lrm]?)(?![a-zA-Z])(?:\.(?!\d))?", ""),
     (r"\\[dtc]frac(?![a-zA-Z])", r"\\frac"),
+    (r"\\(mathbb|mathcal|mathfrak|mathscr)\s+([a-zA-Z])(?![a-zA-Z])", r"\\\1{\2}"),
+    (r"\\([RZNQC])(?![a-zA-Z])", r"\\mathbb{\1}"),
     (r"\\langle(?![a-zA-Z])", "("),
     (r"\\rangle(?![a-zA-Z])", ")"),
     (_SYMBOL_FONT + r"\s*\{?\s*\\?([ijk])(?:math)?(?![a-zA-Z])\s*\}?", r"\\hat{\1}"),

@@ -16,7 +16,9 @@ Percent = Literal["either", "exact"]
 _DIGITS = 400  # in one number; longer ones are not plain
 _NUMBER = r"\d+(?:\.\d*)?|\.\d+"
 _PLAIN = re.compile(rf"({_NUMBER})")
-_FRACTION = re.compile(rf"(?P<whole>\d+)?\\frac\{{(?P<minus>-?)(?P<top>{_NUMBER})\}}\{{(?P<bottom>{_NUMBER})\}}|(?P<a>{_NUMBER})/(?P<b>{_NUMBER})")
+_FRACTION = re.compile(
+    rf"(?P<whole>\d+)?\\frac\{{(?P<minus>-?)(?P<top>{_NUMBER})\}}\{{(?P<below>-?)(?P<bottom>{_NUMBER})\}}|(?P<a>{_NUMBER})/(?P<b>{_NUMBER})"
+)
 _SCIENTIFIC = re.compile(
     rf"(?:(?P<mantissa>{_NUMBER})(?:\\times|\\cdot|\*))?10\^\{{(?P<power>[+-]?\d{{1,3}})\}}|(?P<plain>{_NUMBER})[eE](?P<e>[+-]?\d{{1,3}})"
 )
@@ -187,9 +189,9 @@ def _read(text: str) -> tuple[Fraction, int | None] | None:
     if match := _FRACTION.fullmatch(text):
         top, bottom = (match["top"], match["bottom"]) if match["top"] else (match["a"], match["b"])
         (above, _), (below, _) = _decimal(top), _decimal(bottom)
-        if below == 0 or (match["whole"] and match["minus"]):
+        if below == 0 or (match["whole"] and (match["minus"] or match["below"])):
             return None
-        return (int(match["whole"] or 0) + (-1 if match["minus"] else 1) * above / below, None)
+        return (int(match["whole"] or 0) + (-1 if match["minus"] != match["below"] else 1) * above / below, None)
     if match := _SCIENTIFIC.fullmatch(text):
         mantissa, power = (match["mantissa"] or "1", match["power"]) if match["power"] else (match["plain"], match["e"])
         value, digits = _decimal(mantissa)

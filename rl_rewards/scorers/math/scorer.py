@@ -18,8 +18,9 @@ from rl_rewards.scorers.math.final_form import has_operation, is_copied
 from rl_rewards.scorers.math.judging import Judging, Open, Verdict, best
 from rl_rewards.scorers.math.notation import canonical
 from rl_rewards.scorers.math.number import Percent, same_number
-from rl_rewards.scorers.math.reader import is_prose, read, spelled
+from rl_rewards.scorers.math.reader import is_prose, read
 from rl_rewards.scorers.math.values import Number
+from rl_rewards.scorers.math.words import spelled
 from rl_rewards.scorers.templated import reference_texts
 from rl_rewards.types import EvaluateResult, Outcome, Sample, describe, text_of
 
