@@ -31,7 +31,7 @@ from rl_rewards.checks import RubricDataError, check_dataset
 from rl_rewards.loading import LoadError, load_object
 from rl_rewards.recording import RecordError, RunRecorder
 from rl_rewards.rubric_files import RubricFileError
-from rl_rewards.trl import check_trainer, reward_functions
+from rl_rewards.trl import RecordingCallback, check_trainer, reward_functions
 
 
 @dataclass
@@ -141,7 +141,7 @@ def main() -> None:
         eval_dataset=eval_dataset,
         peft_config=get_peft_config(model),
         quantization_config=get_quantization_config(model),
-        callbacks=[recorder.callback()],
+        callbacks=[RecordingCallback(recorder)],
     )
     trainer.remove_callback(ProgressCallback)
     trainer.add_callback(RewardProgress)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
 from typing import Any
 
 from rl_rewards.rubric import Rubric
@@ -16,17 +17,27 @@ class RubricDataError(ValueError):
     """The rubric and the dataset do not fit together."""
 
 
-def check_columns(rubric: Rubric, columns: Iterable[str]) -> None:
-    """Check that every column a reward reads is there, and that none has a name that the trainer uses itself.
+def check_columns(rubric: Rubric, columns: Iterable[str], more: bool = False) -> None:
+    """Check that every column a reward reads is there, that no literal is a column's name, and no column has a name of the trainer's own.
+
+    Args:
+        columns: names of the dataset's columns.
+        more: whether rollouts bring further columns, so that a missing one may still come.
 
     Raises:
         RubricDataError: naming the rewards, the columns they miss and the columns that exist.
     """
     there = set(columns)
-    missing = {reward.name: sorted(reward.columns - there) for reward in rubric.rewards if reward.columns - there}
+    for reward in rubric.rewards:
+        for literal in sorted(reward.score.traits.literals & there):
+            raise RubricDataError(
+                f"reward {reward.name!r} compares with the text {literal!r}, and the dataset has a column of that name; write "
+                f"`reference: {literal}` or '{{{{references.{literal}}}}}' for the column, or rename the column"
+            )
+    missing = {reward.name: sorted(reward.columns - there) for reward in rubric.rewards if reward.columns - there and not more}
     if missing:
         wants = "; ".join(f"reward {name!r} needs {', '.join(map(repr, needs))}" for name, needs in missing.items())
-        raise RubricDataError(f"the dataset lacks columns that the rubric reads: {wants}; it has {sorted(there)}")
+        raise RubricDataError(f"the dataset lacks columns that the rubric reads: {wants}; it has {sorted(there)}{_nearest(missing, there)}")
     reserved = sorted(there & RESERVED_COLUMNS)
     if reserved:
         raise RubricDataError(
@@ -34,36 +45,45 @@ def check_columns(rubric: Rubric, columns: Iterable[str]) -> None:
         )
 
 
-def check_routes(rubric: Rubric, rows: Iterable[Mapping[str, Any]]) -> None:
-    """Check that every value of a column that `when` routes by is handled by some reward.
+def _nearest(missing: Mapping[str, list[str]], there: set[str]) -> str:
+    near = {match[0] for names in missing.values() for name in names if (match := get_close_matches(name, there, n=1))}
+    return f"; did you mean {', '.join(map(repr, sorted(near)))}?" if near else ""
 
-    A row that only unrouted rewards would score is most likely a typo in a task name: it would train on format alone.
+
+def check_routes(rubric: Rubric, rows: Iterable[Mapping[str, Any]]) -> None:
+    """Check that every row is handled: that some weighted reward applies to it, and one that reads a reference where routed ones do.
+
+    A row that only rewards of form would score is most likely a typo in a task name: it would train on format alone. Metrics route no
+    row. A rubric with `unhandled: allow` takes such rows as they are.
 
     Raises:
         RubricDataError: naming the column, the unhandled values with their row counts, and the values that are handled.
     """
-    handled: dict[str, list[Any]] = {}
-    for reward in rubric.rewards:
-        for column, values in (reward.when or {}).items():
-            handled.setdefault(column, []).extend(values if isinstance(values, list) else [values])
-    if not handled:
+    weighted = [reward for reward in rubric.rewards if reward.weight != 0]
+    routed = [reward for reward in weighted if reward.when]
+    if not routed or rubric.unhandled == "allow":
         return
-    unhandled: dict[str, Counter] = {column: Counter() for column in handled}
+    reads = any(reward.score.traits.columns for reward in routed)
+    handling = [reward for reward in weighted if reward.score.traits.columns or not reads]
+    columns = sorted({column for reward in routed for column in (reward.when or {})})
+    unhandled: Counter[tuple[str, ...]] = Counter()
     for row in rows:
-        for column, values in handled.items():
-            if row.get(column) not in values:
-                unhandled[column][repr(row.get(column))] += 1
-    for column, counts in unhandled.items():
-        if counts:
-            found = ", ".join(f"{value} ({count} rows)" for value, count in counts.most_common(10))
-            raise RubricDataError(
-                f"no reward handles {column} = {found}; `when` handles {handled[column]}. "
-                f"Add the value to a reward's `when`, or take the rows out of the dataset"
-            )
+        if not any(reward.applies_to(row) for reward in handling):
+            unhandled[tuple(f"{column} = {row.get(column)!r}" for column in columns)] += 1
+    if unhandled:
+        found = "; ".join(f"{', '.join(values)} ({count} row{'s' * (count != 1)})" for values, count in unhandled.most_common(10))
+        routes = {reward.name: reward.when for reward in routed}
+        raise RubricDataError(
+            f"no reward handles {found}: `when` selects {routes}. Add the value to a reward's `when`, take the rows out of the dataset, "
+            f"or set `unhandled: allow` in the rubric"
+        )
 
 
-def check_dataset(rubric: Rubric, dataset: Any) -> None:
+def check_dataset(rubric: Rubric, dataset: Any, more_columns: bool = False) -> None:
     """Check a `datasets.Dataset` against the rubric: not empty, columns, routes. Streams of unknown columns are left to the first batch.
+
+    Args:
+        more_columns: whether rollouts bring further columns.
 
     Raises:
         RubricDataError: naming what does not fit.
@@ -71,10 +91,10 @@ def check_dataset(rubric: Rubric, dataset: Any) -> None:
     columns = getattr(dataset, "column_names", None)
     if columns is None:
         return
-    check_columns(rubric, columns)
+    check_columns(rubric, columns, more_columns)
     if hasattr(dataset, "__len__"):
         if len(dataset) == 0:
             raise RubricDataError("the dataset is empty: there is nothing to train on")
         routed = sorted({column for reward in rubric.rewards for column in (reward.when or {})})
-        if routed:
+        if routed and set(routed) <= set(columns):
             check_routes(rubric, dataset.select_columns(routed))

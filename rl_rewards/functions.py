@@ -7,13 +7,14 @@ import functools
 import inspect
 import types
 import typing
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import Future
 from typing import Any, Literal
 
+from rl_rewards.failures import failure_of
 from rl_rewards.loading import load_object, object_path
 from rl_rewards.runtime import event_loop
-from rl_rewards.scorers.base import Scorer
+from rl_rewards.scorers.base import Scorer, Traits
 from rl_rewards.types import EvaluateResult, Message, MetricResult, Outcome, Sample, describe
 
 # What a function may ask for by parameter name, beside the dataset's columns. These win over columns of the same name.
@@ -28,7 +29,12 @@ _PROVIDED: dict[str, _Provider] = {
     "completion_ids": lambda sample, parsed: sample.completion_ids,
     "step": lambda sample, parsed: sample.step,
     "group": lambda sample, parsed: sample.group,
+    "environments": lambda sample, parsed: sample.caller["environments"][sample.index] if sample.caller and "environments" in sample.caller else None,
 }
+# What a trainer passes once for the whole batch; outside training there is none.
+_OF_THE_CALL = ("trainer_state", "log_metric", "log_extra")
+# What `**kwargs` receives beside the columns, when a trainer calls: TRL's own names.
+_TRL_NAMES = ("prompts", "completions", "completion_ids", "environments", *_OF_THE_CALL)
 # Names of other libraries for the same things: Reward Kit's, and TRL's plurals in batch mode. A dataset column of that name wins.
 _ALIASES: dict[str, _Provider] = {
     "original_messages": lambda sample, parsed: sample.prompt_turns,
@@ -36,6 +42,9 @@ _ALIASES: dict[str, _Provider] = {
     "prompts": _PROVIDED["prompt"],
     "completions": _PROVIDED["completion"],
 }
+
+
+_PENDING = EvaluateResult(None)
 
 
 class FunctionScorer(Scorer):
@@ -62,7 +71,7 @@ class FunctionScorer(Scorer):
             raise ValueError(f"mode of reward function {_name(function)!r} is 'pointwise' or 'batch', got {mode!r}")
         if concurrency < 1:
             raise ValueError(f"concurrency of reward function {_name(function)!r} is at least 1, got {concurrency}")
-        self.is_async = inspect.iscoroutinefunction(function)
+        self.is_async = inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(getattr(type(function), "__call__", None))  # noqa: B004
         if (timeout or memory_mb) and not (isolate or (self.is_async and not memory_mb)):
             raise ValueError(
                 f"timeout and memory_mb of reward function {_name(function)!r} need isolate=True: "
@@ -81,12 +90,20 @@ class FunctionScorer(Scorer):
         self._required = frozenset(p.name for p in parameters if p.default is p.empty and p.kind is not p.VAR_KEYWORD)
         self._takes_all = any(p.kind is p.VAR_KEYWORD for p in parameters)
         self._message_depth = {name: _message_depth(hint) for name, hint in _hints(function).items() if name in self._parameters}
+        if isolate and (asked := [name for name in ("environments", *_OF_THE_CALL) if name in self._parameters]):
+            raise ValueError(f"reward function {self.__name__!r} is isolated, and {asked} cannot leave the trainer's process")
         # Looked up once, since it is gone through for every sample: a parameter, who provides it, who does where no column is named so.
-        self._plan = tuple((name, _PROVIDED.get(name), _ALIASES.get(name), bool(self._message_depth.get(name))) for name in self._parameters)
-        if self.is_async:
-            self.submit = self._submit  # only a function that waits runs beside the others
+        self._plan = tuple(
+            (name, _PROVIDED.get(name), _ALIASES.get(name), bool(self._message_depth.get(name)))
+            for name in self._parameters
+            if name not in _OF_THE_CALL
+        )
+        self._of_the_call = tuple(name for name in _OF_THE_CALL if name in self._parameters)
+        # A column called as the first parameter of a method cannot reach it by name.
+        bound_first = [*inspect.signature(function.__func__).parameters][:1] if inspect.ismethod(function) else []
+        self._unreachable = frozenset(bound_first)
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+    def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
         if "completions" in kwargs and ("trainer_state" in kwargs or "completions" not in self._parameters):
             return self._alone(**kwargs)  # a trainer's call: `reward_funcs=[my_function]`
         bound = inspect.signature(self.__wrapped__).bind_partial(*args, **kwargs)
@@ -102,57 +119,79 @@ class FunctionScorer(Scorer):
         return self._result(await self.__wrapped__(*bound.args, **bound.kwargs), size)
 
     def score(self, samples: Sequence[Sample], answers: Sequence[Any]) -> list[EvaluateResult]:
-        if self.is_async:
-            return self._submit(samples, answers).result()
         if self.mode == "batch":
-            return self._result(self.__wrapped__(**self._batch_arguments(samples, answers)), len(samples))
-        function, arguments, results = self.__wrapped__, self._arguments, []
-        for sample, answer in zip(samples, answers, strict=True):
+            value = self.__wrapped__(**self._batch_arguments(samples, answers))
+            return self._result(event_loop.submit(_awaited(value)).result() if inspect.isawaitable(value) else value, len(samples))
+        if self.is_async:
+            return event_loop.submit(self._score_each(samples, answers)).result()
+        function, arguments, results, waiting = self.__wrapped__, self._arguments, [], {}
+        for place, (sample, answer) in enumerate(zip(samples, answers, strict=True)):
             try:
                 value = function(**arguments(sample, answer))
-                results.append(value if value.__class__ is EvaluateResult else as_result(value, self.__name__))
-            except Exception as error:  # the user's exception costs this row, with its reason; never a zero
-                results.append(EvaluateResult.failure(Outcome.ERROR, describe(error)))
+                if value.__class__ is not EvaluateResult:
+                    if inspect.isawaitable(value):  # a lambda, a wrapper or an object may return what is to be awaited
+                        waiting[place] = value
+                        value = _PENDING
+                    else:
+                        value = as_result(value, self.__name__)
+                results.append(value)
+            except MemoryError:  # a worker's limit, which its owner reports
+                raise
+            except BaseException as error:  # the user's exception costs this row, with its reason; never a zero
+                results.append(failure_of(error))
+        if waiting:
+            for place, result in zip(waiting, event_loop.submit(self._finish_each(list(waiting.values()))).result(), strict=True):
+                results[place] = result
         return results
 
-    def _submit(self, samples: Sequence[Sample], answers: Sequence[Any]) -> Future:
-        if self.mode == "batch":
-            return event_loop.submit(self._score_batch_async(samples, answers))
-        return event_loop.submit(self._score_each_async(samples, answers))
+    def submit(self, samples: Sequence[Sample], answers: Sequence[Any]) -> Future[list[EvaluateResult]] | None:
+        """Start an async function on the event loop; any other runs in the caller."""
+        if not self.is_async:
+            return None
+        return event_loop.submit(self._score_batch(samples, answers) if self.mode == "batch" else self._score_each(samples, answers))
 
-    async def _score_batch_async(self, samples: Sequence[Sample], answers: Sequence[Any]) -> list[EvaluateResult]:
-        return self._result(await self.__wrapped__(**self._batch_arguments(samples, answers)), len(samples))
+    async def _score_batch(self, samples: Sequence[Sample], answers: Sequence[Any]) -> list[EvaluateResult]:
+        return self._result(await _awaited(self.__wrapped__(**self._batch_arguments(samples, answers))), len(samples))
 
-    async def _score_each_async(self, samples: Sequence[Sample], answers: Sequence[Any]) -> list[EvaluateResult]:
+    async def _score_each(self, samples: Sequence[Sample], answers: Sequence[Any]) -> list[EvaluateResult]:
+        async def call(sample: Sample, answer: Any) -> Any:
+            return await self.__wrapped__(**self._arguments(sample, answer))
+
+        return await self._finish_each([call(sample, answer) for sample, answer in zip(samples, answers, strict=True)])
+
+    async def _finish_each(self, calls: Sequence[Awaitable[Any]]) -> list[EvaluateResult]:
         slots = asyncio.Semaphore(self.concurrency)
 
-        async def one(sample: Sample, answer: Any) -> EvaluateResult:
+        async def one(call: Awaitable[Any]) -> EvaluateResult:
             async with slots:
                 try:
                     async with asyncio.timeout(self.timeout) as limit:
-                        return self._result(await event_loop.contain(self.__wrapped__(**self._arguments(sample, answer))), None)
-                except Exception as error:
+                        return as_result(await event_loop.contain(call), self.__name__)
+                except BaseException as error:
                     if isinstance(error, TimeoutError) and limit.expired():
-                        return EvaluateResult.failure(Outcome.TIMEOUT, f"took longer than {self.timeout:g} s")
-                    return EvaluateResult.failure(Outcome.ERROR, describe(error))
+                        return EvaluateResult.failure(Outcome.TIMEOUT, f"took longer than {self.timeout:g} s", error)
+                    return failure_of(error)
 
-        return list(await asyncio.gather(*(one(sample, answer) for sample, answer in zip(samples, answers, strict=True))))
-
-    @property
-    def per_sample(self) -> bool:
-        return self.mode == "pointwise"
+        return list(await asyncio.gather(*(one(call) for call in calls)))
 
     @property
-    def pure(self) -> bool:
-        return self._pure
-
-    @property
-    def columns(self) -> frozenset[str]:
-        return frozenset(name for name in self._required if name not in _PROVIDED and name not in _ALIASES)
+    def traits(self) -> Traits:
+        provided = {*_PROVIDED, *_ALIASES, *_OF_THE_CALL}
+        return Traits(
+            columns=frozenset(self._required - provided),
+            per_sample=self.mode == "pointwise",
+            pure=self._pure,
+            isolate=self.isolate,
+            timeout=self.timeout,
+            memory_mb=self.memory_mb,
+        )
 
     def _arguments(self, sample: Sample, parsed: Any) -> dict[str, Any]:
         references = sample.references
-        arguments = dict(references) if self._takes_all else {}
+        arguments = self._all_arguments(sample) if self._takes_all else {}
+        for name in self._of_the_call:
+            if (sample.caller and name in sample.caller) or name in self._required:
+                arguments[name] = (sample.caller or {}).get(name)
         for name, provide, alias, is_messages in self._plan:
             if provide is not None:
                 value = provide(sample, parsed)
@@ -165,9 +204,21 @@ class FunctionScorer(Scorer):
             arguments[name] = self._to_messages(value, 1, name) if is_messages and value is not None else value
         return arguments
 
-    def _batch_arguments(self, samples: Sequence[Sample], answers: Sequence[Any]) -> dict[str, list[Any]]:
+    def _all_arguments(self, sample: Sample) -> dict[str, Any]:
+        """What `**kwargs` receives: every column, and in a trainer's call what TRL passes to its reward functions."""
+        arguments = {name: value for name, value in sample.references.items() if name not in self._unreachable}
+        if sample.caller:
+            for name in _TRL_NAMES:
+                if name in _OF_THE_CALL:
+                    arguments[name] = sample.caller.get(name)
+                elif (provide := _PROVIDED.get(name) or _ALIASES[name]) is not None:
+                    arguments.setdefault(name, provide(sample, None))
+        return arguments
+
+    def _batch_arguments(self, samples: Sequence[Sample], answers: Sequence[Any]) -> dict[str, Any]:
         rows = [self._arguments(sample, answer) for sample, answer in zip(samples, answers, strict=True)]
-        return {name: [row.get(name) for row in rows] for name in {name: None for row in rows for name in row}}
+        names = {name: None for row in rows for name in row}
+        return {name: rows[0].get(name) if name in _OF_THE_CALL else [row.get(name) for row in rows] for name in names}
 
     def _to_messages(self, value: Any, depth: int, name: str) -> Any:
         if not isinstance(value, (list, tuple)):
@@ -258,6 +309,20 @@ def reward_function(
     """
     options = {"mode": mode, "concurrency": concurrency, "isolate": isolate, "timeout": timeout, "memory_mb": memory_mb, "pure": pure}
     return functools.partial(FunctionScorer, **options) if function is None else FunctionScorer(function, **options)
+
+
+async def _awaited(value: Awaitable[Any]) -> Any:
+    """The value of an awaitable.
+
+    Raises:
+        RuntimeError: from what is no Exception (`sys.exit()`, a cancellation), which would end the event loop, or its waiters' patience.
+    """
+    try:
+        return await value
+    except Exception:
+        raise
+    except BaseException as error:
+        raise RuntimeError(describe(error)) from error
 
 
 def as_result(value: Any, name: str) -> EvaluateResult:

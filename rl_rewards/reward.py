@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import field
 from functools import cached_property
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator, InstanceOf, field_validator
 
@@ -20,8 +20,14 @@ from rl_rewards.scorers.base import Scorer
 from rl_rewards.scorers.isolated import Isolated
 from rl_rewards.types import EvaluateResult, MetricResult, Outcome
 
+__all__ = ["LARGEST_SCORE", "Gate", "Reward", "RewardError"]
+
 # Names become metric keys, table columns and file fields: a slash would open a second level under `rewards/`.
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
+
+
+# The trainer computes in float32: sums over a batch of squares of scores and of weighted scores stay below its largest number, 3.4e38.
+LARGEST_SCORE = 1e17
 
 
 class RewardError(RuntimeError):
@@ -72,18 +78,26 @@ class Reward:
     """With isolate: what a worker may allocate, in MiB, 1024 by default."""
 
     def __post_init__(self) -> None:
-        isolate = self.isolate or getattr(self.score, "isolate", False)
-        limits = {name: getattr(self, name) or getattr(self.score, name, None) for name in ("timeout", "memory_mb")}
+        for option, values in {"weight": (self.weight,), "clip": self.clip or (), "on_error": (self.on_error,)}.items():
+            for value in values:
+                if isinstance(value, float) and abs(value) > LARGEST_SCORE:
+                    raise ValueError(f"{option} must be at most {LARGEST_SCORE:g} in size: the trainer squares it in float32, got {value:g}")
+        traits = self.score.traits
+        isolate = self.isolate or traits.isolate
+        limits = {name: getattr(self, name) or getattr(traits, name) for name in ("timeout", "memory_mb")}
         limits = {name: value for name, value in limits.items() if value is not None}
         if not isolate and (self.timeout or self.memory_mb):
             raise ValueError("timeout and memory_mb need `isolate: true`: what runs in the trainer's own process cannot be stopped")
         # Made here, so that a scorer that cannot be sent to another process is refused now and not at the first step.
         object.__setattr__(self, "runs", Isolated(self.score, **limits) if isolate else self.score)
 
+    runs: ClassVar[Scorer]
+    """What scores a batch: `score`, isolated where asked for."""
+
     @cached_property
     def reader(self) -> Parser:
         """The parser at work: `parse`, but where that takes all of the response, the scorer says whether the thinking is part of it."""
-        return Identity(thinking="keep") if self.parse == Identity() and self.score.reads_thinking else self.parse
+        return Identity(thinking="keep") if self.parse == Identity() and self.score.traits.reads_thinking else self.parse
 
     @field_validator("name")
     @classmethod
@@ -116,27 +130,45 @@ class Reward:
     @property
     def columns(self) -> frozenset[str]:
         """Names of the dataset columns that it reads."""
-        return self.score.columns | frozenset(self.when or ())
+        return self.score.traits.columns | frozenset(self.when or ())
 
-    def settle(self, result: Any) -> EvaluateResult:
-        """One scorer's result, made safe to train on: NaN, infinities, wrong types and self-declared invalid scores become failures."""
+    def checked(self, result: Any) -> EvaluateResult:
+        """One scorer's result, made safe to train on and to log: whatever is not a usable number is a failure with its reason.
+
+        NaN, infinities, wrong types, self-declared invalid scores, and numbers that the trainer's float32 arithmetic cannot square
+        become failures; so do fields of a wrong type, such as metrics that are no mapping.
+        """
         if result.__class__ is not EvaluateResult:
-            return EvaluateResult.failure(Outcome.ERROR, f"a scorer returns EvaluateResults, got {type(result).__name__}: {result!r:.80}")
+            return EvaluateResult.failure(Outcome.ERROR, f"a scorer must return EvaluateResults, got {type(result).__name__}: {result!r:.80}")
+        if (wrong := _wrong_field(result)) is not None:
+            return EvaluateResult.failure(Outcome.ERROR, wrong)
         score = result.score
         if score is None:
             return result
         if score.__class__ is not float:
             score = _as_float(score)
             if score is None:
-                return EvaluateResult.failure(Outcome.ERROR, f"a score is a number, got {type(result.score).__name__}: {result.score!r:.80}")
+                found = f"{type(result.score).__name__}: {result.score!r:.80}"
+                return EvaluateResult.failure(Outcome.ERROR, f"a score must be a number, got {found}")
             result.score = score
-        if not math.isfinite(score):
-            return EvaluateResult.failure(Outcome.ERROR, f"a score is finite, got {score}")
+        if not -self._largest <= score <= self._largest:  # NaN, too
+            return EvaluateResult.failure(Outcome.ERROR, f"a score must be {self._range(score)}, got {score}")
         if not result.is_score_valid:
             failure = EvaluateResult.failure(Outcome.ERROR, result.error or result.reason or "the scorer says that its score is not valid")
             failure.metrics = result.metrics
             return failure
         return result
+
+    @cached_property
+    def _largest(self) -> float:
+        """The largest absolute score: a trainer squares score and weighted score for their spread."""
+        return LARGEST_SCORE / max(1.0, abs(self.weight))
+
+    def _range(self, score: float) -> str:
+        if not math.isfinite(score):
+            return "a finite number"
+        of_weight = f" with weight {self.weight:g}" if abs(self.weight) > 1 else ""
+        return f"at most {self._largest:g} in size{of_weight}, since the trainer squares it in float32"
 
     def clipped(self, score: float) -> float:
         """A score within the clip."""
@@ -156,6 +188,41 @@ class Reward:
     @property
     def __name__(self) -> str:
         return self.name
+
+
+def _wrong_field(result: EvaluateResult) -> str | None:
+    """What is wrong with the fields beside the score. Numbers and objects as reason or error are made text; the rest must be right."""
+    if result.reason.__class__ is not str and result.reason is not None:
+        result.reason = _as_text(result.reason)
+    if result.error.__class__ is not str and result.error is not None:
+        result.error = _as_text(result.error)
+    if result.outcome.__class__ is not Outcome:
+        if result.outcome not in list(Outcome):
+            return f"outcome must be one of {', '.join(Outcome)}, got {result.outcome!r:.80}"
+        result.outcome = Outcome(result.outcome)
+    metrics = result.metrics
+    if metrics.__class__ is dict and not metrics:
+        return None
+    if metrics is None:
+        result.metrics = {}
+        return None
+    if not isinstance(metrics, Mapping):
+        return f"metrics must be a mapping of names to components, got {type(metrics).__name__}: {metrics!r:.80}"
+    if any(isinstance(name, int) for name in metrics):
+        result.metrics = metrics = {str(name) if isinstance(name, int) else name: component for name, component in metrics.items()}
+    for name, component in metrics.items():
+        if not isinstance(name, str) or not name:
+            return f"the name of a component must be text, got {name!r:.80}"
+        if not isinstance(component, MetricResult) and component is not None and _as_float(component) is None:
+            return f"component {name!r} must be a number or a MetricResult, got {type(component).__name__}: {component!r:.80}"
+    return None
+
+
+def _as_text(value: Any) -> str:
+    try:
+        return str(value)
+    except Exception:  # a user's own class
+        return f"a {type(value).__name__} that cannot be printed"
 
 
 def _as_float(score: Any) -> float | None:

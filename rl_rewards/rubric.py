@@ -2,69 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import field_validator
 
 from rl_rewards.configured import configured
 from rl_rewards.parsers.base import Parser
-from rl_rewards.pipeline.duplicates import firsts, spread
-from rl_rewards.pipeline.runner import Job, run
-from rl_rewards.reward import Reward, RewardError, gate_order
-from rl_rewards.types import EvaluateResult, Outcome, Sample, describe
+from rl_rewards.pipeline.columns import Evaluation
+from rl_rewards.pipeline.failure_log import FailureLog
+from rl_rewards.pipeline.parsing import Parse
+from rl_rewards.pipeline.policies import apply_policies
+from rl_rewards.pipeline.runner import run_jobs
+from rl_rewards.pipeline.share import Share
+from rl_rewards.reward import Reward, gate_order
+from rl_rewards.types import Sample
 
-
-@dataclass(slots=True)
-class RewardColumn:
-    """One reward's share of an evaluated batch of N samples.
-
-    Attributes:
-        reward: whose share it is.
-        answers: N parsed answers; None where there was none, or where the reward does not apply.
-        results: N results as the scorer gave them, made safe (finite scores, failures without a score).
-        scores: N scores after clip, gate and `on_error`: what the trainer gets. None where there is none.
-        clipped: how many scores the clip changed.
-        seconds: wall time of the scorer.
-        outcomes: N outcomes, of the results.
-        failed: positions of the samples on which the reward itself failed.
-    """
-
-    reward: Reward
-    answers: list[Any]
-    results: list[EvaluateResult]
-    scores: list[float | None]
-    clipped: int
-    seconds: float
-    outcomes: list[Outcome] = field(init=False)
-    failed: list[int] = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.outcomes = [result.outcome for result in self.results]
-        self.failed = [i for i, result in enumerate(self.results) if result.score is None and result.failed]
-
-
-@dataclass(slots=True)
-class RubricResult:
-    """An evaluated batch: its samples, and a column for each reward by name."""
-
-    samples: Sequence[Sample]
-    columns: dict[str, RewardColumn]
-
-    def totals(self) -> list[float | None]:
-        """The weighted sum of each sample's scores, as TRL sums them: absent scores count nothing, a sample without any has no total."""
-        totals: list[float | None] = [None] * len(self.samples)
-        for column in self.columns.values():
-            weight = column.reward.weight
-            if weight == 0:
-                continue
-            for i, score in enumerate(column.scores):
-                if score is not None:
-                    totals[i] = (totals[i] or 0.0) + weight * score
-        return totals
+__all__ = ["Rubric"]
 
 
 @configured
@@ -73,9 +30,11 @@ class Rubric:
 
     Args:
         rewards: at least one Reward.
-        max_error_rate: share of rows, over the last `error_window` batches, above which a failing reward stops training.
-        error_window: batches that this share is taken over.
+        max_error_rate: share of the rows with an answer, over the last `error_window` batches, above which a failing reward stops training.
+        error_window: batches that this share is taken over, of those in which the reward scored something.
+        error_min_rows: rows that this share is taken over at least.
         warn_after: seconds after which a reward that still runs is named in a warning.
+        unhandled: whether rows that `when` routes to no reward are refused before training (error), or taken as they are (allow).
 
     Raises:
         pydantic.ValidationError: no rewards, two of one name, a gate that names no reward or forms a circle.
@@ -84,7 +43,9 @@ class Rubric:
     rewards: tuple[Reward, ...]
     max_error_rate: float = 0.8
     error_window: int = 10
+    error_min_rows: int = 32
     warn_after: float = 60.0
+    unhandled: Literal["error", "allow"] = "error"
 
     @field_validator("rewards")
     @classmethod
@@ -105,12 +66,17 @@ class Rubric:
             raise ValueError(f"max_error_rate is a share above 0 and up to 1, got {rate}")
         return rate
 
-    @field_validator("error_window", "warn_after")
+    @field_validator("error_window", "error_min_rows", "warn_after")
     @classmethod
     def _positive(cls, value: float) -> float:
         if value <= 0:
             raise ValueError(f"must be above 0, got {value}")
         return value
+
+    @property
+    def __name__(self) -> str:
+        # A trainer asks its reward functions for their name when it is made: the right moment to say so.
+        raise TypeError("a Rubric is several reward functions: pass reward_funcs=rubric.reward_funcs and reward_weights=rubric.reward_weights")
 
     def __iter__(self) -> Iterator[Reward]:
         return iter(self.rewards)
@@ -150,6 +116,26 @@ class Rubric:
 
         save(self, path)
 
+    def check(self, trainer: Any) -> None:
+        """Check a trainer, its configuration and its datasets against this rubric before anything is generated: `rubric.check(trainer)`.
+
+        Raises:
+            RewardError: weights that are not the rubric's, two functions of one name, batches that split groups.
+            RubricDataError: columns that are missing, rows that no reward handles.
+        """
+        from rl_rewards.trl import check_run  # at the edge, as above
+
+        check_run(self, trainer)
+
+    def as_reward_func(self) -> Any:
+        """One reward function that returns the weighted total of each row: for trainers without reward weights, such as AsyncGRPOTrainer.
+
+        A row that no weighted reward scores, or on which one failed, has None.
+        """
+        from rl_rewards.trl import total_reward_function  # at the edge, as above
+
+        return total_reward_function(self)
+
     @cached_property
     def _parsers(self) -> list[Parser]:
         """The distinct parsers: rewards with equal ones share a parse."""
@@ -159,7 +145,7 @@ class Rubric:
                 parsers.append(reward.reader)
         return parsers
 
-    def evaluate(self, samples: Sequence[Sample]) -> RubricResult:
+    def evaluate(self, samples: Sequence[Sample]) -> Evaluation:
         """Score a batch once, all rewards side by side.
 
         Args:
@@ -169,100 +155,21 @@ class Rubric:
             A column of N scores for each reward.
 
         Raises:
-            RewardError: when a reward with `on_error: raise` failed on a sample.
+            RewardError: when a reward with `on_error: raise` failed on a sample; raised from what its scorer raised.
         """
-        parses = [_Parse(parser, samples) for parser in self._parsers]
-        shares = [_Share(reward, samples, parses[self._parsers.index(reward.reader)]) for reward in self.rewards]
-        run([share.job for share in shares], self.warn_after)
+        parses = [Parse(parser, samples) for parser in self._parsers]
+        shares = [Share(reward, samples, parses[self._parsers.index(reward.reader)]) for reward in self.rewards]
+        run_jobs([share.job for share in shares], self.warn_after)
         columns = {share.reward.name: share.column() for share in shares}
-        for index in gate_order(self.rewards):
-            _apply_gate(columns, self.rewards[index])
         for column in columns.values():
-            _apply_failure_policy(column, samples)
-        return RubricResult(samples, columns)
+            self._failure_log.add(column)
+        apply_policies(columns, samples)
+        return Evaluation(samples, columns)
 
+    async def aevaluate(self, samples: Sequence[Sample]) -> Evaluation:
+        """Score a batch as `evaluate` does, in a thread: for servers and asynchronous trainers, whose event loop goes on meanwhile."""
+        return await asyncio.to_thread(self.evaluate, samples)
 
-class _Parse:
-    """A parser's answers for the samples of a batch, each response parsed at most once."""
-
-    def __init__(self, parser: Parser, samples: Sequence[Sample]) -> None:
-        self._parser = parser
-        self._samples = samples
-        self._all: list[Any] | None = None
-        self.errors: dict[int, str] = {}
-
-    def answers(self) -> list[Any]:
-        if self._all is None:
-            try:
-                self._all = self._parser.read_all(self._samples)
-            except Exception:
-                self._all = [self._one(i) for i in range(len(self._samples))]
-        return self._all
-
-    def _one(self, index: int) -> Any:
-        try:
-            return self._parser.read(self._samples[index])
-        except Exception as error:
-            self.errors[index] = describe(error)
-            return None
-
-
-class _Share:
-    """One reward's way through a batch: which rows it scores, and the column they make."""
-
-    def __init__(self, reward: Reward, samples: Sequence[Sample], parse: _Parse) -> None:
-        self.reward = reward
-        self._samples = samples
-        self._rows: list[int] | None = None
-        answers = self._answers = parse.answers()
-        self._parse_errors = parse.errors
-        if reward.when is not None or parse.errors:
-            self._rows = [i for i, sample in enumerate(samples) if i not in parse.errors and reward.applies_to(sample.references)]
-            samples, answers = [samples[i] for i in self._rows], [answers[i] for i in self._rows]
-        self._places: list[int] | None = None
-        if reward.score.pure and reward.score.per_sample:
-            self._places = firsts(samples, answers)
-            kept = sorted(set(self._places))
-            samples, answers = [samples[i] for i in kept], [answers[i] for i in kept]
-        self.job = Job(reward.name, reward.runs, samples, answers)
-
-    def column(self) -> RewardColumn:
-        reward, settle = self.reward, self.reward.settle
-        results = [settle(result) for result in self.job.results]
-        if self._places is not None:
-            results = spread(results, self._places)
-        answers = self._answers
-        if self._rows is not None:
-            scored = dict(zip(self._rows, results, strict=True))
-            results = [scored.get(i) or self._unscored(i) for i in range(len(self._samples))]
-            answers = [answer if i in scored else None for i, answer in enumerate(answers)]
-        scores = [result.score for result in results]
-        clipped = 0
-        if reward.clip is not None:
-            raw, scores = scores, [None if score is None else reward.clipped(score) for score in scores]
-            clipped = sum(before != after for before, after in zip(raw, scores, strict=True))
-        return RewardColumn(reward, answers, results, scores, clipped, self.job.seconds)
-
-    def _unscored(self, row: int) -> EvaluateResult:
-        if self.reward.applies_to(self._samples[row].references):
-            return EvaluateResult.failure(Outcome.ERROR, f"the parser failed: {self._parse_errors[row]}")
-        return EvaluateResult.skip("the reward's `when` does not select this row")
-
-
-def _apply_gate(columns: dict[str, RewardColumn], reward: Reward) -> None:
-    """GDPO (2601.05242) eq. 8: the score where the deciding reward reached its threshold, else 0; none where that one has none."""
-    decides, scores = columns[reward.gate.reward].scores, columns[reward.name].scores
-    for i, decision in enumerate(decides):
-        if scores[i] is not None:
-            scores[i] = None if decision is None else scores[i] if decision >= reward.gate.at_least else 0.0
-
-
-def _apply_failure_policy(column: RewardColumn, samples: Sequence[Sample]) -> None:
-    policy = column.reward.on_error
-    if policy == "skip":
-        return
-    for i, result in enumerate(column.results):
-        if result.failed:
-            if policy == "raise":
-                raise RewardError(f"reward {column.reward.name!r} failed with outcome {result.outcome.value!r}: {result.error}; on {samples[i]!r}")
-            column.scores[i] = policy
+    @cached_property
+    def _failure_log(self) -> FailureLog:
+        return FailureLog()

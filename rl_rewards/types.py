@@ -8,6 +8,7 @@ EvaluateResult are those of Reward Kit 0.4.1.
 from __future__ import annotations
 
 import json
+import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -104,8 +105,13 @@ def _finite(value: Any) -> Any:
 
 
 def describe(error: BaseException) -> str:
-    """An exception as one line: its type and its message."""
-    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    """An exception as its type and its message; the type alone where it has none, or where `str` of it fails."""
+    name = type(error).__name__
+    try:
+        message = str(error)
+    except Exception:  # a user's own class
+        return f"{name} (its message cannot be read)"
+    return f"{name}: {message}" if message else name
 
 
 def text_of(content: Any) -> str:
@@ -204,6 +210,10 @@ class StepOutput(_DictReads):
 StepOutput._fields = ("step_index", "base_reward", "metrics", "reason")
 
 
+class RemoteTracebackError(RuntimeError):
+    """An exception of another process; its text is the traceback there."""
+
+
 class EvaluateResult(_DictReads):
     """What a scorer says of one sample.
 
@@ -217,8 +227,9 @@ class EvaluateResult(_DictReads):
         outcome: how the score came about; by default `error` when `error` is set and there is no score, else `scored`.
     """
 
-    __slots__ = ("score", "is_score_valid", "reason", "metrics", "step_outputs", "error", "outcome")
-    _fields = __slots__
+    _fields = ("score", "is_score_valid", "reason", "metrics", "step_outputs", "error", "outcome")
+    # What a failure came from, for whoever logs or raises it; it is no field, and travels to other processes as text.
+    __slots__ = (*_fields, "cause")
 
     def __init__(
         self,
@@ -237,11 +248,14 @@ class EvaluateResult(_DictReads):
         self.step_outputs = step_outputs
         self.error = error
         self.outcome = outcome if outcome is not None else (_ERROR if score is None else _SCORED)
+        self.cause: BaseException | None = None
 
     @classmethod
-    def failure(cls, outcome: Outcome, error: str) -> EvaluateResult:
-        """A failure of ours: no score, never a zero."""
-        return cls(None, error, None, False, None, error, outcome)
+    def failure(cls, outcome: Outcome, error: str, cause: BaseException | None = None) -> EvaluateResult:
+        """A failure of ours: no score, never a zero. `cause` is the exception that it came from."""
+        result = cls(None, error, None, False, None, error, outcome)
+        result.cause = cause
+        return result
 
     @classmethod
     def skip(cls, reason: str) -> EvaluateResult:
@@ -252,6 +266,13 @@ class EvaluateResult(_DictReads):
     def failed(self) -> bool:
         """Whether the reward itself failed, through no fault of the response."""
         return self.score is None and self.outcome is not _SKIPPED
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        cause = None if self.cause is None else "".join(traceback.format_exception(self.cause)).rstrip()
+        return EvaluateResult, (self.score, self.reason, self.metrics, self.is_score_valid, self.step_outputs, self.error, self.outcome), cause
+
+    def __setstate__(self, cause: str | None) -> None:
+        self.cause = None if cause is None else RemoteTracebackError(cause)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, EvaluateResult) and self.values() == other.values()
@@ -282,6 +303,8 @@ class Sample:
         policy_mask: 1 for each of the completion's tokens that the policy wrote, 0 for others' (int, length T); None where the caller does
             not tell.
         tokenizer: the policy's, shared by the samples of a batch; None where the caller has none.
+        caller: what the trainer passes beside the rows, the same object for all samples of a batch: `trainer_state`, `log_metric`,
+            `log_extra`, `environments` (N objects). None outside training and in worker processes.
     """
 
     __slots__ = (
@@ -295,6 +318,7 @@ class Sample:
         "index",
         "policy_mask",
         "tokenizer",
+        "caller",
         "_parts",
         "_policy_ids",
     )
@@ -311,7 +335,9 @@ class Sample:
         index: int = 0,
         policy_mask: Sequence[int] | None = None,
         tokenizer: PolicyTokenizer | None = None,
+        caller: Mapping[str, Any] | None = None,
     ) -> None:
+        self.caller = caller or None
         self.prompt = prompt
         self.completion = completion
         self.response = response
@@ -435,7 +461,8 @@ class Sample:
     def __getstate__(self) -> tuple[None, dict[str, Any]]:
         if self.tokenizer is not None:
             self.policy_ids  # noqa: B018 - another process gets the ids and not the tokenizer
-        return None, {name: getattr(self, name) for name in self.__slots__}
+        # The trainer's own objects stay in its process.
+        return None, {name: getattr(self, name) for name in self.__slots__ if name != "caller"} | {"caller": None}
 
     def __repr__(self) -> str:
         return f"Sample(index={self.index}, response={self.response!r:.80}, references={dict(self.references)!r:.80})"

@@ -84,7 +84,7 @@ def test_it_receives_what_it_names_and_the_columns():
     assert (seen["completion_ids"], seen["step"], seen["group"], seen["answer"]) == ([1, 2], 7, 3, "4")
     assert seen["columns"] == {"task": "sum"}
     assert seen["original_messages"] == [{"role": "user", "content": "q"}] and seen["sample"] is row
-    assert everything.columns == {"answer"}
+    assert everything.traits.columns == {"answer"}
 
 
 @pytest.mark.parametrize(

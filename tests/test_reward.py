@@ -61,20 +61,20 @@ def test_a_reward_takes_objects_or_a_files_spelling():
         (True, 1.0),
         (np.float32(0.5), 0.5),
         (np.int64(2), 2.0),
-        (math.nan, "finite, got nan"),
-        (math.inf, "finite, got inf"),
-        (-math.inf, "finite, got -inf"),
-        ("0.5", "is a number, got str"),
-        (b"1", "is a number, got bytes"),
-        ([1.0], "is a number, got list"),
-        (1j, "is a number, got complex"),
-        (np.array([1.0, 2.0]), "is a number, got ndarray"),
-        (10**400, "is a number, got int"),
+        (math.nan, "a finite number, got nan"),
+        (math.inf, "a finite number, got inf"),
+        (-math.inf, "a finite number, got -inf"),
+        ("0.5", "must be a number, got str"),
+        (b"1", "must be a number, got bytes"),
+        ([1.0], "must be a number, got list"),
+        (1j, "must be a number, got complex"),
+        (np.array([1.0, 2.0]), "must be a number, got ndarray"),
+        (10**400, "must be a number, got int"),
     ],
     ids=lambda value: repr(value)[:20],
 )
 def test_only_a_finite_number_is_a_score(score, settled):
-    result = Reward("r", one).settle(EvaluateResult(score))
+    result = Reward("r", one).checked(EvaluateResult(score))
     if isinstance(settled, str):
         assert result.score is None and result.failed and settled in result.error
     else:
@@ -83,12 +83,12 @@ def test_only_a_finite_number_is_a_score(score, settled):
 
 @pytest.mark.parametrize("value", [1.0, None, {"score": 1.0}, "x"])
 def test_a_scorer_that_returns_something_else_has_failed(value):
-    result = Reward("r", one).settle(value)
-    assert result.failed and "a scorer returns EvaluateResults" in result.error
+    result = Reward("r", one).checked(value)
+    assert result.failed and "a scorer must return EvaluateResults" in result.error
 
 
 def test_a_score_that_the_scorer_calls_invalid_is_a_failure_with_its_reason():
-    result = Reward("r", one).settle(EvaluateResult(0.0, "no user query", {"a": MetricResult(1.0)}, is_score_valid=False))
+    result = Reward("r", one).checked(EvaluateResult(0.0, "no user query", {"a": MetricResult(1.0)}, is_score_valid=False))
     assert result.failed and result.outcome is Outcome.ERROR
     assert result.error == "no user query" and result.metrics == {"a": MetricResult(1.0)}
 

@@ -167,8 +167,8 @@ def test_a_scorer_that_misbehaves_is_counted_and_training_goes_on(tmp_path, valu
     ids=["always raises", "too few values"],
 )
 def test_a_reward_that_fails_on_every_row_stops_the_run_with_its_name(tmp_path, function, reason):
-    rubric = Rubric((Reward("good", letters), Reward("bad", function)))
-    with pytest.raises(RewardError, match=f"'bad' failed on 4 of 4 rows.*{reason}"):
+    rubric = Rubric((Reward("good", letters), Reward("bad", function)), error_window=2, error_min_rows=8)
+    with pytest.raises(RewardError, match=f"'bad' failed on 8 of 8 rows over the last 2 batches.*{reason}"):
         train(tmp_path, rubric)
 
 
@@ -176,7 +176,7 @@ def test_a_missing_column_stops_the_run_before_the_first_update(tmp_path):
     steps = []
     rubric = Rubric((Reward("r", {"string_match": {"equals": "{{references.solution}}"}}),))
     functions = reward_functions(rubric, lambda batch, result: steps.append(batch.step))
-    with pytest.raises(RubricDataError, match=r"reward 'r' needs 'solution'; it has \['answer', 'task'\]"):
+    with pytest.raises(RubricDataError, match=r"reward 'r' needs 'solution'; it has \['answer', 'prompt', 'task'\]"):
         train(tmp_path, rubric, functions=functions)
     assert steps == []
 

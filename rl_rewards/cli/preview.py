@@ -16,7 +16,7 @@ from rl_rewards.cli.printable import printable
 from rl_rewards.cli.user_errors import INCOMPLETE, say, user_errors
 
 if TYPE_CHECKING:
-    from rl_rewards.rubric import RubricResult
+    from rl_rewards.pipeline.columns import Evaluation
     from rl_rewards.tables.readers import Row
 
 
@@ -66,7 +66,7 @@ def _preview(rubric_name: str, path: Path, limit: int, as_json: bool, tokenizer:
     return not bad.count and not failures
 
 
-def _print_json(shown: list[tuple[list[Row], RubricResult]]) -> None:
+def _print_json(shown: list[tuple[list[Row], Evaluation]]) -> None:
     from rl_rewards.tables.scored import components
 
     records = []
@@ -86,7 +86,7 @@ def _print_json(shown: list[tuple[list[Row], RubricResult]]) -> None:
     print(json.dumps({"samples": records}, indent=2, default=str))  # in ASCII: a response may hold what a terminal cannot print
 
 
-def _print_tables(shown: list[tuple[list[Row], RubricResult]]) -> None:
+def _print_tables(shown: list[tuple[list[Row], Evaluation]]) -> None:
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text

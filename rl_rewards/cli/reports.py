@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from rl_rewards.cli.user_errors import say
 
 if TYPE_CHECKING:
-    from rl_rewards.rubric import RubricResult
+    from rl_rewards.pipeline.columns import Evaluation
     from rl_rewards.tables.readers import Row
 
 # So many are told one by one; the rest is counted.
@@ -37,7 +37,7 @@ class Failures:
         self._counts: Counter[str] = Counter()
         self._first: dict[str, str] = {}
 
-    def count(self, result: RubricResult) -> None:
+    def count(self, result: Evaluation) -> None:
         for name, column in result.columns.items():
             failed = [each for each in column.results if each.failed]
             if failed:

@@ -47,7 +47,7 @@ def _score(rubric_name: str, data: Path, out: Path, tokenizer: str | None) -> bo
 
     rubric, kind = load_target(rubric_name), writable_kind(out)
     tokenize, size = tokenize_with(tokenizer), table_size(data)
-    whole_groups = any(reward.score.needs_groups for reward in rubric)
+    whole_groups = any(reward.score.traits.needs_groups for reward in rubric)
     bad, failures, total, replaced = BadRows(data), Failures(), 0, set()
     with (
         atomic_path(out) as temporary,

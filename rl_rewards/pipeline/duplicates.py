@@ -10,8 +10,8 @@ from typing import Any
 from rl_rewards.types import EvaluateResult, Sample
 
 
-def firsts(samples: Sequence[Sample], answers: Sequence[Any]) -> list[int]:
-    """For each sample the position of the first one with equal prompt, completion, references and answer: itself, or its twin."""
+def first_equal(samples: Sequence[Sample], answers: Sequence[Any]) -> list[int]:
+    """For each sample the position of the first one with equal prompt, completion, references and answer: itself, or an earlier one."""
     seen: dict[bytes, int] = {}
     return [
         seen.setdefault(pickle.dumps((sample.prompt, sample.completion, sample.references, answer), pickle.HIGHEST_PROTOCOL), place)
@@ -19,11 +19,12 @@ def firsts(samples: Sequence[Sample], answers: Sequence[Any]) -> list[int]:
     ]
 
 
-def spread(results: Sequence[EvaluateResult], places: Sequence[int]) -> list[EvaluateResult]:
-    """Every sample's result: its own, or a copy of its twin's, so that what is done to one is not done to the other.
+def repeated(results: Sequence[EvaluateResult], places: Sequence[int]) -> list[EvaluateResult]:
+    """Every sample's result: its own, or a copy of its first equal's, so that a change to one leaves the other as it is.
 
     Args:
-        results: one for each distinct place, in order.
+        results: one for each distinct position, in order.
+        places: `first_equal` of the samples.
     """
     by_place = dict(zip(sorted(set(places)), results, strict=True))
     return [by_place[first] if first == place else copy.deepcopy(by_place[first]) for place, first in enumerate(places)]

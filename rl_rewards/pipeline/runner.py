@@ -5,20 +5,24 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any
 
+from rl_rewards.failures import failure_of
 from rl_rewards.scorers.base import Scorer
-from rl_rewards.types import EvaluateResult, Outcome, Sample, describe
+from rl_rewards.types import EvaluateResult, Outcome, Sample
 
 logger = logging.getLogger(__name__)
 
 
+__all__ = ["ScoringJob", "run_jobs"]
+
+
 @dataclass(slots=True)
-class Job:
-    """One reward's share of a batch: its scorer, the rows that it applies to, and what came of them."""
+class ScoringJob:
+    """A scorer and the rows that it is to score, and what came of them."""
 
     name: str
     scorer: Scorer
@@ -34,35 +38,40 @@ class Job:
         self.seconds = time.perf_counter() - start
 
     def submit(self) -> Future | None:
-        """Start it elsewhere where its scorer can; None when that failed, with the failure kept."""
+        """Start it elsewhere where its scorer can; None where it runs in the caller, or the start failed, with the failure kept."""
         start = time.perf_counter()
         try:
             future = self.scorer.submit(self.samples, self.answers)
-        except Exception as error:
-            self._fail(describe(error))
+        except BaseException as error:
+            self._fail(failure_of(error))
             return None
-        future.add_done_callback(lambda _: setattr(self, "seconds", time.perf_counter() - start))
+        if future is not None:
+            future.add_done_callback(lambda _: setattr(self, "seconds", time.perf_counter() - start))
         return future
 
     def collect(self, future: Future) -> None:
         self._keep(future.result)
 
-    def _keep(self, produce: Any) -> None:
+    @property
+    def done(self) -> bool:
+        return len(self.results) == len(self.samples) > 0
+
+    def _keep(self, produce: Callable[[], Sequence[EvaluateResult]]) -> None:
         try:
             results = produce()
             self.results = results if isinstance(results, list) else list(results)
-        except Exception as error:
-            logger.warning("reward %r failed on a batch of %d", self.name, len(self.samples), exc_info=True)
-            self._fail(describe(error))
+        except BaseException as error:
+            self._fail(failure_of(error))
             return
         if len(self.results) != len(self.samples):
-            self._fail(f"the scorer returned {len(self.results)} results for {len(self.samples)} samples")
+            found = f"the scorer returned {len(self.results)} results for {len(self.samples)} samples"
+            self._fail(EvaluateResult.failure(Outcome.ERROR, found))
 
-    def _fail(self, error: str) -> None:
-        self.results = [EvaluateResult.failure(Outcome.ERROR, error) for _ in self.samples]
+    def _fail(self, failure: EvaluateResult) -> None:
+        self.results = [EvaluateResult.failure(failure.outcome, failure.error or "", failure.cause) for _ in self.samples]
 
 
-def run(jobs: Sequence[Job], warn_after: float) -> None:
+def run_jobs(jobs: Sequence[ScoringJob], warn_after: float) -> None:
     """Fill every job's results, one for each of its samples.
 
     The wall time is that of the slowest job that runs elsewhere, or of the rules together, whichever is longer. Exceptions become
@@ -73,9 +82,9 @@ def run(jobs: Sequence[Job], warn_after: float) -> None:
     """
     watch = _Watch(jobs, warn_after)
     try:
-        started = [(job, job.submit()) for job in jobs if hasattr(job.scorer, "submit")]
-        for job in jobs:
-            if not hasattr(job.scorer, "submit"):
+        started = [(job, job.submit()) for job in jobs]
+        for job, future in started:
+            if future is None and not job.done:
                 watch.current = job
                 job.run()
         for job, future in started:
@@ -89,8 +98,8 @@ def run(jobs: Sequence[Job], warn_after: float) -> None:
 class _Watch:
     """Says which job a batch waits for, so that a hang has a name. A job in the caller can only be named, not stopped."""
 
-    def __init__(self, jobs: Sequence[Job], warn_after: float) -> None:
-        self.current: Job | None = None
+    def __init__(self, jobs: Sequence[ScoringJob], warn_after: float) -> None:
+        self.current: ScoringJob | None = None
         self._started = time.monotonic()
         self._size = max((len(job.samples) for job in jobs), default=0)
         self._delay = warn_after

@@ -3,7 +3,7 @@
 recorder = RunRecorder(args.output_dir, rubric)
 trainer = GRPOTrainer(
     model, args=args, train_dataset=dataset,
-    reward_funcs=reward_functions(rubric, record=recorder.record), callbacks=[recorder.callback()],
+    reward_funcs=reward_functions(rubric, record=recorder.record), callbacks=[RecordingCallback(recorder)],
 )
 """
 

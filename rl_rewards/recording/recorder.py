@@ -6,14 +6,13 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from rl_rewards.evaluation.context import BatchContext
+from rl_rewards.pipeline.columns import Evaluation
 from rl_rewards.recording.parts import PartWriter, merge, parts_in
 from rl_rewards.recording.rows import rows_of
-from rl_rewards.rubric import Rubric, RubricResult
-from rl_rewards.trl import Batch
+from rl_rewards.rubric import Rubric
 
 if TYPE_CHECKING:
-    from transformers import TrainerCallback
-
     from rl_rewards.recording.summary import RunSummary
 
 
@@ -24,8 +23,8 @@ class RecordError(RuntimeError):
 class RunRecorder:
     """Keeps every evaluated batch of a run in its output directory, one row per completion per reward.
 
-    Every process of a run makes one. Its `record` goes to `rl_rewards.trl.reward_functions`, its `callback()` to the trainer, which
-    then tells it of checkpoints, checks rubric and dataset before the first step, and calls `finish` after the last.
+    Every process of a run makes one. Its `record` goes to `rl_rewards.trl.reward_functions`, and itself to a
+    `rl_rewards.trl.RecordingCallback`, through which the trainer then tells it of checkpoints, and which calls `finish` after the last step.
 
     Args:
         output_dir: the trainer's output directory, made if missing. Processes on several machines need a common one, as for checkpoints.
@@ -57,7 +56,7 @@ class RunRecorder:
         except OSError as error:
             raise RecordError(f"output directory {str(self.output_dir)!r} cannot be written, so nothing of the run could be kept: {error}") from error
 
-    def record(self, batch: Batch, result: RubricResult) -> None:
+    def record(self, batch: BatchContext, result: Evaluation) -> None:
         """Append a batch to the record; it is safe from a kill when this returns."""
         step, index, group = self._counted.get(batch.training, (None, 0, 0))
         if step != batch.step:
@@ -110,12 +109,6 @@ class RunRecorder:
         summary = summarise(self.parquet)
         draw(summary, self.plot)
         return summary
-
-    def callback(self) -> TrainerCallback:
-        """What the trainer's `callbacks` take."""
-        from rl_rewards.recording.callback import RecordingCallback
-
-        return RecordingCallback(self)
 
     def __getstate__(self) -> dict[str, Any]:
         """A copy in another process writes to a part of its own."""

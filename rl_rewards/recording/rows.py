@@ -9,9 +9,9 @@ from typing import Any
 
 import pyarrow as pa
 
+from rl_rewards.evaluation.context import BatchContext
+from rl_rewards.pipeline.columns import Evaluation
 from rl_rewards.reward import component_score
-from rl_rewards.rubric import RubricResult
-from rl_rewards.trl import Batch
 
 # A prompt is there once per generation and reward, a completion once per reward: in a dictionary each text is stored once per batch.
 _TEXT = pa.dictionary(pa.int32(), pa.large_string())
@@ -41,7 +41,7 @@ SCHEMA = pa.schema(
 )
 
 
-def rows_of(batch: Batch, result: RubricResult, first_index: int, first_group: int) -> pa.RecordBatch:
+def rows_of(batch: BatchContext, result: Evaluation, first_index: int, first_group: int) -> pa.RecordBatch:
     """The rows of a batch of N samples and R rewards, in SCHEMA: N * R, all rewards of a completion together.
 
     Args:

@@ -15,7 +15,7 @@ logger = logging.getLogger(__name__)
 
 def save_scorer_state(rubric: Rubric, checkpoint: Path, rank: int) -> None:
     """Write the state of the rubric's stateful scorers into a checkpoint; each process has its own. Nothing where none is stateful."""
-    state = {name: scorer.state_dict() for name, scorer in _stateful(rubric).items()}
+    state = {name: dict(scorer.state_dict()) for name, scorer in _stateful(rubric).items()}
     if state:
         partial = checkpoint / f".scorer_state_{rank}.pt.partial"
         torch.save(state, partial)
@@ -46,4 +46,4 @@ def _file(checkpoint: Path, rank: int) -> Path:
 
 
 def _stateful(rubric: Rubric) -> dict[str, Any]:
-    return {reward.name: reward.score for reward in rubric.rewards if hasattr(reward.score, "state_dict")}
+    return {reward.name: reward.score for reward in rubric.rewards if reward.score.state_dict()}

@@ -9,9 +9,9 @@ from __future__ import annotations
 from typing import Any
 
 from rl_rewards.kinds import Kinds
-from rl_rewards.scorers.base import AnswerScorer, ReferenceScorer, Scorer
+from rl_rewards.scorers.base import AnswerScorer, ReferenceScorer, RowScorer, Scorer, Traits
 
-__all__ = ["KINDS", "AnswerScorer", "ReferenceScorer", "Scorer", "scorer"]
+__all__ = ["KINDS", "AnswerScorer", "ReferenceScorer", "RowScorer", "Scorer", "Traits", "scorer"]
 
 KINDS = Kinds(
     "scorer",

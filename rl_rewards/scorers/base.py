@@ -3,24 +3,62 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
-from dataclasses import field
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from rl_rewards.configured import configured
-from rl_rewards.references import MissingReferenceError, column_template
-from rl_rewards.types import EvaluateResult, Outcome, Sample, describe
+from rl_rewards.failures import failure_of
+from rl_rewards.references import MissingReferenceError
+from rl_rewards.scorers.reference import Reference, columns_of, value_of
+from rl_rewards.types import EvaluateResult, Outcome, Sample
 
-__all__ = ["AnswerScorer", "ReferenceScorer", "Scorer", "configured"]
+__all__ = ["AnswerScorer", "ReferenceScorer", "RowScorer", "Scorer", "Traits", "configured"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Traits:
+    """What the rest of the library must know of a scorer; one that wraps another forwards them with `dataclasses.replace`.
+
+    Attributes:
+        columns: names of the dataset columns that it reads: a missing one is reported before training starts.
+        literals: texts of its options that are compared as they are, and so must not be the name of a column by mistake.
+        reads_thinking: a reward without a parser hands this scorer the thinking, too: a format scorer looks at both.
+        needs_groups: a score depends on the other completions to the same prompt.
+        needs_token_ids: a score depends on `sample.completion_ids`.
+        per_sample: each sample is scored by itself, so that an isolated one can be lost without its batch-mates.
+        pure: a score follows from prompt, response, references and answer alone, and costs enough to score equal samples once.
+        isolate: score in worker processes, also where the Reward does not say so.
+        timeout: with isolate, seconds for one sample; None for the default.
+        memory_mb: with isolate, what a worker may allocate, in MiB; None for the default.
+        runs_in_workers: it starts processes of its own, so that `isolate` would start processes in processes.
+    """
+
+    columns: frozenset[str] = frozenset()
+    literals: frozenset[str] = frozenset()
+    reads_thinking: bool = False
+    needs_groups: bool = False
+    needs_token_ids: bool = False
+    per_sample: bool = False
+    pure: bool = False
+    isolate: bool = False
+    timeout: float | None = None
+    memory_mb: int | None = None
+    runs_in_workers: bool = False
 
 
 class Scorer(ABC):
     """Stage 2 of a reward: a batch of samples and their parsed answers -> one result each, in order.
 
-    Subclasses are declared with `@configured`; their first field is what the short form of a rubric file sets. One that does not run in
-    the caller (a worker pool, an event loop, HTTP) also has `submit(samples, answers) -> concurrent.futures.Future` of the same list:
-    the rubric submits those first and scores the others meanwhile.
+    Subclasses are declared with `@configured`; their first field is what the short form of a rubric file sets. `score` is all that one
+    needs; the rest has defaults.
     """
+
+    @property
+    def traits(self) -> Traits:
+        """What the rest of the library must know of it."""
+        return Traits()
 
     @abstractmethod
     def score(self, samples: Sequence[Sample], answers: Sequence[Any]) -> Sequence[EvaluateResult]:
@@ -34,73 +72,92 @@ class Scorer(ABC):
             N results, in the samples' order. What this raises becomes outcome `error` for the whole batch, never a zero.
         """
 
-    @property
-    def columns(self) -> frozenset[str]:
-        """Names of the dataset columns that this scorer reads, so that a missing one is reported before training starts."""
-        return frozenset()
+    def submit(self, samples: Sequence[Sample], answers: Sequence[Any]) -> Future[Sequence[EvaluateResult]] | None:
+        """Start scoring a batch elsewhere: a worker pool, an event loop, a server. The rubric submits before it scores in the caller.
+
+        Returns:
+            A future of what `score` returns; None where the scorer runs in the caller, and `score` is to be called.
+        """
+        return None
+
+    def state_dict(self) -> Mapping[str, Any]:
+        """What must be kept with a checkpoint for scores to go on as they were; empty for a scorer without a state."""
+        return {}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Continue from a state of `state_dict`.
+
+        Raises:
+            ValueError: when it is not a state of such a scorer.
+        """
+        if state:
+            raise ValueError(f"a {type(self).__name__} has no state, got {sorted(state)}")
+
+
+class RowScorer(Scorer):
+    """A scorer that looks at one answer at a time: it owns the loop, so that a new one is its `target` and its `score_answer`."""
 
     @property
-    def needs_groups(self) -> bool:
-        """Whether a score depends on the other completions to the same prompt."""
-        return False
+    def traits(self) -> Traits:
+        return Traits(per_sample=True)
 
-    @property
-    def needs_token_ids(self) -> bool:
-        """Whether a score depends on `sample.completion_ids`."""
-        return False
+    def target(self, sample: Sample) -> Any:
+        """What the row's answer is compared with; None for a scorer that looks at the answer alone.
 
-    @property
-    def reads_thinking(self) -> bool:
-        """Whether a reward without a parser hands this scorer the thinking, too: a format scorer looks at both."""
-        return False
+        Raises:
+            MissingReferenceError: when the row has nothing of use. Ours to answer for: outcome `error`, whatever the response says.
+        """
+        return None
 
-    @property
-    def per_sample(self) -> bool:
-        """Whether each sample is scored by itself, so that an isolated one can be lost without its batch-mates."""
-        return False
+    @abstractmethod
+    def score_answer(self, answer: Any, target: Any, sample: Sample) -> Any:
+        """The EvaluateResult of one answer, which is never None, and the row's target.
 
-    @property
-    def pure(self) -> bool:
-        """Whether a score follows from prompt, response, references and answer alone, and costs enough to score equal samples once."""
-        return False
+        A scorer that needs the whole batch for it (one call of a model, of a worker pool) returns a value of its own here, and its
+        `score` makes results of `score_row`'s values.
+
+        Raises:
+            MissingReferenceError: when the target turns out to be of no use.
+        """
+
+    @abstractmethod
+    def unparsed(self) -> EvaluateResult:
+        """The result of a response without an answer (None), which is the policy's fault."""
+
+    def score(self, samples: Sequence[Sample], answers: Sequence[Any]) -> list[EvaluateResult]:
+        score_row = self.score_row
+        return [score_row(sample, answer) for sample, answer in zip(samples, answers, strict=True)]
+
+    def score_row(self, sample: Sample, answer: Any) -> Any:
+        """What `score_answer` returns for one sample, or its result where nothing is to be scored.
+
+        What the target or the scoring raises costs this row, not the batch.
+        """
+        try:
+            target = self.target(sample)
+            return self.unparsed() if answer is None else self.score_answer(answer, target, sample)
+        except MissingReferenceError as missing:
+            return EvaluateResult.failure(Outcome.ERROR, str(missing))
+        except MemoryError:  # a worker's limit, which its owner reports
+            raise
+        except BaseException as error:
+            return failure_of(error)
 
 
 @configured
-class AnswerScorer(Scorer):
-    """A scorer that looks at one answer at a time: it owns the loop, so that a new one is its `score_answer`.
-
-    No answer (None) is the policy's fault: outcome `unparsed`, with the wrong-answer score.
-    """
+class AnswerScorer(RowScorer):
+    """A scorer of right and wrong answers; no answer scores like a wrong one."""
 
     correct: float = field(default=1.0, kw_only=True)
     """Score of a right answer."""
     wrong: float = field(default=0.0, kw_only=True)
     """Score of a wrong answer, and of a response without one."""
 
-    def score(self, samples: Sequence[Sample], answers: Sequence[Any]) -> list[EvaluateResult]:
-        score_answer, results = self.score_answer, []
-        for sample, answer in zip(samples, answers, strict=True):
-            try:
-                results.append(self.unparsed() if answer is None else score_answer(answer, sample))
-            except MemoryError:  # a worker's limit, which is for the worker's owner to tell
-                raise
-            except Exception as error:  # one bad row costs one row, not the batch
-                results.append(EvaluateResult.failure(Outcome.ERROR, describe(error)))
-        return results
-
-    @property
-    def per_sample(self) -> bool:
-        return True
-
     def unparsed(self) -> EvaluateResult:
         return EvaluateResult(self.wrong, "no answer in the response", outcome=Outcome.UNPARSED)
 
     def verdict(self, right: bool, reason: str | None = None) -> EvaluateResult:
         return EvaluateResult(self.correct if right else self.wrong, reason)
-
-    @abstractmethod
-    def score_answer(self, answer: Any, sample: Sample) -> EvaluateResult:
-        """The result for one answer, which is never None."""
 
 
 @configured
@@ -110,33 +167,15 @@ class ReferenceScorer(AnswerScorer):
     A row whose reference is missing or empty is ours to answer for: outcome `error`, whatever the response says, never a full score.
     """
 
-    reference: str
-    """The dataset column that holds the reference, or a template such as "{{references.answer}}"."""
+    reference: str | Reference
+    """The dataset column that holds the reference, a template such as "{{references.answer}}", or {column: ..., parse: ...}."""
 
     def __post_init__(self) -> None:
-        column_template(self.reference)
+        value_of(self.reference)
 
     @property
-    def columns(self) -> frozenset[str]:
-        return column_template(self.reference).columns
+    def traits(self) -> Traits:
+        return replace(super().traits, columns=columns_of(self.reference))
 
-    def score(self, samples: Sequence[Sample], answers: Sequence[Any]) -> list[EvaluateResult]:
-        value_of, results = column_template(self.reference).value, []
-        for sample, answer in zip(samples, answers, strict=True):
-            try:
-                reference = value_of(sample)
-                results.append(self.unparsed() if answer is None else self.compare(answer, reference, sample))
-            except MissingReferenceError as missing:
-                results.append(EvaluateResult.failure(Outcome.ERROR, str(missing)))
-            except MemoryError:
-                raise
-            except Exception as error:
-                results.append(EvaluateResult.failure(Outcome.ERROR, describe(error)))
-        return results
-
-    def score_answer(self, answer: Any, sample: Sample) -> EvaluateResult:
-        return self.compare(answer, column_template(self.reference).value(sample), sample)
-
-    @abstractmethod
-    def compare(self, answer: Any, reference: Any, sample: Sample) -> EvaluateResult:
-        """The result for one answer and one reference, neither of which is empty."""
+    def target(self, sample: Sample) -> Any:
+        return value_of(self.reference)(sample)

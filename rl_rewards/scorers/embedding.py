@@ -15,9 +15,10 @@ from pydantic import AliasChoices, Field, PositiveInt, SecretStr
 from rl_rewards.configured import configured
 from rl_rewards.parsers.fields import FieldMask
 from rl_rewards.parsers.json_object import load_json
-from rl_rewards.references import MissingReferenceError, column_template
-from rl_rewards.scorers.base import Scorer
-from rl_rewards.scorers.templated import reference_texts
+from rl_rewards.references import MissingReferenceError
+from rl_rewards.scorers.base import RowScorer, Traits
+from rl_rewards.scorers.reference import Reference, columns_of, value_of
+from rl_rewards.scorers.texts import reference_texts
 from rl_rewards.types import EvaluateResult, MetricResult, Outcome, Sample
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
 
 @configured
-class CosineSimilarity(Scorer):
+class CosineSimilarity(RowScorer):
     """Scores how close in meaning the answer is to the reference: the cosine between their embeddings, as (cos + 1) / 2.
 
     Text is compared with text, the nearest one when the reference is a list. An answer that is an object (parser `json`) is compared with
@@ -40,8 +41,8 @@ class CosineSimilarity(Scorer):
         ValueError: when `wrong` is above what texts with nothing in common score, or a field's name is empty or stands twice.
     """
 
-    reference: str
-    """The dataset column that holds the reference, or a template such as "{{references.answer}}"."""
+    reference: str | Reference
+    """The dataset column that holds the reference, or a template such as "{{references.answer}}", or {column: ..., parse: ...}."""
     model: str
     """Hub id, or directory of a transformers or sentence-transformers model."""
     scale: Literal["half", "cosine"] = field(default="half", kw_only=True)
@@ -74,7 +75,7 @@ class CosineSimilarity(Scorer):
     """Tokens per forward pass: 4096 on a CPU and 32768 elsewhere by default, halved when memory runs out."""
 
     def __post_init__(self) -> None:
-        column_template(self.reference)
+        value_of(self.reference)
         self._mask  # noqa: B018 - a wrong mask fails here
         unlike = self._scaled(0.0)
         if self.wrong is not None and self.wrong > unlike:
@@ -85,12 +86,8 @@ class CosineSimilarity(Scorer):
         return FieldMask(self.keep, self.drop)
 
     @property
-    def columns(self) -> frozenset[str]:
-        return column_template(self.reference).columns
-
-    @property
-    def per_sample(self) -> bool:
-        return True
+    def traits(self) -> Traits:
+        return Traits(columns=columns_of(self.reference), per_sample=True)
 
     def load(self) -> Embedder:
         """The model, loaded on first use in this process and shared by scorers that run it the same way.
@@ -110,7 +107,7 @@ class CosineSimilarity(Scorer):
             return _loaded[key]
 
     def score(self, samples: Sequence[Sample], answers: Sequence[Any]) -> list[EvaluateResult]:
-        rows = [self._row(sample, answer) for sample, answer in zip(samples, answers, strict=True)]
+        rows = [self.score_row(sample, answer) for sample, answer in zip(samples, answers, strict=True)]
         texts, keep = [], []
         for row in rows:
             for leaf in row.leaves if isinstance(row, _Row) else ():
@@ -120,17 +117,19 @@ class CosineSimilarity(Scorer):
         places = iter(range(len(texts)))
         return [self._result(row, embeddings, cut, places) if isinstance(row, _Row) else row for row in rows]
 
-    def _row(self, sample: Sample, answer: Any) -> _Row | EvaluateResult:
+    def target(self, sample: Sample) -> Any:
+        return value_of(self.reference)(sample)
+
+    def unparsed(self) -> EvaluateResult:
+        return EvaluateResult(self._lowest, "no answer in the response", outcome=Outcome.UNPARSED)
+
+    def score_answer(self, answer: Any, target: Any, sample: Sample) -> _Row | EvaluateResult:
         """What is to be embedded for one sample, or its result where nothing is."""
-        try:
-            reference = column_template(self.reference).value(sample)
-            if answer is None or (isinstance(answer, str) and not answer.strip()):
-                return EvaluateResult(self._lowest, "no answer in the response", outcome=Outcome.UNPARSED)
-            if isinstance(answer, str) and not isinstance(reference, Mapping):
-                return _Row((_Leaf(None, answer, reference_texts(reference)),), ())
-            return self._object_row(answer, reference)
-        except (MissingReferenceError, TypeError) as error:
-            return EvaluateResult.failure(Outcome.ERROR, str(error))
+        if isinstance(answer, str) and not answer.strip():
+            return self.unparsed()
+        if isinstance(answer, str) and not isinstance(target, Mapping):
+            return _Row((_Leaf(None, answer, reference_texts(target)),), ())
+        return self._object_row(answer, target)
 
     def _object_row(self, answer: Any, reference: Any) -> _Row | EvaluateResult:
         gold = _reference_leaves(reference, self._mask)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Sequence
+from concurrent.futures import Future
 from dataclasses import field
 from pathlib import Path
 from typing import Any, Literal
@@ -11,7 +12,7 @@ from typing import Any, Literal
 from rl_rewards.configured import configured
 from rl_rewards.functions import FunctionScorer, reward_function
 from rl_rewards.loading import base_directory, load_object, relative_to
-from rl_rewards.scorers.base import Scorer
+from rl_rewards.scorers.base import Scorer, Traits
 from rl_rewards.types import EvaluateResult, Sample
 
 
@@ -39,32 +40,13 @@ class Function(Scorer):
             loaded = loaded.bind(self.args)
         # Loaded once, here, so that a wrong path fails when the rubric is read and not at the first step.
         object.__setattr__(self, "_scorer", loaded)
-        if loaded.is_async:
-            object.__setattr__(self, "submit", loaded.submit)
 
     @property
-    def isolate(self) -> bool:
-        return self._scorer.isolate
+    def traits(self) -> Traits:
+        return self._scorer.traits
 
-    @property
-    def timeout(self) -> float | None:
-        return self._scorer.timeout
-
-    @property
-    def memory_mb(self) -> int | None:
-        return self._scorer.memory_mb
-
-    @property
-    def per_sample(self) -> bool:
-        return self._scorer.per_sample
-
-    @property
-    def pure(self) -> bool:
-        return self._scorer.pure
-
-    @property
-    def columns(self) -> frozenset[str]:
-        return self._scorer.columns
+    def submit(self, samples: Sequence[Sample], answers: Sequence[Any]) -> Future[Sequence[EvaluateResult]] | None:
+        return self._scorer.submit(samples, answers)
 
     def score(self, samples: Sequence[Sample], answers: Sequence[Any]) -> list[EvaluateResult]:
         return self._scorer.score(samples, answers)

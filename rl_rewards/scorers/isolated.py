@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from dataclasses import replace
 from typing import Any
 
 from rl_rewards.runtime.workers.jobs import ItemResult
 from rl_rewards.runtime.workers.serialization import serialize_call
 from rl_rewards.runtime.workers.shared_pool import shared_pool
-from rl_rewards.scorers.base import Scorer
+from rl_rewards.scorers.base import Scorer, Traits
 from rl_rewards.types import EvaluateResult, MetricResult, Outcome, Sample
 
 # Items of one sample are small; a few together halve the cost of the way, and few enough are lost time when one of them is stuck.
@@ -37,29 +38,17 @@ class Isolated(Scorer):
     def __init__(self, scorer: Scorer, timeout: float = 5.0, memory_mb: int | None = 1024) -> None:
         if not timeout > 0:
             raise ValueError(f"timeout must be more than 0 seconds, got {timeout}")
-        if getattr(scorer, "runs_in_workers", False):
+        if scorer.traits.runs_in_workers:
             raise ValueError(f"{type(scorer).__name__} runs in worker processes by itself: leave out `isolate` and set its own limits")
         self.scorer = scorer
         self.timeout = timeout
         self.memory_mb = memory_mb
-        self._call = serialize_call(_OneSample(scorer) if scorer.per_sample else _WholeBatch(scorer))
+        self._call = serialize_call(_OneSample(scorer) if scorer.traits.per_sample else _WholeBatch(scorer))
         shared_pool(memory_mb)
 
     @property
-    def columns(self) -> frozenset[str]:
-        return self.scorer.columns
-
-    @property
-    def per_sample(self) -> bool:
-        return self.scorer.per_sample
-
-    @property
-    def needs_groups(self) -> bool:
-        return self.scorer.needs_groups
-
-    @property
-    def needs_token_ids(self) -> bool:
-        return self.scorer.needs_token_ids
+    def traits(self) -> Traits:
+        return replace(self.scorer.traits, isolate=False, runs_in_workers=True)
 
     def score(self, samples: Sequence[Sample], answers: Sequence[Any]) -> list[EvaluateResult]:
         return self.submit(samples, answers).result()
@@ -67,7 +56,7 @@ class Isolated(Scorer):
     def submit(self, samples: Sequence[Sample], answers: Sequence[Any]) -> Future[list[EvaluateResult]]:
         """Start scoring a batch in the workers; the future's results are those of `score`."""
         pool = shared_pool(self.memory_mb)
-        if not self.scorer.per_sample:
+        if not self.scorer.traits.per_sample:
             batch = pool.submit(self._call, [(list(samples), list(answers))], self.timeout)
             return _then(batch, lambda finished: _batch_results(finished[0], len(samples)))
         finished = pool.submit(self._call, list(zip(samples, answers, strict=True)), self.timeout, _CHUNK)

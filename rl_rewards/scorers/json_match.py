@@ -45,11 +45,11 @@ class JsonMatch(ReferenceScorer):
     def _mask(self) -> FieldMask:
         return FieldMask(self.keep, self.drop)
 
-    def compare(self, answer: Any, reference: Any, sample: Sample) -> EvaluateResult:
-        gold = self._mask.apply(_reference_object(reference))
+    def score_answer(self, answer: Any, target: Any, sample: Sample) -> EvaluateResult:
+        gold = self._mask.apply(_reference_object(target))
         if gold is None:
             mask = f"keep {list(self.keep)} and drop {list(self.drop)}"
-            raise MissingReferenceError(f"{mask} leave nothing of the reference {reference!r:.80}")
+            raise MissingReferenceError(f"{mask} leave nothing of the reference {target!r:.80}")
         found = _answer_object(answer)
         if found is None:
             return EvaluateResult(self.wrong, "the answer is not a JSON object", outcome=Outcome.UNPARSED)

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from dataclasses import field
+from dataclasses import field, replace
 from typing import Any, Literal
 
 from rl_rewards.configured import configured
-from rl_rewards.scorers.base import Scorer
+from rl_rewards.scorers.base import Scorer, Traits
 from rl_rewards.types import EvaluateResult, Outcome, Sample
 
 NO_TOKEN_IDS = (
@@ -29,8 +29,8 @@ class LengthScorer(Scorer):
     """What lengths are counted in: tokens, words or characters of what the policy wrote, tools' results left out."""
 
     @property
-    def needs_token_ids(self) -> bool:
-        return self.unit == "tokens"
+    def traits(self) -> Traits:
+        return Traits(needs_token_ids=self.unit == "tokens")
 
     def length(self, sample: Sample) -> int | None:
         """Length of the completion in `unit`; None when there are no token ids to count."""
@@ -45,8 +45,8 @@ class PlainLengthScorer(LengthScorer):
     """A scorer to which nothing but the length matters."""
 
     @property
-    def per_sample(self) -> bool:
-        return True
+    def traits(self) -> Traits:
+        return replace(super().traits, per_sample=True)
 
     def score(self, samples: Sequence[Sample], answers: Sequence[Any]) -> list[EvaluateResult]:
         return [self._result(self.length(sample)) for sample in samples]

@@ -11,7 +11,7 @@ from rl_rewards.configured import configured
 from rl_rewards.patterns import compile_pattern
 from rl_rewards.references import MissingReferenceError
 from rl_rewards.scorers.base import ReferenceScorer
-from rl_rewards.scorers.templated import answer_text, reference_texts
+from rl_rewards.scorers.texts import answer_text, quoted, reference_texts
 from rl_rewards.types import EvaluateResult, Outcome, Sample
 
 _LONGEST = 1000  # characters; together with exponents of three digits it bounds the work on any answer
@@ -60,12 +60,14 @@ class NumberMatch(ReferenceScorer):
     def _tolerances(self) -> tuple[Decimal, Decimal]:
         return Decimal(str(self.absolute)), Decimal(str(self.relative))
 
-    def compare(self, answer: Any, reference: Any, sample: Sample) -> EvaluateResult:
-        numbers = _prepared(reference_texts(reference), self.thousands, self.decimal_comma)
+    def score_answer(self, answer: Any, target: Any, sample: Sample) -> EvaluateResult:
+        numbers = _prepared(reference_texts(target), self.thousands, self.decimal_comma)
         found = read_number(answer_text(answer), self.thousands, self.decimal_comma)
         if found is None:
-            return EvaluateResult(self.wrong, "the answer is not a number", outcome=Outcome.UNPARSED)
-        return EvaluateResult(self.correct if any(self._near(found, number) for number in numbers) else self.wrong)
+            return EvaluateResult(self.wrong, f"the answer is not a number: {quoted(answer)}", outcome=Outcome.UNPARSED)
+        if any(self._near(found, number) for number in numbers):
+            return EvaluateResult(self.correct)
+        return EvaluateResult(self.wrong, f"{quoted(answer)} is not {quoted(target)}")
 
     def _near(self, found: Number, reference: Number) -> bool:
         a, r = found.value, reference.value

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import field
+from dataclasses import field, replace
 from functools import cached_property
 from typing import Any
 
 from rl_rewards.configured import configured
 from rl_rewards.patterns import Pattern, compile_pattern
-from rl_rewards.scorers.base import AnswerScorer
-from rl_rewards.scorers.templated import answer_text
+from rl_rewards.scorers.base import AnswerScorer, Traits
+from rl_rewards.scorers.texts import answer_text
 from rl_rewards.types import EvaluateResult, Sample
 
 _STEP = r"(?im)^[ \t]*(?:[#*_ ]*step \d+[*_]*[:.)]|\d+[.)]|[-*•]|(?:first|second|third|next|then|finally),)(.*)$"
@@ -38,14 +38,14 @@ class ReasoningSteps(AnswerScorer):
             raise ValueError(f"Allowed are steps >= 1 and min_words >= 1, found {self.steps} and {self.min_words}")
 
     @property
-    def reads_thinking(self) -> bool:
-        return True
+    def traits(self) -> Traits:
+        return replace(super().traits, reads_thinking=True)
 
     @cached_property
     def _marked(self) -> Pattern:
         return compile_pattern(_STEP)
 
-    def score_answer(self, answer: Any, sample: Sample) -> EvaluateResult:
+    def score_answer(self, answer: Any, target: None, sample: Sample) -> EvaluateResult:
         text = answer_text(answer)
         if text == sample.whole and sample.reasoning:  # a mark before the first step is no part of its line
             text = f"{sample.reasoning}\n{sample.answer_part or ''}"

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import field
+from dataclasses import field, replace
 from functools import cached_property
 from typing import Any, Literal
 
 from rl_rewards.configured import configured
 from rl_rewards.patterns import Pattern, compile_pattern, escaped
 from rl_rewards.references import MissingReferenceError, Template, lookup
-from rl_rewards.scorers.templated import TemplatedScorer, answer_text, reference_texts
+from rl_rewards.scorers.base import AnswerScorer, Traits
+from rl_rewards.scorers.texts import answer_text, quoted, reference_texts
 from rl_rewards.thinking import names_mark
 from rl_rewards.types import EvaluateResult, Sample
 
 
 @configured
-class RegexMatch(TemplatedScorer):
+class RegexMatch(AnswerScorer):
     """Scores whether a regular expression matches the answer.
 
     `{{references.column}}` in the pattern matches the row's reference, or any one of a list, letter by letter.
@@ -37,18 +38,22 @@ class RegexMatch(TemplatedScorer):
         # A pattern that no reference can complete fails here.
         compile_pattern(self.template.filled(lambda path: "(?:a)"))
 
-    @property
-    def reads_thinking(self) -> bool:
-        return names_mark(self.pattern)
-
     @cached_property
     def template(self) -> PatternTemplate:
         return PatternTemplate(self.pattern, self.escape)
 
-    def compare(self, answer: Any, value: Pattern) -> EvaluateResult:
+    @property
+    def traits(self) -> Traits:
+        return replace(super().traits, columns=self.template.columns, reads_thinking=names_mark(self.pattern))
+
+    def target(self, sample: Sample) -> Pattern:
+        return self.template.value(sample)
+
+    def score_answer(self, answer: Any, target: Pattern, sample: Sample) -> EvaluateResult:
         text = answer_text(answer)
-        right = value.search(text) if self.mode == "search" else value.fullmatch(text)
-        return EvaluateResult(self.correct if right else self.wrong)
+        if target.search(text) if self.mode == "search" else target.fullmatch(text):
+            return EvaluateResult(self.correct)
+        return EvaluateResult(self.wrong, f"{quoted(self.pattern)} does not match {quoted(text)}")
 
 
 class PatternTemplate(Template):

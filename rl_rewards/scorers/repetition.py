@@ -7,7 +7,7 @@ from dataclasses import field
 from typing import Any, Literal
 
 from rl_rewards.configured import configured
-from rl_rewards.scorers.base import Scorer
+from rl_rewards.scorers.base import Scorer, Traits
 from rl_rewards.scorers.length import NO_TOKEN_IDS
 from rl_rewards.types import EvaluateResult, Outcome, Sample
 
@@ -34,12 +34,8 @@ class Repetition(Scorer):
             raise ValueError(f"Allowed are n >= 1 and penalty <= 0, found n={self.n} and penalty={self.penalty}")
 
     @property
-    def needs_token_ids(self) -> bool:
-        return self.unit == "tokens"
-
-    @property
-    def per_sample(self) -> bool:
-        return True
+    def traits(self) -> Traits:
+        return Traits(needs_token_ids=self.unit == "tokens", per_sample=True)
 
     def score(self, samples: Sequence[Sample], answers: Sequence[Any]) -> list[EvaluateResult]:
         return [self._score(sample.policy_ids if self.unit == "tokens" else sample.policy_text.lower().split()) for sample in samples]

@@ -13,14 +13,14 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import field
+from collections.abc import Mapping, Sequence
+from dataclasses import field, replace
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, InstanceOf
 
 from rl_rewards.configured import configured
-from rl_rewards.scorers.base import Scorer
+from rl_rewards.scorers.base import Scorer, Traits
 from rl_rewards.scorers.length import NO_TOKEN_IDS, LengthScorer
 from rl_rewards.types import EvaluateResult, Outcome, Sample
 
@@ -41,20 +41,14 @@ class RightLengthScorer(LengthScorer):
     """Score of that scorer from which on an answer is right."""
 
     @property
-    def columns(self) -> frozenset[str]:
-        return self.right.columns
+    def traits(self) -> Traits:
+        return replace(self.right.traits, needs_token_ids=self.unit == "tokens" or self.right.traits.needs_token_ids)
 
-    @property
-    def reads_thinking(self) -> bool:
-        return self.right.reads_thinking
+    def state_dict(self) -> Mapping[str, Any]:
+        return self.right.state_dict()
 
-    @property
-    def needs_groups(self) -> bool:
-        return self.right.needs_groups
-
-    @property
-    def needs_token_ids(self) -> bool:
-        return self.unit == "tokens" or self.right.needs_token_ids
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        self.right.load_state_dict(state)
 
     def _settled(self, judged: EvaluateResult, length: int | None) -> EvaluateResult | None:
         """The result where right and length are not both known; None where they are."""
@@ -97,10 +91,6 @@ class CosineLength(RightLengthScorer):
         if self.max_tokens < 1:
             raise ValueError(f"Allowed is max_tokens >= 1, found {self.max_tokens}")
 
-    @property
-    def per_sample(self) -> bool:
-        return self.right.per_sample
-
     def score(self, samples: Sequence[Sample], answers: Sequence[Any]) -> list[EvaluateResult]:
         judgements = self.right.score(samples, answers)
         return [self._scored(self.length(sample), judged) for sample, judged in zip(samples, judgements, strict=True)]
@@ -125,8 +115,8 @@ class GroupLength(RightLengthScorer):
     """
 
     @property
-    def needs_groups(self) -> bool:
-        return True
+    def traits(self) -> Traits:
+        return replace(super().traits, needs_groups=True, per_sample=False)
 
     def score(self, samples: Sequence[Sample], answers: Sequence[Any]) -> list[EvaluateResult]:
         lengths = [self.length(sample) for sample in samples]

@@ -2,28 +2,33 @@
 
 from __future__ import annotations
 
-from dataclasses import field
+from dataclasses import field, replace
 from functools import cached_property
 from typing import Any, Literal
 
 from rl_rewards.configured import configured
 from rl_rewards.references import Template, template
-from rl_rewards.scorers.templated import TemplatedScorer, answer_text, reference_texts
-from rl_rewards.types import EvaluateResult
+from rl_rewards.scorers.base import AnswerScorer, Traits
+from rl_rewards.scorers.reference import Reference, columns_of, value_of
+from rl_rewards.scorers.texts import answer_text, quoted, reference_texts
+from rl_rewards.types import EvaluateResult, Sample
 
 
 @configured
-class StringMatch(TemplatedScorer):
+class StringMatch(AnswerScorer):
     """Scores whether the answer equals, or contains, the reference; any one of a reference that is a list.
 
-    Set exactly one of `equals` and `contains`. `contains` is easily gamed: an answer that lists every possibility contains the right one.
+    Set exactly one of `reference`, `equals` and `contains`; the first is the short form: {string_match: answer} compares with column `answer`.
+    `contains` is easily gamed: an answer that lists every possibility contains the right one.
 
     Raises:
-        ValueError: when neither or both of `equals` and `contains` are set, or the one that is set is blank.
+        ValueError: when not exactly one of them is set, or it is blank.
     """
 
-    equals: str | None = None
-    """What the answer must equal: text, with `{{references.column}}` for what stands in the row."""
+    reference: str | Reference | None = None
+    """The dataset column that the answer must equal, a template such as "{{references.answer}}", or {column: ..., parse: ...}."""
+    equals: str | None = field(default=None, kw_only=True)
+    """What the answer must equal, written out: text, with `{{references.column}}` for what is in the row."""
     contains: str | None = field(default=None, kw_only=True)
     """What the answer must contain, written like `equals`."""
     ignore_case: bool = field(default=False, kw_only=True)
@@ -32,26 +37,43 @@ class StringMatch(TemplatedScorer):
     """White space: dropped at both ends (strip), and runs of it one space (collapse), dropped everywhere (ignore), or as it is (exact)."""
 
     def __post_init__(self) -> None:
-        if (self.equals is None) == (self.contains is None):
-            raise ValueError(f"Set exactly one of 'equals' and 'contains', found equals={self.equals!r}, contains={self.contains!r}")
-        if not self.template.text.strip():
-            raise ValueError(f"What the answer is compared with is blank: {self.template.text!r}")
+        options = {"reference": self.reference, "equals": self.equals, "contains": self.contains}
+        given = {name: value for name, value in options.items() if value is not None}
+        if len(given) != 1:
+            raise ValueError(f"exactly one of 'reference', 'equals' and 'contains' must be set, got {given or 'none'}")
+        if self.reference is not None:
+            value_of(self.reference)
+        elif not self._template.text.strip():
+            raise ValueError(f"what the answer is compared with must not be blank, got {self._template.text!r}")
 
     @cached_property
-    def template(self) -> Template:
-        return template(self.equals if self.equals is not None else self.contains)
+    def _template(self) -> Template:
+        return template(self.equals if self.equals is not None else self.contains or "")
 
-    def compare(self, answer: Any, value: Any) -> EvaluateResult:
+    @property
+    def traits(self) -> Traits:
+        if self.reference is not None:
+            return replace(super().traits, columns=columns_of(self.reference))
+        literals = frozenset() if self._template.columns else frozenset({self._template.text.strip()})
+        return replace(super().traits, columns=self._template.columns, literals=literals)
+
+    def target(self, sample: Sample) -> Any:
+        return self._template.value(sample) if self.reference is None else value_of(self.reference)(sample)
+
+    def score_answer(self, answer: Any, target: Any, sample: Sample) -> EvaluateResult:
         text = self._normal(answer_text(answer))
-        if value.__class__ is str:
-            right = self._matches(text, value)
+        if target.__class__ is str:
+            right = self._matches(text, target)
         else:
-            right = any(self._matches(text, reference) for reference in reference_texts(value))
-        return EvaluateResult(self.correct if right else self.wrong)
+            right = any(self._matches(text, reference) for reference in reference_texts(target))
+        if right:
+            return EvaluateResult(self.correct)
+        relation = "does not contain" if self.contains is not None else "is not"
+        return EvaluateResult(self.wrong, f"{quoted(answer)} {relation} {quoted(target)}")
 
     def _matches(self, text: str, reference: str) -> bool:
         reference = self._normal(reference)
-        return reference == text if self.equals is not None else reference in text
+        return reference in text if self.contains is not None else reference == text
 
     def _normal(self, text: str) -> str:
         if self.whitespace == "strip":

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import field
+from dataclasses import field, replace
 from functools import cached_property
 from typing import Any
 
 from rl_rewards.configured import configured
 from rl_rewards.parsers.tag import Tag
-from rl_rewards.scorers.base import AnswerScorer
-from rl_rewards.scorers.templated import answer_text
+from rl_rewards.scorers.base import AnswerScorer, Traits
+from rl_rewards.scorers.texts import answer_text
 from rl_rewards.types import EvaluateResult, Sample
 
 
@@ -35,10 +35,10 @@ class TagCount(AnswerScorer):
             Tag(name)
 
     @property
-    def reads_thinking(self) -> bool:
-        return True
+    def traits(self) -> Traits:
+        return replace(super().traits, reads_thinking=True)
 
-    def score_answer(self, answer: Any, sample: Sample) -> EvaluateResult:
+    def score_answer(self, answer: Any, target: None, sample: Sample) -> EvaluateResult:
         text = answer_text(answer)
         shares = {name: _tag_share(text, name) for name in self.names}
         share = sum(shares.values()) / len(shares)
@@ -78,14 +78,14 @@ class ThinkAnswerFormat(AnswerScorer):
             raise ValueError(f"The two tags have different names, found {self.think!r} twice")
 
     @property
-    def reads_thinking(self) -> bool:
-        return True
+    def traits(self) -> Traits:
+        return replace(super().traits, reads_thinking=True)
 
     @cached_property
     def _tags(self) -> tuple[str, str, str, str]:
         return f"<{self.think}>", f"</{self.think}>", f"<{self.answer}>", f"</{self.answer}>"
 
-    def score_answer(self, answer: Any, sample: Sample) -> EvaluateResult:
+    def score_answer(self, answer: Any, target: None, sample: Sample) -> EvaluateResult:
         # Where it is known that the prompt has opened the reasoning, or the caller has split it off, the sample has put the tag back.
         opened = self.opened and not sample.reasoning_apart and not sample.thinking_opened
         fault = self.fault(answer_text(answer), opened)

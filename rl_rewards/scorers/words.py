@@ -9,7 +9,7 @@ from typing import Any
 
 from rl_rewards.configured import configured
 from rl_rewards.scorers.base import ReferenceScorer
-from rl_rewards.scorers.templated import answer_text, reference_texts
+from rl_rewards.scorers.texts import answer_text, quoted, reference_texts
 from rl_rewards.types import EvaluateResult, Sample
 
 _PUNCTUATION = punctuation + "“”‘’„«»‹›–—−…¿¡"
@@ -25,9 +25,11 @@ class ExactMatch(ReferenceScorer):
     an article is one only before another word, so that "A", "Vitamin A", "-5" and "3.14" stay what they are.
     """
 
-    def compare(self, answer: Any, reference: Any, sample: Sample) -> EvaluateResult:
+    def score_answer(self, answer: Any, target: Any, sample: Sample) -> EvaluateResult:
         found = _words(answer_text(answer))
-        return EvaluateResult(self.correct if any(found == gold for gold in _gold(reference_texts(reference))) else self.wrong)
+        if any(found == gold for gold in _gold(reference_texts(target))):
+            return EvaluateResult(self.correct)
+        return EvaluateResult(self.wrong, f"{quoted(answer)} is not {quoted(target)}")
 
 
 @configured
@@ -38,9 +40,9 @@ class TokenF1(ReferenceScorer):
     as in `exact_match`. The score is wrong + F1 * (correct - wrong), this sample's own F1, so that a mean of scores is a mean of F1s.
     """
 
-    def compare(self, answer: Any, reference: Any, sample: Sample) -> EvaluateResult:
+    def score_answer(self, answer: Any, target: Any, sample: Sample) -> EvaluateResult:
         found = _words(answer_text(answer))
-        f1, precision, recall = max(_f1(found, gold) for gold in _gold(reference_texts(reference)))
+        f1, precision, recall = max(_f1(found, gold) for gold in _gold(reference_texts(target)))
         return EvaluateResult(self.wrong + f1 * (self.correct - self.wrong), metrics={"precision": precision, "recall": recall})
 
 

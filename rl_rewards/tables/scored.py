@@ -14,14 +14,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from rl_rewards.pipeline.columns import Evaluation
 from rl_rewards.reward import component_score
-from rl_rewards.rubric import RubricResult
 from rl_rewards.types import EvaluateResult, MetricResult
 
 ADDED = ("score", "scores", "outcomes", "reasons", "components")
 
 
-def scored_rows(rows: list[Mapping[str, Any]], result: RubricResult) -> Iterator[dict[str, Any]]:
+def scored_rows(rows: list[Mapping[str, Any]], result: Evaluation) -> Iterator[dict[str, Any]]:
     """The rows of a batch with what scoring adds; columns of these names that they had are replaced."""
     columns = result.columns
     for i, (row, total) in enumerate(zip(rows, result.totals(), strict=True)):

@@ -46,6 +46,9 @@ def test_the_tutorials_command_shows_each_sample_with_its_components(run, place,
     assert "a user's own output" in result.stderr
 
 
+FORMAT_REASON = "'<answer>[^<]*</answer>' does not match 'four'"
+
+
 def test_every_reward_of_every_sample_is_in_the_json(run):
     result, samples = preview_json(run, "rubric.yaml", "--samples", "data.jsonl")
     assert result.exit_code == 0
@@ -55,7 +58,7 @@ def test_every_reward_of_every_sample_is_in_the_json(run):
         "score": 0.0,
         "rewards": {
             "correct": {"parsed": None, "score": 0.0, "outcome": "unparsed", "reason": "no answer in the response", "components": []},
-            "format": {"parsed": "four", "score": 0.0, "outcome": "scored", "reason": None, "components": []},
+            "format": {"parsed": "four", "score": 0.0, "outcome": "scored", "reason": FORMAT_REASON, "components": []},
         },
     }
     assert [sample["score"] for sample in samples] == [1.5, 0.5, 0.0]
@@ -65,8 +68,8 @@ def test_every_reward_of_every_sample_is_in_the_json(run):
     ("body", "outcome", "reason"),
     [
         ("raise ValueError('boom')", "error", "ValueError: boom"),
-        ("return float('nan')", "error", "a score is finite, got nan"),
-        ("return float('inf')", "error", "a score is finite, got inf"),
+        ("return float('nan')", "error", "a score must be a finite number, got nan"),
+        ("return float('inf')", "error", "a score must be a finite number, got inf"),
         ("return 'good'", "error", "'good'"),
         ("return {'scor': 1}", "error", "it needs 'score'"),
         ("return None", "skipped", "returned None"),
@@ -85,7 +88,7 @@ def test_a_batch_that_raises_is_told_in_a_line_and_with_its_traceback_when_wante
     (place / "mine.py").write_text("def mine(completions, **kwargs):\n    raise ValueError('boom')\n")
     (place / "rubric.yaml").write_text('rewards: [{name: r, score: {function: {path: "mine.py:mine", mode: batch}}}]')
     quiet, loud = (run("preview", "rubric.yaml", "--samples", "data.jsonl", *more) for more in ((), ("--verbose",)))
-    assert quiet.stderr == "reward 'r' failed on 3 of 3 rows; the first: outcome error, ValueError: boom\n"
+    assert quiet.stderr == "reward 'r' failed on 3 of 3 rows; the first: outcome error, ValueError: boom (mine.py:2 in mine)\n"
     assert quiet.stderr in loud.stderr and "Traceback" in loud.stderr and "mine.py" in loud.stderr
 
 

@@ -76,8 +76,8 @@ def test_a_file_of_many_batches_keeps_its_order(run, place, write_rows, monkeypa
 def test_a_group_is_scored_whole(run, place, write_rows, monkeypatch):
     monkeypatch.setattr(batches, "BATCH_ROWS", 3)
     (place / "mine.py").write_text(
-        "from rl_rewards import EvaluateResult, Rubric, Reward\nfrom rl_rewards.scorers import Scorer\n\n\n"
-        "class GroupSize(Scorer):\n    needs_groups = True\n\n    def score(self, samples, answers):\n"
+        "from rl_rewards import EvaluateResult, Rubric, Reward\nfrom rl_rewards.scorers import Scorer, Traits\n\n\n"
+        "class GroupSize(Scorer):\n    traits = Traits(needs_groups=True)\n\n    def score(self, samples, answers):\n"
         "        groups = [sample.group for sample in samples]\n        return [EvaluateResult(groups.count(group)) for group in groups]\n\n\n"
         "rubric = Rubric((Reward('size', GroupSize()),))\n"
     )
@@ -109,7 +109,7 @@ def test_a_failing_reward_leaves_null_and_status_1(run, place, write_rows):
         result = run("score", "rubric.yaml", "data.jsonl", "--out", out)
         assert result.exit_code == 1 and "reward 'correct' failed on 1 of 2 rows; the first: outcome error, no reference 'answer'" in result.stderr
         row = rows_of(place / out)[1]
-        assert (row["scores"], row["outcomes"]["correct"], row["score"]) == ({"correct": None, "format": 0.0}, "error", 0.0)
+        assert (row["scores"], row["outcomes"]["correct"], row["score"]) == ({"correct": None, "format": 0.0}, "error", None)
 
 
 def test_components_have_names_scores_and_reasons(run, place):

@@ -75,7 +75,7 @@ ROUTED = "rewards: [{name: r, when: {task: [math, code]}, score: {string_match: 
         (None, [{"answer": "1"}, {"answer": ""}, {"answer": None}, {}], 1, "reward 'correct' needs 'answer', which is empty in 3 of 4 rows"),
         (None, [{"answer": "1"}, "oops", "[]"], 1, "train.jsonl:2: not JSON"),
         (None, [{"answer": "1"}, "oops", "[]"], 1, "2 rows could not be read"),
-        (ROUTED, [{"task": "math", "answer": "1"}, {"task": "maths", "answer": "1"}], 2, "no reward handles task = 'maths' (1 rows)"),
+        (ROUTED, [{"task": "math", "answer": "1"}, {"task": "maths", "answer": "1"}], 2, "no reward handles task = 'maths' (1 row)"),
         (ROUTED, [{"answer": "1"}], 2, "reward 'r' needs 'task'"),
     ],
 )
@@ -89,7 +89,9 @@ def test_data_that_does_not_fit_is_refused(run, place, write_rows, rubric, rows,
 
 def test_rows_that_a_reward_does_not_apply_to_need_no_reference(run, place, write_rows):
     (place / "rubric.yaml").write_text(ROUTED + "\n")
-    (place / "rubric.yaml").write_text(ROUTED.replace("]", ", other]", 1).replace("[{name: r,", "[{name: all, score: {string_match: x}}, {name: r,"))
+    (place / "rubric.yaml").write_text(
+        ROUTED.replace("]", ", other]", 1).replace("[{name: r,", "[{name: all, score: {string_match: {equals: x}}}, {name: r,")
+    )
     write_rows("train.jsonl", [{"task": "other", "answer": "1"}, {"task": "math", "answer": "1"}])
     assert run("validate", "rubric.yaml", "--data", "train.jsonl").exit_code == 0
 

@@ -6,9 +6,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from rl_rewards import Reward, Rubric, Sample, reward_function
+from rl_rewards.evaluation.context import BatchContext
 from rl_rewards.recording import RecordError, RunRecorder
 from rl_rewards.recording.parts import parts_in
-from rl_rewards.trl import Batch
 
 
 @reward_function
@@ -31,7 +31,7 @@ def steps(recorder, column="step"):
 
 def record(recorder, *steps, rank=0, training=True, size=1):
     for step in steps:
-        recorder.record(Batch(step, rank, training), batch(size))
+        recorder.record(BatchContext(step, rank, training), batch(size))
 
 
 def test_a_part_cut_off_at_any_byte_gives_its_whole_batches_and_no_error(tmp_path):
@@ -91,14 +91,14 @@ def test_an_evaluation_before_training_is_kept_and_not_repeated_by_a_resume(tmp_
 def test_completions_and_groups_are_counted_through_the_batches_of_a_step(tmp_path):
     recorder = RunRecorder(tmp_path, RUBRIC)
     for step, training in [(0, True), (0, True), (1, False), (1, False), (1, True)]:
-        recorder.record(Batch(step, 0, training), batch(4, [0, 0, 1, 1]))
+        recorder.record(BatchContext(step, 0, training), batch(4, [0, 0, 1, 1]))
     assert steps(recorder, "index") == [*range(8), *range(8), *range(4)]
     assert steps(recorder, "group") == [0, 0, 1, 1, 2, 2, 3, 3] * 2 + [0, 0, 1, 1]
 
 
 def test_unknown_groups_and_steps_stay_unknown(tmp_path):
     recorder = RunRecorder(tmp_path, RUBRIC)
-    recorder.record(Batch(None, 0, True), batch(2, [None, None]))
+    recorder.record(BatchContext(None, 0, True), batch(2, [None, None]))
     assert steps(recorder) == [None, None] and steps(recorder, "group") == [None, None]
 
 
@@ -127,7 +127,7 @@ def test_long_records_are_written_in_row_groups_of_whole_batches(tmp_path):
     recorder = RunRecorder(tmp_path, RUBRIC)
     big = batch(40_000)
     for step in range(3):
-        recorder.record(Batch(step, 0, True), big)
+        recorder.record(BatchContext(step, 0, True), big)
     recorder.finish()
     with pq.ParquetFile(recorder.parquet) as file:
         assert [file.metadata.row_group(i).num_rows for i in range(file.num_row_groups)] == [80_000, 40_000]

@@ -6,16 +6,16 @@ import pyarrow.parquet as pq
 import pytest
 
 from rl_rewards import EvaluateResult, Reward, Rubric, Sample, reward_function
+from rl_rewards.evaluation.context import BatchContext
 from rl_rewards.recording.parts import PartWriter, merge
 from rl_rewards.recording.rows import rows_of
-from rl_rewards.trl import Batch
 from rl_rewards.types import MetricResult, Outcome
 
 CIRCLE = []
 CIRCLE.append(CIRCLE)
 
 
-def recorded(tmp_path, samples, rewards, batch=Batch(3, 0, True)):
+def recorded(tmp_path, samples, rewards, batch=BatchContext(3, 0, True)):
     """The rows of one batch, written and read back."""
     writer = PartWriter(tmp_path / "parts", 0, 0)
     writer.write(rows_of(batch, Rubric(tuple(rewards)).evaluate(samples), 0, 0))
@@ -76,7 +76,7 @@ def test_answers_of_all_types_share_a_column(tmp_path):
     result = Rubric((Reward("any", any_score),)).evaluate([sample(index=i) for i in range(5)])
     result.columns["any"].answers = list(answers)
     writer = PartWriter(tmp_path, 0, 0)
-    writer.write(rows_of(Batch(0, 0, True), result, 0, 0))
+    writer.write(rows_of(BatchContext(0, 0, True), result, 0, 0))
     merge(tmp_path, tmp_path / "rewards.parquet")
     assert pq.read_table(tmp_path / "rewards.parquet")["parsed"].to_pylist() == ["text", "7", '{"a": [1]}', None, "\\udfff"]
 
@@ -107,7 +107,7 @@ def test_a_failure_with_a_substitute_score_is_still_a_failure(tmp_path):
         raise OSError("server down")
 
     row = recorded(tmp_path, [sample()], [Reward("r", scorer, on_error=-1.0)])[0]
-    assert (row["score"], row["failed"], row["reason"]) == (-1.0, True, "OSError: server down")
+    assert (row["score"], row["failed"]) == (-1.0, True) and row["reason"].startswith("OSError: server down (")
 
 
 def test_ten_megabyte_texts_are_kept_whole_and_stored_once(tmp_path):

@@ -9,9 +9,9 @@ import pytest
 from rich.console import Console
 
 from rl_rewards import EvaluateResult, Reward, Rubric, Sample, reward_function
+from rl_rewards.evaluation.context import BatchContext
 from rl_rewards.recording import RunRecorder
 from rl_rewards.recording.closing_table import closing_table
-from rl_rewards.trl import Batch
 from rl_rewards.types import Outcome
 
 
@@ -38,9 +38,9 @@ def recorder(tmp_path_factory):
     recorder = RunRecorder(tmp_path_factory.mktemp("run"), RUBRIC)
     for step in range(20):
         samples = [Sample("p", text, text, {}, None, 0, step, i) for i, text in enumerate(["even", "odd"])]
-        recorder.record(Batch(step, 0, True), RUBRIC.evaluate(samples))
+        recorder.record(BatchContext(step, 0, True), RUBRIC.evaluate(samples))
         if step in (0, 10):
-            recorder.record(Batch(step, 0, False), RUBRIC.evaluate(samples[:1]))
+            recorder.record(BatchContext(step, 0, False), RUBRIC.evaluate(samples[:1]))
     return recorder
 
 
@@ -85,7 +85,7 @@ def test_a_run_of_one_step_and_a_run_of_none_have_a_plot_and_a_table(tmp_path):
     empty = recorder.finish()
     assert empty.rewards == [] and recorder.plot.exists()
     samples = [Sample("p", "even", "even", {}, None, 0, 0, 0)]
-    recorder.record(Batch(0, 0, True), RUBRIC.evaluate(samples))
+    recorder.record(BatchContext(0, 0, True), RUBRIC.evaluate(samples))
     summary = recorder.finish()
     assert summary.rewards[0].mean.start == summary.rewards[0].mean.end == 0
     closing_table(summary), closing_table(empty)

@@ -15,7 +15,7 @@ from trl import GRPOConfig, GRPOTrainer
 from rl_rewards import EvaluateResult, Reward, Rubric
 from rl_rewards.recording import RunRecorder
 from rl_rewards.scorers.base import Scorer
-from rl_rewards.trl import reward_functions
+from rl_rewards.trl import RecordingCallback, reward_functions
 
 MAX_STEPS, SAVE_STEPS, COMPLETIONS, EVALUATED = 6, 2, 4, 4
 
@@ -80,7 +80,7 @@ def trainer(output_dir: str, rubric: Rubric, callbacks: tuple = (), dataset: Dat
         train_dataset=questions if dataset is None else dataset,
         eval_dataset=questions.select(range(EVALUATED // 2)),
         reward_funcs=reward_functions(rubric, record=recorder.record),
-        callbacks=[*callbacks, recorder.callback()],
+        callbacks=[*callbacks, RecordingCallback(recorder)],
     )
 
 

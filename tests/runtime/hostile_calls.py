@@ -13,10 +13,10 @@ import subprocess
 import sys
 import threading
 import time
-from typing import Any, ClassVar
+from typing import Any
 
 from rl_rewards.runtime.workers.frames import Kind, frame
-from rl_rewards.scorers.base import AnswerScorer, Scorer, configured
+from rl_rewards.scorers.base import AnswerScorer, Scorer, Traits, configured
 from rl_rewards.types import EvaluateResult, MetricResult, Outcome
 
 FOREVER = 10_000
@@ -143,7 +143,9 @@ _ORDERS = {
 class Obedient(Scorer):
     """Scores 1.0 for "fine", and does anything else that it is told."""
 
-    per_sample: ClassVar[bool] = True
+    @property
+    def traits(self) -> Traits:
+        return Traits(per_sample=True)
 
     def score(self, samples: Any, answers: Any) -> list[EvaluateResult]:
         return [self._score_one(answer) for answer in answers]
@@ -182,5 +184,5 @@ class NumpyLike:
 class NumpyScorer(AnswerScorer):
     """Scores with a scalar of another library."""
 
-    def score_answer(self, answer: Any, sample: Any) -> EvaluateResult:
+    def score_answer(self, answer: Any, target: None, sample: Any) -> EvaluateResult:
         return EvaluateResult(NumpyLike(0.25), metrics={"raw": NumpyLike(0.5)})  # type: ignore[arg-type, dict-item]

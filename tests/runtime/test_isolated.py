@@ -66,7 +66,7 @@ def test_an_isolated_scorer_is_picklable() -> None:
 class HoldsALock(AnswerScorer):
     lock: Any = None
 
-    def score_answer(self, answer: Any, sample: Sample) -> EvaluateResult:
+    def score_answer(self, answer: Any, target: None, sample: Sample) -> EvaluateResult:
         return EvaluateResult(1.0)
 
 
@@ -89,7 +89,7 @@ from rl_rewards.types import EvaluateResult, Sample
 BONUS = 0.5
 @configured
 class Mine(AnswerScorer):
-    def score_answer(self, answer, sample):
+    def score_answer(self, answer, target, sample):
         return EvaluateResult(1.0 + BONUS)
 if WITHOUT:
     sys.modules["cloudpickle"] = None

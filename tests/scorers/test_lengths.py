@@ -92,7 +92,7 @@ def test_group_length_compares_within_the_group_of_one_prompt(rows, expected):
 def test_group_length_without_groups_is_an_error():
     [result] = GroupLength(RIGHT).score([sample(7)], ["4"])
     assert result.outcome == Outcome.ERROR and "one prompt" in result.error
-    assert GroupLength(RIGHT).needs_groups and not CosineLength(RIGHT, 9).needs_groups
+    assert GroupLength(RIGHT).traits.needs_groups and not CosineLength(RIGHT, 9).traits.needs_groups
 
 
 NESTED = [CosineLength(RIGHT, 200), GroupLength(RIGHT)]
@@ -102,7 +102,7 @@ NESTED = [CosineLength(RIGHT, 200), GroupLength(RIGHT)]
 def test_where_right_is_not_known_the_length_is_not_scored(made):
     [result] = made.score([sample(7, 0, gold="")], ["4"])
     assert (result.score, result.outcome) == (None, Outcome.ERROR)
-    assert made.columns == {"gold"} and made.needs_token_ids
+    assert made.traits.columns == {"gold"} and made.traits.needs_token_ids
 
 
 @pytest.mark.parametrize("made", NESTED)
@@ -156,19 +156,19 @@ def test_without_token_ids_the_result_is_an_error_that_says_what_to_do(made):
     [result] = made.score([sample(None, 0)], ["4"])
     assert (result.score, result.outcome) == (None, Outcome.ERROR)
     assert "set `unit`" in result.error
-    assert made.needs_token_ids
+    assert made.traits.needs_token_ids
 
 
 @pytest.mark.parametrize(("unit", "expected"), [("words", 1.0), ("characters", 0.0)])
 def test_words_and_characters_are_counted_where_they_are_chosen(unit, expected):
     made = LengthWindow(3, 3, unit=unit)
     assert scores(made, [sample(None)]) == [expected]
-    assert not made.needs_token_ids
+    assert not made.traits.needs_token_ids
 
 
 def test_all_but_the_group_reward_score_each_sample_by_itself():
-    assert [made.per_sample for made in LENGTHS] == [True, True, True, False, True]
-    assert not CosineLength(GroupLength(RIGHT), 9).per_sample
+    assert [made.traits.per_sample for made in LENGTHS] == [True, True, True, False, True]
+    assert not CosineLength(GroupLength(RIGHT), 9).traits.per_sample
 
 
 WRONG_OPTIONS = [
@@ -193,8 +193,8 @@ def test_limits_that_cannot_be_meant_are_refused(cls, options):
 
 def test_a_score_of_the_nested_scorer_that_is_not_finite_is_an_error():
     class Broken(type(scorer(RIGHT))):
-        def compare(self, answer, value):
+        def score_answer(self, answer, target, sample):
             return EvaluateResult(float("nan"))
 
-    [result] = CosineLength(Broken("4"), 9).score([sample(7)], ["4"])
+    [result] = CosineLength(Broken(equals="4"), 9).score([sample(7)], ["4"])
     assert result.outcome == Outcome.ERROR

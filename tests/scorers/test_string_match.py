@@ -71,11 +71,11 @@ def test_case_and_white_space_count_as_the_options_say(options, answer, referenc
 def test_a_reference_can_stand_inside_a_longer_text_and_in_nested_columns():
     scorer = StringMatch("{{references.gold}} {{references.meta.unit}}")
     assert score(scorer, "4 m", gold=4, meta={"unit": "m"}).score == 1
-    assert scorer.columns == {"gold", "meta"}
+    assert scorer.traits.columns == {"gold", "meta"}
 
 
 def test_text_without_a_placeholder_is_the_same_for_every_row():
-    assert score(StringMatch("Yes"), "Yes").score == 1
+    assert score(StringMatch(equals="Yes"), "Yes").score == 1
 
 
 def test_no_answer_is_the_policys_fault_and_scored_as_wrong():
@@ -94,7 +94,7 @@ def test_a_row_without_a_usable_reference_is_an_error_and_never_a_score(referenc
 
 
 def test_an_object_from_the_parser_is_an_error_that_names_the_mismatch():
-    result = score(StringMatch("4"), {"a": 4})
+    result = score(StringMatch(equals="4"), {"a": 4})
     assert result.outcome == Outcome.ERROR and "the parser gave a dict" in result.error
 
 

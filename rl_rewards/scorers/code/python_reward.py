@@ -14,14 +14,14 @@ from pydantic import Field
 
 from rl_rewards.runtime.sandbox import Call, Engine, EngineName, Limits, engine
 from rl_rewards.runtime.sandbox.cell.plain import NotPlain, encode
-from rl_rewards.scorers.base import Scorer, configured
-from rl_rewards.types import EvaluateResult, Message, Outcome, Sample, describe
+from rl_rewards.scorers.base import RowScorer, configured
+from rl_rewards.types import EvaluateResult, Message, Outcome, Sample
 
 FUNCTION = "evaluate"
 
 
 @configured
-class PythonReward(Scorer):
+class PythonReward(RowScorer):
     """Calls `evaluate(example: dict, response: dict) -> float` of a Python snippet, each time in a fresh interpreter.
 
     The dicts are those of Vertex AI's code execution reward: `example` is {contents, systemInstruction, references} with the prompt's turns
@@ -75,26 +75,19 @@ class PythonReward(Scorer):
     def _limits(self) -> Limits:
         return Limits(self.timeout, self.memory_mb)
 
-    @property
-    def per_sample(self) -> bool:
-        return True
-
     def score(self, samples: Sequence[Sample], answers: Sequence[Any]) -> list[EvaluateResult]:
         return self.submit(samples, answers).result()
 
     def submit(self, samples: Sequence[Sample], answers: Sequence[Any]) -> Future[list[EvaluateResult]]:
         """Start scoring a batch; the future holds what `score` returns."""
-        return self._engine.submit(self._score_one, list(zip(samples, answers, strict=True)))
+        return self._engine.submit(lambda pair: self.score_row(*pair), list(zip(samples, answers, strict=True)))
 
-    def _score_one(self, pair: tuple[Sample, Any]) -> EvaluateResult:
-        sample, answer = pair
-        if answer is None:
-            return EvaluateResult(self.wrong, "no answer in the response", outcome=Outcome.UNPARSED)
-        try:
-            arguments = [example_of(sample), {"role": "model", "parts": [{"text": str(answer)}]}]
-            [execution] = self._engine.run_trusted(self.snippet, [Call(FUNCTION, arguments)], self._limits)
-        except Exception as error:  # one bad row costs one row, not the batch
-            return EvaluateResult.failure(Outcome.ERROR, describe(error))
+    def unparsed(self) -> EvaluateResult:
+        return EvaluateResult(self.wrong, "no answer in the response", outcome=Outcome.UNPARSED)
+
+    def score_answer(self, answer: Any, target: None, sample: Sample) -> EvaluateResult:
+        arguments = [example_of(sample), {"role": "model", "parts": [{"text": str(answer)}]}]
+        [execution] = self._engine.run_trusted(self.snippet, [Call(FUNCTION, arguments)], self._limits)
         if not execution.ran:
             return EvaluateResult.failure(execution.outcome, f"{FUNCTION}: {execution.error}")
         return _result(execution.value)

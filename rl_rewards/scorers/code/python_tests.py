@@ -5,18 +5,18 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from concurrent.futures import Future
-from dataclasses import field
+from dataclasses import field, replace
 from functools import cached_property
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
 from rl_rewards.parsers.code_block import CodeBlock
-from rl_rewards.references import MissingReferenceError, column_template, template
+from rl_rewards.references import template
 from rl_rewards.runtime.sandbox import Engine, EngineName, Execution, Limits, engine
-from rl_rewards.scorers.base import ReferenceScorer, configured
+from rl_rewards.scorers.base import ReferenceScorer, Traits, configured
 from rl_rewards.scorers.code.cases import Check, checks
-from rl_rewards.types import EvaluateResult, MetricResult, Outcome, Sample, describe
+from rl_rewards.types import EvaluateResult, MetricResult, Outcome, Sample
 
 
 @configured
@@ -74,31 +74,24 @@ class PythonTests(ReferenceScorer):
         return Limits(self.timeout, self.memory_mb, self.output_kb << 10)
 
     @property
-    def columns(self) -> frozenset[str]:
-        return super().columns | (template(self.function).columns if self.function else frozenset())
+    def traits(self) -> Traits:
+        of_function = template(self.function).columns if self.function else frozenset()
+        return replace(super().traits, columns=super().traits.columns | of_function)
 
     def score(self, samples: Sequence[Sample], answers: Sequence[Any]) -> list[EvaluateResult]:
         return self.submit(samples, answers).result()
 
     def submit(self, samples: Sequence[Sample], answers: Sequence[Any]) -> Future[list[EvaluateResult]]:
         """Start scoring a batch; the future holds what `score` returns."""
-        return self._engine.submit(self._score_one, list(zip(samples, answers, strict=True)))
+        return self._engine.submit(lambda pair: self.score_row(*pair), list(zip(samples, answers, strict=True)))
 
-    def _score_one(self, pair: tuple[Sample, Any]) -> EvaluateResult:
-        sample, answer = pair
-        try:
-            reference = column_template(self.reference).value(sample)
-            program = _program(answer, sample)
-            return self.unparsed() if program is None else self.compare(program, reference, sample)
-        except MissingReferenceError as missing:
-            return EvaluateResult.failure(Outcome.ERROR, str(missing))
-        except Exception as error:  # one bad row costs one row, not the batch
-            return EvaluateResult.failure(Outcome.ERROR, describe(error))
-
-    def compare(self, answer: Any, reference: Any, sample: Sample) -> EvaluateResult:
+    def score_answer(self, answer: Any, target: Any, sample: Sample) -> EvaluateResult:
         function = str(template(self.function).value(sample)) if self.function else None
-        tests = checks(reference, function)
-        executions = self._engine.run(answer, [check.case for check in tests], self._limits)
+        tests = checks(target, function)
+        program = _program(answer, sample)
+        if program is None:
+            return self.unparsed()
+        executions = self._engine.run(program, [check.case for check in tests], self._limits)
         for execution in executions:
             if execution.outcome in (Outcome.ERROR, Outcome.UNSUPPORTED):
                 return EvaluateResult.failure(execution.outcome, f"{self._engine.name}: {execution.error}")
@@ -127,8 +120,6 @@ _FENCE = re.compile(r"^ {0,3}(```|~~~)", re.M)
 
 def _program(answer: Any, sample: Sample) -> str | None:
     """The program: what a parser found, or the last Python block of a response that none has parsed; None when there is none."""
-    if answer is None:
-        return None
     if not isinstance(answer, str):
         raise TypeError(f"python_tests needs text to run; the parser gave {type(answer).__name__}: {answer!r:.80}")
     return CodeBlock().parse(answer) if answer == sample.answer_part and _FENCE.search(answer) else answer

@@ -49,7 +49,7 @@ class JsonSchema(AnswerScorer):
             raise ValueError(f"The schema must be JSON, got {self.schema:.80}: {error}") from None
         return SchemaDocument(schema)
 
-    def score_answer(self, answer: Any, sample: Sample) -> EvaluateResult:
+    def score_answer(self, answer: Any, target: None, sample: Sample) -> EvaluateResult:
         if isinstance(answer, str):
             try:
                 answer = load_json(answer)

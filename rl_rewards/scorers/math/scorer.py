@@ -5,13 +5,13 @@ from __future__ import annotations
 import importlib.util
 from collections.abc import Sequence
 from concurrent.futures import Future
-from dataclasses import field
-from functools import lru_cache
-from typing import Any, ClassVar, Literal
+from dataclasses import field, replace
+from functools import cached_property, lru_cache
+from typing import Any, Literal
 
 from rl_rewards.configured import configured
-from rl_rewards.references import MissingReferenceError, column_template
-from rl_rewards.scorers.base import ReferenceScorer
+from rl_rewards.references import MissingReferenceError
+from rl_rewards.scorers.base import ReferenceScorer, Traits
 from rl_rewards.scorers.math.comparison import Comparison, Lists, Rules
 from rl_rewards.scorers.math.final_answer import LONGEST, Extract, final_answer, reference_answer
 from rl_rewards.scorers.math.final_form import has_operation, is_copied
@@ -21,8 +21,8 @@ from rl_rewards.scorers.math.number import Percent, same_number
 from rl_rewards.scorers.math.reader import is_prose, read
 from rl_rewards.scorers.math.values import Number
 from rl_rewards.scorers.math.words import spelled
-from rl_rewards.scorers.templated import reference_texts
-from rl_rewards.types import EvaluateResult, Outcome, Sample, describe, text_of
+from rl_rewards.scorers.texts import reference_texts
+from rl_rewards.types import EvaluateResult, Outcome, Sample, text_of
 
 _QUESTION = 20_000  # characters, from its end, in which a copied answer is looked for
 _OUTCOMES = {"wrong": Outcome.SCORED, "answer": Outcome.UNPARSED, "timeout": Outcome.TIMEOUT, "crashed": Outcome.CRASHED}
@@ -82,8 +82,6 @@ class MathVerify(ReferenceScorer):
     memory_mb: int = field(default=1024, kw_only=True)
     """What a worker may allocate, in MiB."""
 
-    runs_in_workers: ClassVar[bool] = True
-
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.timeout <= 0 or self.decimals < 1 or self.memory_mb < 256:
@@ -94,36 +92,32 @@ class MathVerify(ReferenceScorer):
         if importlib.util.find_spec("math_verify") is None:
             raise ImportError("the math_verify scorer needs the math-verify library: pip install 'rl_rewards[math]'")
 
+    @property
+    def traits(self) -> Traits:
+        return replace(super().traits, runs_in_workers=True)
+
     def score(self, samples: Sequence[Sample], answers: Sequence[Any]) -> list[EvaluateResult]:
         return self.submit(samples, answers).result()
 
-    def compare(self, answer: Any, reference: Any, sample: Sample) -> EvaluateResult:
-        return self.score([sample], [answer])[0]
-
     def submit(self, samples: Sequence[Sample], answers: Sequence[Any]) -> Future[list[EvaluateResult]]:
         """Settle what needs no algebra and start the rest in the workers; equal pairs of answer and reference are judged once."""
-        rules = self._rules()
-        rows = [self._look_at(sample, answer, rules) for sample, answer in zip(samples, answers, strict=True)]
-        return Judging(rows, rules, self.result, self.timeout, self.memory_mb).start()
+        rows: list[EvaluateResult | Open] = [self.score_row(sample, answer) for sample, answer in zip(samples, answers, strict=True)]
+        return Judging(rows, self._rules, self.result, self.timeout, self.memory_mb).start()
 
+    @cached_property
     def _rules(self) -> Rules:
         return Rules(self.decimals, self.percent, self.units, self.lists, self.allow_set_relation, self.allow_unevaluated, self.domain == "positive")
 
-    def _look_at(self, sample: Sample, answer: Any, rules: Rules) -> EvaluateResult | Open:
-        try:
-            return self._settled(sample, answer, rules)
-        except MissingReferenceError as missing:
-            return EvaluateResult.failure(Outcome.ERROR, str(missing))
-        except Exception as error:  # one bad row costs one row, not the batch
-            return EvaluateResult.failure(Outcome.ERROR, describe(error))
-
-    def _settled(self, sample: Sample, answer: Any, rules: Rules) -> EvaluateResult | Open:
-        texts = reference_texts(column_template(self.reference).value(sample))
+    def target(self, sample: Sample) -> list[str]:
+        """The canonical references of a row."""
+        texts = reference_texts(super().target(sample))
         references = [reference for text in texts if (reference := read_reference(text))]
         if not references:
-            return EvaluateResult.failure(Outcome.ERROR, f"the reference has no answer in it that can be read: {texts[0]:.200}")
-        if answer is None:
-            return self.unparsed()
+            raise MissingReferenceError(f"the reference has no answer in it that can be read: {texts[0]:.200}")
+        return references
+
+    def score_answer(self, answer: Any, target: list[str], sample: Sample) -> Any:
+        """The result where no algebra is needed, else the pairs that need it."""
         written = answer if isinstance(answer, str) else str(answer)
         found = final_answer(written, self.extract, self.allow_think, self.allow_denied, self.one_box)
         if found is None:
@@ -131,7 +125,8 @@ class MathVerify(ReferenceScorer):
         if len(found) > LONGEST or not (text := canonical(found)):
             return EvaluateResult(self.wrong, f"the answer is empty or longer than {LONGEST} characters", outcome=Outcome.UNPARSED)
         row = Open([], [])
-        for reference in references:
+        rules = self._rules
+        for reference in target:
             verdict = self._settle(reference, text, sample, rules)
             if verdict is None:
                 row.pairs.append((reference, text))

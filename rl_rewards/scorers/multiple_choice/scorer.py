@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import field
+from dataclasses import field, replace
 from string import ascii_uppercase, digits
 from typing import Any
 
 from rl_rewards.configured import configured
 from rl_rewards.references import column_template
-from rl_rewards.scorers.base import ReferenceScorer
+from rl_rewards.scorers.base import ReferenceScorer, Traits
 from rl_rewards.scorers.multiple_choice.options import Options, options_of
 from rl_rewards.scorers.multiple_choice.reader import choice
-from rl_rewards.scorers.templated import answer_text
+from rl_rewards.scorers.texts import answer_text
 from rl_rewards.types import EvaluateResult, Outcome, Sample
 
 __all__ = ["MultipleChoice"]
@@ -45,12 +45,13 @@ class MultipleChoice(ReferenceScorer):
             column_template(self.options)
 
     @property
-    def columns(self) -> frozenset[str]:
-        return super().columns | (frozenset() if self.options is None else column_template(self.options).columns)
+    def traits(self) -> Traits:
+        of_options = frozenset() if self.options is None else column_template(self.options).columns
+        return replace(super().traits, columns=super().traits.columns | of_options)
 
-    def compare(self, answer: Any, reference: Any, sample: Sample) -> EvaluateResult:
+    def score_answer(self, answer: Any, target: Any, sample: Sample) -> EvaluateResult:
         options = self._options(sample)
-        expected = options.label(reference)
+        expected = options.label(target)
         found = choice(answer_text(answer), options)
         if found is None:
             return EvaluateResult(self.wrong, f"the answer settles on no option of {options.labels}, or on several", outcome=Outcome.UNPARSED)

@@ -9,7 +9,7 @@ import ssl
 import threading
 from collections.abc import Sequence
 from concurrent.futures import Future
-from dataclasses import field
+from dataclasses import field, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -19,6 +19,7 @@ from pydantic import NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveIn
 from rl_rewards.configured import configured
 from rl_rewards.references import MissingReferenceError, column_template
 from rl_rewards.runtime import event_loop
+from rl_rewards.scorers.base import Traits
 from rl_rewards.scorers.remote_reward_model.apis import APIS, Answer, Api, ApiName, Form, Query, ReplyError
 from rl_rewards.scorers.remote_reward_model.posting import Patience, RequestFailed, post
 from rl_rewards.scorers.reward_model.cleaning import Cleaner
@@ -109,8 +110,8 @@ class RemoteRewardModel(ShapedScorer):
             column_template(self.label)
 
     @property
-    def columns(self) -> frozenset[str]:
-        return super().columns | (frozenset() if self.label is None else column_template(self.label).columns)
+    def traits(self) -> Traits:
+        return replace(super().traits, columns=super().traits.columns | (frozenset() if self.label is None else column_template(self.label).columns))
 
     def submit(self, samples: Sequence[Sample], answers: Sequence[Any]) -> Future:
         """Start scoring: rendering and shaping in a thread, requests on the background event loop."""

@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Mapping, Sequence
-from dataclasses import field
+from dataclasses import field, replace
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, InstanceOf, NonNegativeFloat
 
 from rl_rewards.configured import configured
+from rl_rewards.scorers.base import Traits
 from rl_rewards.scorers.reward_model.scorer import RewardModel
 from rl_rewards.scorers.reward_model.shaped import ShapedScorer
 from rl_rewards.types import EvaluateResult, MetricResult, Outcome, Sample
@@ -58,12 +59,12 @@ class RewardModelEnsemble(ShapedScorer):
         return EvaluateResult(combined, results[0].reason, {**metrics, "spread": MetricResult(spread)}, outcome=results[0].outcome)
 
     @property
-    def columns(self) -> frozenset[str]:
-        return super().columns.union(*(member.columns for member in self.members))
-
-    @property
-    def needs_groups(self) -> bool:
-        return super().needs_groups or any(member.needs_groups for member in self.members)
+    def traits(self) -> Traits:
+        return replace(
+            super().traits,
+            columns=super().traits.columns.union(*(member.traits.columns for member in self.members)),
+            needs_groups=super().traits.needs_groups or any(member.traits.needs_groups for member in self.members),
+        )
 
     def state_dict(self) -> dict[str, Any]:
         """The state of the ensemble's own shaping and of its members'."""

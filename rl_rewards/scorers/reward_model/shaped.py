@@ -10,7 +10,7 @@ from typing import Any
 
 from rl_rewards.configured import configured
 from rl_rewards.references import MissingReferenceError, column_template
-from rl_rewards.scorers.base import Scorer
+from rl_rewards.scorers.base import Scorer, Traits
 from rl_rewards.scorers.reward_model.shaping import RunningMoments, Shaping
 from rl_rewards.types import EvaluateResult, MetricResult, Outcome, Sample
 
@@ -55,16 +55,12 @@ class ShapedScorer(Scorer):
         return results
 
     @property
-    def reads_thinking(self) -> bool:
-        return True
-
-    @property
-    def columns(self) -> frozenset[str]:
-        return frozenset() if self.shape.column is None else column_template(self.shape.column).columns
-
-    @property
-    def needs_groups(self) -> bool:
-        return self.shape.normalize == "group"
+    def traits(self) -> Traits:
+        return Traits(
+            columns=frozenset() if self.shape.column is None else column_template(self.shape.column).columns,
+            reads_thinking=True,
+            needs_groups=self.shape.normalize == "group",
+        )
 
     def state_dict(self) -> dict[str, Any]:
         """The running mean and standard deviation, of this process; empty where they are not used."""

@@ -109,7 +109,7 @@ def test_a_parser_before_it_is_taken_at_its_word():
 
 def test_the_function_can_come_from_another_column():
     scorer = PythonTests("tests", function="{{references.entry}}")
-    assert scorer.columns == {"tests", "entry"}
+    assert scorer.traits.columns == {"tests", "entry"}
     response = block("def double(x): return x * 2")
     [result] = scorer.score([Sample("q", response, response, {"tests": [{"input": [2], "output": 4}], "entry": "double"})], [response])
     assert result.score == 1.0

@@ -160,7 +160,7 @@ def test_it_is_not_isolated_twice() -> None:
 
 def test_it_is_picklable_and_reads_its_column() -> None:
     scorer = pickle.loads(pickle.dumps(MathVerify("solution", decimals=3)))
-    assert scorer == MathVerify("solution", decimals=3) and scorer.columns == {"solution"}
+    assert scorer == MathVerify("solution", decimals=3) and scorer.traits.columns == {"solution"}
 
 
 def test_the_callers_process_never_loads_sympy() -> None:

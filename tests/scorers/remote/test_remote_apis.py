@@ -116,7 +116,7 @@ def test_row_without_its_label_is_an_error_of_ours_and_is_not_sent(serve):
     made = remote(server, "openrlhf", format="text", label="gold")
     missing, there = score(made, [sample("4"), sample("4", gold="4")])
     assert (missing.score, missing.outcome, there.score) == (None, Outcome.ERROR, 1.0)
-    assert made.columns == {"gold"} and len(server.bodies[0]["query"]) == 1
+    assert made.traits.columns == {"gold"} and len(server.bodies[0]["query"]) == 1
 
 
 @pytest.mark.parametrize("url", ["{}/get_reward", "{}/", "{}"])

@@ -73,7 +73,7 @@ def test_a_sigmoid_is_centred_on_a_reference_response_its_score_or_a_number(chec
     plain = [result.score for result in score(RewardModel(directory))]
     if isinstance(reference, str) and "best" in reference:
         centre = [r.score for r in score(RewardModel(directory), [Sample(row.prompt, "yes!", "yes!") for row in ROWS])]
-        assert scorer.columns == {"best"}
+        assert scorer.traits.columns == {"best"}
     else:
         centre = [0.25] * len(ROWS)
     expected = [sigmoid(one - other) for one, other in zip(plain, centre, strict=True)]
@@ -87,8 +87,8 @@ def test_an_unusable_reference_is_an_error(checkpoint, best, message):
 
 
 def test_group_normalising_says_that_it_needs_groups(checkpoint):
-    assert RewardModel("x", shape={"normalize": "group"}).needs_groups
-    assert not RewardModel("x").needs_groups
+    assert RewardModel("x", shape={"normalize": "group"}).traits.needs_groups
+    assert not RewardModel("x").traits.needs_groups
 
 
 def test_the_running_state_survives_a_checkpoint_and_a_pickle(checkpoint, tmp_path):

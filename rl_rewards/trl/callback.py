@@ -1,8 +1,9 @@
-"""The trainer's events that the record needs: where training begins, which checkpoints there are, when it is over."""
+"""A trainer's events: checks before the first step, and what the record of a run needs."""
 
 from __future__ import annotations
 
 import logging
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +15,18 @@ from rl_rewards.checks import check_dataset
 from rl_rewards.recording.closing_table import closing_table
 from rl_rewards.recording.recorder import RunRecorder
 from rl_rewards.recording.scorer_state import load_scorer_state, save_scorer_state
-from rl_rewards.trl import check_trainer
+from rl_rewards.trl.checks import check_config, check_run
+
+__all__ = ["RecordingCallback"]
 
 logger = logging.getLogger(__name__)
 
 
 class RecordingCallback(TrainerCallback):
-    """Checks rubric, dataset and config before the first step; tells the recorder of checkpoints; at the end, the files and the table."""
+    """Checks rubric, datasets and configuration before the first step, tells the recorder of checkpoints, and prints the closing table.
+
+    `callbacks=[RecordingCallback(recorder)]` of a trainer whose functions are `reward_functions(rubric, record=recorder.record)`.
+    """
 
     def __init__(self, recorder: RunRecorder) -> None:
         self._recorder = recorder
@@ -28,12 +34,26 @@ class RecordingCallback(TrainerCallback):
 
     def on_train_begin(self, args: Any, state: Any, control: Any, train_dataloader: Any = None, **kwargs: Any) -> None:
         rubric = self._recorder.rubric
-        check_dataset(rubric, getattr(train_dataloader, "dataset", None))
-        check_trainer(rubric, args, args.world_size)
+        trainer = self._trainer()
+        if trainer is not None:
+            check_run(rubric, trainer)
+        else:
+            check_dataset(rubric, getattr(train_dataloader, "dataset", None))
+            check_config(rubric, args, args.world_size)
         self._over = False
         self._recorder.begin(state.global_step, args.process_index, args.world_size)
         if state.global_step:
             load_scorer_state(rubric, _checkpoint(args, state), args.process_index)
+
+    def _trainer(self) -> Any:
+        """The trainer whose event this is; transformers tells a callback everything but that. None where none is found."""
+        frame = sys._getframe(1)
+        while frame is not None:
+            caller = frame.f_locals.get("self")
+            if self in getattr(getattr(caller, "callback_handler", None), "callbacks", ()):
+                return caller
+            frame = frame.f_back
+        return None
 
     def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         save_scorer_state(self._recorder.rubric, _checkpoint(args, state), args.process_index)

@@ -1,0 +1,77 @@
+"""From an exception to a failed result that keeps its place."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sysconfig
+from pathlib import Path
+from types import CodeType, TracebackType
+from typing import Any
+
+from rl_rewards.types import EvaluateResult, Outcome, describe
+
+__all__ = ["failure_of", "stops_the_process"]
+
+_OURS = str(Path(__file__).parent) + os.sep
+_LIBRARIES = tuple({str(sysconfig.get_path(name)) + os.sep for name in ("stdlib", "platstdlib", "purelib", "platlib")})
+
+
+def failure_of(error: BaseException, outcome: Outcome = Outcome.ERROR) -> EvaluateResult:
+    """The failed result of an exception that a reward raised: type, message, and the place in the user's code where there is one.
+
+    Raises:
+        BaseException: the exception itself, where it is meant to stop the process (`stops_the_process`).
+    """
+    if stops_the_process(error):
+        raise error
+    where = _place(error.__traceback__)
+    return EvaluateResult.failure(outcome, describe(error) + (f" ({where})" if where else ""), error)
+
+
+def stops_the_process(error: BaseException) -> bool:
+    """Whether an exception comes from outside the code that it interrupted: Ctrl-C, or a signal handler that raised.
+
+    `sys.exit()` of a reward is not of these: it would end a run with status 0, without a model or a word.
+    """
+    if isinstance(error, Exception):
+        return False
+    if isinstance(error, KeyboardInterrupt):
+        return True
+    codes = _handlers()
+    step = error.__traceback__
+    while step is not None:
+        if step.tb_frame.f_code in codes:
+            return True
+        step = step.tb_next
+    return False
+
+
+def _handlers() -> set[CodeType]:
+    """The code of this process's signal handlers."""
+    found: set[CodeType] = set()
+    for number in signal.valid_signals():
+        handler: Any = signal.getsignal(number)
+        handler = getattr(handler, "__func__", handler)
+        if not hasattr(handler, "__code__"):
+            handler = getattr(type(handler), "__call__", None)  # noqa: B004 - its code is wanted
+        if isinstance(code := getattr(handler, "__code__", None), CodeType):
+            found.add(code)
+    return found
+
+
+def _place(step: TracebackType | None) -> str | None:
+    """File, line and function of the innermost frame of the user's own code: neither this package's nor a library's."""
+    theirs = None
+    while step is not None:
+        if not step.tb_frame.f_code.co_filename.startswith((_OURS, "<frozen", *_LIBRARIES)):
+            theirs = step
+        step = step.tb_next
+    if theirs is None:
+        return None
+    code = theirs.tb_frame.f_code
+    return f"{os.path.relpath(code.co_filename) if _is_below(code.co_filename) else code.co_filename}:{theirs.tb_lineno} in {code.co_qualname}"
+
+
+def _is_below(name: str) -> bool:
+    return os.path.isabs(name) and name.startswith(os.getcwd() + os.sep)

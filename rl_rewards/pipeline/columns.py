@@ -1,0 +1,103 @@
+"""What comes of a batch: a column of results for each reward."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from rl_rewards.reward import Reward
+from rl_rewards.types import EvaluateResult, Outcome, Sample
+
+__all__ = ["Evaluation", "RewardColumn"]
+
+
+@dataclass(slots=True)
+class RewardColumn:
+    """One reward's share of an evaluated batch of N samples.
+
+    Attributes:
+        reward: whose share it is.
+        answers: N parsed answers; None where there was none, or where the reward does not apply.
+        results: N results of the scorer, checked: finite scores, failures without a score.
+        raw: N scores as the scorer gave them; None where it gave none.
+        scores: N scores after clip, gate and `on_error`; None where there is none.
+        seconds: wall time of the scorer.
+        clipped: how many scores the clip changed.
+        gate_open: N times whether the gate let the score through; None where the reward has no gate, or it was not decided.
+    """
+
+    reward: Reward
+    answers: list[Any]
+    results: list[EvaluateResult]
+    raw: list[float | None]
+    scores: list[float | None]
+    seconds: float = 0.0
+    clipped: int = 0
+    gate_open: list[bool | None] | None = None
+
+    @property
+    def outcomes(self) -> list[Outcome]:
+        """N outcomes, of the results."""
+        return [result.outcome for result in self.results]
+
+    @property
+    def failed(self) -> list[int]:
+        """Positions of the samples on which the reward itself failed."""
+        return [i for i, result in enumerate(self.results) if result.score is None and result.failed]
+
+
+@dataclass(slots=True)
+class Evaluation:
+    """An evaluated batch: its samples, and a column for each reward by name.
+
+    A row on which a weighted reward failed, with `on_error: skip`, is unscorable: no reward of the rubric has a score there for the
+    caller, so that it takes no part in baseline, gradient or total. The columns keep what the other rewards found.
+
+    Attributes:
+        samples: N samples.
+        columns: reward name -> its column, in the rubric's order.
+        scorable: N times whether the row may be trained on.
+    """
+
+    samples: Sequence[Sample]
+    columns: dict[str, RewardColumn]
+    scorable: list[bool] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.scorable = [True] * len(self.samples)
+        for column in self.columns.values():
+            if column.reward.weight == 0:  # a metric is never trained on
+                continue
+            for i in column.failed:
+                if column.scores[i] is None:
+                    self.scorable[i] = False
+
+    @property
+    def unscorable(self) -> int:
+        """How many rows are left out."""
+        return self.scorable.count(False)
+
+    def scores(self, name: str) -> list[float | None]:
+        """A reward's N scores as the caller gets them: none on unscorable rows.
+
+        A metric has none either where no weighted reward has one: TRL would take a row with a metric's score alone for a reward of 0.
+        """
+        column = self.columns[name]
+        if column.reward.weight == 0 and any(other.reward.weight != 0 for other in self.columns.values()):
+            return [None if total is None else score for total, score in zip(self.totals(), column.scores, strict=True)]
+        if False not in self.scorable:
+            return column.scores
+        return [score if ok else None for score, ok in zip(column.scores, self.scorable, strict=True)]
+
+    def totals(self) -> list[float | None]:
+        """The weighted sum of each sample's scores, as TRL sums them: absent scores count nothing, a row without any has no total."""
+        totals: list[float | None] = [None] * len(self.samples)
+        for column in self.columns.values():
+            weight = column.reward.weight
+            if weight == 0:
+                continue
+            for i, score in enumerate(column.scores):
+                if score is not None and self.scorable[i]:
+                    totals[i] = (totals[i] or 0.0) + weight * score
+        return totals

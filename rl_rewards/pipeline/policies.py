@@ -1,0 +1,63 @@
+"""Gates and failure policies: from the scores of a batch to those that count."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rl_rewards.pipeline.columns import RewardColumn
+from rl_rewards.reward import Gate, RewardError, gate_order
+from rl_rewards.types import EvaluateResult, Outcome, Sample
+
+__all__ = ["apply_policies"]
+
+
+def apply_policies(columns: dict[str, RewardColumn], samples: Sequence[Sample]) -> None:
+    """Apply every reward's gate and `on_error`, each reward after the one that decides its gate.
+
+    Raises:
+        RewardError: when a reward with `on_error: raise` failed on a sample.
+    """
+    rewards = [column.reward for column in columns.values()]
+    gated = gate_order(rewards)
+    for reward in [reward for reward in rewards if reward.gate is None] + [rewards[i] for i in gated]:
+        column = columns[reward.name]
+        if reward.gate is not None:
+            _apply_gate(column, reward.gate, columns[reward.gate.reward])
+        _apply_failure_policy(column, samples)
+
+
+def _apply_gate(column: RewardColumn, gate: Gate, deciding: RewardColumn) -> None:
+    """GDPO (2601.05242) eq. 8: the score where the deciding reward reached its threshold, else 0.
+
+    Where that one failed, this one has failed, too: its score is not known. Where that one does not apply, this one does not either.
+    """
+    column.gate_open = [None] * len(column.scores)
+    for i, decision in enumerate(deciding.scores):
+        if column.scores[i] is None:
+            continue
+        if decision is not None:
+            column.gate_open[i] = decision >= gate.at_least
+            if not column.gate_open[i]:
+                column.scores[i] = 0.0
+            continue
+        decided = deciding.results[i]
+        if decided.outcome is Outcome.SKIPPED:
+            column.results[i] = EvaluateResult.skip(f"its gate {gate.reward!r} does not apply to this row")
+        else:
+            failed = EvaluateResult.failure(Outcome.ERROR, f"its gate {gate.reward!r} has no score here: {decided.error}", decided.cause)
+            failed.metrics = column.results[i].metrics
+            column.results[i] = failed
+        column.scores[i] = None
+
+
+def _apply_failure_policy(column: RewardColumn, samples: Sequence[Sample]) -> None:
+    policy = column.reward.on_error
+    if policy == "skip":
+        return
+    for i in column.failed:
+        result = column.results[i]
+        if policy == "raise":
+            raise RewardError(
+                f"reward {column.reward.name!r} failed with outcome {result.outcome.value!r}: {result.error}; on {samples[i]!r}"
+            ) from result.cause
+        column.scores[i] = policy

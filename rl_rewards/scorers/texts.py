@@ -1,0 +1,45 @@
+"""The texts of references and answers, for scorers that compare text."""
+
+from __future__ import annotations
+
+from numbers import Number
+from typing import Any
+
+from rl_rewards.references import MissingReferenceError
+
+__all__ = ["answer_text", "quoted", "reference_texts"]
+
+
+def reference_texts(reference: Any) -> tuple[str, ...]:
+    """The texts of a reference, any of which is right: of one value, or of each in a list; a tuple, for caches.
+
+    Raises:
+        MissingReferenceError: when the reference is an object, or nothing but blanks.
+    """
+    if isinstance(reference, str):
+        return (reference,)
+    if isinstance(reference, (list, tuple)):
+        texts = tuple(text for item in reference if item is not None for text in reference_texts(item) if text.strip())
+        if not texts:
+            raise MissingReferenceError(f"the reference has nothing but blanks in it: {reference!r:.80}")
+        return texts
+    if isinstance(reference, Number):  # numpy's, too
+        return (str(reference),)
+    raise MissingReferenceError(f"a reference is text, a number or a list of them, found a {type(reference).__name__}: {reference!r:.80}")
+
+
+def answer_text(answer: Any) -> str:
+    """The text of an answer.
+
+    Raises:
+        TypeError: when the parser gave something else, such as an object: the scorer and the parser do not fit together.
+    """
+    if isinstance(answer, str):
+        return answer
+    raise TypeError(f"this scorer needs text, and the parser gave a {type(answer).__name__}: {answer!r:.80}")
+
+
+def quoted(value: Any) -> str:
+    """A value in quotes and cut to 80 characters, for the reason of a result."""
+    text = value if isinstance(value, str) else str(value)
+    return repr(text if len(text) <= 80 else text[:77] + "...")

@@ -1,0 +1,173 @@
+"""Reward functions as TRL calls them."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from rl_rewards.evaluation.aggregates import tally_of
+from rl_rewards.evaluation.context import Record
+from rl_rewards.evaluation.failure_watch import FailureWatch
+from rl_rewards.evaluation.shared import SharedEvaluation
+from rl_rewards.pipeline.columns import Evaluation
+from rl_rewards.policy_tokens import PolicyTokenizer
+from rl_rewards.reward import Reward
+from rl_rewards.rubric import Rubric
+from rl_rewards.trl.call import TrainerCall
+from rl_rewards.trl.checks import check_call
+from rl_rewards.trl.logs import log_components, log_extras, log_numbers
+
+__all__ = ["RewardFunction", "TotalRewardFunction", "reward_functions", "total_reward_function"]
+
+
+def reward_functions(rubric: Rubric, record: Record | None = None) -> list[RewardFunction]:
+    """The rubric's rewards as TRL reward functions, in order; `record` is given every evaluated batch."""
+    scoring = _Scoring(rubric, record)
+    return [RewardFunction(scoring, reward) for reward in rubric.rewards]
+
+
+def total_reward_function(rubric: Rubric, record: Record | None = None) -> TotalRewardFunction:
+    """The rubric as one reward function that returns weighted totals; `record` is given every evaluated batch."""
+    return TotalRewardFunction(_Scoring(rubric, record, totals=True))
+
+
+class _Scoring:
+    """What the reward functions of one rubric share: the evaluation of a batch, the failure watch, and what was logged before."""
+
+    def __init__(self, rubric: Rubric, record: Record | None, totals: bool = False) -> None:
+        self.rubric = rubric
+        self._totals = totals
+        self.shared = SharedEvaluation(rubric, record)
+        self._failures = FailureWatch(rubric)
+        self._components: dict[str, set[str]] = {reward.name: set() for reward in rubric.rewards}
+        self._needs_groups = any(reward.score.traits.needs_groups for reward in rubric.rewards)
+        self._checked = False
+        self._trainer: Any = None
+        self._tokenizer: PolicyTokenizer | None = None
+        self._lock = threading.Lock()
+
+    def __reduce__(self) -> tuple[type[_Scoring], tuple[Rubric, Record | None, bool]]:
+        return _Scoring, (self.rubric, self.shared.record, self._totals)
+
+    def call(self, prompts: Any, completions: Any, completion_ids: Any, columns: dict[str, Any], extras: dict[str, Any]) -> TrainerCall:
+        if completions is None:
+            raise TypeError("a reward function needs `completions`, as a TRL trainer passes them")
+        given = {name: value for name, value in extras.items() if value is not None}
+        call = TrainerCall(prompts, completions, completion_ids, columns, given, self._needs_groups)
+        with self._lock:
+            if not self._checked:
+                check_call(self.rubric, call, weighted=self._totals)
+                self._checked = True
+            if call.trainer is not self._trainer:
+                self._trainer, self._tokenizer = call.trainer, PolicyTokenizer.of_trainer(call.trainer)
+            call.tokenizer = self._tokenizer
+        return call
+
+    def evaluation(self, name: str, call: TrainerCall) -> Evaluation:
+        """The evaluation of a call's batch; one that is new is counted and logged as a whole."""
+        evaluation, new = self.shared.evaluation(name, call)
+        if new:
+            self._failures.count(evaluation)
+            if (log_metric := call.extras.get("log_metric")) is not None:
+                log_metric("rewards/unscorable_rows", float(evaluation.unscorable))
+        return evaluation
+
+    def log(self, evaluation: Evaluation, name: str, call: TrainerCall) -> None:
+        """Log one reward's numbers and table columns."""
+        if (log_metric := call.extras.get("log_metric")) is not None:
+            log_numbers(evaluation, name, tally_of(evaluation, name), log_metric, call.world_size)
+            log_components(evaluation, name, log_metric, self._components[name], call.world_size)
+        if (log_extra := call.extras.get("log_extra")) is not None:
+            log_extras(evaluation, name, log_extra)
+
+
+class RewardFunction:
+    """One reward of a rubric, as TRL calls it: synchronous, picklable, with a unique `__name__`.
+
+    The reward functions of one rubric share an evaluation: the first that is called with a batch evaluates it, the others read.
+    """
+
+    def __init__(self, scoring: _Scoring, reward: Reward) -> None:
+        self._scoring = scoring
+        self.reward = reward
+        self.__name__ = reward.name
+
+    @property
+    def rubric(self) -> Rubric:
+        return self._scoring.rubric
+
+    def __call__(
+        self,
+        /,
+        prompts: Sequence[Any] | None = None,
+        completions: Sequence[Any] | None = None,
+        completion_ids: Sequence[Sequence[int]] | None = None,
+        trainer_state: Any = None,
+        log_extra: Callable[[str, list], None] | None = None,
+        log_metric: Callable[[str, float], None] | None = None,
+        environments: Any = None,
+        **columns: Sequence[Any],
+    ) -> list[float | None]:
+        """Score N completions.
+
+        Args:
+            prompts, completions: N strings, or N lists of messages.
+            completion_ids: N lists of token ids.
+            columns: the dataset's columns, N values each.
+
+        Returns:
+            N finite floats; None where the row has no score, or is unscorable since a weighted reward of the rubric failed there.
+
+        Raises:
+            RewardError: when the reward failed on more than the rubric's share of rows, its policy is `raise`, or the trainer's weights
+                are not the rubric's.
+            RubricDataError: when the dataset lacks a column.
+            ValueError: when the lists differ in length.
+        """
+        extras = {"trainer_state": trainer_state, "log_extra": log_extra, "log_metric": log_metric, "environments": environments}
+        call = self._scoring.call(prompts, completions, completion_ids, columns, extras)
+        evaluation = self._scoring.evaluation(self.__name__, call)
+        self._scoring.log(evaluation, self.__name__, call)
+        return evaluation.scores(self.__name__)
+
+    def __repr__(self) -> str:
+        return f"RewardFunction({self.__name__!r})"
+
+
+class TotalRewardFunction:
+    """A whole rubric as one reward function: the weighted total of each row, None where it is unscorable or has no score."""
+
+    def __init__(self, scoring: _Scoring) -> None:
+        self._scoring = scoring
+        self.__name__ = "total"
+
+    @property
+    def rubric(self) -> Rubric:
+        return self._scoring.rubric
+
+    def __call__(
+        self,
+        /,
+        prompts: Sequence[Any] | None = None,
+        completions: Sequence[Any] | None = None,
+        completion_ids: Sequence[Sequence[int]] | None = None,
+        trainer_state: Any = None,
+        log_extra: Callable[[str, list], None] | None = None,
+        log_metric: Callable[[str, float], None] | None = None,
+        environments: Any = None,
+        **columns: Sequence[Any],
+    ) -> list[float | None]:
+        """Score N completions; arguments and errors are those of a RewardFunction."""
+        extras = {"trainer_state": trainer_state, "log_extra": log_extra, "log_metric": log_metric, "environments": environments}
+        call = self._scoring.call(prompts, completions, completion_ids, columns, extras)
+        names = [reward.name for reward in self.rubric.rewards]
+        evaluation = self._scoring.evaluation(names[0], call)
+        for name in names:
+            if name != names[0]:
+                self._scoring.shared.evaluation(name, call)  # read, so that an equal batch is evaluated anew
+            self._scoring.log(evaluation, name, call)
+        return evaluation.totals()
+
+    def __repr__(self) -> str:
+        return f"TotalRewardFunction({self.rubric!r:.80})"
