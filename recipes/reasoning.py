@@ -39,10 +39,10 @@ TRAIN_SIZE = 128  # of each task; there are only 200 of the sums, and some must 
 
 @reward_function
 def score_answer(parsed: str | None, task: str, entry: str) -> EvaluateResult:
-    """Score an answer in [0, 1] as reasoning-gym does."""
+    """Score an answer 1 where reasoning-gym gives it the full score, else 0: it pays a part for any text that has the answer somewhere in it."""
     if parsed is None:
         return EvaluateResult(0.0, "no answer in the response", outcome=Outcome.UNPARSED)
-    return EvaluateResult(float(_score_answer_of(task)(parsed, json.loads(entry))))
+    return EvaluateResult(float(_score_answer_of(task)(parsed, json.loads(entry)) >= 1.0))
 
 
 def train() -> Dataset:

@@ -133,6 +133,8 @@ def _with_heads(heads: frozenset[str]) -> tuple[Mark, ...]:
 def _in_markup(text: str, mark: Mark, start: int, close: int) -> bool:
     """Whether the tags of a plain mark are part of an XML answer: another tag stands before them."""
     first = text.find(mark.open, start, close)
+    if first < 0 and text.rfind(mark.open, 0, start) > text.rfind(mark.close, 0, start):
+        return False  # it closes what was opened before other thinking in it
     return "<" in text[start : close if first < 0 else first]
 
 

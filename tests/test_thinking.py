@@ -24,6 +24,11 @@ INLINE = [
     ("<think>a</think>b</think>42", "a</think>b", "42"),
     ("<think>a</think>41<think>b</think>42", "a</think>41<think>b", "42"),
     ("<think>a</think><reasoning>41</reasoning>42", "a</think><reasoning>41", "42"),
+    (
+        "<think>a</think><thinking><think>b</think><answer>41</answer></thinking>42",
+        "a</think><thinking><think>b</think><answer>41</answer>",
+        "42",
+    ),
     # never closed: no answer
     ("<think>a 42", "a 42", None),
     ("Sure. <think> 42", "Sure. <think> 42", None),
