@@ -9,4 +9,12 @@ from __future__ import annotations
 from pydantic import ConfigDict
 from pydantic.dataclasses import dataclass
 
-configured = dataclass(frozen=True, config=ConfigDict(extra="forbid", allow_inf_nan=False, arbitrary_types_allowed=True))
+configured = dataclass(
+    frozen=True,
+    config=ConfigDict(
+        extra="forbid",
+        allow_inf_nan=False,
+        arbitrary_types_allowed=True,
+        hide_input_in_errors=True,  # pydantic would print all of a class's arguments, keys among them
+    ),
+)

@@ -15,6 +15,7 @@ from enum import StrEnum
 from typing import Any
 
 from rl_rewards.policy_tokens import PolicyTokenizer
+from rl_rewards.redaction import redact
 from rl_rewards.thinking import (
     CLOSE,
     OPEN,
@@ -105,13 +106,17 @@ def _finite(value: Any) -> Any:
 
 
 def describe(error: BaseException) -> str:
-    """An exception as its type and its message; the type alone where it has none, or where `str` of it fails."""
+    """An exception as its type and its message, without secrets; the type alone where it has none, or where `str` of it fails."""
     name = type(error).__name__
     try:
         message = str(error)
     except Exception:  # a user's own class
         return f"{name} (its message cannot be read)"
-    return f"{name}: {message}" if message else name
+    return redact(f"{name}: {message}") if message else name
+
+
+def _redacted(text: Any) -> Any:
+    return redact(text) if isinstance(text, str) else text
 
 
 def text_of(content: Any) -> str:
@@ -241,6 +246,8 @@ class EvaluateResult(_DictReads):
         error: str | None = None,
         outcome: Outcome | None = None,
     ) -> None:
+        if error is not None:  # it may quote an exception or a server
+            reason, error = _redacted(reason), _redacted(error)
         self.score = score
         self.reason = reason
         self.metrics = {} if metrics is None else metrics

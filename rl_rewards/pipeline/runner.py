@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -11,10 +10,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from rl_rewards.failures import failure_of
+from rl_rewards.redaction import logger_for
 from rl_rewards.scorers.base import Scorer
 from rl_rewards.types import EvaluateResult, Outcome, Sample
 
-logger = logging.getLogger(__name__)
+logger = logger_for(__name__)
 
 
 __all__ = ["ScoringJob", "run_jobs"]

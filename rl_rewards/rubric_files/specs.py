@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import is_dataclass
 from pathlib import Path
 from typing import Any, get_args
 
+from pydantic import SecretStr
+
 from rl_rewards.functions import FunctionScorer
 from rl_rewards.loading import object_path
 from rl_rewards.parsers.chain import Chain
 from rl_rewards.rubric_files.locations import kinds_of, option_names, positional_names
+
+logger = logging.getLogger(__name__)
 
 
 def plain(value: Any, directory: Path, known: frozenset[type] = frozenset()) -> Any:
@@ -42,6 +47,13 @@ def _options(value: Any, directory: Path) -> dict[str, Any]:
     options = {}
     for name in option_names(type(value)):
         here, declared = getattr(value, name), type(value).__pydantic_fields__[name]
+        if isinstance(here, SecretStr):
+            logger.warning(
+                "%s of %s is a secret and is not written to a file; where it is read, give it again or set it in the environment",
+                name,
+                type(value).__name__,
+            )
+            continue
         if declared.is_required() or here != declared.get_default(call_default_factory=True):
             options[name] = plain(here, directory, frozenset(_classes_in(declared.annotation)))
     return options

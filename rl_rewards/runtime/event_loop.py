@@ -6,18 +6,18 @@ Nothing that a coroutine does ends the loop's thread, and whoever waits for a co
 from __future__ import annotations
 
 import asyncio
-import logging
 import os
 import threading
 from collections.abc import Awaitable, Coroutine
 from concurrent.futures import Future
 from typing import Any
 
+from rl_rewards.redaction import logger_for
 from rl_rewards.types import describe
 
 __all__ = ["CoroutineExitError", "contain", "submit"]
 
-logger = logging.getLogger(__name__)
+logger = logger_for(__name__)
 _lock = threading.Lock()
 _loop: asyncio.AbstractEventLoop | None = None
 _owner: int | None = None

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-import os
-import ssl
+import re
 import threading
 from collections.abc import Sequence
 from concurrent.futures import Future
@@ -17,20 +16,25 @@ import httpx
 from pydantic import NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 
 from rl_rewards.configured import configured
+from rl_rewards.redaction import Secret, secret_from_environment
 from rl_rewards.references import MissingReferenceError, column_template
 from rl_rewards.runtime import event_loop
+from rl_rewards.runtime.calling.errors import CallError
+from rl_rewards.runtime.calling.http import http_client, post_json
+from rl_rewards.runtime.calling.limits import CallLimits
+from rl_rewards.runtime.calling.urls import check_url
 from rl_rewards.scorers.base import Traits
 from rl_rewards.scorers.remote_reward_model.apis import APIS, Answer, Api, ApiName, Form, Query, ReplyError
-from rl_rewards.scorers.remote_reward_model.posting import Patience, RequestFailed, post
 from rl_rewards.scorers.reward_model.cleaning import Cleaner
 from rl_rewards.scorers.reward_model.heads import AmbiguousHeadsError, Heads
 from rl_rewards.scorers.reward_model.shaped import ShapedScorer
-from rl_rewards.types import EvaluateResult, Message, MetricResult, Outcome, Sample
+from rl_rewards.types import EvaluateResult, Message, MetricResult, Outcome, Sample, describe
 
 if TYPE_CHECKING:
     from rl_rewards.scorers.reward_model.rendering import Renderer
 
 _RENDERED_HERE = ("chat_template", "append", "read_at")
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 @configured
@@ -51,7 +55,7 @@ class RemoteRewardModel(ShapedScorer):
     """
 
     url: str
-    """The server, such as http://localhost:8000; the API's own path is put behind it where it isn't there."""
+    """The server, such as http://localhost:8000, without user, password or key; the API's own path is put behind it where it isn't there."""
     api: ApiName
     """What the server speaks: vLLM's /classify or /pooling, SGLang's /classify, TEI's /predict, OpenRLHF's /get_reward."""
     model: str | None = field(default=None, kw_only=True)
@@ -77,13 +81,13 @@ class RemoteRewardModel(ShapedScorer):
     sign: Literal[1, -1] = field(default=1, kw_only=True)
     """-1 for a cost model, where less is better."""
     api_key_env: str | None = field(default=None, kw_only=True)
-    """Name of the environment variable with the server's key, sent as a bearer token."""
+    """Name of the environment variable with the server's key, sent as a bearer token. White space and quotes around the key are removed."""
     batch_size: PositiveInt = field(default=16, kw_only=True)
     """Samples a request; messages go one by one."""
     concurrency: PositiveInt = field(default=32, kw_only=True)
     """Requests at once, of one batch."""
     timeout: PositiveFloat = field(default=180.0, kw_only=True)
-    """Seconds for one attempt, after which the request is given up."""
+    """Seconds for a request with all of its attempts and waits, from its first attempt on."""
     retries: NonNegativeInt = field(default=4, kw_only=True)
     """Attempts after one that met a 5xx, a 429, or no connection."""
     backoff: NonNegativeFloat = field(default=0.5, kw_only=True)
@@ -91,8 +95,9 @@ class RemoteRewardModel(ShapedScorer):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not self.url.startswith(("http://", "https://")):
-            raise ValueError(f"url must begin with http:// or https://, got {self.url!r}")
+        check_url(self.url)
+        if self.api_key_env is not None and not _VARIABLE.fullmatch(self.api_key_env):
+            raise ValueError("api_key_env must be the name of an environment variable, such as REWARD_API_KEY; its value is not shown here")
         if self.tokenizer is not None and self.format != "chat":
             raise ValueError(f"a tokenizer renders conversations; format {self.format!r} has none to render")
         if self.tokenizer is None and (given := [name for name in _RENDERED_HERE if getattr(self, name) is not None]):
@@ -120,7 +125,7 @@ class RemoteRewardModel(ShapedScorer):
         def run() -> None:
             try:
                 future.set_result(self.score(samples, answers))
-            except BaseException as error:
+            except BaseException as error:  # this thread's own: who waits must be told
                 future.set_exception(error)
 
         # Not the loop's own executor: names are looked up there, which threads that wait for the loop would block.
@@ -128,10 +133,10 @@ class RemoteRewardModel(ShapedScorer):
         return future
 
     def raw(self, samples: Sequence[Sample], answers: Sequence[Any]) -> list[EvaluateResult]:
-        headers = self._headers()
+        key = None if self.api_key_env is None else secret_from_environment(self.api_key_env, "api_key_env")
         queries = [self._query(sample, answer) for sample, answer in zip(samples, answers, strict=True)]
         sent = [query for query in queries if isinstance(query, Query)]
-        replies = iter(event_loop.submit(self._ask_all(sent, headers)).result())
+        replies = iter(event_loop.submit(self._ask_all(sent, key)).result())
         results = []
         for query, answer in zip(queries, answers, strict=True):
             result = query if isinstance(query, EvaluateResult) else self._result(next(replies))
@@ -140,29 +145,26 @@ class RemoteRewardModel(ShapedScorer):
             results.append(result)
         return results
 
-    async def _ask_all(self, queries: Sequence[Query], headers: dict[str, str]) -> list[Answer | EvaluateResult]:
+    async def _ask_all(self, queries: Sequence[Query], key: Secret | None) -> list[Answer | EvaluateResult]:
         """The answer to each query, or why there is none."""
         size = 1 if self._form == "messages" else self.batch_size
         places = asyncio.Semaphore(self.concurrency)
-        limits = httpx.Limits(max_connections=self.concurrency)
-        base = self.url.rstrip("/").removesuffix(self._api.path)
-        async with httpx.AsyncClient(base_url=base, headers=headers, timeout=None, limits=limits, verify=_certificates()) as client:
+        async with http_client(self.url.rstrip("/").removesuffix(self._api.path), self.concurrency, key) as client:
             parts = await asyncio.gather(*(self._ask(client, queries[start : start + size], places) for start in range(0, len(queries), size)))
         return [answer for part in parts for answer in part]
 
     async def _ask(self, client: httpx.AsyncClient, queries: Sequence[Query], places: asyncio.Semaphore) -> list[Answer | EvaluateResult]:
-        patience = Patience(self.timeout, self.retries, self.backoff)
         try:
             async with places:
-                reply = await post(client, self._api.path, self._api.body(queries, self.model), patience)
+                reply = await post_json(client, self._api.path, self._api.body(queries, self.model), self._limits)
             return list(self._api.read(reply, len(queries)))
-        except RequestFailed as failed:
+        except CallError as failed:
             if failed.of_the_input and len(queries) > 1:
                 parts = await asyncio.gather(*(self._ask(client, [query], places) for query in queries))
                 return [answer for part in parts for answer in part]
             return [EvaluateResult.failure(failed.outcome, str(failed)) for _ in queries]
-        except ReplyError as wrong:
-            return [EvaluateResult.failure(Outcome.ERROR, str(wrong)) for _ in queries]
+        except Exception as error:  # what a strange reply runs into costs its own samples
+            return [EvaluateResult.failure(Outcome.ERROR, str(error) if isinstance(error, ReplyError) else describe(error)) for _ in queries]
 
     def _query(self, sample: Sample, answer: Any) -> Query | EvaluateResult:
         """What the server is asked about one sample, or why it can't be."""
@@ -213,7 +215,7 @@ class RemoteRewardModel(ShapedScorer):
         if isinstance(answer, EvaluateResult):
             return answer
         if wrong := {name: value for name, value in (answer.numbers | answer.components).items() if not _is_number(value)}:
-            return EvaluateResult.failure(Outcome.ERROR, f"the server returned {wrong}, and only finite numbers count")
+            return EvaluateResult.failure(Outcome.ERROR, f"the server returned {wrong!s:.200}, and only finite numbers count")
         try:
             heads = Heads(list(answer.numbers), self.heads, sign=self.sign)
             score, components = heads.score([float(number) for number in answer.numbers.values()])
@@ -222,13 +224,9 @@ class RemoteRewardModel(ShapedScorer):
         components |= {name: float(value) for name, value in answer.components.items()}
         return EvaluateResult(score, metrics={name: MetricResult(value) for name, value in components.items()})
 
-    def _headers(self) -> dict[str, str]:
-        if self.api_key_env is None:
-            return {}
-        key = os.environ.get(self.api_key_env)
-        if not key:
-            raise ValueError(f"the environment variable {self.api_key_env!r} (api_key_env) is not set or empty")
-        return {"authorization": f"Bearer {key}"}
+    @property
+    def _limits(self) -> CallLimits:
+        return CallLimits(self.timeout, self.retries, self.backoff)
 
     @property
     def _api(self) -> Api:
@@ -256,12 +254,6 @@ def _renderer(tokenizer: str, chat_template: str | None, system: str | None, app
     )  # fmt: skip
 
 
-@lru_cache(maxsize=1)
-def _certificates() -> ssl.SSLContext:
-    """Made once: reading the certificates takes tens of milliseconds, and a client is made for every batch."""
-    return ssl.create_default_context()
-
-
 def _without_bos(text: str, tokenizer: Any) -> str:
     """The text without the BOS that the server's tokenizer is going to put before it."""
     bos = tokenizer.bos_token_id
@@ -270,4 +262,9 @@ def _without_bos(text: str, tokenizer: Any) -> str:
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+    if not isinstance(value, (int, float)) or isinstance(value, bool):
+        return False
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # an integer that no float holds
+        return False

@@ -11,7 +11,7 @@ POLICY = "recipes/policies/arithmetic"
 
 
 class Server(ThreadingHTTPServer):
-    """Answers each POST with what `respond(path, body)` returns: a value, which is sent as JSON, or (status, text, headers).
+    """Answers each POST with what `respond(path, body)` returns: a value, which is sent as JSON, or (status, text or bytes, headers).
 
     Attributes:
         requests: (path, headers, body) of each request, in order of arrival.
@@ -60,7 +60,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True  # hangs up without a word
             return
         status, text, headers = reply if isinstance(reply, tuple) else (200, json.dumps(reply), {})
-        content = text.encode()
+        content = text if isinstance(text, bytes) else text.encode()
         self.send_response(status)
         for name, value in {"content-type": "application/json", "content-length": str(len(content)), **headers}.items():
             self.send_header(name, value)

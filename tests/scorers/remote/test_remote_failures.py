@@ -149,19 +149,3 @@ def test_reply_of_another_form_is_an_error_that_says_what_came(serve, api, reply
     results = score(remote(server, api=api), "four", "two")
     assert [(result.score, result.outcome) for result in results] == [(None, Outcome.ERROR)] * 2
     assert message in results[0].error
-
-
-def test_waits_double_are_shortened_at_random_and_heed_the_server():
-    import httpx
-
-    from rl_rewards.scorers.remote_reward_model.posting import Patience
-
-    patience = Patience(timeout=1.0, retries=9, backoff=0.5)
-    for attempt, longest in [(1, 0.5), (2, 1.0), (3, 2.0), (6, 16.0)]:
-        waits = [patience.wait(attempt, None) for _ in range(50)]
-        assert longest / 2 <= min(waits) and max(waits) <= longest and len(set(waits)) > 1
-    assert patience.wait(9, None) == 30.0
-    asked = httpx.Response(429, headers={"retry-after": "7"})
-    assert patience.wait(1, asked) == 7.0
-    assert patience.wait(1, httpx.Response(429, headers={"retry-after": "3600"})) == 30.0
-    assert patience.wait(1, httpx.Response(429, headers={"retry-after": "Wed, 21 Oct 2026 07:28:00 GMT"})) <= 0.5

@@ -1,0 +1,85 @@
+"""JSON over HTTP: one POST, with retries and limits."""
+
+from __future__ import annotations
+
+import json
+import math
+import ssl
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from functools import lru_cache
+from typing import Any
+
+import httpx
+
+from rl_rewards.redaction import Secret
+from rl_rewards.runtime.calling.breaker import CircuitBreaker
+from rl_rewards.runtime.calling.errors import CallError, RetryableError
+from rl_rewards.runtime.calling.limits import CallLimits
+from rl_rewards.runtime.calling.replies import ACCEPTED_ENCODINGS, excerpt, read_json, read_text
+from rl_rewards.runtime.calling.retries import with_retries
+from rl_rewards.types import Outcome, describe
+
+_OF_THE_INPUT = (400, 413, 422)  # refusals that another input might not meet
+_LONGEST_FAILURE = 64 << 10  # bytes of a refusal that are read
+
+
+def http_client(base_url: str, connections: int, key: Secret | None = None) -> httpx.AsyncClient:
+    """A client of one server, which sends the key as a bearer token, follows no redirects and sets no deadline of its own."""
+    headers = {"accept-encoding": ACCEPTED_ENCODINGS} | ({} if key is None else {"authorization": f"Bearer {key.reveal()}"})
+    limits = httpx.Limits(max_connections=connections)
+    return httpx.AsyncClient(base_url=base_url, headers=headers, timeout=None, limits=limits, verify=_certificates())
+
+
+async def post_json(client: httpx.AsyncClient, path: str, body: Mapping[str, Any], limits: CallLimits, breaker: CircuitBreaker | None = None) -> Any:
+    """The JSON that a server replies.
+
+    Tried again: 5xx, 429, and connections that fail or break. Not tried again: other refusals, and an attempt that ran out of time.
+
+    Raises:
+        CallError: when there is no such reply; its text holds no secret, whatever the server echoes.
+    """
+    content = json.dumps(body, default=str).encode()
+
+    async def attempt() -> Any:
+        try:
+            async with client.stream("POST", path, content=content, headers={"content-type": "application/json"}) as reply:
+                if reply.is_success:
+                    return read_json(await read_text(reply, limits.reply_bytes))
+                failure = f"HTTP {reply.status_code}: {await _failure_text(reply)}"
+        except (httpx.TransportError, OSError, ExceptionGroup) as error:
+            raise RetryableError(describe(error)) from None
+        except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
+            raise CallError(Outcome.ERROR, f"{path} cannot be called: {describe(error)}") from None
+        if reply.status_code >= 500 or reply.status_code == 429:
+            raise RetryableError(failure, retry_after(reply.headers.get("retry-after", "")))
+        raise CallError(Outcome.ERROR, f"{path} refused the request with {failure}", reply.status_code in _OF_THE_INPUT)
+
+    return await with_retries(attempt, limits, str(client.base_url), breaker)
+
+
+def retry_after(value: str) -> float | None:
+    """Seconds that a Retry-After header asks for, given as a number or a date; None where it has neither."""
+    value = value.strip()
+    if value.isascii() and value.isdigit():
+        return float(value[:18])
+    try:
+        moment = parsedate_to_datetime(value)
+    except ValueError:
+        return None
+    seconds = (moment.replace(tzinfo=moment.tzinfo or UTC) - datetime.now(UTC)).total_seconds()
+    return max(0.0, seconds) if math.isfinite(seconds) else None
+
+
+async def _failure_text(reply: httpx.Response) -> str:
+    try:
+        return excerpt(await read_text(reply, _LONGEST_FAILURE))
+    except CallError as error:
+        return f"({error})"
+
+
+@lru_cache(maxsize=1)
+def _certificates() -> ssl.SSLContext:
+    """Made once: reading the certificates takes tens of milliseconds, and a client is made for every batch."""
+    return ssl.create_default_context()
