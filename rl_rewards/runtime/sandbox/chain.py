@@ -19,20 +19,20 @@ class Chain(Engine):
         self.engines = tuple(engines)
         self.name = ", ".join(engine.name for engine in engines)
 
-    def run(self, program: str, cases: Sequence[Case], limits: Limits) -> list[Execution]:
+    def run(self, program: str, cases: Sequence[Case], limits: Limits, prelude: str = "") -> list[Execution]:
         """See Engine.run."""
-        return self._run("run", program, cases, limits)
+        return self._run("run", program, cases, limits, prelude=prelude)
 
     def run_trusted(self, program: str, cases: Sequence[Call], limits: Limits) -> list[Execution]:
         """See Engine.run_trusted."""
         return self._run("run_trusted", program, cases, limits)
 
-    def _run(self, how: str, program: str, cases: Sequence[Case], limits: Limits) -> list[Execution]:
-        executions = getattr(self.engines[0], how)(program, cases, limits)
+    def _run(self, how: str, program: str, cases: Sequence[Case], limits: Limits, **options: str) -> list[Execution]:
+        executions = getattr(self.engines[0], how)(program, cases, limits, **options)
         for engine in self.engines[1:]:
             again = [index for index, execution in enumerate(executions) if execution.outcome in INCONCLUSIVE]
             if again:
-                rerun = getattr(engine, how)(program, [cases[index] for index in again], limits)
+                rerun = getattr(engine, how)(program, [cases[index] for index in again], limits, **options)
                 for index, execution in zip(again, rerun, strict=True):
                     executions[index] = execution
         return executions

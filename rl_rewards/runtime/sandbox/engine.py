@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, TypeVar
 
 from rl_rewards.types import Outcome
@@ -45,6 +47,10 @@ class Script:
     """Run the program as a script that reads `stdin`; what counts is what it prints."""
 
     stdin: str = ""
+    arguments: Sequence[str] = ()
+    """`sys.argv[1:]`."""
+    files: Mapping[str, str] = field(default_factory=dict)
+    """Text of files to put into the directory that it runs in, by name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +66,12 @@ class Asserts:
     """Run trusted tests, Python text with asserts or test functions, against the program; what counts is whether they pass."""
 
     source: str
+    names: frozenset[str] = frozenset()
+    """Names that mean the program's here though Python or the prelude has them, too."""
+    classes: str = ""
+    """Source of the tests' own classes whose objects may be handed to the program; it is made in the program's process first."""
+    counted: bool = False
+    """Whether the source counts its checks (suites.py): then tests that end without one do not pass."""
 
 
 Case = Script | Call | Asserts
@@ -102,8 +114,11 @@ class Engine(ABC):
     name: str
 
     @abstractmethod
-    def run(self, program: str, cases: Sequence[Case], limits: Limits) -> list[Execution]:
-        """How the cases ended, in order, each with a fresh interpreter; what follows a timeout is not run, and timed out too. Blocks."""
+    def run(self, program: str, cases: Sequence[Case], limits: Limits, prelude: str = "") -> list[Execution]:
+        """How the cases ended, in order, each with a fresh interpreter; what follows a timeout is not run, and timed out too. Blocks.
+
+        `prelude` is the user's Python text, which runs before the program and, for Asserts, before the tests.
+        """
 
     @abstractmethod
     def run_trusted(self, program: str, cases: Sequence[Call], limits: Limits) -> list[Execution]:
@@ -157,6 +172,12 @@ def after_timeout(executions: list[Execution], cases: Sequence[Case]) -> list[Ex
     """The executions of a run that ended early, filled up to one for each case."""
     missing = len(cases) - len(executions)
     return executions + [Execution(Outcome.TIMEOUT, error="not run: an earlier case ran out of time")] * missing
+
+
+@cache
+def defined_classes(source: str) -> frozenset[str]:
+    """The names of the classes at the top of a trusted Python text."""
+    return frozenset(node.name for node in ast.parse(source).body if isinstance(node, ast.ClassDef))
 
 
 def default_workers() -> int:

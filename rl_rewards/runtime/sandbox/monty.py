@@ -9,6 +9,7 @@ from __future__ import annotations
 import builtins
 import importlib.util
 import json
+import keyword
 import math
 import re
 import threading
@@ -19,10 +20,13 @@ from typing import Any
 from rl_rewards.runtime.sandbox.cell import plain
 from rl_rewards.runtime.sandbox.engine import Asserts, Call, Case, Engine, Execution, Limits, Script, after_timeout, default_workers
 from rl_rewards.runtime.sandbox.monty_lacks import unsupported
-from rl_rewards.runtime.sandbox.monty_prelude import CALL, INPUT, NOTHING, PRELUDE, SERVE, STAND_IN
+from rl_rewards.runtime.sandbox.monty_prelude import CALL, COUNTED, COUNTING, INPUT, NOTHING, PRELUDE, SERVE, STAND_IN
 from rl_rewards.types import Outcome
 
 RECURSION_DEPTH = 1000
+# Tests that Monty would read, and run nothing of.
+_NOT_FOR_MONTY = re.compile(r"^\s*(?:from|import)\s+(?:solution|unittest|pytest)\b|^\s*(?:async\s+)?def\s+test|^\s*class\b|\basync\b|__name__", re.M)
+_MAX_CONTAINERS = 2_000_000
 _DEFINED = re.compile(r"^(?:async\s+)?(def|class)\s+(\w+)", re.M)
 
 
@@ -48,12 +52,12 @@ class MontyEngine(Engine):
         self._lock = threading.Lock()
         self._pool: Any = None
 
-    def run(self, program: str, cases: Sequence[Case], limits: Limits) -> list[Execution]:
+    def run(self, program: str, cases: Sequence[Case], limits: Limits, prelude: str = "") -> list[Execution]:
         """See Engine.run."""
         executions: list[Execution] = []
         for case in cases:
             started = time.monotonic()
-            execution = self._one(program, case, limits)
+            execution = self._one(program, case, limits, prelude)
             executions.append(_timed(execution, started))
             if execution.outcome is Outcome.TIMEOUT:
                 break
@@ -61,8 +65,10 @@ class MontyEngine(Engine):
 
     run_trusted = run  # every case has an interpreter to itself anyway
 
-    def _one(self, program: str, case: Case, limits: Limits) -> Execution:
-        session = _Session(self._started(), limits)
+    def _one(self, program: str, case: Case, limits: Limits, prelude: str) -> Execution:
+        if isinstance(case, Script) and (case.files or case.arguments):
+            return Execution(Outcome.UNSUPPORTED, error="files and arguments of a script")
+        session = _Session(self._started(), limits, prelude)
         if isinstance(case, Script):
             return session.script(program, case.stdin)
         if "__name__" in program:  # which is always "__main__" here: a guarded main would run
@@ -89,17 +95,16 @@ class MontyEngine(Engine):
 class _Session:
     """One case: fresh interpreters from the pool, under the limits."""
 
-    def __init__(self, pool: Any, limits: Limits) -> None:
+    def __init__(self, pool: Any, limits: Limits, prelude: str) -> None:
         import pydantic_monty
 
-        self._monty, self._pool, self._limits = pydantic_monty, pool, limits
+        self._monty, self._pool, self._limits, self._prelude = pydantic_monty, pool, limits, prelude
 
     def script(self, program: str, stdin: str) -> Execution:
         output = self._collector()
         try:
             with self._checkout() as session:
-                session.feed_run(PRELUDE + INPUT, inputs={"__stdin": stdin})
-                session.feed_run(program + NOTHING, print_callback=output)
+                self._load(session, program, stdin, output)
         except self._monty.MontyError as error:
             return self._failed(error, program, output.output)
         return Execution(Outcome.SCORED, output.output)
@@ -110,35 +115,45 @@ class _Session:
         target = f"Solution().{case.function}" if method and re.search(r"^class\s+Solution\b", program, re.M) else case.function
         try:
             with self._checkout() as session:
-                session.feed_run(PRELUDE + INPUT, inputs={"__stdin": ""})
-                value = session.feed_run(program + CALL.format(target=target), inputs={"__arguments": list(case.arguments)}, print_callback=output)
+                self._load(session, program, "", output)
+                inputs = {"__arguments": list(case.arguments), "__limit": self._limits.output_bytes}
+                value = session.feed_run(CALL.format(target=target), inputs=inputs, print_callback=output)
         except self._monty.MontyError as error:
             return self._failed(error, program, output.output)
         return _with_value(value, output.output)
 
+    def _load(self, session: Any, program: str, stdin: str, output: Any) -> None:
+        session.feed_run(PRELUDE + INPUT, inputs={"__stdin": stdin})
+        if self._prelude:
+            session.feed_run(self._prelude + NOTHING, print_callback=self._collector())
+        session.feed_run(program + NOTHING, print_callback=output)
+
     def tests(self, program: str, case: Asserts) -> Execution:
         """The program in one interpreter, the tests in another; what passes between them is JSON."""
         source = case.source
+        if case.names or case.classes or (lacks := _NOT_FOR_MONTY.search(source)):
+            return Execution(Outcome.UNSUPPORTED, error=f"tests with {'names of the prelude or classes' if case.names or case.classes else lacks[0]!r}")
         wanted = [
             (kind, name)
             for kind, name in _DEFINED.findall(program)
             if re.search(rf"\b{name}\b", source) and not name.startswith("__") and not hasattr(builtins, name)
+            if name.isidentifier() and not keyword.iskeyword(name)
         ]
         if classes := [name for kind, name in wanted if kind == "class"]:
             return Execution(Outcome.UNSUPPORTED, error=f"tests that use the program's class {classes[0]!r}")
-        if re.search(r"^\s*(from|import)\s+solution\b|^\s*def\s+test", source, re.M):
-            return Execution(Outcome.UNSUPPORTED, error="test functions and the module 'solution'")
         ended: list[Exception] = []
+        asked = 0
         try:
             with self._checkout() as serving, self._checkout() as testing:
                 try:
-                    serving.feed_run(PRELUDE + INPUT, inputs={"__stdin": ""})
-                    serving.feed_run(program + NOTHING, print_callback=self._collector())
+                    self._load(serving, program, "", self._collector())
                 except self._monty.MontyError as error:
                     return self._failed(error, program, "")
 
                 def ask(name: str, arguments: list[Any], keywords: dict[str, Any]) -> str:
-                    inputs = {"__arguments": arguments, "__keywords": keywords}
+                    nonlocal asked
+                    asked += 1
+                    inputs = {"__arguments": arguments, "__keywords": keywords, "__limit": self._limits.output_bytes}
                     try:
                         return serving.feed_run(SERVE.format(target=name), inputs=inputs, print_callback=self._collector())
                     except self._monty.MontyError as error:
@@ -147,9 +162,12 @@ class _Session:
                         # Those two would end the tests' own loops, `for got in map(f, inputs)`, without a word.
                         raise RuntimeError(str(raised)) if isinstance(raised, (StopIteration, StopAsyncIteration)) else raised from None
 
-                testing.feed_run(PRELUDE)
+                testing.feed_run(PRELUDE + COUNTING)
+                if self._prelude:
+                    testing.feed_run(self._prelude + NOTHING, print_callback=self._collector())
                 stand_ins = "".join(STAND_IN.format(name=name) for _, name in wanted)
-                testing.feed_run(stand_ins + source, external_lookup={"__ask": ask}, print_callback=self._collector())
+                testing.feed_run(stand_ins + source + NOTHING, external_lookup={"__ask": ask}, print_callback=self._collector())
+                checks = testing.feed_run(COUNTED)
         except self._monty.MontySyntaxError as error:
             return Execution(Outcome.ERROR, error=f"the tests do not compile: {error}")
         except self._monty.MontyError as error:
@@ -158,6 +176,10 @@ class _Session:
                 if failed.outcome is not Outcome.CRASHED:
                     return failed
             return Execution(Outcome.SCORED, value=False, error=_line(error))
+        if case.counted and not checks:
+            if not asked:
+                return Execution(Outcome.ERROR, error="no test ran: no check was reached, and the program was never used")
+            return Execution(Outcome.SCORED, value=False, error="the tests ended before they checked anything")
         return Execution(Outcome.SCORED, value=True)
 
     def _checkout(self) -> Any:
@@ -191,6 +213,8 @@ def _line(error: Exception) -> str:
 
 
 def _with_value(value: Any, stdout: str) -> Execution:
+    if not isinstance(value, str) or value.count("[") + value.count("{") > _MAX_CONTAINERS:  # JSON of many small parts is large in memory
+        return Execution(Outcome.CRASHED, stdout, error="too much output")
     try:
         return Execution(Outcome.SCORED, stdout, plain.check(json.loads(value)))
     except (TypeError, ValueError, RecursionError):

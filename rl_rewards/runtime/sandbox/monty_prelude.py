@@ -64,16 +64,20 @@ def __decode(tree):
         if kind == "bytes":
             return bytes([ord(letter) for letter in content])
     raise NotImplementedError("The monty syntax parser does not yet support objects of the program's own classes in tests")
-def __write(value, dumps=__json.dumps, encode=__encode):
-    return dumps(encode(value))
+def __write(value, limit, dumps=__json.dumps, encode=__encode, len=len):
+    text = dumps(encode(value))
+    return text if len(text) <= limit else None
 def __read(text, loads=__json.loads, decode=__decode):
     return decode(loads(text))
 """
 # A program must not know the names of the prelude: with a `__write` of its own it could hand this process a value to choke on, not a text.
 PRELUDE = re.sub(r"__(make_input|encode|decode|write|read|json)\b", rf"__\1_{(_TOKEN := secrets.token_hex(8))}", PRELUDE)
-# The value of a program's last line would come to this process as it is.
-NOTHING = "\nNone"
+# The value of a program's last line would come to this process as it is. An empty line first: a program that ends in a backslash would go on with this.
+NOTHING = "\n\nNone"
 INPUT = f"\ninput = __make_input_{_TOKEN}(__stdin)\n"
-CALL = f"\n__write_{_TOKEN}({{target}}(*__arguments))"
-SERVE = f"__write_{_TOKEN}({{target}}(*__arguments, **__keywords))"
+CALL = f"__write_{_TOKEN}({{target}}(*__arguments), __limit)"
+SERVE = f"__write_{_TOKEN}({{target}}(*__arguments, **__keywords), __limit)"
+# What suites.py puts in front of every check.
+COUNTING = f"__checks_{_TOKEN} = [0]\ndef __checked__():\n    __checks_{_TOKEN}[0] += 1\n"
+COUNTED = f"__checks_{_TOKEN}[0]"
 STAND_IN = f"def {{name}}(*arguments, **keywords):\n    return __read_{_TOKEN}(__ask({{name!r}}, list(arguments), keywords))\n"

@@ -21,7 +21,18 @@ from typing import Any
 
 from rl_rewards.runtime.sandbox.cell import plain
 from rl_rewards.runtime.sandbox.cell.walls import WALLS
-from rl_rewards.runtime.sandbox.engine import Asserts, Call, Case, Engine, Execution, Limits, Script, after_timeout, default_workers
+from rl_rewards.runtime.sandbox.engine import (
+    Asserts,
+    Call,
+    Case,
+    Engine,
+    Execution,
+    Limits,
+    Script,
+    after_timeout,
+    default_workers,
+    defined_classes,
+)
 from rl_rewards.runtime.sandbox.process_cells import Cell, CellLost, Zygote, libraries_of
 from rl_rewards.types import Outcome
 
@@ -66,7 +77,7 @@ class ProcessEngine(Engine):
         self._zygotes: dict[tuple[str, ...], Zygote] = {}
         self._idle: dict[tuple[tuple[str, ...], str], list[Cell]] = defaultdict(list)
 
-    def run(self, program: str, cases: Sequence[Case], limits: Limits) -> list[Execution]:
+    def run(self, program: str, cases: Sequence[Case], limits: Limits, prelude: str = "") -> list[Execution]:
         """See Engine.run.
 
         Raises:
@@ -76,9 +87,9 @@ class ProcessEngine(Engine):
             executions: list[Execution] = []
             for batch in _batches(cases):
                 if isinstance(batch[0], Asserts):
-                    executions.append(self._run_asserts(program, batch[0].source, limits))
+                    executions.append(self._run_asserts(program, batch[0], limits, prelude))
                 else:
-                    executions += self._run_cases("programs", program, batch, limits)
+                    executions += self._run_cases("programs", program, batch, limits, prelude)
                 if executions[-1].outcome is Outcome.TIMEOUT:
                     break
             return after_timeout(executions, cases)
@@ -93,14 +104,14 @@ class ProcessEngine(Engine):
         with self._cell((), "programs") as cell:
             return cell.lacking
 
-    def _run_cases(self, role: str, program: str, cases: Sequence[Case], limits: Limits) -> list[Execution]:
+    def _run_cases(self, role: str, program: str, cases: Sequence[Case], limits: Limits, prelude: str = "") -> list[Execution]:
         """How the cases ended, up to the first that ran out of time. Those that a lost cell had not begun go to another."""
         ended: list[Execution] = []
 
         def run_the_rest() -> None:
             rest = cases[len(ended) :]
-            with self._cell(libraries_of(program), role) as cell:
-                cell.send(_job(program, [_case(case) for case in rest], limits))
+            with self._cell(libraries_of(program + prelude), role) as cell:
+                cell.send(_job(program, [_case(case) for case in rest], limits, prelude))
                 for case in rest:
                     ended.append(_execution(cell.result(limits.seconds + GRACE_SECONDS), isinstance(case, Call)))
                     if ended[-1].outcome is Outcome.TIMEOUT:
@@ -111,24 +122,26 @@ class ProcessEngine(Engine):
             ended += [lost] * (len(cases) - len(ended))
         return ended
 
-    def _run_asserts(self, program: str, source: str, limits: Limits) -> Execution:
-        """The program serves calls in one cell, the asserts make them from another."""
+    def _run_asserts(self, program: str, tests: Asserts, limits: Limits, prelude: str) -> Execution:
+        """The program serves calls in one cell, the tests make them from another."""
         judged: list[Execution] = []
-        lost = _until_not_lost(lambda: judged.append(self._run_asserts_once(program, source, limits)))
+        lost = _until_not_lost(lambda: judged.append(self._run_asserts_once(program, tests, limits, prelude)))
         return lost or judged[0]
 
-    def _run_asserts_once(self, program: str, source: str, limits: Limits) -> Execution:
+    def _run_asserts_once(self, program: str, tests: Asserts, limits: Limits, prelude: str) -> Execution:
+        shared = sorted(defined_classes(prelude) | defined_classes(tests.classes))
+        case = {"kind": "tests", "shared": shared, "names": sorted(tests.names), "prelude": prelude, "counted": tests.counted}
         patience = limits.seconds + GRACE_SECONDS
         ours, theirs = socket.socketpair()
         with (
             ours,
             theirs,
-            self._cell(libraries_of(program), "programs") as serving,
-            self._cell(libraries_of(program + source), "trusted") as asking,
+            self._cell(libraries_of(program + prelude), "programs") as serving,
+            self._cell(libraries_of(program + tests.source + prelude), "trusted") as asking,
         ):
-            serving.send(_job(program, [{"kind": "serve"}], limits, channel=True), theirs)
+            serving.send(_job(program, [{"kind": "serve", "shared": shared}], limits, f"{prelude}\n{tests.classes}", channel=True), theirs)
             theirs.close()
-            asking.send(_job(source, [{"kind": "tests"}], limits, channel=True), ours)
+            asking.send(_job(tests.source, [case], limits, channel=True), ours)
             verdict = asking.result(patience)
             ours.close()  # the program's side sees the end of its calls
             served = serving.result(patience)
@@ -202,16 +215,16 @@ def _until_not_lost(run: Callable[[], None]) -> Execution | None:
     return Execution(Outcome.ERROR, error=f"the sandbox was lost {TRIES} times: {reason}")
 
 
-def _job(program: str, cases: list[dict[str, Any]], limits: Limits, channel: bool = False) -> dict[str, Any]:
+def _job(program: str, cases: list[dict[str, Any]], limits: Limits, prelude: str = "", channel: bool = False) -> dict[str, Any]:
     return {
-        "program": program, "cases": cases, "channel": channel,
+        "program": program, "prelude": prelude, "cases": cases, "channel": channel,
         "seconds": limits.seconds, "memory_mb": limits.memory_mb, "output_bytes": limits.output_bytes,
     }  # fmt: skip
 
 
 def _case(case: Case) -> dict[str, Any]:
     if isinstance(case, Script):
-        return {"kind": "script", "stdin": case.stdin}
+        return {"kind": "script", "stdin": case.stdin, "arguments": list(case.arguments), "files": dict(case.files)}
     return {"kind": "call", "function": case.function, "arguments": plain.encode(list(case.arguments))}  # type: ignore[union-attr]
 
 
@@ -247,7 +260,9 @@ def _judge_asserts(verdict: Execution, served: Execution) -> Execution:
         return Execution(Outcome.ERROR, error="the tests ended this interpreter before they gave a verdict")
     word, reason = json.loads(verdict.stdout)
     if word == "broken":
-        return Execution(Outcome.ERROR, error=f"the tests do not compile: {reason}")
+        return Execution(Outcome.ERROR, error=reason)
+    if word == "unsupported":
+        return Execution(Outcome.UNSUPPORTED, error=reason)
     if word == "hung up":
         return Execution(Outcome.CRASHED if served.ran else served.outcome, error=served.error or "the program ended early", seconds=served.seconds)
     return Execution(Outcome.SCORED, value=word == "passed", error=reason or None, seconds=verdict.seconds)

@@ -31,7 +31,7 @@ def test_what_one_engine_lacks_the_next_one_runs(chain, program, case, outcome, 
 def test_only_the_cases_that_need_it_go_on(chain, process, monkeypatch):
     gone_on = []
     run = process.run
-    monkeypatch.setattr(process, "run", lambda program, cases, limits: gone_on.extend(cases) or run(program, cases, limits))
+    monkeypatch.setattr(process, "run", lambda program, cases, limits, **options: gone_on.extend(cases) or run(program, cases, limits))
     program = "n = int(input())\nif n: import heapq\nprint(n)"
     executions = chain.run(program, [Script("0"), Script("1"), Script("0")], LIMITS)
     assert [execution.stdout for execution in executions] == ["0\n", "1\n", "0\n"]

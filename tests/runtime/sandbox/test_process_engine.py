@@ -97,7 +97,7 @@ FAILED_CALLS = [
     ("def f(a): pass", "TypeError: f() missing 1 required positional argument"),
     ("import os\nos._exit(0)", "ended before the call returned"),
     ("def f():\n    raise SystemExit(0)", "ended before the call returned"),
-    ("def f():\n    x = []\n    for _ in range(5000): x = [x]\n    return x", "RecursionError"),
+    ("def f():\n    x = []\n    x.append(x)\n    return x", "RecursionError"),
     ("import os\nos.write(3, b'[1')\nos._exit(0)", "returned no plain data"),
     ("import os\nos.write(3, b'[' * 100000)\nos._exit(0)", "returned no plain data"),
     ("import os\nos.write(3, b'{\"dict\": 5}')\nos._exit(0)", "returned no plain data"),
@@ -125,7 +125,7 @@ TESTS = [
         "try:\n    f(1)\nexcept ValueError as error:\n    assert str(error) == 'no'\nelse:\n    assert False",
         True,
     ),
-    ("class Own(Exception): pass\ndef f(): raise Own", "try:\n    f()\nexcept Exception as error:\n    assert 'Own' in str(error)", True),
+    ("class Own(Exception): pass\ndef f(): raise Own", "try:\n    f()\nexcept Exception as error:\n    assert type(error).__name__ == 'Own'", True),
     (
         "class Stack:\n    def __init__(self): self.items = []\n    def push(self, x): self.items.append(x); return self\n"
         "    def pop(self): return self.items.pop()\n"

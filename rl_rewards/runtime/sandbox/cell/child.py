@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import atexit
 import gc
-import json
 import os
 import resource
 import signal
@@ -16,12 +15,10 @@ import socket
 import sys
 import threading
 import traceback
-import types
 from typing import Any
 
-from . import kernel, notify, plain, remote, walls
+from . import kernel, notify, program, walls
 
-PROGRAM, SNIPPET = "<program>", "<tests>"
 STACK_BYTES = 64 << 20
 HIGHEST_DESCRIPTOR = 256
 # A child's exit status when it ended as it should; one that the interpreter itself never gives.
@@ -52,7 +49,8 @@ def live(
         _limit(job)
         for filter_ in raised.filters:
             filter_.put_on()
-        code = _run(job, case)
+        gc.enable()
+        code = program.run(job, case)
     except BaseException as error:  # the program's own, which is what its stderr and its exit status are for
         code = _report(error)
     finally:
@@ -75,40 +73,6 @@ def _limit(job: dict[str, Any]) -> None:
     seconds = int(job["seconds"]) + 2  # a backstop: the cell's deadline, in wall time, comes first
     resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
     resource.setrlimit(resource.RLIMIT_FSIZE, (job["output_bytes"], job["output_bytes"]))
-
-
-def _run(job: dict[str, Any], case: dict[str, Any]) -> int:
-    gc.enable()
-    kind = case["kind"]
-    if kind == "tests":
-        return remote.run_tests(job["program"], SNIPPET)
-    # A program may guard what is meant for a script by its name: only a script case is one.
-    module = types.ModuleType("__main__" if kind == "script" else "program")
-    sys.modules[module.__name__] = module
-    exec(compile(job["program"], PROGRAM, "exec"), module.__dict__)
-    if kind == "call":
-        _give(_call(module.__dict__, case))
-    elif kind == "serve":
-        remote.serve(module.__dict__)
-    return 0
-
-
-def _call(namespace: dict[str, Any], case: dict[str, Any]) -> Any:
-    """Call `function`; or the method of that name of a class Solution, as programming sites have it."""
-    name, arguments = case["function"], plain.decode(case["arguments"])
-    if name in namespace:
-        function = namespace[name]
-    elif hasattr(namespace.get("Solution"), name):
-        function = getattr(namespace["Solution"](), name)
-    else:
-        raise NameError(f"the program defines no {name!r}")
-    return function(*arguments)
-
-
-def _give(value: Any) -> None:
-    data = json.dumps(plain.encode(value, lambda strange: {"object": type(strange).__name__})).encode("ascii")
-    while data:
-        data = data[os.write(3, data) :]
 
 
 def _report(error: BaseException) -> int:
