@@ -12,10 +12,11 @@ _ALIASES = {"python": frozenset({"python", "python3", "py"})}
 
 @configured
 class CodeBlock(TextParser):
-    """Takes the code of the last closed fenced block of a language; those of other languages, such as an example of output, do not count.
+    """Takes the code of the last fenced block of a language; those of other languages, such as an example of output, do not count.
 
-    Fences are those of CommonMark: three or more backticks or tildes at the start of a line (indented at most three spaces), closed by at
-    least as many. A block that the response breaks off in is not closed, and no answer.
+    Fences are those of CommonMark, three or more backticks or tildes at the start of a line, closed by at least as many; they may be indented, as in an
+    item of a list, and the code loses that indent. Where no block names the language, the only block of the response counts if it names none. A block
+    that the response breaks off in counts where none is closed.
 
     Raises:
         ValueError: when the language is not one word.
@@ -31,26 +32,57 @@ class CodeBlock(TextParser):
     def parse(self, text: str) -> str | None:
         wanted = _ALIASES.get(self.language.lower(), {self.language.lower()})
         lines = text.split("\n")
-        fences: dict[str, _Fence | None] = {}  # lines of a degenerate text repeat, and are looked at once
-        opened: _Fence | None = None
-        first, last = 0, None
-        for number in [number for number, line in enumerate(lines) if line and ("```" in line or "~~~" in line)]:
-            line = lines[number]
-            if line not in fences:
-                fences[line] = _fence(line)
-            fence = fences[line]
-            if fence is None:
-                continue
-            if opened is None:
-                opened, first = fence, number + 1
-            elif fence.closes(opened):
-                if opened.language in wanted:
-                    last = first, number, opened.indent
-                opened = None
-        if last is None:
+        blocks = _blocks(lines)
+        mine = [block for block in blocks if block.language in wanted]
+        if not mine and len(blocks) == 1 and not blocks[0].language and any(map(str.strip, lines[blocks[0].first : blocks[0].end])):
+            mine = blocks
+        if not mine:
             return None
-        first, end, indent = last
-        return "".join(_dedented(line, indent) + "\n" for line in lines[first:end])
+        block = next((block for block in reversed(mine) if block.is_closed), mine[-1])
+        return "".join(_dedented(line, block.indent) + "\n" for line in lines[block.first : block.end])
+
+
+class _Block(NamedTuple):
+    """A fenced block: its lines are `lines[first:end]`."""
+
+    first: int
+    end: int
+    indent: int
+    language: str
+    is_closed: bool
+
+
+def _blocks(lines: list[str]) -> list[_Block]:
+    """All fenced blocks.
+
+    A closing fence that is indented by more than three spaces beyond the opening one is part of the code, as in CommonMark, unless no better one
+    follows before the text ends or another block opens: models indent the last line by mistake.
+    """
+    fences: dict[str, _Fence | None] = {}  # lines of a degenerate text repeat, and are looked at once
+    blocks: list[_Block] = []
+    opened: _Fence | None = None
+    first, loose = 0, -1
+    for number in [number for number, line in enumerate(lines) if line and ("```" in line or "~~~" in line)]:
+        line = lines[number]
+        if line not in fences:
+            fences[line] = _fence(line)
+        fence = fences[line]
+        if fence is None:
+            continue
+        if opened is None:
+            opened, first, loose = fence, number + 1, -1
+        elif fence.closes(opened):
+            if fence.indent <= opened.indent + 3:
+                blocks.append(_Block(first, number, opened.indent, opened.language, True))
+                opened = None
+            else:
+                loose = number
+        elif fence.language and loose >= 0:
+            blocks.append(_Block(first, loose, opened.indent, opened.language, True))
+            opened, first, loose = fence, number + 1, -1
+    if opened is not None:
+        blocks.append(_Block(first, loose if loose >= 0 else len(lines), opened.indent, opened.language, loose >= 0))
+    return blocks
 
 
 class _Fence(NamedTuple):
@@ -67,8 +99,8 @@ class _Fence(NamedTuple):
 def _fence(line: str) -> _Fence | None:
     """The fence that a line is, or None."""
     stripped = line.strip()
-    indent = len(line) - len(line.lstrip(" "))
-    if indent > 3 or line[indent : indent + 3] not in ("```", "~~~"):
+    indent = len(line) - len(line.lstrip(" \t"))
+    if line[indent : indent + 3] not in ("```", "~~~"):
         return None
     words = stripped.lstrip(stripped[0])
     return _Fence(stripped[: len(stripped) - len(words)], indent, words.split()[0].lower() if words.strip() else "")
@@ -76,5 +108,5 @@ def _fence(line: str) -> _Fence | None:
 
 def _dedented(line: str, indent: int) -> str:
     """A line of the block without the fence's own indent."""
-    spaces = len(line) - len(line.lstrip(" "))
+    spaces = len(line) - len(line.lstrip(" \t"))
     return line[min(indent, spaces) :]

@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 from rl_rewards.types import Outcome
 
 Item, Result = TypeVar("Item"), TypeVar("Result")
+MAX_CONTAINERS = 2_000_000  # lists, dicts and their like in one value that the caller takes from a program
 LIBRARIES = ("numpy", "pandas", "sympy")
 """Libraries that programs may use besides the standard one, where they are installed."""
 
@@ -34,7 +35,7 @@ class Limits:
 
     seconds: float = 5.0
     memory_mb: int = 512
-    output_bytes: int = 1 << 20
+    output_bytes: int = 16 << 20
 
     def __post_init__(self) -> None:
         for name in self.__slots__:

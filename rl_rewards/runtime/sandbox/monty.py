@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from rl_rewards.runtime.sandbox.cell import plain
-from rl_rewards.runtime.sandbox.engine import Asserts, Call, Case, Engine, Execution, Limits, Script, after_timeout, default_workers
+from rl_rewards.runtime.sandbox.engine import MAX_CONTAINERS, Asserts, Call, Case, Engine, Execution, Limits, Script, after_timeout, default_workers
 from rl_rewards.runtime.sandbox.monty_lacks import unsupported
 from rl_rewards.runtime.sandbox.monty_prelude import CALL, COUNTED, COUNTING, INPUT, NOTHING, PRELUDE, SERVE, STAND_IN
 from rl_rewards.types import Outcome
@@ -26,7 +26,6 @@ from rl_rewards.types import Outcome
 RECURSION_DEPTH = 1000
 # Tests that Monty would read, and run nothing of.
 _NOT_FOR_MONTY = re.compile(r"^\s*(?:from|import)\s+(?:solution|unittest|pytest)\b|^\s*(?:async\s+)?def\s+test|^\s*class\b|\basync\b|__name__", re.M)
-_MAX_CONTAINERS = 2_000_000
 _DEFINED = re.compile(r"^(?:async\s+)?(def|class)\s+(\w+)", re.M)
 
 
@@ -132,7 +131,9 @@ class _Session:
         """The program in one interpreter, the tests in another; what passes between them is JSON."""
         source = case.source
         if case.names or case.classes or (lacks := _NOT_FOR_MONTY.search(source)):
-            return Execution(Outcome.UNSUPPORTED, error=f"tests with {'names of the prelude or classes' if case.names or case.classes else lacks[0]!r}")
+            return Execution(
+                Outcome.UNSUPPORTED, error=f"tests with {'names of the prelude or classes' if case.names or case.classes else lacks[0]!r}"
+            )
         wanted = [
             (kind, name)
             for kind, name in _DEFINED.findall(program)
@@ -213,7 +214,7 @@ def _line(error: Exception) -> str:
 
 
 def _with_value(value: Any, stdout: str) -> Execution:
-    if not isinstance(value, str) or value.count("[") + value.count("{") > _MAX_CONTAINERS:  # JSON of many small parts is large in memory
+    if not isinstance(value, str) or value.count("[") + value.count("{") > MAX_CONTAINERS:  # JSON of many small parts is large in memory
         return Execution(Outcome.CRASHED, stdout, error="too much output")
     try:
         return Execution(Outcome.SCORED, stdout, plain.check(json.loads(value)))

@@ -22,6 +22,7 @@ from typing import Any
 from rl_rewards.runtime.sandbox.cell import plain
 from rl_rewards.runtime.sandbox.cell.walls import WALLS
 from rl_rewards.runtime.sandbox.engine import (
+    MAX_CONTAINERS,
     Asserts,
     Call,
     Case,
@@ -40,6 +41,7 @@ log = logging.getLogger("rl_rewards.sandbox")
 TRIES = 3
 BATCH_CHARACTERS = 8 << 20  # of stdin in one job: a cell keeps the inputs of its job in memory
 GRACE_SECONDS = 30.0  # what a cell may take beyond its cases' deadlines before it is given up
+_TOO_MUCH = "File too large"  # what the kernel says of a write beyond output_bytes
 _reported: set[frozenset[str]] = set()
 
 
@@ -244,8 +246,12 @@ def _batches(cases: Sequence[Case]) -> list[list[Case]]:
 
 def _execution(ended: list[Any], with_value: bool) -> Execution:
     outcome, stdout, value, error, seconds = ended
+    if outcome == Outcome.CRASHED and error and _TOO_MUCH in error:
+        error = "too much output"
     if outcome != Outcome.SCORED or not with_value:
         return Execution(Outcome(outcome), stdout, None, error, seconds)
+    if value.count("[") + value.count("{") > MAX_CONTAINERS:  # text of many small parts is large in memory
+        return Execution(Outcome.CRASHED, stdout, None, "too much output", seconds)
     try:
         return Execution(Outcome.SCORED, stdout, plain.check(json.loads(value)), None, seconds)
     except (ValueError, RecursionError, plain.NotPlain):

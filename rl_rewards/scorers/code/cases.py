@@ -1,20 +1,31 @@
-"""Tests as data sets write them -> the cases to run and what each should give."""
+"""Tests as data sets write them -> the cases to run and what each should give.
+
+A form that is understood in part is refused: half of a test would judge right programs wrong, or wrong ones right.
+"""
 
 from __future__ import annotations
 
 import json
+import reprlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from rl_rewards.runtime.sandbox import Asserts, Call, Case, Execution, Script
 from rl_rewards.runtime.sandbox.cell import plain
-from rl_rewards.scorers.code.comparison import same_output, same_value
+from rl_rewards.scorers.code.comparison import Compare, same_output, same_value
+from rl_rewards.scorers.code.encodings import from_text
+from rl_rewards.scorers.code.suites import is_preparation, read_suite
 
 FORMS = (
-    "a list of {input, output}, with fn_name for function calls; {inputs, outputs}, with fn_name for function calls; "
-    "a list of assert statements or test programs; one test program; or any of these as JSON text"
+    "a list of {input, output}, with fn_name or testtype and metadata for function calls; {inputs, outputs}, with fn_name for function calls; "
+    "a list of assert statements or test programs; one test program; or any of these as JSON text or in LiveCodeBench's encoding"
 )
+_SCRIPTS = frozenset({"stdin", "stdin_stdout", "stdio", "standard_input", "standard_io"})
+_CALLS = frozenset({"functional", "function_call", "call_based", "call-based", "function"})
+# Where a mapping keeps its tests, besides the forms below; what the others in it say does not matter.
+_WRAPPERS = ("functional", "test_cases", "unit_tests", "tests", "test_list", "test")
+_HIDDEN = object()
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,14 +34,14 @@ class Check:
 
     case: Case
     expected: str | list[plain.Tree] | None = None
-    """Text for a Script, the allowed values for a Call, nothing for Asserts."""
+    """Text for a Script (None where only a checker can tell), the allowed values for a Call, nothing for Asserts."""
 
-    def passed(self, execution: Execution, tolerance: float) -> bool:
+    def passed(self, execution: Execution, tolerance: float, compare: Compare = "lines") -> bool:
         """Whether the execution is right. One that did not run to its end is not, whatever it printed."""
         if not execution.ran:
             return False
         if isinstance(self.case, Script):
-            return same_output(str(self.expected), execution.stdout, tolerance)
+            return self.expected is not None and same_output(str(self.expected), execution.stdout, tolerance, compare)
         if isinstance(self.case, Asserts):
             return execution.value is True
         return any(same_value(value, execution.value, tolerance) for value in self.expected or ())
@@ -40,98 +51,213 @@ class Check:
         if not execution.ran or isinstance(self.case, Asserts):
             return execution.error or "failed"
         if isinstance(self.case, Script):
-            return f"expected {self.expected!r:.80}, got {execution.stdout!r:.80}"
+            return f"expected {_short(self.expected)}, got {_short(execution.stdout)}"
         [wanted, *_] = self.expected or [None]
-        return f"expected {wanted!r:.80}, got {execution.value!r:.80}"
+        return f"expected {_short(wanted)}, got {_short(execution.value)}"
 
 
-def checks(reference: Any, function: str | None) -> list[Check]:
+_reprs = reprlib.Repr()
+_reprs.maxlist = _reprs.maxdict = 12
+_reprs.maxstring = _reprs.maxother = _reprs.maxlong = 80
+
+
+def _short(value: Any) -> str:
+    """At most 80 characters on a value, which may be nested beyond what `repr` can follow, and large."""
+    return f"{value!r:.80}" if isinstance(value, str) and len(value) < 200 else _reprs.repr(value)[:80]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """What else a row says of its tests.
+
+    Attributes:
+        function: the function to call, by the option `function`.
+        entry_point: the function to call, by the row's own columns; it makes no calls out of tests of stdin and stdout.
+        prelude: Python text that runs before program and tests.
+        checked: whether a checker judges outputs, so that tests need none of their own.
+    """
+
+    function: str | None = None
+    entry_point: str | None = None
+    prelude: str = ""
+    checked: bool = False
+
+
+def checks(reference: Any, row: Row | None = None) -> list[Check]:
     """The tests of one row.
 
     Args:
         reference: in one of FORMS.
-        function: the function to call where the row itself names none; None when the programs are scripts.
+        row: what else the row says.
 
     Raises:
-        ValueError: when the reference is of another form or holds no test.
+        ValueError: when the reference is of another form, holds no test, or holds a test that checks nothing (suites.NoTestError).
+        NotSupportedError: when tests need what cannot pass between their process and the program's.
     """
+    row = row or Row()
     if isinstance(reference, str):
-        reference = _from_json(reference)
+        reference = from_text(reference)
     if isinstance(reference, str):
-        made = [Check(Asserts(reference))]
+        made = [_program(reference, row)]
     elif isinstance(reference, Mapping):
-        made = _columns(reference, function)
+        made = _mapping(reference, row)
     elif isinstance(reference, Sequence):
-        made = [check for test in reference for check in _one(test, function)]
+        made = _list(reference, row)
     else:
-        raise ValueError(f"tests are {FORMS}; found {type(reference).__name__}: {reference!r:.80}")
+        raise ValueError(f"tests must be {FORMS}; got {type(reference).__name__}: {reference!r:.80}")
     if not made:
-        raise ValueError(f"no tests in {reference!r:.80}")
+        raise ValueError(f"no test ran: there are no tests in {reference!r:.80}")
     return made
 
 
-def _from_json(text: str) -> Any:
-    """Text that starts like JSON data is that; other text is a test program."""
-    if text.lstrip()[:1] in ("[", "{"):
-        try:
-            return json.loads(text)
-        except ValueError:
-            pass
-    return text
+def _program(source: str, row: Row) -> Check:
+    """A test program."""
+    try:
+        suite = read_suite(source, row.function or row.entry_point, row.prelude)
+    except SyntaxError as error:
+        raise ValueError(f"the tests do not compile: {error}") from None
+    return Check(Asserts(suite.source, suite.names, suite.classes, counted=True))
 
 
-def _one(test: Any, function: str | None) -> list[Check]:
-    if isinstance(test, str):
-        return [Check(Asserts(test))]
-    if isinstance(test, Mapping) and "input" in test and "output" in test:
-        name = test.get("fn_name") or function
+def _list(tests: Sequence[Any], row: Row) -> list[Check]:
+    """Tests in a list. Where some of them are text that only imports, it goes before each of the others."""
+    present = [from_text(test) if isinstance(test, str) else test for test in tests if test is not None]
+    preparation = "".join(f"{test}\n" for test in present if isinstance(test, str) and is_preparation(test))
+    made: list[Check] = []
+    for test in present:
+        if isinstance(test, str):
+            made += [] if preparation and is_preparation(test) else [_program(preparation + test, row)]
+        elif isinstance(test, Mapping):
+            made += _mapping(test, row)
+        else:
+            raise ValueError(f"tests must be {FORMS}; got the test {test!r:.80}")
+    if not made and preparation:
+        return [_program(preparation, row)]
+    return made
+
+
+def _mapping(test: Mapping[str, Any], row: Row) -> list[Check]:
+    """A test, or a table of tests. A key without a value is absent: that is what Arrow makes of rows that differ in their keys."""
+    said = {str(key): value for key, value in test.items() if value is not None}
+    kind = _kind(said)
+    name = said.get("fn_name") or said.get("func_name") or _function_of_metadata(said.get("metadata"))
+    if kind == "call":
+        name = name or row.function or row.entry_point
         if not name:
-            return [_script(test["input"], test["output"])]
-        return [Check(_call(name, test["input"]), [plain.encode(_value(test["output"]))])]
-    if isinstance(test, Mapping) and "inputs" in test:
-        return _columns(test, function)
-    raise ValueError(f"tests are {FORMS}; found the test {test!r:.80}")
+            raise ValueError(
+                f"a test of a function call must name the function: fn_name, metadata.func_name or the option `function`; got {sorted(said)}"
+            )
+    elif kind is None:
+        name = name or row.function
+    if "inputs" in said or (isinstance(said.get("input"), (list, tuple)) and isinstance(said.get("output"), (list, tuple)) and not name):
+        inputs, outputs = (said.get("inputs"), said.get("outputs")) if "inputs" in said else (said["input"], said["output"])
+        return _columns(inputs, outputs, None if kind == "script" else name, said)
+    if "input" in said:
+        output = said.get("output", _HIDDEN)
+        if kind != "script" and name:
+            if output is _HIDDEN and "output" not in test:
+                raise ValueError(f"a test of a function call must have an output; got {sorted(said)}")
+            return [_call(str(name), said["input"], None if output is _HIDDEN else output)]
+        if output is _HIDDEN and not row.checked:
+            raise ValueError(f"a test of standard input must have an output, or the row a checker; got {sorted(said)}")
+        return [_script(said["input"], None if output is _HIDDEN else output)]
+    for key in _WRAPPERS:
+        if key in said:
+            return checks(said[key], row)
+    raise ValueError(f"tests must be {FORMS}; got the test with the keys {sorted(said)}")
 
 
-def _columns(table: Mapping[str, Any], function: str | None) -> list[Check]:
-    """APPS and TACO: parallel lists. An output of a call may stand in a list of its own."""
-    inputs, outputs, name = table.get("inputs"), table.get("outputs"), table.get("fn_name") or function
+def _kind(said: Mapping[str, Any]) -> str | None:
+    """`script` or `call`, where a test says; None where it does not.
+
+    Raises:
+        ValueError: for a kind of tests that is not known here.
+    """
+    for key in ("testtype", "type"):
+        kind = str(said.get(key, "")).strip().lower()
+        if kind in _SCRIPTS or kind in _CALLS:
+            return "script" if kind in _SCRIPTS else "call"
+        if kind:
+            raise ValueError(f"{key} of a test must be one of {sorted(_SCRIPTS | _CALLS)}, got {kind!r:.40}")
+    return None
+
+
+def _function_of_metadata(metadata: Any) -> str | None:
+    """LiveCodeBench: `{"func_name": ...}`, also as JSON text."""
+    if isinstance(metadata, str) and metadata.strip():
+        metadata = json.loads(metadata)
+    return metadata.get("func_name") if isinstance(metadata, Mapping) else None
+
+
+def entry_point(columns: Mapping[str, Any]) -> str | None:
+    """The function under test, as a row's columns name it: HumanEval's entry_point, LiveCodeBench's metadata."""
+    name = columns.get("entry_point")
+    if isinstance(name, str) and name.strip():
+        return name.strip()
+    try:
+        return _function_of_metadata(columns.get("metadata"))
+    except ValueError:
+        return None
+
+
+def _columns(inputs: Any, outputs: Any, name: Any, said: Mapping[str, Any]) -> list[Check]:
+    """APPS, TACO, CodeContests, LiveCodeBench: parallel lists. An output of a call may stand in a list of its own."""
+    inputs, outputs = (from_text(each) if isinstance(each, str) else each for each in (inputs, outputs))
     if not isinstance(inputs, Sequence) or not isinstance(outputs, Sequence) or isinstance(inputs, str) or isinstance(outputs, str):
-        raise ValueError(f"tests as a mapping need lists under inputs and outputs; found the keys {sorted(table)}")
+        raise ValueError(f"tests as a mapping need lists under inputs and outputs; got the keys {sorted(said)}")
     if len(inputs) != len(outputs):
-        raise ValueError(f"{len(inputs)} inputs, but {len(outputs)} outputs")
-    if not name:
-        return [_script(given, wanted) for given, wanted in zip(inputs, outputs, strict=True)]
-    made = []
-    for given, wanted in zip(inputs, outputs, strict=True):
-        allowed = [wanted, wanted[0]] if isinstance(wanted, list) and len(wanted) == 1 else [wanted]
-        made.append(Check(_call(name, given), [plain.encode(value) for value in allowed]))
-    return made
+        raise ValueError(f"inputs and outputs of tests must be as many, got {len(inputs)} inputs, but {len(outputs)} outputs")
+    pairs = list(zip(inputs, outputs, strict=True))
+    return [_call(str(name), given, wanted, may_be_wrapped=True) if name else _script(given, wanted) for given, wanted in pairs]
 
 
 def _script(given: Any, wanted: Any) -> Check:
-    return Check(Script(_text(given)), _text(wanted))
+    if isinstance(given, Mapping) or isinstance(wanted, Mapping):
+        raise ValueError(f"input and output of a test of standard input must be text, got {given!r:.40} and {wanted!r:.40}")
+    return Check(Script(_text(given)), None if wanted is None else _text(wanted))
 
 
 def _text(value: Any) -> str:
     """Text for stdin and stdout, which some data sets keep as a list of lines."""
+    if value is None:
+        raise ValueError("the input of a test must be text, got None")
     return "\n".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)
 
 
-def _call(name: str, given: Any) -> Call:
-    """A call with the given arguments: a list of them, or text with one JSON value a line (LiveCodeBench)."""
+def _call(name: str, given: Any, wanted: Any, may_be_wrapped: bool = False) -> Check:
+    """A call with the given arguments: a list of them, or text with one JSON value a line (LiveCodeBench), whose output then is JSON text as well."""
+    allowed = [wanted]
     if isinstance(given, str):
-        given = [_value(line) for line in given.split("\n") if line.strip()]
+        given, is_json = _arguments(given)
+        if isinstance(wanted, str):
+            allowed = _values(wanted, is_json)
+    elif may_be_wrapped and isinstance(wanted, list) and len(wanted) == 1:
+        allowed = [wanted, wanted[0]]
     if not isinstance(given, (list, tuple)):
-        raise ValueError(f"the input of a call is a list of arguments, found {type(given).__name__}: {given!r:.80}")
-    return Call(name, list(given))
+        raise ValueError(f"the input of a call must be a list of arguments, got {type(given).__name__}: {given!r:.80}")
+    return Check(Call(name, list(given)), [plain.encode(value) for value in allowed])
 
 
-def _value(text: Any) -> Any:
-    """The value of a JSON text; what is no JSON text stands for itself."""
-    if not isinstance(text, str):
-        return text
+def _arguments(text: str) -> tuple[list[Any], bool]:
+    """The arguments in a text, and whether they are JSON. Text that is not, in a single line, is one argument itself."""
+    lines = [line for line in text.split("\n") if line.strip()]
     try:
-        return json.loads(text)
+        return [json.loads(line) for line in lines], True
     except ValueError:
-        return text
+        pass
+    try:
+        return [json.loads(text)], True
+    except ValueError:
+        pass
+    if len(lines) > 1:
+        raise ValueError(f"the input of a call must have one JSON value a line, got {text!r:.80}")
+    return [text], False
+
+
+def _values(text: str, is_json: bool) -> list[Any]:
+    """What an output in text may mean. With arguments in JSON it is JSON, or a text of its own; else it may be either."""
+    try:
+        value = json.loads(text)
+    except ValueError:
+        return [text]
+    return [value] if is_json else [value, text]

@@ -6,16 +6,20 @@ import re
 from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import field, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
 from rl_rewards.parsers.code_block import CodeBlock
-from rl_rewards.references import template
-from rl_rewards.runtime.sandbox import Engine, EngineName, Execution, Limits, engine
+from rl_rewards.references import MissingReferenceError, Template, column_template, template
+from rl_rewards.runtime.sandbox import Asserts, Call, Engine, EngineName, Execution, Limits, Script, engine
 from rl_rewards.scorers.base import ReferenceScorer, Traits, configured
-from rl_rewards.scorers.code.cases import Check, checks
+from rl_rewards.scorers.code.cases import Check, Row, checks, entry_point
+from rl_rewards.scorers.code.checkers import Checkers
+from rl_rewards.scorers.code.comparison import Compare
+from rl_rewards.scorers.code.preludes import as_prelude, needed
+from rl_rewards.scorers.code.suites import NotSupportedError
 from rl_rewards.types import EvaluateResult, MetricResult, Outcome, Sample
 
 
@@ -38,12 +42,22 @@ class PythonTests(ReferenceScorer):
     scoring: Literal["all", "fraction"] = field(default="all", kw_only=True)
     """Whether the score needs all tests, or grows with the fraction that pass."""
     function: str | None = field(default=None, kw_only=True)
-    """The function to call, or a template such as "{{references.entry_point}}", where the tests are calls and do not name it themselves."""
+    """The function to call, or a template such as "{{references.name}}", where the tests are calls, or `check(candidate)`, and do not name it
+    themselves. A column `entry_point` is found without it."""
+    prelude: str | None = field(default=None, kw_only=True)
+    """What runs before the program: `leetcode` (the imports, ListNode and TreeNode that LeetCode's programs take for granted), Python text, or a
+    column's template such as "{{references.prompt}}"."""
+    checker: str | None = field(default=None, kw_only=True)
+    """The column of a program that judges outputs where several are right, run as `checker.py input.txt correct_output.txt solution_output.txt`; it prints
+    1 or 0. Rows without one compare outputs."""
+    compare: Compare = field(default="lines", kw_only=True)
+    """How a script's output is compared: `lines`, `tokens` (line breaks do not count), `float` (as tokens, every number within the tolerance) or
+    `exact`."""
     timeout: Annotated[float, Field(gt=0)] = field(default=5.0, kw_only=True)
     """Seconds of wall time for a test. After the first that runs out of them the rest fail without being run."""
     memory_mb: Annotated[int, Field(gt=0)] = field(default=512, kw_only=True)
     """Memory of the program, in MiB."""
-    output_kb: Annotated[int, Field(gt=0)] = field(default=1024, kw_only=True)
+    output_kb: Annotated[int, Field(gt=0)] = field(default=16 << 10, kw_only=True)
     """Most that a program may print, return or write to one file, in KiB."""
     tolerance: Annotated[float, Field(ge=0)] = field(default=1e-9, kw_only=True)
     """How far a decimal number may be off, relative or absolute; 0 compares digits."""
@@ -60,6 +74,10 @@ class PythonTests(ReferenceScorer):
         super().__post_init__()
         if self.function is not None:
             template(self.function)
+        if self.checker is not None:
+            column_template(self.checker)
+        if self.prelude is not None and not template(self.prelude).columns:
+            as_prelude(self.prelude)
         _ = self._engine  # made now, so that a wrong or missing one is refused now; it starts nothing yet
 
     def __getstate__(self) -> dict[str, Any]:
@@ -73,10 +91,16 @@ class PythonTests(ReferenceScorer):
     def _limits(self) -> Limits:
         return Limits(self.timeout, self.memory_mb, self.output_kb << 10)
 
+    @cached_property
+    def _checkers(self) -> Checkers:
+        return Checkers(self._engine, self._limits)
+
     @property
     def traits(self) -> Traits:
-        of_function = template(self.function).columns if self.function else frozenset()
-        return replace(super().traits, columns=super().traits.columns | of_function)
+        named = [template(text) for text in (self.function, self.prelude) if text is not None]
+        named += [column_template(self.checker)] if self.checker is not None else []
+        traits = super().traits
+        return replace(traits, columns=traits.columns.union(*(each.columns for each in named)))
 
     def score(self, samples: Sequence[Sample], answers: Sequence[Any]) -> list[EvaluateResult]:
         return self.submit(samples, answers).result()
@@ -86,24 +110,58 @@ class PythonTests(ReferenceScorer):
         return self._engine.submit(lambda pair: self.score_row(*pair), list(zip(samples, answers, strict=True)))
 
     def score_answer(self, answer: Any, target: Any, sample: Sample) -> EvaluateResult:
-        function = str(template(self.function).value(sample)) if self.function else None
-        tests = checks(target, function)
+        row = self._row(sample)
+        checker = self._optional(column_template(self.checker), sample) if self.checker is not None else None
+        try:
+            tests = checks(target, replace(row, checked=checker is not None))
+        except NotSupportedError as error:
+            return EvaluateResult.failure(Outcome.UNSUPPORTED, str(error))
         program = _program(answer, sample)
         if program is None:
             return self.unparsed()
-        executions = self._engine.run(program, [check.case for check in tests], self._limits)
+        texts = [test.case.source for test in tests if isinstance(test.case, Asserts)]
+        prelude = needed(row.prelude, program, *texts) if row.prelude else ""
+        if prelude and (fault := self._fault_of(prelude)):
+            return EvaluateResult.failure(Outcome.ERROR, f"the prelude does not run: {fault}")
+        executions = self._engine.run(program, [test.case for test in tests], self._limits, prelude)
         for execution in executions:
             if execution.outcome in (Outcome.ERROR, Outcome.UNSUPPORTED):
                 return EvaluateResult.failure(execution.outcome, f"{self._engine.name}: {execution.error}")
-        return self._result(tests, executions)
+        if checker is not None and all(isinstance(test.case, Script) for test in tests):
+            return self._result(self._checkers.passed(str(checker), tests, executions), executions)
+        return self._result([self._verdict(test, execution) for test, execution in zip(tests, executions, strict=True)], executions)
 
-    def _result(self, tests: Sequence[Check], executions: Sequence[Execution]) -> EvaluateResult:
-        passed = [check.passed(execution, self.tolerance) for check, execution in zip(tests, executions, strict=True)]
+    def _row(self, sample: Sample) -> Row:
+        """What the options and the row's other columns say of its tests."""
+        function = str(template(self.function).value(sample)).strip() if self.function else None
+        prelude = ""
+        if self.prelude is not None:
+            of_row = template(self.prelude)
+            prelude = str(self._optional(of_row, sample) or "") if of_row.columns else as_prelude(self.prelude)
+        return Row(function, entry_point(sample.references), prelude)
+
+    @staticmethod
+    def _optional(column: Template, sample: Sample) -> Any:
+        """A column's value, None where this row has none."""
+        try:
+            return column.value(sample)
+        except MissingReferenceError:
+            return None
+
+    def _fault_of(self, prelude: str) -> str | None:
+        """What is wrong with a prelude, if it does not run by itself: that is not the program's doing."""
+        return _fault_of_prelude(self._engine, self._limits, prelude)
+
+    def _verdict(self, test: Check, execution: Execution) -> tuple[bool, str]:
+        right = test.passed(execution, self.tolerance, self.compare)
+        return right, "" if right else test.complaint(execution)
+
+    def _result(self, verdicts: Sequence[tuple[bool, str]], executions: Sequence[Execution]) -> EvaluateResult:
+        passed, complaints = [right for right, _ in verdicts], [complaint for _, complaint in verdicts]
         fraction = sum(passed) / len(passed)
         share = fraction if self.scoring == "fraction" else float(all(passed))
         reason = f"{sum(passed)} of {len(passed)} tests passed"
         metrics = {"passed": MetricResult(fraction, reason)}
-        complaints = ["" if right else check.complaint(execution) for right, check, execution in zip(passed, tests, executions, strict=True)]
         if self.per_test:
             for number, (right, complaint) in enumerate(zip(passed, complaints, strict=True), 1):
                 metrics[f"test_{number}"] = MetricResult(float(right), complaint)
@@ -115,7 +173,13 @@ class PythonTests(ReferenceScorer):
         return EvaluateResult(self.wrong + share * (self.correct - self.wrong), reason, metrics=metrics, outcome=outcome)
 
 
-_FENCE = re.compile(r"^ {0,3}(```|~~~)", re.M)
+@lru_cache(maxsize=1024)
+def _fault_of_prelude(engine_: Engine, limits: Limits, prelude: str) -> str | None:
+    [execution] = engine_.run_trusted(f"{prelude}\ndef nothing(): pass", [Call("nothing")], limits)
+    return None if execution.ran or execution.outcome is Outcome.UNSUPPORTED else execution.error
+
+
+_FENCE = re.compile(r"^[ \t]*(```|~~~)", re.M)
 
 
 def _program(answer: Any, sample: Sample) -> str | None:

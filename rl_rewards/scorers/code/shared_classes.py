@@ -87,11 +87,9 @@ def _is_small(value: object) -> bool:
 def _is_slot(node: ast.ClassDef, constant: ast.Constant) -> bool:
     """Whether it is a name in `__slots__` or in a quoted annotation."""
     for part in ast.walk(node):
-        if isinstance(part, ast.Assign) and any(isinstance(target, ast.Name) and target.id == "__slots__" for target in part.targets):
-            if any(inner is constant for inner in ast.walk(part.value)):
-                return True
-        annotation = getattr(part, "annotation", None) or getattr(part, "returns", None)
-        if isinstance(annotation, ast.AST) and any(inner is constant for inner in ast.walk(annotation)):
+        is_slots = isinstance(part, ast.Assign) and any(isinstance(target, ast.Name) and target.id == "__slots__" for target in part.targets)
+        names = part.value if is_slots else getattr(part, "annotation", None) or getattr(part, "returns", None)  # type: ignore[attr-defined]
+        if isinstance(names, ast.AST) and any(inner is constant for inner in ast.walk(names)):
             return True
     return False
 
@@ -99,6 +97,9 @@ def _is_slot(node: ast.ClassDef, constant: ast.Constant) -> bool:
 def _free_names(node: ast.ClassDef) -> set[str]:
     loaded = {part.id for part in ast.walk(node) if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Load)}
     stored = {part.id for part in ast.walk(node) if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Store)}
-    return loaded - stored - {part.arg for part in ast.walk(node) if isinstance(part, ast.arg)} - {
-        part.name for part in ast.walk(node) if isinstance(part, (ast.FunctionDef, ast.ClassDef))
-    }
+    return (
+        loaded
+        - stored
+        - {part.arg for part in ast.walk(node) if isinstance(part, ast.arg)}
+        - {part.name for part in ast.walk(node) if isinstance(part, (ast.FunctionDef, ast.ClassDef))}
+    )

@@ -80,7 +80,7 @@ def read_suite(source: str, function: str | None = None, prelude: str = "") -> S
     if function is not None:
         tree.body += _calls_of_checkers(tree, function)
     given = _defined_names(ast.parse(prelude)) if prelude else frozenset()
-    under_test = _under_test(tree, given)
+    under_test = _under_test(tree, given) | (frozenset(_loaded(ast.parse(function))) if function is not None else frozenset())
     dependent = _dependent_names(tree, under_test)
     counted = _Counted(dependent)
     tree = ast.fix_missing_locations(counted.visit(_Reachable().visit(tree)))
@@ -89,6 +89,15 @@ def read_suite(source: str, function: str | None = None, prelude: str = "") -> S
     _refuse_what_cannot_cross(tree)
     classes = shared_classes(tree)
     return Suite(ast.unparse(tree), frozenset(under_test & ({*dir(builtins)} | given)), classes)
+
+
+def is_preparation(source: str) -> bool:
+    """Whether a text only imports, so that it is meant to go before tests."""
+    try:
+        body = ast.parse(source).body
+    except SyntaxError:
+        return False
+    return bool(body) and all(isinstance(node, (ast.Import, ast.ImportFrom)) for node in body)
 
 
 def _nothing_found(tree: ast.Module, under_test: frozenset[str], function: str | None) -> str:
@@ -134,9 +143,7 @@ def _defined_names(tree: ast.AST) -> frozenset[str]:
             names.add(node.name)
         elif isinstance(node, ast.arg):
             names.add(node.arg)
-        elif isinstance(node, ast.ExceptHandler) and node.name:
-            names.add(node.name)
-        elif isinstance(node, (ast.MatchAs, ast.MatchStar)) and node.name:
+        elif (isinstance(node, ast.ExceptHandler) and node.name) or (isinstance(node, (ast.MatchAs, ast.MatchStar)) and node.name):
             names.add(node.name)
         elif isinstance(node, ast.Import):
             names |= {(alias.asname or alias.name).partition(".")[0] for alias in node.names if not _is_programs_module(alias.name)}

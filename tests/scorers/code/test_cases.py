@@ -5,7 +5,7 @@ import json
 import pytest
 
 from rl_rewards.runtime.sandbox import Asserts, Call, Script
-from rl_rewards.scorers.code.cases import Check, checks
+from rl_rewards.scorers.code.cases import Check, Row, checks
 
 APPS = {"inputs": ["1\n", ["1", "2"]], "outputs": ["2\n", ["3", "4"]]}
 FORMS = [
@@ -20,31 +20,27 @@ FORMS = [
     (json.dumps(APPS), None, [Check(Script("1\n"), "2\n"), Check(Script("1\n2"), "3\n4")]),
     ({"inputs": [[1]], "outputs": [[2]], "fn_name": "f"}, None, [Check(Call("f", [1]), [[2], 2])]),
     ({"inputs": [[1]], "outputs": [[2, 3]], "fn_name": "f"}, None, [Check(Call("f", [1]), [[2, 3]])]),
-    (["assert f(1) == 2", "assert f(2) == 3"], None, [Check(Asserts("assert f(1) == 2")), Check(Asserts("assert f(2) == 3"))]),
-    ('["assert f(1) == 2"]', None, [Check(Asserts("assert f(1) == 2"))]),
-    ("assert f(1) == 2", None, [Check(Asserts("assert f(1) == 2"))]),
-    ("[x for x in f(1)]", None, [Check(Asserts("[x for x in f(1)]"))]),
 ]
 
 
 @pytest.mark.parametrize(("reference", "function", "made"), FORMS)
 def test_each_form_is_read(reference, function, made):
-    assert checks(reference, function) == made
+    assert checks(reference, Row(function)) == made
 
 
 REFUSED = [
-    (5, "found int"),
-    ([5], "found the test 5"),
-    ([{"in": 1}], "found the test"),
+    (5, "got int"),
+    ([5], "got the test 5"),
+    ([{"in": 1}], "got the test"),
     ({"inputs": ["1"]}, "lists under inputs and outputs"),
     ({"inputs": "1", "outputs": "2"}, "lists under inputs and outputs"),
     ({"inputs": ["1", "2"], "outputs": ["1"]}, "2 inputs, but 1 outputs"),
     ({"inputs": [], "outputs": []}, "no tests"),
-    ([{"input": 5, "output": 2, "fn_name": "f"}], "a list of arguments, found int"),
+    ([{"input": 5, "output": 2, "fn_name": "f"}], "a list of arguments, got int"),
 ]
 
 
 @pytest.mark.parametrize(("reference", "message"), REFUSED)
 def test_another_form_is_refused_with_what_is_allowed(reference, message):
     with pytest.raises(ValueError, match=message):
-        checks(reference, None)
+        checks(reference)

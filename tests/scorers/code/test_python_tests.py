@@ -32,7 +32,7 @@ ROWS = [
     (DOUBLE, block("print(int(input()) * 2)") + "\n```\n2\n```", 1, "scored"),
     (DOUBLE, "print(int(input()) * 2)", 1, "scored"),
     (DOUBLE, block("print(int(input()) * 2)", "javascript"), None, "unparsed"),
-    (DOUBLE, "```python\nprint(int(input()) * 2)", None, "unparsed"),
+    (DOUBLE, "```python\nprint(int(input()) * 2)", 1, "scored"),
     (DOUBLE, "I cannot do that.", 0, "crashed"),
     (DOUBLE, "", 0, "scored"),
     (CALLS, block("def double(x): return x * 2"), 1, "scored"),
@@ -84,10 +84,10 @@ OURS = [
     ({}, "no reference 'tests'"),
     ({"tests": None}, "is empty"),
     ({"tests": []}, "is empty"),
-    ({"tests": 5}, "found int"),
+    ({"tests": 5}, "got int"),
     ({"tests": "[1"}, "do not compile"),
     ({"tests": ["assert f("]}, "do not compile"),
-    ({"tests": [{"in": 1}]}, "found the test"),
+    ({"tests": [{"in": 1}]}, "got the test"),
 ]
 
 

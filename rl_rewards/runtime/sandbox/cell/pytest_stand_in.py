@@ -110,7 +110,6 @@ class _Mark:
 
 
 def _marked(target: Any, name: str, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
-    target.__dict__  # a function or a class
     target.pytestmark = [(name, arguments, keywords), *vars(target).get("pytestmark", [])]
     return target
 
@@ -122,7 +121,9 @@ class _Parameters:
         self.values, self.is_skipped = values, bool(marks)
 
 
-def _fixture(function: Any = None, *, scope: str = "function", params: Any = None, autouse: bool = False, ids: Any = None, name: str | None = None) -> Any:
+def _fixture(
+    function: Any = None, *, scope: str = "function", params: Any = None, autouse: bool = False, ids: Any = None, name: str | None = None
+) -> Any:
     def decorate(target: Any) -> Any:
         target._fixture = (scope, params, autouse, name or target.__name__)
         return target
@@ -193,7 +194,7 @@ class Runner:
 
     def _run_once(self, function: Any, instance: Any, known: Mapping[str, Any], given: dict[str, Any]) -> None:
         after: list[Any] = []
-        made: dict[str, Any] = {name: value for name, value in given.items()}
+        made: dict[str, Any] = dict(given)
 
         def value_of(name: str) -> Any:
             if name in made:
@@ -215,7 +216,7 @@ class Runner:
             return value
 
         if instance is None:
-            _call_if_there(types.SimpleNamespace(**{"f": self._namespace.get("setup_function")}), "f", function)
+            _call_if_there(types.SimpleNamespace(f=self._namespace.get("setup_function")), "f", function)
         else:
             _call_if_there(instance, "setup_method", function)
         try:

@@ -22,7 +22,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from . import frames, library, plain
-from .serving import CHANNEL, DEPTH, LIBRARIES, SHARED_MODULES, importable
+from .serving import CHANNEL, SHARED_MODULES, importable
 from .shared import KINDS, Shared
 
 # What tests mean by these names before a dot, even where they leave the import to the program.
@@ -147,7 +147,7 @@ class Channel:
             return {"error": [kind.__name__, [self.tree(argument) for argument in value.args]]}
         if isinstance(value, collections.abc.Iterator) and not isinstance(value, io.IOBase):
             return {"iterator": self._hold(value)}
-        if isinstance(value, collections.abc.Awaitable) or isinstance(value, io.IOBase):
+        if isinstance(value, (collections.abc.Awaitable, io.IOBase)):
             raise self.refuse(f"tests that hand a {kind.__name__} to the program")
         if isinstance(value, (types.FunctionType, types.MethodType, functools.partial)) or (_is_the_tests(kind) and callable(value)):
             return {"callback": [self._hold(value), getattr(value, "__name__", kind.__name__)]}
@@ -406,7 +406,9 @@ _METHODS: dict[str, dict[str, Any]] = {
 @functools.cache
 def stand_in_class(abilities: str) -> type[StandIn]:
     """The class of stand-ins for objects of these abilities (serving.ABILITIES)."""
-    return type("StandIn", (StandIn,), {name: method for letter, methods in _METHODS.items() if letter in abilities for name, method in methods.items()})
+    return type(
+        "StandIn", (StandIn,), {name: method for letter, methods in _METHODS.items() if letter in abilities for name, method in methods.items()}
+    )
 
 
 def _operator(name: str, reflected: bool = False) -> Any:
@@ -562,5 +564,3 @@ def _kept(old: Any, new: Any) -> Any:
         _restore(old, new)
         return old
     return new
-
-

@@ -20,7 +20,7 @@ from collections.abc import Callable
 from typing import Any
 
 from . import frames, library, plain
-from .shared import KINDS, Shared, States
+from .shared import KINDS, Shared
 
 CHANNEL = 3
 DEPTH = 20_000  # of Python's stack, while values are taken apart
@@ -29,7 +29,7 @@ LIBRARIES = ("numpy", "pandas", "sympy")
 SHARED_MODULES = frozenset("bisect collections datetime decimal fractions functools heapq itertools math operator re string typing".split())
 # What an object can do, a letter each; the tests' stand-in can do the same.
 ABILITIES: dict[str, Callable[[type], bool]] = {
-    "c": lambda kind: hasattr(kind, "__call__"),
+    "c": lambda kind: issubclass(kind, collections.abc.Callable),
     "i": lambda kind: hasattr(kind, "__iter__") or hasattr(kind, "__getitem__"),
     "n": lambda kind: hasattr(kind, "__next__"),
     "b": lambda kind: hasattr(kind, "__bool__") or hasattr(kind, "__len__"),
@@ -82,7 +82,10 @@ class Server:
         sys.setrecursionlimit(max(before, DEPTH))
         try:
             self.shared.update(request["states"], self.value)
-            arguments, keywords = [self.value(tree) for tree in request["args"]], {name: self.value(tree) for name, tree in request["keywords"].items()}
+            arguments, keywords = (
+                [self.value(tree) for tree in request["args"]],
+                {name: self.value(tree) for name, tree in request["keywords"].items()},
+            )
         finally:
             sys.setrecursionlimit(before)
         try:
@@ -267,9 +270,7 @@ def _has_own(kind: type, name: str) -> bool:
 
 _OPERATIONS: dict[str, Callable[..., Any]] = {
     "call": lambda server, object_, *arguments, **keywords: object_(*arguments, **keywords),
-    "call named": lambda server, object_, names, count, *arguments: object_(
-        *arguments[:count], **dict(zip(names, arguments[count:], strict=True))
-    ),
+    "call named": lambda server, object_, names, count, *arguments: object_(*arguments[:count], **dict(zip(names, arguments[count:], strict=True))),
     "attribute": lambda server, object_, name: getattr(object_, name),
     "set attribute": lambda server, object_, name, value: setattr(object_, name, value),
     "delete attribute": lambda server, object_, name: delattr(object_, name),

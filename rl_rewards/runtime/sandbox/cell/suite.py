@@ -48,9 +48,7 @@ def run(source: str, file_name: str, case: dict[str, Any]) -> int:
     return _verdict(word, reason)
 
 
-def _run(
-    code: types.CodeType, source: str, case: dict[str, Any], namespace: dict[str, Any], channel: Channel, checks: list[int]
-) -> tuple[str, str]:
+def _run(code: types.CodeType, source: str, case: dict[str, Any], namespace: dict[str, Any], channel: Channel, checks: list[int]) -> tuple[str, str]:
     try:
         _fill(namespace, source, case, channel, checks)
         with_stand_ins = pytest_stand_in.make(channel)
