@@ -11,11 +11,11 @@ import array, bisect, collections, copy, datetime, enum, fractions, functools, h
 import numpy as np
 import pandas as pd
 from array import array
-from bisect import bisect, bisect_left, bisect_right, insort, insort_left, insort_right
+from bisect import bisect_left, bisect_right, insort, insort_left, insort_right
 from collections import ChainMap, Counter, OrderedDict, defaultdict, deque, namedtuple
-from copy import copy, deepcopy
+from copy import deepcopy
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from enum import Enum
 from fractions import Fraction
 from functools import cache, cached_property, cmp_to_key, lru_cache, partial, reduce
@@ -25,7 +25,7 @@ from itertools import pairwise, permutations, product, repeat, starmap, takewhil
 from math import acos, asin, atan, atan2, ceil, comb, cos, dist, e, exp, fabs, factorial, floor, fmod, fsum, gcd, hypot, inf, isclose, isqrt, lcm, log
 from math import log2, log10, nan, perm, pi, prod, sin, sqrt, tan, tau
 from operator import and_, iand, itemgetter, ior, mul, neg, or_, sub, xor
-from random import choice, choices, randint, random, randrange, sample, shuffle, uniform
+from random import choice, choices, randint, randrange, sample, shuffle, uniform
 from string import ascii_letters, ascii_lowercase, ascii_uppercase, digits, punctuation
 from typing import *
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from rl_rewards.runtime.sandbox import Asserts, Call, Script
+from rl_rewards.runtime.sandbox import Call, Script
 from rl_rewards.scorers.code.cases import Check, Row, checks
 
 APPS = {"inputs": ["1\n", ["1", "2"]], "outputs": ["2\n", ["3", "4"]]}

@@ -106,7 +106,7 @@ def test_it_sees_neither_files_nor_network_nor_the_environment(monkeypatch):
     assert score("import os\nreturn float('RL_REWARDS_TEST_SECRET' in os.environ)").score == 0.0
     error = score("return len(open('/etc/passwd').read())").error
     assert "FileNotFoundError" in error or "PermissionError" in error  # by the root of its own, or by Landlock
-    assert "FileNotFoundError" in score("import socket\nsocket.socket()\nreturn 1").error
+    assert "PermissionError" in score("import socket\nsocket.socket()\nreturn 1").error
 
 
 def test_numpy_can_be_used_where_it_is_installed():
