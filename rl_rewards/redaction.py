@@ -17,7 +17,7 @@ from functools import lru_cache
 from typing import Any
 from urllib.parse import quote, quote_plus
 
-__all__ = ["HIDDEN", "Secret", "logger_for", "redact", "redact_known", "secret_from_environment"]
+__all__ = ["HIDDEN", "Secret", "logger_for", "redact", "redact_known", "secret_from_environment", "without_secrets"]
 
 HIDDEN = "***"
 _SHORTEST = 6  # characters: a shorter value would hide ordinary words
@@ -101,12 +101,43 @@ def redact_known(text: str) -> str:
     return _pattern(frozenset(_known)).sub(HIDDEN, text) if _known else text
 
 
+def without_secrets(error: BaseException) -> BaseException:
+    """The exception itself, or, where it or one that led to it shows a secret, one of the same name, place and redacted text without them."""
+    if not any(_shows_secret(each) for each in _chain(error)):
+        return error
+    cls = type(type(error).__name__, (Exception,), {"__module__": type(error).__module__})
+    return cls(redact(_text(error))).with_traceback(error.__traceback__)
+
+
 def logger_for(name: str) -> logging.Logger:
     """A module's logger, whose messages and tracebacks hold no secrets."""
     logger = logging.getLogger(name)
     if not any(isinstance(each, _Redacting) for each in logger.filters):
         logger.addFilter(_Redacting())
     return logger
+
+
+def _chain(error: BaseException) -> list[BaseException]:
+    """The exception and all that its traceback would tell of: causes, contexts, members of groups."""
+    found, left = [], [error]
+    while left:
+        each = left.pop()
+        if not any(each is other for other in found):
+            found.append(each)
+            left += [other for other in (each.__cause__, each.__context__, *getattr(each, "exceptions", ())) if isinstance(other, BaseException)]
+    return found
+
+
+def _shows_secret(error: BaseException) -> bool:
+    text = _text(error) + "".join(map(str, getattr(error, "__notes__", ())))
+    return redact(text) != text
+
+
+def _text(error: BaseException) -> str:
+    try:
+        return str(error)
+    except Exception:  # a user's own class
+        return "(its message cannot be read)"
 
 
 class _Redacting(logging.Filter):
@@ -119,14 +150,9 @@ class _Redacting(logging.Filter):
         if record.exc_info and record.exc_info[1] is not None:
             text = self._traceback.formatException(record.exc_info)
             if (shown := redact(text)) != text:
-                record.exc_text, record.exc_info = shown, (*_stand_in(record.exc_info[1]), record.exc_info[2])
+                error = without_secrets(record.exc_info[1])
+                record.exc_text, record.exc_info = shown, (type(error), error, record.exc_info[2])
         return True
-
-
-def _stand_in(error: BaseException) -> tuple[type[Exception], Exception]:
-    """An exception of the same name with a text without secrets, for handlers that format exceptions by themselves."""
-    cls = type(type(error).__name__, (Exception,), {"__module__": type(error).__module__})
-    return cls, cls(redact(str(error)))
 
 
 @lru_cache(maxsize=1024)  # a batch that fails has the same error in every row
@@ -135,13 +161,14 @@ def _redacted(text: str, secrets: frozenset[str]) -> str:
 
 
 def _secrets_of_environment() -> set[str]:
-    values = (os.environ.get(name, "").strip() for name in os.environ if _names_a_secret(name))
+    # As bytes: decoding every name takes ten times longer, and a batch that fails looks here for every row.
+    values = (os.fsdecode(os.environb[name]).strip() for name in os.environb if _names_a_secret(name))
     return {value for value in values if len(value) >= _SHORTEST + 2}
 
 
 @lru_cache(maxsize=4096)
-def _names_a_secret(variable: str) -> bool:
-    return _SECRET_NAMES.search(variable) is not None
+def _names_a_secret(variable: bytes) -> bool:
+    return _SECRET_NAMES.search(os.fsdecode(variable)) is not None
 
 
 @lru_cache(maxsize=32)

@@ -15,7 +15,7 @@ from enum import StrEnum
 from typing import Any
 
 from rl_rewards.policy_tokens import PolicyTokenizer
-from rl_rewards.redaction import redact
+from rl_rewards.redaction import redact, without_secrets
 from rl_rewards.thinking import (
     CLOSE,
     OPEN,
@@ -261,7 +261,7 @@ class EvaluateResult(_DictReads):
     def failure(cls, outcome: Outcome, error: str, cause: BaseException | None = None) -> EvaluateResult:
         """A failure of ours: no score, never a zero. `cause` is the exception that it came from."""
         result = cls(None, error, None, False, None, error, outcome)
-        result.cause = cause
+        result.cause = None if cause is None else without_secrets(cause)
         return result
 
     @classmethod

@@ -6,11 +6,14 @@ import base64
 import io
 import json
 import logging
+import traceback
 from urllib.parse import quote, quote_plus
 
 import pytest
 
-from rl_rewards.redaction import Secret, logger_for, redact, redact_known, secret_from_environment
+from rl_rewards import Reward, Rubric, Sample, reward_function
+from rl_rewards.redaction import Secret, logger_for, redact, redact_known, secret_from_environment, without_secrets
+from rl_rewards.reward import RewardError
 from rl_rewards.types import EvaluateResult, Outcome, describe
 
 KEY = 'p4ss+w/rd="x&y'  # characters that every encoding writes in another way
@@ -116,6 +119,31 @@ def test_results_and_descriptions_hide_secrets() -> None:
     assert (failure.error, failure.reason) == ("sent ***", "sent ***")
     assert EvaluateResult(None, error=f"sent {KEY}").error == "sent ***"
     assert describe(ValueError(f"sent {KEY}")) == "ValueError: sent ***"
+
+
+@reward_function
+def leaking(response: str):
+    try:
+        raise KeyError(KEY)
+    except KeyError as cause:
+        raise ValueError("the call failed") from cause
+
+
+def test_the_exception_behind_a_failure_hides_secrets_and_keeps_its_place(caplog: pytest.LogCaptureFixture) -> None:
+    reward = Reward("leaking", leaking, on_error="raise")
+    with pytest.raises(RewardError) as stopped:
+        Rubric((reward,)).evaluate([Sample("q", "a", "a")])
+    with caplog.at_level(logging.WARNING):
+        Rubric((Reward("leaking", leaking),)).evaluate([Sample("q", "a", "a")])
+    for text in ("".join(traceback.format_exception(stopped.value)), caplog.text):
+        assert "p4ss" not in text and "the call failed" in text
+    assert "in leaking" in "".join(traceback.format_exception(stopped.value))
+
+
+def test_an_exception_without_secrets_stays_itself() -> None:
+    error = ExceptionGroup("several", [ValueError("one")])
+    assert without_secrets(error) is error
+    assert "p4ss" not in repr(without_secrets(ExceptionGroup("several", [ValueError(KEY)])))
 
 
 def test_log_lines_and_tracebacks_hide_secrets() -> None:

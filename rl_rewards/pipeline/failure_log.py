@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import logging
 from collections import Counter
 
 from rl_rewards.pipeline.columns import RewardColumn
+from rl_rewards.redaction import logger_for
 
 __all__ = ["FailureLog"]
 
-logger = logging.getLogger("rl_rewards")
+logger = logger_for("rl_rewards")
 
 _EVERY = 1000
 

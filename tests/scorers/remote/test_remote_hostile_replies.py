@@ -12,10 +12,10 @@ import pytest
 from pyarrow import parquet
 
 from rl_rewards import Reward, Rubric
+from rl_rewards.evaluation.context import BatchContext
 from rl_rewards.recording.parts import PartWriter, merge
 from rl_rewards.recording.rows import rows_of
 from rl_rewards.scorers import scorer
-from rl_rewards.trl import Batch
 from rl_rewards.types import Outcome, Sample
 
 KEY = "k3y/of=the+server"
@@ -75,7 +75,7 @@ def test_a_key_that_the_server_echoes_is_shown_nowhere(serve, key, caplog, echo)
 def test_a_key_that_the_server_echoes_does_not_reach_the_record(serve, key, tmp_path, echo):
     rubric = Rubric((Reward("liked", remote(serve(lambda path, body: echo()), api_key_env=key)),))
     writer = PartWriter(tmp_path / "parts", 0, 0)
-    writer.write(rows_of(Batch(3, 0, True), rubric.evaluate([Sample("q", "four", "four")]), 0, 0))
+    writer.write(rows_of(BatchContext(3, 0, True), rubric.evaluate([Sample("q", "four", "four")]), 0, 0))
     merge(tmp_path / "parts", tmp_path / "rewards.parquet")
     written = str(parquet.read_table(tmp_path / "rewards.parquet").to_pylist())
     assert KEY not in written and KEY[:9] not in written and quote(KEY, safe="") not in written
