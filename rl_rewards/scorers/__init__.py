@@ -20,6 +20,7 @@ KINDS = Kinds(
         "string_match": "rl_rewards.scorers.string_match:StringMatch",
         "regex_match": "rl_rewards.scorers.regex_match:RegexMatch",
         "number_match": "rl_rewards.scorers.number_match:NumberMatch",
+        "instruction_following": "rl_rewards.scorers.instruction_following:InstructionFollowing",
         "multiple_choice": "rl_rewards.scorers.multiple_choice:MultipleChoice",
         "exact_match": "rl_rewards.scorers.words:ExactMatch",
         "token_f1": "rl_rewards.scorers.words:TokenF1",

@@ -1,0 +1,109 @@
+"""How many of a prompt's verifiable instructions a response follows (IFEval, 2311.07911)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import field
+from difflib import get_close_matches
+from typing import Any, Literal
+
+from rl_rewards.configured import configured
+from rl_rewards.parsers.json_object import load_json
+from rl_rewards.references import MissingReferenceError, column_template
+from rl_rewards.scorers.base import ReferenceScorer
+from rl_rewards.scorers.instruction_following.rules import RULES
+from rl_rewards.scorers.templated import answer_text
+from rl_rewards.types import EvaluateResult, Sample
+
+__all__ = ["InstructionFollowing"]
+
+
+@configured
+class InstructionFollowing(ReferenceScorer):
+    """Scores whether a response follows the verifiable instructions of its prompt (IFEval, 2311.07911): all 25 kinds, strict and loose.
+
+    The public prompt file's columns work as they are: `instruction_id_list` ("keywords:existence") and `kwargs`, one object of arguments for each.
+    Loose takes the best of the response and of seven variants of it: without its first line, last line or both, each with and without
+    asterisks. Components: each instruction by its id, strict, and the four scores. An empty response follows nothing.
+
+    Needs langdetect for the kinds that ask for a language: `pip install 'rl_rewards[ifeval]'`.
+    """
+
+    reference: str = "instruction_id_list"
+    """The dataset column with the ids of the row's instructions."""
+    arguments: str = field(default="kwargs", kw_only=True)
+    """The dataset column with a list of the instructions' arguments; None in them means absent."""
+    level: Literal["prompt", "instruction"] = field(default="prompt", kw_only=True)
+    """Whether the score is `correct` only if all instructions are followed (prompt), or in proportion to how many are (instruction)."""
+    loose: bool = field(default=False, kw_only=True)
+    """Whether an instruction counts as followed when a variant of the response follows it."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        column_template(self.arguments)
+
+    @property
+    def columns(self) -> frozenset[str]:
+        return super().columns | column_template(self.arguments).columns
+
+    def compare(self, answer: Any, reference: Any, sample: Sample) -> EvaluateResult:
+        text = answer_text(answer)
+        instructions = _instructions(reference, column_template(self.arguments).value(sample))
+        strict, loose = [], []
+        variants = _variants(text)
+        for name, arguments in instructions:
+            check = RULES[name].check
+            strict.append(bool(text.strip()) and check(text, **arguments))
+            loose.append(strict[-1] or any(check(variant, **arguments) for variant in variants))
+        chosen = loose if self.loose else strict
+        share = sum(chosen) / len(chosen) if self.level == "instruction" else float(all(chosen))
+        missed = [name for (name, _), followed in zip(instructions, chosen) if not followed]
+        reason = f"not followed: {', '.join(missed)}" if missed else None
+        return EvaluateResult(self.wrong + share * (self.correct - self.wrong), reason, _components(instructions, strict, loose))
+
+
+def _components(instructions: Sequence[tuple[str, Any]], strict: Sequence[bool], loose: Sequence[bool]) -> dict[str, Any]:
+    components: dict[str, Any] = {}
+    for (name, _), followed in zip(instructions, strict):
+        count = sum(known.partition(" ")[0] == name for known in components)
+        components[f"{name} {count + 1}" if count else name] = float(followed)
+    for way, followed in (("strict", strict), ("loose", loose)):
+        components[f"prompt_{way}"] = float(all(followed))
+        components[f"instruction_{way}"] = sum(followed) / len(followed)
+    return components
+
+
+def _instructions(ids: Any, arguments: Any) -> list[tuple[str, dict[str, Any]]]:
+    """Each instruction's id and arguments.
+
+    Raises:
+        MissingReferenceError: when an id is unknown, an argument missing or wrong, or the two columns do not fit together.
+    """
+    if isinstance(ids, str) or not isinstance(ids, Sequence):
+        raise MissingReferenceError(f"the instructions must be a list of ids, got {ids!r:.80}")
+    if isinstance(arguments, str):
+        arguments = load_json(arguments)
+    if isinstance(arguments, str) or not isinstance(arguments, Sequence) or len(arguments) != len(ids):
+        raise MissingReferenceError(f"the arguments must be a list of {len(ids)} objects, one for each instruction, got {arguments!r:.80}")
+    read = []
+    for name, given in zip(ids, arguments):
+        if name not in RULES:
+            near = get_close_matches(str(name), RULES, n=1)
+            hint = f"; did you mean {near[0]!r}?" if near else ""
+            raise MissingReferenceError(f"an instruction must be one of IFEval's {len(RULES)} kinds, got {name!r}{hint}")
+        if given is not None and not isinstance(given, Mapping):
+            raise MissingReferenceError(f"the arguments of {name!r} must be an object, got {given!r:.80}")
+        try:
+            read.append((name, RULES[name].read(given or {})))
+        except ValueError as error:
+            raise MissingReferenceError(f"{name}: {error}") from None
+    return read
+
+
+def _variants(text: str) -> list[str]:
+    """The variants of a response that loose scoring tries besides the response itself."""
+    lines = text.split("\n")
+    shortened = ["\n".join(part).strip() for part in (lines[1:], lines[:-1], lines[1:-1])]
+    return [
+        variant for variant in dict.fromkeys([text.replace("*", ""), *shortened, *(part.replace("*", "") for part in shortened)]) if variant.strip()
+    ]
