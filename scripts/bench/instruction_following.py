@@ -22,7 +22,7 @@ from rl_rewards.scorers import InstructionFollowing
 from rl_rewards.types import Sample
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "tests" / "scorers" / "instruction_following"))
-from rows import ROWS  # noqa: E402
+from rows import ROWS
 
 # Runs in the peer's interpreter: rows of (ids, kwargs, response) on stdin -> its verdicts, strict and loose.
 PEER_SIDE = """
@@ -80,7 +80,9 @@ def _answered(prompts: list[dict], responses: Path | None) -> list[tuple[list, l
         return [(row["instruction_id_list"], row["kwargs"], answers[row["prompt"]]) for row in prompts if row["prompt"] in answers]
     draw = random.Random(0)
     pool = [response for table in ROWS.values() for _, response, _ in table] + [row["prompt"] for row in prompts]
-    return [(row["instruction_id_list"], row["kwargs"], "\n\n".join(draw.sample(pool, draw.choice((1, 1, 3, 9))))) for row in prompts for _ in range(4)]
+    return [
+        (row["instruction_id_list"], row["kwargs"], "\n\n".join(draw.sample(pool, draw.choice((1, 1, 3, 9))))) for row in prompts for _ in range(4)
+    ]
 
 
 def _followed(kind: str, kwargs: dict, response: str, loose: bool) -> bool:

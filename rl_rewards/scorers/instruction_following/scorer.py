@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import field
+from dataclasses import field, replace
 from difflib import get_close_matches
 from typing import Any, Literal
 
 from rl_rewards.configured import configured
 from rl_rewards.parsers.json_object import load_json
 from rl_rewards.references import MissingReferenceError, column_template
-from rl_rewards.scorers.base import ReferenceScorer
+from rl_rewards.scorers.base import ReferenceScorer, Traits
+from rl_rewards.scorers.instruction_following.language import require_langdetect
 from rl_rewards.scorers.instruction_following.rules import RULES
-from rl_rewards.scorers.templated import answer_text
+from rl_rewards.scorers.reference import Reference
+from rl_rewards.scorers.texts import answer_text
 from rl_rewards.types import EvaluateResult, Sample
 
 __all__ = ["InstructionFollowing"]
+
+Instruction = tuple[str, dict[str, Any]]  # an id and its arguments
 
 
 @configured
@@ -26,10 +30,11 @@ class InstructionFollowing(ReferenceScorer):
     Loose takes the best of the response and of seven variants of it: without its first line, last line or both, each with and without
     asterisks. Components: each instruction by its id, strict, and the four scores. An empty response follows nothing.
 
-    Needs langdetect for the kinds that ask for a language: `pip install 'rl_rewards[ifeval]'`.
+    Raises:
+        ImportError: when langdetect is missing; `pip install 'rl_rewards[ifeval]'` brings it.
     """
 
-    reference: str = "instruction_id_list"
+    reference: str | Reference = "instruction_id_list"
     """The dataset column with the ids of the row's instructions."""
     arguments: str = field(default="kwargs", kw_only=True)
     """The dataset column with a list of the instructions' arguments; None in them means absent."""
@@ -41,28 +46,32 @@ class InstructionFollowing(ReferenceScorer):
     def __post_init__(self) -> None:
         super().__post_init__()
         column_template(self.arguments)
+        require_langdetect()
 
     @property
-    def columns(self) -> frozenset[str]:
-        return super().columns | column_template(self.arguments).columns
+    def traits(self) -> Traits:
+        return replace(super().traits, pure=True, columns=super().traits.columns | column_template(self.arguments).columns)
 
-    def compare(self, answer: Any, reference: Any, sample: Sample) -> EvaluateResult:
+    def target(self, sample: Sample) -> list[Instruction]:
+        """The row's instructions."""
+        return _instructions(super().target(sample), column_template(self.arguments).value(sample))
+
+    def score_answer(self, answer: Any, target: list[Instruction], sample: Sample) -> EvaluateResult:
         text = answer_text(answer)
-        instructions = _instructions(reference, column_template(self.arguments).value(sample))
         strict, loose = [], []
         variants = _variants(text)
-        for name, arguments in instructions:
+        for name, arguments in target:
             check = RULES[name].check
             strict.append(bool(text.strip()) and check(text, **arguments))
             loose.append(strict[-1] or any(check(variant, **arguments) for variant in variants))
         chosen = loose if self.loose else strict
         share = sum(chosen) / len(chosen) if self.level == "instruction" else float(all(chosen))
-        missed = [name for (name, _), followed in zip(instructions, chosen) if not followed]
+        missed = [name for (name, _), followed in zip(target, chosen) if not followed]
         reason = f"not followed: {', '.join(missed)}" if missed else None
-        return EvaluateResult(self.wrong + share * (self.correct - self.wrong), reason, _components(instructions, strict, loose))
+        return EvaluateResult(self.wrong + share * (self.correct - self.wrong), reason, _components(target, strict, loose))
 
 
-def _components(instructions: Sequence[tuple[str, Any]], strict: Sequence[bool], loose: Sequence[bool]) -> dict[str, Any]:
+def _components(instructions: Sequence[Instruction], strict: Sequence[bool], loose: Sequence[bool]) -> dict[str, Any]:
     components: dict[str, Any] = {}
     for (name, _), followed in zip(instructions, strict):
         count = sum(known.partition(" ")[0] == name for known in components)
@@ -73,7 +82,7 @@ def _components(instructions: Sequence[tuple[str, Any]], strict: Sequence[bool],
     return components
 
 
-def _instructions(ids: Any, arguments: Any) -> list[tuple[str, dict[str, Any]]]:
+def _instructions(ids: Any, arguments: Any) -> list[Instruction]:
     """Each instruction's id and arguments.
 
     Raises:

@@ -49,13 +49,14 @@ class MultipleChoice(ReferenceScorer):
         of_options = frozenset() if self.options is None else column_template(self.options).columns
         return replace(super().traits, columns=super().traits.columns | of_options)
 
-    def score_answer(self, answer: Any, target: Any, sample: Sample) -> EvaluateResult:
-        options = self._options(sample)
-        expected = options.label(target)
+    def target(self, sample: Sample) -> tuple[Options, str]:
+        """What the row has to choose from, and the label of the right one."""
+        options = options_of(None if self.options is None else column_template(self.options).value(sample), self.choices)
+        return options, options.label(super().target(sample))
+
+    def score_answer(self, answer: Any, target: tuple[Options, str], sample: Sample) -> EvaluateResult:
+        options, expected = target
         found = choice(answer_text(answer), options)
         if found is None:
             return EvaluateResult(self.wrong, f"the answer settles on no option of {options.labels}, or on several", outcome=Outcome.UNPARSED)
         return self.verdict(found == expected, None if found == expected else f"{found} is not {expected}")
-
-    def _options(self, sample: Sample) -> Options:
-        return options_of(None if self.options is None else column_template(self.options).value(sample), self.choices)

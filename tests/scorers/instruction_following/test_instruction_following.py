@@ -122,6 +122,14 @@ def test_instructions_that_cannot_be_read_are_an_error_and_never_a_score(ids, kw
 
 
 @pytest.mark.parametrize("kind", ROWS)
-@pytest.mark.parametrize("text", ["[" * 200_000, "* " * 100_000, "\n" * 200_000 + "-", "a." * 100_000, "<<" * 100_000, "A'" * 100_000, "P. " * 70_000])
+@pytest.mark.parametrize(
+    "text", ["[" * 200_000, "* " * 100_000, "\n" * 200_000 + "-", "a." * 100_000, "<<" * 100_000, "A'" * 100_000, "P. " * 70_000]
+)
 def test_hostile_responses_are_scored_in_linear_time(kind, text):
     assert score(text, [kind], [ROWS[kind][0][0]], loose=True).score in (0.0, 1.0)
+
+
+def test_without_langdetect_the_extra_is_named(monkeypatch):
+    monkeypatch.setattr("rl_rewards.scorers.instruction_following.language.find_spec", lambda name: None)
+    with pytest.raises(ImportError, match=r"rl_rewards\[ifeval\]"):
+        InstructionFollowing()

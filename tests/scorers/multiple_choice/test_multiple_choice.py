@@ -107,4 +107,4 @@ def test_choices_are_different_capital_letters_or_digits(choices):
 
 
 def test_the_columns_that_it_reads_are_known_before_training():
-    assert MultipleChoice("gold", options="options").columns == {"gold", "options"}
+    assert MultipleChoice("gold", options="options").traits.columns == {"gold", "options"}
