@@ -170,11 +170,9 @@ def test_the_completions_table_gets_text_of_full_length_whatever_was_parsed():
     rubric = Rubric((Reward("a", anything, {"json": {}}),))
     log = Log()
     rubric.reward_funcs[0](prompts=["q"] * 3, completions=['{"a": 1}', "no", '{"b": "\\ud800"}'], **log.calls)
-    assert log.columns["a/outcome"] == ["scored"] * 3
-    assert log.columns["a/parsed"] == ['{"a": 1}', None, '{"b": "?"}']
-    assert all(len(reason) == 500 for reason in log.columns["a/reason"])
-    for values in log.columns.values():
-        assert all(value is None or value.encode() for value in values)
+    reason = "r" * 197 + "..."
+    assert log.columns == {"rewards/detail": [f'a: {{"a": 1}}, {reason}', f"a: {reason}", f'a: {{"b": "?"}}, {reason}']}
+    assert all(value.encode() for value in log.columns["rewards/detail"])
 
 
 @pytest.mark.parametrize(

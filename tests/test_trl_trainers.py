@@ -105,9 +105,19 @@ def test_the_completions_table_holds_what_was_parsed_and_why(tmp_path):
     tables = sorted((tmp_path / "completions").glob("*.parquet"))
     assert tables
     table = pd.read_parquet(tables[0])
-    assert {f"{name}{column}" for name in ("correct", "odd_only", "letters") for column in ("", "/parsed", "/outcome", "/reason")} <= set(table)
-    assert set(table["correct/outcome"]) <= {"scored", "unparsed"} and set(table["letters/reason"]) == {"counted"}
-    assert set(table["odd_only/outcome"]) <= {"scored", "skipped"}
+    assert {"correct", "odd_only", "letters", "rewards/detail"} <= set(table) and not any("/" in name for name in set(table) - {"rewards/detail"})
+    assert all("letters: counted" in detail.splitlines() for detail in table["rewards/detail"])
+    assert any(line.startswith("correct: ") for detail in table["rewards/detail"] for line in detail.splitlines())
+
+
+def test_the_tables_of_two_rubrics_do_not_mix(tmp_path):
+    @reward_function
+    def explained(response):
+        return {"score": float(len(response)), "reason": "length"}
+
+    train(tmp_path, None, functions=[Reward("alone", letters), explained], log_completions=True, num_completions_to_print=1)
+    table = pd.read_parquet(sorted((tmp_path / "completions").glob("*.parquet"))[0])
+    assert set(table["alone/detail"]) == {"alone: counted"} and set(table["explained/detail"]) == {"explained: length"}
 
 
 def test_evaluation_batches_are_scored_and_logged_too(tmp_path):

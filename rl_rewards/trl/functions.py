@@ -10,13 +10,14 @@ from rl_rewards.evaluation.aggregates import tally_of
 from rl_rewards.evaluation.context import Record
 from rl_rewards.evaluation.failure_watch import FailureWatch
 from rl_rewards.evaluation.shared import SharedEvaluation
+from rl_rewards.functions import FunctionScorer
 from rl_rewards.pipeline.columns import Evaluation
 from rl_rewards.policy_tokens import PolicyTokenizer
 from rl_rewards.reward import Reward
 from rl_rewards.rubric import Rubric
 from rl_rewards.trl.call import TrainerCall
 from rl_rewards.trl.checks import check_call
-from rl_rewards.trl.logs import log_components, log_extras, log_numbers
+from rl_rewards.trl.logs import log_components, log_details, log_numbers
 
 __all__ = ["RewardFunction", "TotalRewardFunction", "reward_functions", "total_reward_function"]
 
@@ -45,6 +46,7 @@ class _Scoring:
         self._checked = False
         self._trainer: Any = None
         self._tokenizer: PolicyTokenizer | None = None
+        self._details = "rewards/detail"
         self._lock = threading.Lock()
 
     def __reduce__(self) -> tuple[type[_Scoring], tuple[Rubric, Record | None, bool]]:
@@ -61,6 +63,7 @@ class _Scoring:
                 self._checked = True
             if call.trainer is not self._trainer:
                 self._trainer, self._tokenizer = call.trainer, PolicyTokenizer.of_trainer(call.trainer)
+                self._details = _details_column(self.rubric, call.trainer)
             call.tokenizer = self._tokenizer
         return call
 
@@ -71,15 +74,22 @@ class _Scoring:
             self._failures.count(evaluation)
             if (log_metric := call.extras.get("log_metric")) is not None:
                 log_metric("rewards/unscorable_rows", float(evaluation.unscorable))
+            if (log_extra := call.extras.get("log_extra")) is not None:
+                log_details(evaluation, self._details, log_extra)
         return evaluation
 
     def log(self, evaluation: Evaluation, name: str, call: TrainerCall) -> None:
-        """Log one reward's numbers and table columns."""
+        """Log one reward's numbers."""
         if (log_metric := call.extras.get("log_metric")) is not None:
             log_numbers(evaluation, name, tally_of(evaluation, name), log_metric, call.world_size)
             log_components(evaluation, name, log_metric, self._components[name], call.world_size)
-        if (log_extra := call.extras.get("log_extra")) is not None:
-            log_extras(evaluation, name, log_extra)
+
+
+def _details_column(rubric: Rubric, trainer: Any) -> str:
+    """The column of the completions table for a rubric's details; each rubric of a trainer has one of its own."""
+    ours = (RewardFunction, TotalRewardFunction, Reward, FunctionScorer)
+    rubrics = {id(getattr(function, "_scoring", function)) for function in getattr(trainer, "reward_funcs", ()) if isinstance(function, ours)}
+    return "rewards/detail" if len(rubrics) < 2 else f"{rubric.rewards[0].name}/detail"
 
 
 class RewardFunction:

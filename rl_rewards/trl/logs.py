@@ -1,21 +1,23 @@
-"""What a reward logs beside TRL's own mean and std: rates, extremes, components, and columns of the completions table."""
+"""What a reward logs beside TRL's own mean and std: rates, extremes, components, and a column of the completions table."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 from rl_rewards.evaluation.aggregates import Tally, component_means
+from rl_rewards.parsers.identity import Identity
 from rl_rewards.pipeline.columns import Evaluation
-from rl_rewards.types import EvaluateResult
+from rl_rewards.types import Outcome
 
-__all__ = ["LogMetric", "log_components", "log_extras", "log_numbers", "numbers_of"]
+__all__ = ["LogMetric", "log_components", "log_details", "log_numbers", "numbers_of"]
 
 LogMetric = Callable[[str, float], None]
 
-# Longest text of a parsed answer or reason in the completions table, in characters; the record of a run keeps them whole.
-_TABLE_TEXT = 500
+# Longest text of a parsed answer and of a reason in the completions table, in characters; the record of a run keeps them whole.
+_TABLE_ANSWER = 80
+_TABLE_REASON = 200
 
 
 def numbers_of(evaluation: Evaluation, name: str, tally: Tally) -> dict[str, float | None]:
@@ -73,27 +75,30 @@ def _log_absence(key: str, log_metric: LogMetric, world_size: int) -> None:
         log_metric(key, float("nan"))
 
 
-def log_extras(evaluation: Evaluation, name: str, log_extra: Callable[[str, list], None]) -> None:
-    """Columns of the completions table, full length on every step: TRL reports stale values for one that is logged on some steps only."""
-    column = evaluation.columns[name]
-    log_extra(f"{name}/parsed", [_cell(answer) for answer in column.answers])
-    log_extra(f"{name}/outcome", [outcome.value for outcome in column.outcomes])
-    log_extra(f"{name}/reason", _reason_cells(column.results))
+def log_details(evaluation: Evaluation, column: str, log_extra: Callable[[str, list], None]) -> None:
+    """One column of the completions table: in each row a line for each reward that has something to say beside its score.
+
+    One column and not several for each reward, since TRL prints them all side by side in a terminal; the record of a run has the rest. It has
+    its full length on every step: TRL reports stale values for one that is logged on some steps only.
+    """
+    lines: list[list[str]] = [[] for _ in evaluation.samples]
+    for name, rewards in evaluation.columns.items():
+        whole = isinstance(rewards.reward.parse, Identity)  # then the answer is the response, which the table has anyway
+        for row, answer, result in zip(lines, rewards.answers, rewards.results, strict=True):
+            if result.outcome is Outcome.SKIPPED:
+                continue
+            said = [] if result.outcome is Outcome.SCORED else [result.outcome.value]
+            if not whole and answer is not None:
+                said.append(_cell(answer, _TABLE_ANSWER))
+            if reason := result.error or result.reason:
+                said.append(_cell(reason, _TABLE_REASON))
+            if said:
+                row.append(f"{name}: {', '.join(said)}")
+    log_extra(column, ["\n".join(row) for row in lines])
 
 
-def _reason_cells(results: Sequence[EvaluateResult]) -> list[str | None]:
-    """Reasons are few and repeated, so each is made a cell once."""
-    cells: dict[str | None, str | None] = {}
-    reasons = [result.error or result.reason for result in results]
-    for reason in set(reasons):
-        cells[reason] = _cell(reason)
-    return [cells[reason] for reason in reasons]
-
-
-def _cell(value: Any) -> str | None:
+def _cell(value: Any, longest: int) -> str:
     """Short text that every table writer takes: parquet refuses lone surrogates and columns of mixed types."""
-    if value is None:
-        return None
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
-    short = text if len(text) <= _TABLE_TEXT else text[: _TABLE_TEXT - 3] + "..."
-    return short if text.isascii() else short.encode("utf-8", "replace").decode("utf-8")
+    short = text if len(text) <= longest else text[: longest - 3] + "..."
+    return short if short.isascii() else short.encode("utf-8", "replace").decode("utf-8")
