@@ -254,25 +254,29 @@ def without_residue(text: str, special_tokens: tuple[str, ...] = ()) -> str:
     Args:
         special_tokens: those of the policy's tokenizer, beside the ones in common use.
     """
-    end = text.rstrip()
-    if not end.endswith(_ANY_END) and not (special_tokens and end.endswith(special_tokens)):
+    end = len(text.rstrip())
+    if not text.endswith(_ANY_END, 0, end) and not (special_tokens and text.endswith(special_tokens, 0, end)):
         return text
-    shorter = end
-    while token := _last_token(shorter, special_tokens):
-        shorter = shorter[: -len(token)].rstrip()
-    return text if shorter is end else shorter
+    known = (*_ENDS, *special_tokens)
+    if "<s>" in text.lstrip()[1:]:  # strikethrough in HTML, not an end of sequence
+        known = tuple(token for token in known if token != "</s>")
+    stop = end
+    while length := _last_token(text, stop, known):
+        stop -= length
+        while stop and text[stop - 1].isspace():
+            stop -= 1
+    return text if stop == end else text[:stop]
 
 
-def _last_token(text: str, special_tokens: tuple[str, ...]) -> str | None:
-    """The special token that a text without white space at its end ends with."""
-    if text.endswith(_TEXT_OF_MARKS):
-        return None
-    if text.endswith(("|>", "｜>")) and (place := text.rfind("<" + text[-2], -_LONGEST)) >= 0:
-        name = text[place + 2 : -2]
+def _last_token(text: str, stop: int, known: tuple[str, ...]) -> int:
+    """Length of the special token that `text[:stop]` ends with; 0 where it ends with none."""
+    if text.endswith(_TEXT_OF_MARKS, 0, stop):
+        return 0
+    if text.endswith(("|>", "｜>"), 0, stop):
+        place = text.rfind("<" + text[stop - 2], max(0, stop - _LONGEST), stop)
+        name = text[place + 2 : stop - 2] if place >= 0 else ""
         if name and not any(char.isspace() or char in "<>" for char in name):
-            return text[place:]
-    if text.endswith(_ENDS) or (special_tokens and text.endswith(special_tokens)):
-        token = next(token for token in (*_ENDS, *special_tokens) if text.endswith(token))
-        # Strikethrough in HTML, not an end of sequence.
-        return None if token == "</s>" and "<s>" in text.lstrip()[1:] else token
-    return None
+            return stop - place
+    if text.endswith(known, 0, stop):
+        return next(len(token) for token in known if text.endswith(token, 0, stop))
+    return 0

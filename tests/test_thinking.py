@@ -1,6 +1,7 @@
 """Where a response's reasoning ends: marks in the text, fields beside it, and what tokenizers leave at its end."""
 
 import pickle
+import signal
 
 import pytest
 
@@ -179,3 +180,31 @@ def test_a_sample_goes_to_another_process_without_the_tokenizer():
 def test_options_that_name_a_mark_are_about_thinking():
     assert names_mark("</think>") and names_mark(r"^<think>.*?<\/think>") and names_mark(r"\[/THINK\]")
     assert not names_mark("<answer>") and not names_mark("think")
+
+
+HOSTILE = {
+    "a megabyte of opening marks": "<think>" * 150_000,
+    "a megabyte of closing marks": "</think>" * 125_000,
+    "a megabyte of quoted marks": "`</think>`" * 100_000 + "`<think>`" * 10_000,
+    "a megabyte of fences": "```\n" * 200_000 + "</think>" + "```\n</think>\n" * 50_000,
+    "a megabyte of every mark": "".join(mark.close + mark.open for mark in MARKS) * 3_000,
+    "a megabyte of ends": "42" + "<pad>" * 200_000,
+    "a megabyte of ends in lines": "42" + "</s>\n" * 200_000,
+    "a megabyte of bars": "<|" * 250_000 + "|>" * 250_000,
+    "a megabyte of spaces": "42" + " " * 1_000_000 + "<pad>",
+}
+
+
+@pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)
+def test_a_megabyte_is_split_in_linear_time(text):
+    def too_slow(*_):
+        raise AssertionError("an ordinary response of this size takes milliseconds; this one took more than ten seconds")
+
+    before = signal.signal(signal.SIGALRM, too_slow)
+    signal.alarm(10)
+    try:
+        sample = Sample("q", text, text)
+        assert isinstance(sample.whole + (sample.answer_part or "") + (sample.reasoning or ""), str)
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
