@@ -35,12 +35,14 @@ _PROVIDED: dict[str, _Provider] = {
 _OF_THE_CALL = ("trainer_state", "log_metric", "log_extra")
 # What `**kwargs` receives beside the columns, when a trainer calls: TRL's own names.
 _TRL_NAMES = ("prompts", "completions", "completion_ids", "environments", *_OF_THE_CALL)
-# Names of other libraries for the same things: Reward Kit's, and TRL's plurals in batch mode. A dataset column of that name wins.
+# Names of other libraries for the same things: Reward Kit's, and TRL's plurals in batch mode; and one that data sets use, too. A dataset
+# column of that name wins.
 _ALIASES: dict[str, _Provider] = {
     "original_messages": lambda sample, parsed: sample.prompt_turns,
     "rollouts_messages": _PROVIDED["messages"],
     "prompts": _PROVIDED["prompt"],
     "completions": _PROVIDED["completion"],
+    "reasoning": lambda sample, parsed: sample.reasoning,
 }
 
 
@@ -286,7 +288,8 @@ def reward_function(
     """Make a reward function of a Python function, sync or async.
 
     It receives by parameter name what it asks for: `messages` (prompt and completion; Messages where annotated so, else dicts),
-    `original_messages` (the prompt), `prompt`, `completion`, `response` (text), `parsed` (the parser's answer), `sample`,
+    `original_messages` (the prompt), `prompt`, `completion`, `response` (text), `parsed` (the parser's answer),
+    `reasoning` (what the response thought, in the text or split off by the trainer; None without), `sample`,
     `completion_ids`, `step`, `group`, and any dataset column; `**kwargs` receives all columns. In batch mode each is a list, and TRL's
     names `prompts` and `completions` work too, so a plain TRL reward function can be wrapped as it is.
 

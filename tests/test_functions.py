@@ -284,3 +284,16 @@ def counted_here(**kwargs):
 @reward_function(pure=True, isolate=True)
 def counted_isolated(**kwargs):
     return os.getpid() * 1e6 + next(CALLS)
+
+
+def test_a_function_can_ask_for_the_reasoning_wherever_it_came_from():
+    from rl_rewards.types import Sample, response_of
+
+    @reward_function
+    def thoughtful(reasoning):
+        return float(reasoning == "hm")
+
+    apart = [{"role": "assistant", "reasoning_content": "hm", "content": "4"}]
+    samples = [Sample("q", "<think>hm</think>4", "<think>hm</think>4"), Sample("q", apart, response_of(apart)), Sample("q", "4", "4")]
+    assert [result.score for result in thoughtful.score(samples, [None] * 3)] == [1, 1, 0]
+    assert thoughtful.score([Sample("q", "4", "4", {"reasoning": "hm"})], [None])[0].score == 1, "a column of that name wins"

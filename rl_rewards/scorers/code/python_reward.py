@@ -6,7 +6,7 @@ import ast
 import math
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
-from dataclasses import field
+from dataclasses import field, replace
 from functools import cached_property
 from typing import Annotated, Any
 
@@ -14,7 +14,7 @@ from pydantic import Field
 
 from rl_rewards.runtime.sandbox import Call, Engine, EngineName, Limits, engine
 from rl_rewards.runtime.sandbox.cell.plain import NotPlain, encode
-from rl_rewards.scorers.base import RowScorer, configured
+from rl_rewards.scorers.base import RowScorer, Traits, configured
 from rl_rewards.types import EvaluateResult, Message, Outcome, Sample
 
 FUNCTION = "evaluate"
@@ -66,6 +66,10 @@ class PythonReward(RowScorer):
 
     def __getstate__(self) -> dict[str, Any]:
         return {name: value for name, value in self.__dict__.items() if not name.startswith("_")}
+
+    @property
+    def traits(self) -> Traits:
+        return replace(super().traits, reads_thinking=True)  # the service hands a snippet all that the model wrote
 
     @property
     def _engine(self) -> Engine:
