@@ -6,8 +6,12 @@ describe itself as JSON schema. Unknown options are refused, not dropped: a typo
 
 from __future__ import annotations
 
-from pydantic import ConfigDict
+from typing import Annotated
+
+from pydantic import AfterValidator, ConfigDict, SecretStr
 from pydantic.dataclasses import dataclass
+
+from rl_rewards.redaction import Secret
 
 configured = dataclass(
     frozen=True,
@@ -18,3 +22,12 @@ configured = dataclass(
         hide_input_in_errors=True,  # pydantic would print all of a class's arguments, keys among them
     ),
 )
+
+
+def _remember(secret: SecretStr) -> SecretStr:
+    Secret(secret.get_secret_value())
+    return secret
+
+
+SecretOption = Annotated[SecretStr, AfterValidator(_remember)]
+"""An option that holds a key: shown in no representation or error, and written to no file."""

@@ -15,7 +15,7 @@ from enum import StrEnum
 from typing import Any
 
 from rl_rewards.policy_tokens import PolicyTokenizer
-from rl_rewards.redaction import redact, without_secrets
+from rl_rewards.redaction import redact, redact_known, without_secrets
 from rl_rewards.thinking import (
     CLOSE,
     OPEN,
@@ -248,6 +248,8 @@ class EvaluateResult(_DictReads):
     ) -> None:
         if error is not None:  # it may quote an exception or a server
             reason, error = _redacted(reason), _redacted(error)
+        elif reason.__class__ is str:
+            reason = redact_known(reason)
         self.score = score
         self.reason = reason
         self.metrics = {} if metrics is None else metrics

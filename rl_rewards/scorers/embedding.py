@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import AliasChoices, Field, PositiveInt, SecretStr
+from pydantic import AliasChoices, Field, PositiveInt
 
-from rl_rewards.configured import configured
+from rl_rewards.configured import SecretOption, configured
 from rl_rewards.parsers.fields import FieldMask
 from rl_rewards.parsers.json_object import load_json
 from rl_rewards.references import MissingReferenceError
@@ -67,7 +67,7 @@ class CosineSimilarity(RowScorer):
     """Type of the weights; auto is the checkpoint's own. Also called torch_dtype."""
     trust_remote_code: bool = field(default=False, kw_only=True)
     """Run modelling code that comes with the checkpoint."""
-    token: SecretStr | None = field(default=None, kw_only=True, repr=False)
+    token: SecretOption | None = field(default=None, kw_only=True, repr=False)
     """Hub token; by default the environment's."""
     device: str | None = field(default=None, kw_only=True)
     """Where the model lives, such as cuda:1 or cpu; by default this process's accelerator."""

@@ -6,6 +6,7 @@ import pytest
 
 from rl_rewards import Reward, Rubric, load_rubric
 from rl_rewards.scorers import scorer
+from rl_rewards.types import describe
 
 TOKEN = "hub-token-1234"
 
@@ -26,3 +27,10 @@ def test_an_error_about_other_options_does_not_show_a_token(wrong):
         with pytest.raises(ValueError) as refusal:
             make({"reward_model": {"model": "m", "token": TOKEN, **wrong}})
         assert TOKEN not in str(refusal.value)
+
+
+@pytest.mark.parametrize("spec", ["reward_model", "cosine_similarity"])
+def test_a_token_among_the_options_is_hidden_in_what_a_hub_says_of_it(spec):
+    options = {"model": "m", "token": "hub-token-5678", **({"reference": "answer"} if spec == "cosine_similarity" else {})}
+    scorer({spec: options})
+    assert describe(OSError("401: hub-token-5678 is not valid")) == "OSError: 401: *** is not valid"

@@ -1,4 +1,4 @@
-"""A circuit breaker: a server that fails call after call is left alone for a while."""
+"""A circuit breaker: a server that is down is not called for a while, so that a large batch does not wait for every call's retries."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from collections.abc import Callable
 
 from rl_rewards.runtime.calling.errors import CallError
 from rl_rewards.types import Outcome
+
+__all__ = ["CircuitBreaker"]
 
 
 class CircuitBreaker:
@@ -18,7 +20,7 @@ class CircuitBreaker:
         clock: seconds, for tests.
     """
 
-    def __init__(self, failures: int = 8, seconds: float = 30.0, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, failures: int = 8, seconds: float = 10.0, clock: Callable[[], float] = time.monotonic) -> None:
         if failures < 1:
             raise ValueError(f"failures must be at least 1, got {failures}")
         self._allowed = failures
@@ -40,9 +42,9 @@ class CircuitBreaker:
             raise CallError(Outcome.ERROR, f"not called: the last {self._failed} calls of this server failed; tried again in {left:.0f} s")
         self._closed_again_at = self._clock() + self._seconds  # for the others, while this call tries
 
-    def record(self, succeeded: bool) -> None:
-        """Take note of how a call ended: whether the server answered, be it with a refusal."""
-        if succeeded:
+    def record(self, works: bool) -> None:
+        """Take note of whether the server works, as a call has found: it answered, be it with a refusal of the input, or it is down."""
+        if works:
             self._failed = 0
             return
         self._failed += 1

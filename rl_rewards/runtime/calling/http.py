@@ -13,13 +13,18 @@ from typing import Any
 
 import httpx
 
-from rl_rewards.redaction import Secret
+from rl_rewards.redaction import Secret, logger_for
 from rl_rewards.runtime.calling.breaker import CircuitBreaker
 from rl_rewards.runtime.calling.errors import CallError, RetryableError
 from rl_rewards.runtime.calling.limits import CallLimits
 from rl_rewards.runtime.calling.replies import ACCEPTED_ENCODINGS, excerpt, read_json, read_text
 from rl_rewards.runtime.calling.retries import with_retries
 from rl_rewards.types import Outcome, describe
+
+__all__ = ["http_client", "post_json", "retry_after"]
+
+for _name in ("httpx", "httpcore.connection", "httpcore.http11", "httpcore.http2", "httpcore.proxy"):
+    logger_for(_name)  # they log reason phrases and headers of replies, in which a server may echo a key
 
 _OF_THE_INPUT = (400, 413, 422)  # refusals that another input might not meet
 _LONGEST_FAILURE = 64 << 10  # bytes of a refusal that are read
@@ -53,7 +58,7 @@ async def post_json(client: httpx.AsyncClient, path: str, body: Mapping[str, Any
         except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
             raise CallError(Outcome.ERROR, f"{path} cannot be called: {describe(error)}") from None
         if reply.status_code >= 500 or reply.status_code == 429:
-            raise RetryableError(failure, retry_after(reply.headers.get("retry-after", "")))
+            raise RetryableError(failure, retry_after(reply.headers.get("retry-after", "")), busy=reply.status_code == 429)
         raise CallError(Outcome.ERROR, f"{path} refused the request with {failure}", reply.status_code in _OF_THE_INPUT)
 
     return await with_retries(attempt, limits, str(client.base_url), breaker)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass
 
+__all__ = ["LONGEST_BACKOFF", "CallLimits"]
+
 LONGEST_BACKOFF = 30.0  # seconds
 
 

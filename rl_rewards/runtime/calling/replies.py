@@ -12,6 +12,8 @@ from rl_rewards.redaction import redact_known
 from rl_rewards.runtime.calling.errors import CallError
 from rl_rewards.types import Outcome
 
+__all__ = ["ACCEPTED_ENCODINGS", "TooLargeError", "excerpt", "read_json", "read_text"]
+
 ACCEPTED_ENCODINGS = "gzip, identity"
 _LONGEST_INTEGER = 300  # digits: about what a float can hold; Python refuses to read more than 4,300 and takes quadratic time for them
 

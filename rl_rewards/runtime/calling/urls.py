@@ -7,6 +7,8 @@ from urllib.parse import SplitResult, parse_qsl, urlsplit
 
 from rl_rewards.redaction import HIDDEN, redact
 
+__all__ = ["check_url"]
+
 _TOKEN_NAMES = re.compile(
     r"(?:^|[_.-])(?:key|api-?key|apikey|token|secret|password|passwd|pwd|sig|signature|auth|authorization|credentials?|jwt|code)$"
 )

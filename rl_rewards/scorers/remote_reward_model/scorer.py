@@ -19,6 +19,7 @@ from rl_rewards.configured import configured
 from rl_rewards.redaction import Secret, secret_from_environment
 from rl_rewards.references import MissingReferenceError, column_template
 from rl_rewards.runtime import event_loop
+from rl_rewards.runtime.calling.breaker import CircuitBreaker
 from rl_rewards.runtime.calling.errors import CallError
 from rl_rewards.runtime.calling.http import http_client, post_json
 from rl_rewards.runtime.calling.limits import CallLimits
@@ -156,7 +157,7 @@ class RemoteRewardModel(ShapedScorer):
     async def _ask(self, client: httpx.AsyncClient, queries: Sequence[Query], places: asyncio.Semaphore) -> list[Answer | EvaluateResult]:
         try:
             async with places:
-                reply = await post_json(client, self._api.path, self._api.body(queries, self.model), self._limits)
+                reply = await post_json(client, self._api.path, self._api.body(queries, self.model), self._limits, _breaker(self.url))
             return list(self._api.read(reply, len(queries)))
         except CallError as failed:
             if failed.of_the_input and len(queries) > 1:
@@ -252,6 +253,12 @@ def _renderer(tokenizer: str, chat_template: str | None, system: str | None, app
         AutoTokenizer.from_pretrained(tokenizer),
         chat_template=chat_template, system=system, append=append, strip_thinking=strip_thinking, read_at=read_at,
     )  # fmt: skip
+
+
+@lru_cache(maxsize=256)
+def _breaker(url: str) -> CircuitBreaker:
+    """One for each server, whichever reward calls it."""
+    return CircuitBreaker()
 
 
 def _without_bos(text: str, tokenizer: Any) -> str:

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import AliasChoices, Field, PositiveInt, SecretStr
+from pydantic import AliasChoices, Field, PositiveInt
 
-from rl_rewards.configured import configured
+from rl_rewards.configured import SecretOption, configured
 from rl_rewards.scorers.reward_model.heads import Heads
 from rl_rewards.scorers.reward_model.shaped import ShapedScorer
 from rl_rewards.scorers.reward_model.steps import Steps
@@ -53,7 +53,7 @@ class RewardModel(ShapedScorer):
     """Run modelling code that comes with the checkpoint."""
     device_map: str | dict[str, int | str] | None = None
     """Accelerate's map of layers to devices, such as auto; without one the whole model goes to `device`."""
-    token: SecretStr | None = field(default=None, repr=False)
+    token: SecretOption | None = field(default=None, repr=False)
     """Hub token; by default the environment's."""
     truncation: bool = False
     """Cut conversations longer than max_length: the same as `overflow: left`."""

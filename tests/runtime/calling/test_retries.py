@@ -119,13 +119,23 @@ def test_a_breaker_opens_after_failures_and_lets_one_call_try_later() -> None:
     now[0] = 11.0
     breaker.check()
     assert call("reply", breaker=breaker)[1] == 0  # while the first one tries
-    breaker.record(succeeded=True)
+    breaker.record(works=True)
     assert call("reply", breaker=breaker) == ("reply", 1)
 
 
-def test_a_refusal_of_the_input_does_not_open_a_breaker() -> None:
+@pytest.mark.parametrize(
+    "failure",
+    [CallError(Outcome.ERROR, "too long", of_the_input=True), CallError(Outcome.ERROR, "who are you?"), RetryableError("HTTP 429", busy=True)],
+)
+def test_a_server_that_works_and_refuses_does_not_open_a_breaker(failure: Exception) -> None:
     breaker = CircuitBreaker(failures=1)
-    call(CallError(Outcome.ERROR, "too long", of_the_input=True), breaker=breaker)
+    call(failure, retries=0, breaker=breaker)
+    assert call("reply", breaker=breaker) == ("reply", 1)
+
+
+def test_a_call_that_runs_out_of_time_does_not_open_a_breaker() -> None:
+    breaker = CircuitBreaker(failures=1)
+    call(asyncio.sleep(60), timeout=0.02, breaker=breaker)
     assert call("reply", breaker=breaker) == ("reply", 1)
 
 

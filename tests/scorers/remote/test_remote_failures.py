@@ -53,6 +53,13 @@ def test_server_that_stays_down_is_given_up_after_its_retries(serve):
     assert "3 times" in result.error and "503" in result.error and len(server.requests) == 3
 
 
+def test_server_that_is_down_is_not_called_for_every_sample_of_a_batch(serve):
+    server = serve(in_turn((503, "loading", {})))
+    results = score(remote(server, batch_size=1, concurrency=1, retries=0), *["four"] * 40)
+    assert {result.outcome for result in results} == {Outcome.ERROR} and len(server.requests) == 8
+    assert "not called: the last 8 calls of this server failed" in results[-1].error
+
+
 def test_nobody_at_the_port_is_an_error(serve):
     server = serve(in_turn(right))
     made = remote(server)

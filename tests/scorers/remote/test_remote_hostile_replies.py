@@ -63,7 +63,7 @@ def test_a_key_that_the_server_echoes_is_shown_nowhere(serve, key, caplog, echo)
     server = serve(lambda path, body: echo())
     made = remote(server, api_key_env=key)
     rubric = Rubric((Reward("liked", made), Reward("right", {"string_match": {"equals": "4"}})))
-    with caplog.at_level(logging.INFO):
+    with caplog.at_level(logging.DEBUG):
         results = rubric.evaluate([Sample("", "four", "four")])
     assert server.requests[0][1]["authorization"] == f"Bearer {KEY}"
     shown = " ".join([repr(results), repr(score(made, "four")), repr(rubric), caplog.text])
