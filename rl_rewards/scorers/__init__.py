@@ -30,6 +30,7 @@ KINDS = Kinds(
         "python_tests": "rl_rewards.scorers.code.python_tests:PythonTests",
         "python_reward": "rl_rewards.scorers.code.python_reward:PythonReward",
         "tag_count": "rl_rewards.scorers.tags:TagCount",
+        "think_format": "rl_rewards.scorers.tags:ThinkFormat",
         "think_answer_format": "rl_rewards.scorers.tags:ThinkAnswerFormat",
         "reasoning_steps": "rl_rewards.scorers.reasoning_steps:ReasoningSteps",
         "soft_overlong": "rl_rewards.scorers.length:SoftOverlong",

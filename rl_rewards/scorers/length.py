@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 from rl_rewards.configured import configured
 from rl_rewards.scorers.base import Scorer, Traits
+from rl_rewards.scorers.word_units import word_units
 from rl_rewards.types import EvaluateResult, Outcome, Sample
 
 NO_TOKEN_IDS = (
@@ -26,7 +27,8 @@ class LengthScorer(Scorer):
     """A scorer that looks at how long a completion is."""
 
     unit: Literal["tokens", "words", "characters"] = field(default="tokens", kw_only=True)
-    """What lengths are counted in: tokens, words or characters of what the policy wrote, tools' results left out."""
+    """What lengths are counted in: tokens, words or characters of what the policy wrote, tools' results left out; of scripts without spaces (Chinese,
+    Japanese, Thai, ...) each letter is a word."""
 
     @property
     def traits(self) -> Traits:
@@ -37,7 +39,7 @@ class LengthScorer(Scorer):
         if self.unit == "tokens":
             ids = sample.policy_ids
             return None if ids is None else len(ids)
-        return len(sample.policy_text.split()) if self.unit == "words" else len(sample.policy_text)
+        return len(word_units(sample.policy_text)) if self.unit == "words" else len(sample.policy_text)
 
 
 @configured

@@ -10,6 +10,7 @@ from rl_rewards.configured import configured
 from rl_rewards.patterns import Pattern, compile_pattern
 from rl_rewards.scorers.base import AnswerScorer, Traits
 from rl_rewards.scorers.texts import answer_text
+from rl_rewards.scorers.word_units import word_units
 from rl_rewards.types import EvaluateResult, Sample
 
 _STEP = r"(?im)^[ \t]*(?:[#*_ ]*step \d+[*_]*[:.)]|\d+[.)]|[-*•]|(?:first|second|third|next|then|finally),)(.*)$"
@@ -51,7 +52,7 @@ class ReasoningSteps(AnswerScorer):
             text = f"{sample.reasoning}\n{sample.answer_part or ''}"
         steps: set[frozenset[str]] = set()
         for said in self._marked.each(text):
-            words = frozenset(word for word in said.casefold().split() if any(map(str.isalpha, word)))
+            words = frozenset(word for word in word_units(said.casefold()) if any(map(str.isalpha, word)))
             if len(words) >= self.min_words:
                 steps.add(words)
                 if len(steps) == self.steps:

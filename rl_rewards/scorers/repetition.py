@@ -9,6 +9,7 @@ from typing import Any, Literal
 from rl_rewards.configured import configured
 from rl_rewards.scorers.base import Scorer, Traits
 from rl_rewards.scorers.length import NO_TOKEN_IDS
+from rl_rewards.scorers.word_units import word_units
 from rl_rewards.types import EvaluateResult, Outcome, Sample
 
 
@@ -27,7 +28,8 @@ class Repetition(Scorer):
     penalty: float = field(default=-1.0, kw_only=True)
     """Score of a completion that would be all repetition; 0 or less."""
     unit: Literal["tokens", "words"] = field(default="tokens", kw_only=True)
-    """What n-grams are made of: tokens of what the policy wrote, tools' results left out, or its words in small letters."""
+    """What n-grams are made of: tokens of what the policy wrote, tools' results left out, or its words in small letters; of scripts
+    without spaces (Chinese, Japanese, Thai, ...) each letter is one."""
 
     def __post_init__(self) -> None:
         if self.n < 1 or self.penalty > 0:
@@ -38,7 +40,7 @@ class Repetition(Scorer):
         return Traits(needs_token_ids=self.unit == "tokens", per_sample=True)
 
     def score(self, samples: Sequence[Sample], answers: Sequence[Any]) -> list[EvaluateResult]:
-        return [self._score(sample.policy_ids if self.unit == "tokens" else sample.policy_text.lower().split()) for sample in samples]
+        return [self._score(sample.policy_ids if self.unit == "tokens" else word_units(sample.policy_text.lower())) for sample in samples]
 
     def _score(self, units: Sequence[Any] | None) -> EvaluateResult:
         if units is None:

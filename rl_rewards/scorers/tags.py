@@ -1,4 +1,4 @@
-"""Whether a response has the shape `<think>...</think> <answer>...</answer>`."""
+"""Whether a response has the shape `<think>...</think> <answer>...</answer>`, or `<think>...</think>` and an answer without tags."""
 
 from __future__ import annotations
 
@@ -112,3 +112,48 @@ class ThinkAnswerFormat(AnswerScorer):
         if not reasoning.strip() or not content.strip():
             return f"{think if not reasoning.strip() else answer} is empty"
         return None
+
+
+@configured
+class ThinkFormat(AnswerScorer):
+    """Scores whether a response begins with closed reasoning in its tag, whatever follows, as TRL's `think_format_reward` has it.
+
+    The opening tag is the first thing in the response and occurs once; the closing tag is behind it. No tag around the answer is asked for.
+
+    Raises:
+        ValueError: when the name cannot be a tag's.
+    """
+
+    think: str = "think"
+    """Name of the tag around the reasoning."""
+    opened: bool = field(default=False, kw_only=True)
+    """Whether the prompt ends with the opening tag, as some chat templates do, so that the response has none. A prompt of plain text and the
+    trainer's chat template are looked at without being told."""
+    empty: bool = field(default=True, kw_only=True)
+    """Whether the reasoning may be empty, as TRL lets it."""
+
+    def __post_init__(self) -> None:
+        Tag(self.think)
+
+    @property
+    def traits(self) -> Traits:
+        return replace(super().traits, reads_thinking=True)
+
+    def score_answer(self, answer: Any, target: None, sample: Sample) -> EvaluateResult:
+        opened = self.opened and not sample.reasoning_apart and not sample.thinking_opened
+        fault = self.fault(answer_text(answer), opened)
+        return self.verdict(fault is None, fault)
+
+    def fault(self, text: str, opened: bool) -> str | None:
+        """What is wrong with the shape of `text`, whose reasoning the prompt may have opened; None when nothing is."""
+        opening, closing = f"<{self.think}>", f"</{self.think}>"
+        if opened:
+            text = opening + text
+        if not text.startswith(opening):
+            return f"the response does not begin with {opening}"
+        if (count := text.count(opening)) != 1:
+            return f"{opening} occurs {count} times"
+        reasoning, closed, _ = text[len(opening) :].partition(closing)
+        if not closed:
+            return f"{closing} is missing"
+        return None if self.empty or reasoning.strip() else f"{opening} is empty"

@@ -10,6 +10,7 @@ from typing import Any
 from rl_rewards.configured import configured
 from rl_rewards.scorers.base import ReferenceScorer
 from rl_rewards.scorers.texts import answer_text, quoted, reference_texts
+from rl_rewards.scorers.word_units import word_units
 from rl_rewards.types import EvaluateResult, Sample
 
 _PUNCTUATION = punctuation + "“”‘’„«»‹›–—−…¿¡"
@@ -37,7 +38,7 @@ class TokenF1(ReferenceScorer):
     """Scores how many words the answer and the reference share: F1 of their bags of words, the best one over a reference that is a list.
 
     F1 = 2 p r / (p + r), where precision p is the shared part of the answer's words and recall r that of the reference's; words are made
-    as in `exact_match`. The score is wrong + F1 * (correct - wrong), this sample's own F1, so that a mean of scores is a mean of F1s.
+    as in `exact_match`, and of scripts without spaces (Chinese, Japanese, Thai, ...) each letter is one. The score is wrong + F1 * (correct - wrong), this sample's own F1, so that a mean of scores is a mean of F1s.
     """
 
     def score_answer(self, answer: Any, target: Any, sample: Sample) -> EvaluateResult:
@@ -61,9 +62,9 @@ def _gold(texts: tuple[str, ...]) -> tuple[tuple[str, ...], ...]:
 
 def _words(text: str) -> tuple[str, ...]:
     """The words of a text, normalised; of a text without any (`+`, `?!`), what stands there as one word."""
-    if text.isalnum():
+    if text.isalnum() and text.isascii():
         return (text.casefold(),)
-    words = [word for token in text.casefold().split() if (word := _word(token))]
+    words = [word for token in word_units(text.casefold()) if (word := _word(token))]
     last = len(words) - 1
     return tuple(word for place, word in enumerate(words) if place == last or word not in _ARTICLES) or tuple(text.split())
 

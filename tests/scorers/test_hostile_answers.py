@@ -19,6 +19,7 @@ SCORERS = [
     ({"json_schema": {"schema": {"uniqueItems": True, "items": {"type": "integer"}}}}, "4"),
     ("tag_count", "4"),
     ("think_answer_format", "4"),
+    ("think_format", "4"),
     ("reasoning_steps", "4"),
     ({"repetition": {"unit": "words"}}, "4"),
     ({"soft_overlong": {"max_tokens": 9, "buffer_tokens": 3, "unit": "words"}}, "4"),

@@ -148,6 +148,34 @@ def test_repetition_of_words_takes_no_notice_of_capitals():
     assert scores(Repetition(2, unit="words"), [Sample(None, "", "The cat the CAT the cat")]) == [pytest.approx(-0.6)]
 
 
+WORDS = [
+    ("the cat sat", 3),
+    ("我喜欢猫", 4),
+    ("我喜欢 猫，真的。", 6),
+    ("猫がすき", 4),
+    ("カ\u3099", 1),
+    ("สวัสดีครับ", 7),
+    ("ที่นี่", 2),
+    ("用 Python 写", 3),
+    ("用Python写", 3),
+    ("고양이가 좋아", 2),
+    ("naïve café", 2),
+    ("", 0),
+    ("\ud800 a", 2),
+]
+
+
+@pytest.mark.parametrize(("text", "words"), WORDS)
+def test_a_word_of_a_script_without_spaces_is_a_letter(text, words):
+    [result] = LengthWindow(words, words, unit="words").score([Sample(None, text, text)], [text])
+    assert result.reason == f"{words} words" and result.score == 1
+
+
+@pytest.mark.parametrize(("text", "expected"), [("我爱你我爱你我爱你", -4 / 7), ("我喜欢猫也喜欢狗", 0), ("ฉันรักเธอฉันรักเธอ", -0.5), ("好" * 12, -0.9)])
+def test_repetition_of_words_counts_letters_in_scripts_without_spaces(text, expected):
+    assert scores(Repetition(3, unit="words"), [Sample(None, text, text)]) == [pytest.approx(expected, abs=0.1)]
+
+
 LENGTHS = [SoftOverlong(100, 20), LengthWindow(1, 2), CosineLength(RIGHT, 9), GroupLength(RIGHT), Repetition()]
 
 

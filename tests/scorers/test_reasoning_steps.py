@@ -51,3 +51,9 @@ def test_the_score_grows_with_the_steps_up_to_the_number_wanted():
 def test_at_least_one_step_of_one_word_is_wanted(options):
     with pytest.raises(ValueError):
         ReasoningSteps(**options)
+
+
+def test_steps_in_a_script_without_spaces_have_words():
+    text = "1. 两边同时减三。\n2. 两边同时除以二。\n3. 好"
+    [result] = ReasoningSteps(2).score([Sample(None, text, text)], [text])
+    assert result.metrics == {"steps": 2.0}

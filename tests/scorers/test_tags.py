@@ -1,6 +1,6 @@
 import pytest
 
-from rl_rewards.scorers import TagCount, ThinkAnswerFormat
+from rl_rewards.scorers import TagCount, ThinkAnswerFormat, ThinkFormat
 from rl_rewards.types import Sample
 
 
@@ -94,3 +94,47 @@ def test_each_name_is_a_component():
 def test_names_of_counted_tags_are_different_and_can_be_tags(names):
     with pytest.raises(ValueError):
         TagCount(names)
+
+
+# As trl.rewards.think_format_reward scores them, which runs beside.
+THINKING = [
+    "<think>two and two</think>4",
+    "<think>\ntwo and\ntwo\n</think>\n4",
+    "<think>a <b>c</b></think>4",
+    "<think></think>4",
+    "<think>a</think>",
+    "<think>a</think></think>4",
+    "<think>a</think><answer>4</answer>",
+    "<think>a\n4",
+    "4",
+    "",
+    "a</think>4",
+    "so <think>a</think>4",
+    "\n<think>a</think>4",
+    "<think>a<think>b</think></think>4",
+    "<think>a</think>\n<think>b</think>4",
+    "</think>a<think>4",
+    "<Think>a</Think>4",
+    "<think >a</think>4",
+    "<think>a</think >4",
+    "<think>" * 4_000,
+]
+
+
+@pytest.mark.parametrize("response", THINKING)
+def test_closed_thinking_and_any_answer_is_the_format_that_trl_has(response):
+    rewards = pytest.importorskip("trl.rewards")
+    result = score(ThinkFormat(), response)
+    assert [result.score] == rewards.think_format_reward([[{"role": "assistant", "content": response}]])
+    assert (result.reason is None) == bool(result.score)
+
+
+def test_think_format_options():
+    assert score(ThinkFormat(empty=False), "<think> \n</think>4").score == 0
+    assert score(ThinkFormat(empty=False), "<think>a</think>4").score == 1
+    assert score(ThinkFormat(opened=True), "a</think>4").score == 1
+    assert score(ThinkFormat(opened=True), "<think>a</think>4").score == 0
+    assert score(ThinkFormat("reason"), "<reason>a</reason>4").score == 1
+    assert ThinkFormat().traits.reads_thinking
+    with pytest.raises(ValueError, match="tag"):
+        ThinkFormat("a b")
