@@ -115,7 +115,9 @@ def test_f1_is_one_only_for_the_same_bag_of_words_and_the_same_both_ways(a, b):
         assert score(TokenF1("gold"), a, b).score == pytest.approx(score(TokenF1("gold"), b, a).score)
 
 
-@pytest.mark.parametrize(("answer", "gold", "expected"), [("北京市", "北京", 0.8), ("北京", "北京", 1), ("东京", "北京", 0.5), ("กรุงเทพ", "กรุงเทพ", 1)])
+@pytest.mark.parametrize(
+    ("answer", "gold", "expected"), [("北京市", "北京", 0.8), ("北京", "北京", 1), ("东京", "北京", 0.5), ("กรุงเทพ", "กรุงเทพ", 1)]
+)
 def test_f1_counts_letters_in_scripts_without_spaces(answer, gold, expected):
     [result] = TokenF1("gold").score([Sample(None, "", "", {"gold": gold})], [answer])
     assert result.score == pytest.approx(expected)
