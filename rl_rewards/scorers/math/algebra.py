@@ -1,38 +1,36 @@
 """The judge's algebra, in the worker: the table of `comparison` with leaves that sympy and math-verify compare.
 
 Numbers are compared as numbers, exactly or to 30 digits relative to their size (math-verify takes 1/2^99 for 1/2^98). Expressions in
-variables are compared at a few points: that proves a difference at once, and finds identities that `simplify` does not. Equations are equal
-where one is a multiple of the other; what is left goes to math-verify's own comparison.
+variables are compared at a few points: that proves a difference at once, and finds identities that `simplify` does not. What is left goes to
+math-verify's own comparison.
 """
 
 from __future__ import annotations
 
 import logging
-from fractions import Fraction
 from typing import Any
 
 import sympy
 from math_verify.grader import verify
 from sympy import Basic, Derivative, Expr, Float, MatrixBase, Set, Tuple
-from sympy.core.function import AppliedUndef
 from sympy.core.relational import Relational
 from sympy.logic.boolalg import Boolean
 
 from rl_rewards.scorers.math.comparison import Comparison, Rules
-from rl_rewards.scorers.math.exact import compare_numbers, decided, number_of, rational
+from rl_rewards.scorers.math.exact import compare_numbers, rational
 from rl_rewards.scorers.math.latex import parsed
 from rl_rewards.scorers.math.number import split_unit
+from rl_rewards.scorers.math.points import compare_at_points, names_of
 from rl_rewards.scorers.math.reader import read
+from rl_rewards.scorers.math.relation_algebra import same_relations, solution_set
 from rl_rewards.scorers.math.values import Choice, Collection, Named, Number, Relation, Value
 
 __all__ = ["check_reference", "judge"]
 
 logging.getLogger("math_verify").setLevel(logging.ERROR)  # it warns that its own timeout is off; the pool's deadline is the timeout
 
-_NO_SCALARS = (Set, Tuple, MatrixBase, Relational, Boolean)
+_NO_SCALARS = (Set, Tuple, MatrixBase, Relational)
 _LISTS = (sympy.FiniteSet, Tuple)
-_POINTS = (Fraction(7, 11), Fraction(-13, 17), Fraction(29, 13), Fraction(-41, 19))
-_SWAPPED = {sympy.Lt: sympy.Gt, sympy.Le: sympy.Ge, sympy.Gt: sympy.Lt, sympy.Ge: sympy.Le}
 
 
 class Unreadable(Exception):
@@ -131,17 +129,11 @@ def _solutions(relations: Collection) -> Any | None:
     sets = []
     for item in relations.items:
         relation = parsed(item.text)
-        if not isinstance(relation, Boolean) or len(relation.free_symbols) != 1:
+        solutions = solution_set(relation) if _is_relation(relation) else None
+        if solutions is None:
             return parsed(relations.text)
-        sets.append(_set_of(relation))
+        sets.append(solutions)
     return sympy.Union(*sets) if ";" in relations.text else sympy.Intersection(*sets)
-
-
-def _set_of(relation: Any) -> Any:
-    """The real numbers that satisfy a relation in one letter."""
-    letter = sympy.Symbol("x", real=True)
-    relation = relation.replace(lambda part: isinstance(part, AppliedUndef), lambda part: letter)
-    return relation.xreplace(dict.fromkeys(relation.free_symbols, letter)).as_set()
 
 
 def _positive(value: Any) -> Any:
@@ -151,19 +143,17 @@ def _positive(value: Any) -> Any:
 
 def _equal(reference: Any, answer: Any, decimals: int, rules: Rules) -> bool:
     if _is_scalar(reference) and _is_scalar(answer):
-        constant = not _symbols(reference, answer)
-        certain = compare_numbers(reference, answer, decimals) if constant else _compare_at_points(reference, answer, rules.positive)
+        constant = not names_of(reference, answer)
+        certain = compare_numbers(reference, answer, decimals) if constant else compare_at_points(reference, answer, rules.positive)
         if certain is not None:
             return certain
-    if isinstance(reference, Relational) and isinstance(answer, Relational):
-        certain = _compare_relations(reference, answer)
-        if certain is not None:
-            return certain
+    if _is_relation(reference) and _is_relation(answer):
+        return same_relations(reference, answer, _is_scalar)
     if isinstance(reference, Set) and isinstance(answer, Set) and reference == answer:
         return True
-    if isinstance(reference, Set) != isinstance(answer, Set) and all(isinstance(side, (Set, Boolean)) for side in (reference, answer)):
-        sets = [_set_of(side) if isinstance(side, Boolean) and len(side.free_symbols) == 1 else side for side in (reference, answer)]
-        return bool(sets[0] == sets[1]) or verify(*sets, float_rounding=decimals, timeout_seconds=None)
+    if (isinstance(reference, Set) and _is_relation(answer)) or (_is_relation(reference) and isinstance(answer, Set)):
+        sets = [solution_set(side) if _is_relation(side) else side for side in (reference, answer)]
+        return None not in sets and (bool(sets[0] == sets[1]) or verify(*sets, float_rounding=decimals, timeout_seconds=None))
     if _is_scalar(answer) and isinstance(reference, (Set, Tuple)) and not (isinstance(reference, _LISTS) and len(reference) == 1):
         return False  # one value is not several, and need not be worked out to know that
     if _is_scalar(reference) and isinstance(answer, Relational):
@@ -175,53 +165,9 @@ def _is_scalar(value: Any) -> bool:
     return isinstance(value, Expr) and not isinstance(value, _NO_SCALARS) and value.is_commutative is not False
 
 
-def _symbols(*values: Expr) -> list[str]:
-    return sorted({symbol.name for value in values for symbol in value.free_symbols})
-
-
-def _compare_at_points(reference: Expr, answer: Expr, positive: bool = False) -> bool | None:
-    """Whether two expressions have the same value at every point; None when some value is not a number or too close to call."""
-    for pair in _at_points((reference, answer), positive):
-        if pair is None:
-            return None
-        certain = decided(*pair)
-        if certain is not True:
-            return certain
-    return True
-
-
-def _at_points(expressions: tuple[Expr, Expr], positive: bool = False) -> Any:
-    """The two values at each point, None where one is no number."""
-    names = _symbols(*expressions)
-    for shift in range(len(_POINTS)):
-        point = {name: _POINTS[(place + shift) % len(_POINTS)] + place for place, name in enumerate(names)}
-        values = []
-        for expression in expressions:
-            at = {symbol: rational(abs(point[symbol.name]) if positive else point[symbol.name]) for symbol in expression.free_symbols}
-            values.append(number_of(expression.subs(at)))
-        yield None if values[0] is None or values[1] is None else tuple(values)
-
-
-def _compare_relations(reference: Relational, answer: Relational) -> bool | None:
-    """Whether one relation is a multiple of the other, which decides linear ones; None where it is not, and may be equal all the same."""
-    same = type(reference) is type(answer)
-    swapped = _SWAPPED.get(type(reference)) is type(answer)
-    if not (same or swapped):
-        return None
-    sides = reference.lhs - reference.rhs, answer.lhs - answer.rhs
-    if not all(_is_scalar(side) for side in sides):
-        return None
-    factor = None
-    for pair in _at_points(sides):
-        if pair is None or pair[0] == 0 or pair[1] == 0:
-            return None
-        quotient = pair[1] / pair[0]
-        if factor is not None and decided(factor, quotient) is not True:
-            return None
-        factor = quotient
-    if factor is None or isinstance(reference, (sympy.Eq, sympy.Ne)):
-        return factor is not None or None
-    return bool(factor.is_real and (factor > 0) is same) or None
+def _is_relation(value: Any) -> bool:
+    """Whether a value is a relation or relations joined; a letter, which sympy takes for a truth value as well, is none."""
+    return isinstance(value, Boolean) and not isinstance(value, Expr)
 
 
 def warm_up() -> None:

@@ -94,12 +94,15 @@ class Comparison:
             if self._other_unit(r.unit, a.unit):
                 return False
             return same_number(r, a, self.rules.decimals, self.rules.percent)
-        if _ELLIPSIS.search(r.text) or _ELLIPSIS.search(a.text):
-            self.reason = "what an ellipsis stands for is compared as text"
-            return False
         if self._other_unit(*(value.unit if isinstance(value, (Number, Expression)) else "" for value in (r, a))):
             return False
         if not self.rules.allow_unevaluated and self._unevaluated(r, a):
+            return False
+        return self._algebra(r, a)
+
+    def _algebra(self, r: Value, a: Value) -> bool | None:
+        if _ELLIPSIS.search(r.text) or _ELLIPSIS.search(a.text):
+            self.reason = "what an ellipsis stands for is compared as text"
             return False
         return self._leaf(r, a, self.rules.decimals)
 
@@ -147,7 +150,7 @@ class Comparison:
         """Equations in other letters' terms, such as y=2x+1 and y-1=2x; a value of x is none of y."""
         if isinstance(r, Named) and isinstance(a, Named) and not (has_variables(r.value.text) and has_variables(a.value.text)):
             return False
-        return self._leaf(r, a, self.rules.decimals)
+        return self._algebra(r, a)
 
     def _named_reference(self, r: Named, a: Value) -> bool | None:
         return self.equal(r.value, a)
@@ -247,7 +250,7 @@ class Comparison:
     def _bracketed_and_list(self, r: Bracketed | Collection, a: Bracketed | Collection) -> bool | None:
         """(1,2) and 1,2: in the same order; an interval is no list and a set has no order."""
         if any(isinstance(item, Relation) for item in (*r.items, *a.items)):
-            return self._leaf(r, a, self.rules.decimals) if isinstance(r, Collection) or self.rules.allow_set_relation else self._no_set()
+            return self._algebra(r, a) if isinstance(r, Collection) or self.rules.allow_set_relation else self._no_set()
         for side in (r, a):
             if _is_braced(side) or (isinstance(side, Bracketed) and len(side.items) < 3 and not {side.opening, side.closing} <= _ORDINARY):
                 return False
@@ -293,7 +296,7 @@ class Comparison:
     def _scalar_and_relation(self, r: Value, a: Relation) -> bool | None:
         """a+b=5 says that what is asked for is 5; x+y=0 is an equation, and an inequality is no value."""
         if _is_set(r):
-            return self._leaf(r, a, self.rules.decimals) if self.rules.allow_set_relation or a.builds_set else self._no_set()
+            return self._algebra(r, a) if self.rules.allow_set_relation or a.builds_set else self._no_set()
         value = read(a.parts[-1])
         if not says_value(a) or not isinstance(value, Number) or not value.value:
             return False
@@ -301,8 +304,8 @@ class Comparison:
 
     def _relation_and_any(self, r: Relation, a: Value) -> bool | None:
         if _is_set(a) and set(r.signs) != {"="}:
-            return self._leaf(r, a, self.rules.decimals)
-        return isinstance(a, Collection) and any(isinstance(item, Relation) for item in a.items) and self._leaf(r, a, self.rules.decimals)
+            return self._algebra(r, a)
+        return isinstance(a, Collection) and any(isinstance(item, Relation) for item in a.items) and self._algebra(r, a)
 
     def _no_set(self) -> bool:
         self.reason = "the reference is a set, the answer a relation"
@@ -316,7 +319,7 @@ class Comparison:
     def _any_and_words(self, r: Value, a: Words) -> bool | None:
         if letters(r.text) == a.letters and r.text.replace("\\text", "").strip("{}").isalpha():
             return True
-        return self._leaf(r, a, self.rules.decimals) if isinstance(r, Expression) and "\\text" not in a.text else False
+        return self._algebra(r, a) if isinstance(r, Expression) and "\\text" not in a.text else False
 
     def _choices(self, r: Choice, a: Choice) -> bool | None:
         return r.letter == a.letter
@@ -333,13 +336,13 @@ class Comparison:
         items = r.items if isinstance(r, (Collection, Bracketed)) else ()
         if len(items) == 1:
             return self.equal(items[0], a)
-        return self._leaf(r, a, self.rules.decimals) if isinstance(a, Expression) and _SET.search(a.text) else False
+        return self._algebra(r, a) if isinstance(a, Expression) and _SET.search(a.text) else False
 
     def _one_and_several(self, r: Value, a: Value) -> bool | None:
         items = a.items if isinstance(a, (Collection, Bracketed)) else ()
         if len(items) == 1:
             return self.equal(r, items[0])
-        return self._leaf(r, a, self.rules.decimals) if isinstance(r, Expression) and _SET.search(r.text) else False
+        return self._algebra(r, a) if isinstance(r, Expression) and _SET.search(r.text) else False
 
 
 def _conflict(name: str, other: str) -> bool:

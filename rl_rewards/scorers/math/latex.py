@@ -29,6 +29,8 @@ _IMAGINARY = re.compile(r"\\[a-zA-Z]+|_\{[^{}]*\}|(?<![a-zA-Z])i(?![a-zA-Z])")
 _INDEXED = re.compile(r"\\(?:sum|prod)")
 _NAMED_SUBSCRIPT = re.compile(r"_\{\\?([a-zA-Z]{2,})\}")
 _ENERGY = re.compile(r"(?<![a-zA-Z\\])E_\{([^{}]*)\}")  # the lexer takes E for an exponent's, and no subscript with it
+_ROW = re.compile(r"\\\\(?=[a-zA-Z])")  # a row's end is no part of the command that its letters would make
+_CELL = re.compile(r"(?<![a-zA-Z\\])d(?=\\end|&|\\\\)")  # and no differential of what follows
 _STARRED = re.compile(r"([a-zA-Z])\^\{?\*\}?")
 _DEEPEST = 100  # brackets in brackets; the parser's time grows fast with them
 
@@ -39,7 +41,9 @@ def parsed(text: str) -> Any | None:
     if _depth(text) > _DEEPEST or "'" in (text := _PRIMES.sub(_primed, text)):
         return None
     text = _ENERGY.sub(r"Y_{ee\1}", text)
-    text = _NAMED_SUBSCRIPT.sub(r"_{\1}", _STARRED.sub(r"{\1}_{star}", text))
+    text = _NAMED_SUBSCRIPT.sub(r"_{\1}", _STARRED.sub(r"\1_{star}", text))
+    text = _CELL.sub("{d}", text)
+    text = _ROW.sub(r"\\\\ ", text)
     latex = normalize_latex(text.replace(";", ","), _NORMAL)
     latex = _BASE.sub(lambda match: f"{{{match[1]}}}" if match[1] else match[0], latex)
     is_complex = should_treat_as_complex(latex)

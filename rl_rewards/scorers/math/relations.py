@@ -6,17 +6,18 @@ import re
 from collections.abc import Callable
 
 from rl_rewards.scorers.math.brackets import enclosed, split, top_level
-from rl_rewards.scorers.math.values import Approximate, Bracketed, Named, Record, Relation, Value
+from rl_rewards.scorers.math.values import Approximate, Bracketed, Named, Number, Record, Relation, Value
 
 __all__ = ["has_variables", "is_name", "membership", "read", "says_value"]
 
 _SIGNS = frozenset(
     {"=", "<", ">", "\\le", "\\ge", "\\ne", "\\approx", "\\in", "\\equiv", "\\sim", "\\cong", "\\to", "\\mapsto", "\\subset", "\\subseteq"}
 )
+_MODULO = re.compile(r"(?P<residue>.+?)\(?\\?[pb]?mod\{?(?P<modulus>\d+)\}?\)?")
 _TURNED = {">": "<", "\\ge": "\\le"}
 # What a value may have for a name: x, x_{1}', f(2), AB, \text{Area}, \alpha, m_{\max}, |AB|, \angle ABC, \overline{AB}, V_{1}:V_{2}, AB/CD.
 _ATOM = r"(?:\\text\{[^{}]*\}(?:[a-zA-Z])?|\\(?:angle|triangle|overline|vec|widehat|overarc|Delta|hat)(?: |\{)*[A-Za-z](?:[A-Za-z ]|_\{\w+\})*\}?|\\[a-zA-Z]+ ?|[a-zA-Z]|[A-Z]{2,4}|\d?[A-Z]{2})"
-_SIMPLE = rf"{_ATOM}(?:_\{{[^{{}}]*\}})?'*(?:\^\{{?[*']\}}?)?(?:\([^()=]{{1,20}}\))?"
+_SIMPLE = rf"{_ATOM}(?:_\{{[^{{}}]*\}})?'*(?:\^\{{?(?:[*']|-1)\}}?)?(?:\([^()=]{{1,20}}\))?"
 _NAME = re.compile(rf"{_SIMPLE}|\|{_SIMPLE}\||{_SIMPLE}(?:[:/]{_SIMPLE})+|\\frac\{{{_SIMPLE}\}}\{{{_SIMPLE}\}}|[Pp]\([^()=]*\)")
 _NO_NAME = re.compile(r"\\(?:pi|infty|sqrt|pm|mp|emptyset|mathbb|sin|cos|tan|log|ln|exp|sum|prod|int|lim|cdot|times)(?![a-zA-Z])")
 _FACTOR = re.compile(r"^-?(?:\d+|\\frac\{\d+\}\{\d+\})?(?:\\cdot |\*)?")
@@ -32,6 +33,8 @@ def read(text: str, read_part: Callable[[str], Value]) -> Value | None:
         return Named(text, parts[0], read_part(parts[1]))
     if "\\in" in signs:
         return Relation(text, signs, parts)
+    if signs == ("\\equiv",) and (modulo := _MODULO.fullmatch(parts[1])) is not None:
+        return _congruence(text, parts[0], modulo, read_part)
     if signs[-1] == "\\approx":
         first = signs.index("\\approx")
         if any(sign not in ("=", "\\approx") for sign in signs):
@@ -69,6 +72,14 @@ def _cut(text: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
             start = place + len(token)
     parts.append(text[start:].strip())
     return tuple(signs), tuple(parts)
+
+
+def _congruence(text: str, left: str, modulo: re.Match[str], read_part: Callable[[str], Value]) -> Record:
+    """n = 9 (mod 4) as the record of what n is modulo 4: 1."""
+    residue, modulus = read_part(modulo["residue"]), modulo["modulus"]
+    if isinstance(residue, Number) and residue.value.denominator == 1 and int(modulus):
+        residue = Number(str(residue.value % int(modulus)), residue.value % int(modulus))
+    return Record(text, (Named(text, f"{left} mod {modulus}", residue),))
 
 
 def _ascending(text: str, signs: tuple[str, ...], parts: tuple[str, ...]) -> Relation:

@@ -14,8 +14,10 @@ _CHOICE = re.compile(  # A, (A), A. Paris, Option A
 )
 _WORDS = re.compile(r"(?!-)(?:\\text\{[^{}\\]*\}|[a-zA-Z .:'’?-])+")
 _WITHIN = re.compile(r"\\text\{((?:\d|[^{}]*[,;])[^{}]*)\}")  # \text{5 apples}, \text{even, odd}
+_LIST_ITEM = re.compile(r"([a-zA-Z][^,;]*)")
 _DATED = re.compile(r"\\text\{[^{}]*[a-zA-Z]{2}[^{}]*\}")  # words with digits among them: \text{June 20}
 _TIME = re.compile(r"(\d{1,2}):([0-5]\d(?::[0-5]\d)?)(?:\\text\{)?([AaPp])\.?[Mm]\.?\}?")
+_SHORT = frozenset("yes no odd dne".split())  # words of fewer letters than a product may have
 _SENTENCE = re.compile(r"[.?!](?=[^.}])")
 _SETS = dict.fromkeys(("allrealnumbers", "allreals", "therealnumbers", "allrealvalues"), r"\mathbb{R}") | dict.fromkeys(
     ("emptyset", "theemptyset", "nosolution", "nosolutions", "norealsolution", "norealsolutions", "nosolutionexists", "nosolutionsexist"),
@@ -38,7 +40,9 @@ def read_words(text: str) -> Value | None:
 def text_within(text: str) -> str | None:
     """What stands in a canonical text that is one \\text{...} of a number with its unit, or of a list."""
     match = _WITHIN.fullmatch(text)
-    return match[1] if match is not None else None
+    if match is None or match[1][0].isdigit():
+        return match[1] if match is not None else None
+    return _LIST_ITEM.sub(r"\\text{\1}", match[1])
 
 
 def letters(text: str) -> str:
@@ -53,7 +57,7 @@ def spelled(text: str) -> str:
 
 def _are_words(text: str) -> bool:
     """Whether a canonical text is words and no product of variables: \\text{...}, or four letters or more; one sentence."""
-    if _DATED.fullmatch(text) is not None:
+    if _DATED.fullmatch(text) is not None or (letters(text) in _SHORT and not text.startswith("-")):
         return True
     if _WORDS.fullmatch(text) is None or _SENTENCE.search(text) is not None:
         return False
