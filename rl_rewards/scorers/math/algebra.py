@@ -13,6 +13,7 @@ from typing import Any
 import sympy
 from math_verify.grader import verify
 from sympy import Basic, Derivative, Expr, Float, MatrixBase, Set, Tuple
+from sympy.core.function import AppliedUndef
 from sympy.core.relational import Relational
 from sympy.logic.boolalg import Boolean
 
@@ -53,6 +54,10 @@ def judge(item: tuple[str, str, Rules]) -> tuple[str, str]:
         right = comparison.equal(read(reference), read(answer))
     except Unreadable:
         return "reference", f"the reference cannot be read: {reference:.200}"
+    except Exception as error:  # whatever sympy raises; whose doing it is shows where the reference is compared with itself
+        if check_reference(reference):
+            return "answer", f"the answer cannot be compared: {type(error).__name__}: {answer:.100}"
+        return "reference", f"the reference cannot be compared: {type(error).__name__}: {reference:.200}"
     if right:
         return "right", f"equal: {answer:.80}"
     if leaves.unread:
@@ -61,9 +66,17 @@ def judge(item: tuple[str, str, Rules]) -> tuple[str, str]:
 
 
 def check_reference(reference: str) -> bool:
-    """Whether a canonical reference can be read; asked where an item failed, to know whose fault it was."""
+    """Whether a canonical reference can be read, and compared with itself; asked where an item failed, to know whose fault it was."""
     value = read(reference)
-    return (not isinstance(value, Named) and _sympy_of(value) is not None) or parsed(reference) is not None
+    expected = None if isinstance(value, Named) else _sympy_of(value)
+    expected = parsed(reference) if expected is None else expected
+    if expected is None:
+        return False
+    try:
+        _equal(expected, expected, 6, Rules())
+    except Exception:  # whatever sympy raises
+        return False
+    return True
 
 
 class _Leaves:
@@ -121,7 +134,7 @@ def _sympy_of(value: Value) -> Any | None:
 
 
 def _is_derivative_of_letter(value: Any) -> bool:
-    return isinstance(value, Derivative) and value.expr.is_Symbol
+    return isinstance(value, Derivative) and (value.expr.is_Symbol or isinstance(value.expr, AppliedUndef))
 
 
 def _solutions(relations: Collection) -> Any | None:

@@ -295,6 +295,8 @@ class Comparison:
 
     def _scalar_and_relation(self, r: Value, a: Relation) -> bool | None:
         """a+b=5 says that what is asked for is 5; x+y=0 is an equation, and an inequality is no value."""
+        if isinstance(r, Collection) and any(isinstance(item, Relation) for item in r.items):
+            return self._algebra(r, a)
         if _is_set(r):
             return self._algebra(r, a) if self.rules.allow_set_relation or a.builds_set else self._no_set()
         value = read(a.parts[-1])

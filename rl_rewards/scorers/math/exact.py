@@ -54,7 +54,7 @@ def number_of(value: Expr | Fraction) -> Expr | None:
         value = rational(value) if isinstance(value, Fraction) else value
         number = value.evalf(_PRECISION)
         return number if number.is_number and number.is_finite and not number.has(sympy.nan, sympy.zoo) and _is_numeral(number) else None
-    except (ArithmeticError, ValueError, TypeError, AttributeError, NotImplementedError):
+    except (ArithmeticError, ValueError, TypeError, AttributeError, NotImplementedError, RecursionError):
         return None
 
 

@@ -31,6 +31,11 @@ _NAMED_SUBSCRIPT = re.compile(r"_\{\\?([a-zA-Z]{2,})\}")
 _ENERGY = re.compile(r"(?<![a-zA-Z\\])E_\{([^{}]*)\}")  # the lexer takes E for an exponent's, and no subscript with it
 _ROW = re.compile(r"\\\\(?=[a-zA-Z])")  # a row's end is no part of the command that its letters would make
 _CELL = re.compile(r"(?<![a-zA-Z\\])d(?=\\end|&|\\\\)")  # and no differential of what follows
+_GAMMA = re.compile(r"\\gamma(?![a-zA-Z]) ?(?:_\{([^{}]*)\})?")  # the letter, which the lexer takes for a function
+_DIVISOR = re.compile(r"\\(?:gcd|lcm)[^a-zA-Z]{0,40}[a-zA-Z]")
+_PERCENT = re.compile(r"(?<!\\)%")
+_ANGLE = re.compile(r"\\(?:sin|cos|tan|cot|sec|csc)(?![a-zA-Z])")
+_DEGREES = re.compile(r"(\d+(?:\.\d+)?)\^\{\\circ\}")
 _STARRED = re.compile(r"([a-zA-Z])\^\{?\*\}?")
 _DEEPEST = 100  # brackets in brackets; the parser's time grows fast with them
 
@@ -42,6 +47,12 @@ def parsed(text: str) -> Any | None:
         return None
     text = _ENERGY.sub(r"Y_{ee\1}", text)
     text = _NAMED_SUBSCRIPT.sub(r"_{\1}", _STARRED.sub(r"\1_{star}", text))
+    if _DIVISOR.search(text) is not None:
+        return None  # sympy's gcd(a,b) is 1, as that of two polynomials
+    text = _GAMMA.sub(lambda match: f"Y_{{gam{match[1] or ''}}}", text)
+    text = _PERCENT.sub(r"\\%", text)
+    if _ANGLE.search(text) is not None:
+        text = _DEGREES.sub(r"\\frac{\1\\pi}{180}", text)
     text = _CELL.sub("{d}", text)
     text = _ROW.sub(r"\\\\ ", text)
     latex = normalize_latex(text.replace(";", ","), _NORMAL)

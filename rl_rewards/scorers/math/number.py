@@ -36,6 +36,7 @@ _UNIT = re.compile(
     r"(?:(?:\\text\{(?P<text>[^{}]*)\}|(?P<degree>\^\{\\circ\}(?:\\text\{[CFK]\}|[CFK])?)|(?P<prime>'{1,2})"
     r"|(?P<word>[a-zA-Z]{1,14}(?:/[a-zA-Z]{1,10})?))(?:\^\{?(?P<power>-?\d)\}?)?)$"
 )
+_ANGLE = re.compile(r"\\(?:sin|cos|tan|cot|sec|csc)(?![a-zA-Z])")
 _POWER_OF_TEN = re.compile(r"10\^\{-?\d+\}$")
 _UNIT_WORDS = frozenset(
     "m mm cm dm km in ft yd mi inch inches foot feet yard yards mile miles meter meters metre metres centimeter centimeters kilometer "
@@ -112,6 +113,8 @@ def _last_unit(text: str, words: bool) -> tuple[str, str]:
     before = text[: match.start()] if match is not None else ""
     if match is None or not before or not (before[-1].isalnum() or before[-1] in "})%]"):
         return text, ""
+    if match["degree"] and _ANGLE.search(before) is not None:
+        return text, ""  # the degrees of an angle whose sine is asked for
     word = (match["word"] or "").lower()
     if word and not (words and word in _UNIT_WORDS and (before[-1].isdigit() or _POWER_OF_TEN.search(before))):
         return text, ""

@@ -28,6 +28,7 @@ __all__ = ["is_prose", "read"]
 _SIGNS = re.compile(r"\\(?:pm|mp)(?![a-zA-Z]) ?")
 _SET_BUILDER = re.compile(r"[a-zA-Z](?:\\in\\mathbb\{R\})?[|:]")
 _RATIO = re.compile(r"[^:=<>]+(?::[^:=<>]+)+")
+_COEFFICIENT = re.compile(r"(?<![\w})^/.])(\d+)/(\d+)(?=[a-zA-Z(\\])")  # 1/2x is x/2 to some and 1/(2x) to others
 _UNIONS = ("\\cup", "\\cap", "\\setminus")
 _DEEPEST = 12  # brackets within brackets that are read; algebra has a limit of its own
 _SIGNS_READ = 4  # plus-minus signs that are expanded independently
@@ -134,7 +135,10 @@ def _single(text: str, depth: int) -> Value:
     body, unit = split_unit(text, words=False)
     if unit and body != text and not any(sign in body for sign in _UNIONS):
         return Expression(text.removeprefix("+"), unit)
-    return Expression(text.removeprefix("+"))
+    expression = Expression(text.removeprefix("+"))
+    if _COEFFICIENT.search(text) is None:
+        return expression
+    return Readings(text, (expression, Expression(_COEFFICIENT.sub(r"\\frac{\1}{\2}", expression.text))))
 
 
 def _bracketed(text: str, opening: str, content: str, closing: str, depth: int) -> Value:
