@@ -445,7 +445,7 @@ class Sample:
         return self._policy_ids
 
     def _told_apart(self, tokenizer: PolicyTokenizer, ids: Sequence[int]) -> Sequence[int]:
-        turns = [turn.model_dump() if isinstance(turn, Message) else turn for turn in self.completion]
+        turns = [turn.model_dump() if isinstance(turn, Message) else turn for turn in list[Any](self.completion)]
         found = tokenizer.without_others(turns, ids)
         if found is not None:
             return found
