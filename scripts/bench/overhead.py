@@ -101,6 +101,8 @@ def ours(prompts: list, completions: list, answers: list) -> Callable[[], list]:
         num_generations = GROUP
         accelerator = SimpleNamespace(process_index=0, num_processes=1)
         model = SimpleNamespace(training=True)
+        args = SimpleNamespace(reward_weights=None)
+        reward_funcs = functions
 
         def log_extra(self, column: str, values: list) -> None:
             self.extras[column].extend(values)
