@@ -208,3 +208,33 @@ def test_a_megabyte_is_split_in_linear_time(text):
     finally:
         signal.alarm(0)
         signal.signal(signal.SIGALRM, before)
+
+
+@pytest.mark.parametrize(
+    ("spec", "text", "answer"),
+    [
+        ({"tag": "answer"}, "<think><answer>42</answer></think> I do not know.", None),
+        ({"tag": "answer"}, "<think>a</think><answer>42</answer><|im_end|>", "42"),
+        ({"tag": {"name": "answer", "thinking": "keep"}}, "<think><answer>42</answer></think> I do not know.", "42"),
+        ({"tag": "think"}, "<think>a</think>42", "a"),
+        ("boxed", r"<think>\boxed{42}", None),
+        ("identity", "<think>a</think>42</s>", "42"),
+        ({"identity": {"thinking": "keep"}}, "<think>a</think>42", "<think>a</think>42"),
+        ("json", '<think>{"a": 1}</think>{"a": 2}<|eot_id|>', {"a": 2}),
+        ({"json": {"whole": True}}, '<think>hm</think>\n{"a": 2}<|eot_id|>', {"a": 2}),
+        ({"json": {"whole": True}}, '<think>hm</think>\nIt is {"a": 2}', None),
+        ("code_block", "<think>```python\n1\n```</think>no", None),
+        ("code_block", "```python\n1\n```<|im_end|>", "1\n"),
+        ({"regex": r"(\d+)$"}, "42<end_of_turn>\n<pad>", "42"),
+        ({"after": "####"}, "<think>#### 42</think> no", None),
+        ({"after": "</think>"}, "<think>a</think> 42", "42"),
+        ([{"after": "</think>"}, "boxed"], r"a</think> \boxed{42}", "42"),
+        ([{"after": "####"}, {"regex": r"\d+"}], "<think>#### 41</think> #### 42</s>", "42"),
+        ([{"regex": {"pattern": "(?s).+", "thinking": "keep"}}, "boxed"], r"<think>\boxed{42}</think> no", "42"),
+    ],
+)
+def test_every_parser_reads_the_same_from_a_text_and_from_a_sample(spec, text, answer):
+    from rl_rewards.parsers import parser
+
+    assert parser(spec).parse(text) == answer
+    assert parser(spec).read(Sample("q", text, text)) == answer

@@ -32,14 +32,18 @@ class After(TextParser):
         if not self.delimiter:
             raise ValueError("The delimiter is empty")
 
+    @property
+    def names_thinking(self) -> bool:
+        return self.delimiter.strip() in _CLOSES
+
     def read(self, sample: Sample) -> str | None:
-        if self.thinking is None and self.delimiter.strip() in _CLOSES:
+        if self.thinking is None and self.names_thinking:
             # The sample knows where its thinking ends, also where the caller has split it off and the mark is gone.
             answer = None if sample.reasoning is None else sample.answer_part
             return answer.strip() if answer is not None and self.strip else answer
         return super().read(sample)
 
-    def parse(self, text: str) -> str | None:
+    def extract(self, text: str) -> str | None:
         place = text.rfind(self.delimiter)
         if place < 0:
             return None

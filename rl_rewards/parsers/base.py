@@ -8,6 +8,7 @@ from dataclasses import field
 from typing import TYPE_CHECKING, Any, Literal
 
 from rl_rewards.configured import configured
+from rl_rewards.thinking import answer_start, without_residue
 
 if TYPE_CHECKING:
     from rl_rewards.types import Sample
@@ -26,27 +27,31 @@ class Parser(ABC):
     def read(self, sample: Sample) -> Any | None:
         """The answer in a sample's response, or None."""
         text = sample.whole if self.reads_thinking else sample.answer_part
-        return None if text is None else self.parse(text)
+        return None if text is None else self.extract(text)
 
     def read_all(self, samples: Sequence[Sample]) -> list[Any]:
         """The answer in each sample's response, or None."""
-        parse = self.parse
+        extract = self.extract
         if type(self).read is not Parser.read:
             return [self.read(sample) for sample in samples]
         if self.reads_thinking:
-            return [parse(sample.whole) for sample in samples]
-        return [None if (text := sample.answer_part) is None else parse(text) for sample in samples]
+            return [extract(sample.whole) for sample in samples]
+        return [None if (text := sample.answer_part) is None else extract(text) for sample in samples]
 
     @abstractmethod
     def parse(self, text: str) -> Any | None:
-        """The answer in `text`, or None. Must take time linear in `len(text)`, whatever the text."""
+        """The answer in a response's text, or None. Must take time linear in `len(text)`, whatever the text."""
+
+    def extract(self, text: str) -> Any | None:
+        """The answer in the part of a response that this parser reads, or None."""
+        return self.parse(text)
 
 
 @configured
 class TextParser(Parser):
     """A parser with the option that all of ours have.
 
-    Subclasses are declared with `@configured`; their first positional field is what the short form of a rubric file sets
+    Subclasses are declared with `@configured` and have `extract`; their first positional field is what the short form of a rubric file sets
     (`parse: {tag: answer}`).
     """
 
@@ -62,3 +67,12 @@ class TextParser(Parser):
     def names_thinking(self) -> bool:
         """Whether what the parser looks for is a mark of thinking."""
         return False
+
+    def parse(self, text: str) -> Any | None:
+        text = without_residue(text)
+        start = 0 if self.reads_thinking else answer_start(text)
+        return None if start is None else self.extract(text[start:] if start else text)
+
+    @abstractmethod
+    def extract(self, text: str) -> Any | None:
+        """The answer in the part of a response that this parser reads, or None. Must take time linear in `len(text)`, whatever the text."""

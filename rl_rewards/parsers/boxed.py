@@ -17,7 +17,7 @@ class Boxed(TextParser):
     own sentence denies ("the answer is not \\boxed{4}"), is passed over.
     """
 
-    def parse(self, text: str) -> str | None:
+    def extract(self, text: str) -> str | None:
         # From the last box to the first. A box that stays open leaves the one before it no brace to close with beyond its own start, so a
         # box either closes before the next one or never, and the text is read once, however many are open.
         pieces = text.split(_BOX)

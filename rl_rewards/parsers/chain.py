@@ -53,13 +53,17 @@ class Chain(TextParser):
         first = self.parsers[0].read(sample)
         return first if first is None else self._rest(first)
 
-    def parse(self, text: str) -> Any | None:
-        first = self.parsers[0].parse(text)
+    @property
+    def names_thinking(self) -> bool:
+        return self.parsers[0].reads_thinking
+
+    def extract(self, text: str) -> Any | None:
+        first = self.parsers[0].extract(text)
         return first if first is None else self._rest(first)
 
     def _rest(self, answer: Any) -> Any | None:
         for parser in self.parsers[1:]:
-            answer = parser.parse(answer)
+            answer = parser.extract(answer)
             if answer is None:
                 return None
         return answer

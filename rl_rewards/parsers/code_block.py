@@ -29,7 +29,7 @@ class CodeBlock(TextParser):
         if len(self.language.split()) > 1 or self.language != self.language.strip():
             raise ValueError(f"The language is one word such as 'python', or '' for blocks without one, found {self.language!r}")
 
-    def parse(self, text: str) -> str | None:
+    def extract(self, text: str) -> str | None:
         wanted = _ALIASES.get(self.language.lower(), {self.language.lower()})
         lines = text.split("\n")
         blocks = _blocks(lines)

@@ -10,5 +10,5 @@ from rl_rewards.parsers.base import TextParser
 class Identity(TextParser):
     """Takes the response as it is, so that there always is an answer."""
 
-    def parse(self, text: str) -> str:
+    def extract(self, text: str) -> str:
         return text

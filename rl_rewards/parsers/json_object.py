@@ -41,7 +41,7 @@ class Json(TextParser):
     def _mask(self) -> FieldMask:
         return FieldMask(self.keep, self.drop)
 
-    def parse(self, text: str) -> dict[str, Any] | None:
+    def extract(self, text: str) -> dict[str, Any] | None:
         found = self._alone(text) if self.whole else _said(text)
         return None if found is None else self._mask.apply(found)
 

@@ -39,5 +39,5 @@ class Regex(TextParser):
     def names_thinking(self) -> bool:
         return names_mark(self.pattern)
 
-    def parse(self, text: str) -> str | None:
+    def extract(self, text: str) -> str | None:
         return self._compiled.last(text)

@@ -42,7 +42,7 @@ class Tag(TextParser):
     def names_thinking(self) -> bool:
         return names_mark(f"<{self.name}>")
 
-    def parse(self, text: str) -> str | None:
+    def extract(self, text: str) -> str | None:
         opening, closing, length = self._tags
         # Each search goes on where the one before it ended, so the text is read once: an opening tag that has a closing one behind it has
         # none behind the last closing tag.
