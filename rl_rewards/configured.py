@@ -6,22 +6,30 @@ describe itself as JSON schema. Unknown options are refused, not dropped: a typo
 
 from __future__ import annotations
 
-from typing import Annotated
+import dataclasses
+from typing import Annotated, Any, TypeVar, dataclass_transform
 
-from pydantic import AfterValidator, ConfigDict, SecretStr
+from pydantic import AfterValidator, ConfigDict, Field, SecretStr
 from pydantic.dataclasses import dataclass
 
 from rl_rewards.redaction import Secret
 
-configured = dataclass(
-    frozen=True,
-    config=ConfigDict(
-        extra="forbid",
-        allow_inf_nan=False,
-        arbitrary_types_allowed=True,
-        hide_input_in_errors=True,  # pydantic would print all of a class's arguments, keys among them
-    ),
+__all__ = ["SecretOption", "configured"]
+
+_CONFIG = ConfigDict(
+    extra="forbid",
+    allow_inf_nan=False,
+    arbitrary_types_allowed=True,
+    hide_input_in_errors=True,  # pydantic would print all of a class's arguments, keys among them
 )
+_Class = TypeVar("_Class", bound=type)
+
+
+@dataclass_transform(frozen_default=True, field_specifiers=(dataclasses.field, Field))
+def configured(cls: _Class) -> _Class:
+    """Make a class a configured one; type checkers read its fields as those of a frozen dataclass."""
+    made: Any = dataclass(frozen=True, config=_CONFIG)(cls)
+    return made
 
 
 def _remember(secret: SecretStr) -> SecretStr:

@@ -1,16 +1,25 @@
 """Kinds: the names by which a rubric file calls parsers and scorers.
 
-A spec is what stands in the file: a kind (`boxed`), or a mapping of one kind to its options (`{tag: {name: answer}}`), to the value of
-its first option (`{tag: answer}`), or to nothing (`{boxed: null}`). Classes are imported when their kind is first used.
+A spec is what a file says: a kind (`boxed`), or a mapping of one kind to its options (`{tag: {name: answer}}`), to the value of its first
+option (`{tag: answer}`), or to nothing (`{boxed: null}`). Classes are imported when their kind is first used.
+
+A kind is one of the library's own, the name of an entry point that an installed package declares in the table's group
+(`rl_rewards.scorers`, `rl_rewards.parsers`), or the path of a class: `my_package.scorers:Rouge`, `scorers.py:Rouge`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import fields, is_dataclass
 from difflib import get_close_matches
+from functools import cached_property
 from importlib import import_module
+from importlib.metadata import EntryPoint, entry_points
 from typing import Any
+
+from rl_rewards.loading import load_object, object_path
+
+__all__ = ["Kinds", "first_option"]
 
 
 def first_option(cls: type) -> str:
@@ -30,26 +39,67 @@ class Kinds:
 
     Args:
         noun: what the table holds, for messages: "parser" or "scorer".
-        table: kind -> "module:Class".
+        base: the class that all of them extend.
+        table: kind -> "module:Class", for the library's own.
     """
 
-    def __init__(self, noun: str, table: Mapping[str, str]) -> None:
+    def __init__(self, noun: str, base: type, table: Mapping[str, str]) -> None:
         self.noun = noun
+        self.base = base
         self.table = dict(table)
         self._kind_of_class = {path.partition(":")[2]: kind for kind, path in self.table.items()}
+
+    @cached_property
+    def installed(self) -> dict[str, EntryPoint]:
+        """The kinds that installed packages declare as entry points; one of the library's own names stays the library's."""
+        return {point.name: point for point in entry_points(group=f"rl_rewards.{self.noun}s") if point.name not in self.table}
+
+    def knows(self, kind: Any) -> bool:
+        """Whether `kind` is a name of this table, or the path of a class."""
+        return isinstance(kind, str) and (kind in self.table or ":" in kind or kind in self.installed)
 
     def load(self, kind: str) -> type:
         """The class of a kind.
 
         Raises:
-            ValueError: when there is no such kind; the message names those that there are, and the nearest.
+            ValueError: when there is no such kind or class; the message names those that there are, and the nearest.
         """
-        if kind not in self.table:
-            near = get_close_matches(str(kind), self.table, n=1)
-            hint = f" Did you mean {near[0]!r}?" if near else ""
-            raise ValueError(f"Unknown {self.noun} {kind!r}.{hint} Allowed: {', '.join(sorted(self.table))}")
-        module, _, name = self.table[kind].partition(":")
-        return getattr(import_module(module), name)
+        if kind in self.table:
+            module, _, name = self.table[kind].partition(":")
+            return getattr(import_module(module), name)
+        if isinstance(kind, str) and ":" in kind:
+            return self._checked(load_object(kind), kind)
+        if kind in self.installed:
+            return self._checked(self.installed[kind].load(), kind)
+        near = get_close_matches(str(kind), [*self.table, *self.installed], n=1)
+        hint = f" Did you mean {near[0]!r}?" if near else ""
+        allowed = ", ".join(sorted([*self.table, *self.installed]))
+        raise ValueError(f"Unknown {self.noun} {kind!r}.{hint} Allowed: {allowed}, or the path of a class, 'package.module:Class'")
+
+    def _checked(self, loaded: Any, kind: str) -> type:
+        """A class of somebody else's.
+
+        Raises:
+            ValueError: when it is no parser or scorer with declared options.
+        """
+        if not isinstance(loaded, type) or not issubclass(loaded, self.base):
+            found = f"the class {loaded.__name__}" if isinstance(loaded, type) else f"a {type(loaded).__name__}"
+            instead = f"; a function is written {{function: {kind!r}}}" if callable(loaded) and not isinstance(loaded, type) else ""
+            raise ValueError(f"{kind!r} must be a class that extends {self.base.__module__}.{self.base.__name__}, got {found}{instead}")
+        if not is_dataclass(loaded):
+            raise ValueError(f"class {loaded.__name__} of {kind!r} must declare its options with @rl_rewards.scorers.base.configured")
+        return loaded
+
+    def kind_of(self, cls: type) -> str | None:
+        """The kind of a class: its name in the table or as an entry point, else the path under which it can be imported; None for a local class."""
+        # By name first: loading every kind to compare it would import all that any of them needs.
+        for kind, path in self.table.items():
+            if path.endswith(f":{cls.__qualname__}") and self.load(kind) is cls:
+                return kind
+        for kind, point in self.installed.items():
+            if point.attr == cls.__qualname__ and point.load() is cls:
+                return kind
+        return None if "<" in cls.__qualname__ or cls.__module__ == "__main__" else object_path(cls.__module__, cls.__qualname__)
 
     def make(self, spec: Any) -> Any:
         """The parser or scorer that a spec describes.

@@ -64,6 +64,13 @@ def object_path(module: str, qualname: str) -> str:
     return f"{sys.modules[module].__file__ if module.startswith(_FILE_MODULE) else module}:{qualname}"
 
 
+def absolute_path(path: str) -> str:
+    """`path` with a file beside the base directory named in full, so that it is found from every process and directory."""
+    base, (file, _, name) = _base.get(), path.rpartition(":")
+    beside = None if base is None or not file.endswith(".py") else base / file
+    return f"{beside.resolve()}:{name}" if beside is not None and beside.is_file() else path
+
+
 def _load_module(name: str) -> Any:
     base = _base.get()
     # Where `python -m` would look as well; a rubric beside its functions must work from any directory.
@@ -85,6 +92,7 @@ def _load_file(name: str) -> Any:
     module_name = _FILE_MODULE + hashlib.sha256(str(file).encode()).hexdigest()[:16]
     if module_name not in sys.modules:
         spec = importlib.util.spec_from_file_location(module_name, file)
+        assert spec is not None and spec.loader is not None  # a .py file has both
         module = importlib.util.module_from_spec(spec)
         sys.modules[module_name] = module
         try:

@@ -17,6 +17,7 @@ __all__ = ["KINDS", "Chain", "Parser", "parser"]
 
 KINDS = Kinds(
     "parser",
+    Parser,
     {
         "identity": "rl_rewards.parsers.identity:Identity",
         "regex": "rl_rewards.parsers.regex:Regex",

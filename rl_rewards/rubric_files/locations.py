@@ -47,11 +47,11 @@ def _shape_of_hint(hint: Any) -> Shape:
 
 def spelled(kinds: Kinds, spec: Any) -> tuple[str, Any] | None:
     """The kind and the options that a spec spells; None when it spells none."""
-    if isinstance(spec, str) and spec in kinds.table:
+    if isinstance(spec, str) and kinds.knows(spec):
         return spec, None
     if isinstance(spec, Mapping) and len(spec) == 1:
         [(kind, options)] = spec.items()
-        return (kind, options) if kind in kinds.table else None
+        return (kind, options) if kinds.knows(kind) else None
     return None
 
 
@@ -88,4 +88,10 @@ def locate(root: type, data: Any, loc: Path) -> tuple[Path, Shape]:
 def _past_kind(path: Path, shape: Shape, data: Any) -> tuple[Path, Shape, Any]:
     """From a spec to its options; elsewhere nothing changes."""
     spec = spelled(shape, data) if isinstance(shape, Kinds) and isinstance(data, Mapping) else None
-    return (path, shape, data) if spec is None else ((*path, spec[0]), shape.load(spec[0]), spec[1])
+    if spec is None or not isinstance(shape, Kinds):
+        return path, shape, data
+    kind, options = spec
+    try:
+        return (*path, kind), shape.load(kind), options
+    except ValueError:  # a path that leads to no such class, which is what is wrong here
+        return (*path, kind), None, None

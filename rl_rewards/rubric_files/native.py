@@ -14,7 +14,6 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import yaml
 from pydantic import ValidationError
@@ -41,14 +40,14 @@ def load(path: str | os.PathLike[str]) -> Rubric:
         found = "is empty" if data is None else f"holds {type(data).__name__}"
         raise RubricFileError(source.name, [Problem(1, "", f"a rubric file is a mapping with `rewards:`, but this one {found}")])
     directory = Path(path).resolve().parent
-    try:
-        with relative_to(directory):
-            rubric = Rubric(**_with_absolute_paths(data, directory))
-    except ValidationError as error:
-        raise RubricFileError(source.name, mistakes(error, source)) from None
-    except ImportError as error:
-        raise RubricFileError(source.name, [Problem(1, "", f"a package that this rubric needs is not installed: {error}")]) from error
-    changed = coercions(rubric, source)
+    with relative_to(directory):
+        try:
+            rubric = Rubric(**data)
+        except ValidationError as error:
+            raise RubricFileError(source.name, mistakes(error, source)) from None
+        except ImportError as error:
+            raise RubricFileError(source.name, [Problem(1, "", f"a package that this rubric needs is not installed: {error}")]) from error
+        changed = coercions(rubric, source)
     if changed:
         raise RubricFileError(source.name, changed)
     return rubric
@@ -67,26 +66,6 @@ def save(rubric: Rubric, path: str | os.PathLike[str]) -> None:
     )
     with atomic_path(path) as temporary:
         temporary.write_bytes(text)
-
-
-def _with_absolute_paths(data: Mapping[str, Any], directory: Path) -> dict[str, Any]:
-    """The file's data with functions' files beside it named in full, so that they are found from every process and directory."""
-
-    def absolute(path: Any) -> Any:
-        beside = directory / str(path).rpartition(":")[0]
-        return f"{beside.resolve()}:{path.rpartition(':')[2]}" if beside.suffix == ".py" and beside.is_file() else path
-
-    def of_reward(reward: Any) -> Any:
-        score = reward.get("score") if isinstance(reward, Mapping) else None
-        options = score.get("function") if isinstance(score, Mapping) else None
-        if isinstance(options, str):
-            return {**reward, "score": {**score, "function": absolute(options)}}
-        if isinstance(options, Mapping) and isinstance(options.get("path"), str):
-            return {**reward, "score": {**score, "function": {**options, "path": absolute(options["path"])}}}
-        return reward
-
-    rewards = data.get("rewards")
-    return {**data, "rewards": [of_reward(reward) for reward in rewards]} if isinstance(rewards, list) else dict(data)
 
 
 class _Dumper(yaml.SafeDumper):

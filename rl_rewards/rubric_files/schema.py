@@ -77,7 +77,14 @@ def _spec_schema(kinds: Kinds, definitions: _Schema) -> _Schema:
             forms.append({"type": "null"})
             bare.append(kind)
         options[kind] = {"description": definitions[name].get("description", ""), "anyOf": forms}
-    one_kind = {"type": "object", "minProperties": 1, "maxProperties": 1, "additionalProperties": False, "properties": options}
+    one_kind = {
+        "type": "object",
+        "minProperties": 1,
+        "maxProperties": 1,
+        "additionalProperties": False,
+        "properties": options,
+        "patternProperties": {":": {"description": f"A {kinds.noun} class of your own, 'package.module:Class', with its options."}},
+    }
     chain = [{"type": "array", "minItems": 1, "items": {"$ref": f"#/$defs/{kinds.noun}"}}] if kinds is parsers.KINDS else []
     return {"anyOf": [*([{"enum": bare}] if bare else []), one_kind, *chain]}
 

@@ -70,10 +70,10 @@ def _classes_in(annotation: Any) -> Iterator[type]:
 def _spec(value: Any, directory: Path) -> Any:
     """A parser or scorer in its shortest spelling."""
     kinds, cls = kinds_of(value), type(value)
-    # By name first: loading every kind to compare it would import all that any of them needs.
-    kind = next((kind for kind, path in kinds.table.items() if path.endswith(f":{cls.__qualname__}") and kinds.load(kind) is cls), None)
+    kind = kinds.kind_of(cls)
     if kind is None:
-        raise ValueError(f"{cls.__name__} has no kind, so no rubric file can name it; there are {', '.join(kinds.table)}")
+        raise ValueError(f"{cls.__name__} is not at the top of a module, so no rubric file can name it: put it into a module of its own")
+    kind = _beside(kind, directory) if ":" in kind else kind
     options = _options(value, directory)
     if kind == "function":
         options["path"] = _beside(options["path"], directory)

@@ -15,6 +15,7 @@ __all__ = ["KINDS", "AnswerScorer", "ReferenceScorer", "RowScorer", "Scorer", "T
 
 KINDS = Kinds(
     "scorer",
+    Scorer,
     {
         "function": "rl_rewards.scorers.function:Function",
         "string_match": "rl_rewards.scorers.string_match:StringMatch",

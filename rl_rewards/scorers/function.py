@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from rl_rewards.configured import configured
 from rl_rewards.functions import FunctionScorer, reward_function
-from rl_rewards.loading import base_directory, load_object, relative_to
+from rl_rewards.loading import absolute_path, base_directory, load_object, relative_to
 from rl_rewards.scorers.base import Scorer, Traits
 from rl_rewards.types import EvaluateResult, Sample
 
@@ -29,7 +29,10 @@ class Function(Scorer):
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_base", base_directory())
+        object.__setattr__(self, "path", absolute_path(self.path))
         loaded = load_object(self.path)
+        if isinstance(loaded, type) and issubclass(loaded, Scorer):
+            raise ValueError(f"{self.path!r} is a scorer class, not a function: write `score: {{{self.path!r}: {{...}}}}` with its options")
         if not callable(loaded):
             raise ValueError(f"{self.path!r} is a {type(loaded).__name__}, not a function")
         if isinstance(loaded, FunctionScorer) and self.mode not in (None, loaded.mode):
