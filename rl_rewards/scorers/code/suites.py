@@ -84,9 +84,9 @@ def read_suite(source: str, function: str | None = None, prelude: str = "") -> S
     dependent = _dependent_names(tree, under_test)
     counted = _Counted(dependent)
     tree = ast.fix_missing_locations(counted.visit(_Reachable().visit(tree)))
+    _refuse_what_cannot_cross(tree)
     if not counted.checks:
         raise NoTestError(_nothing_found(tree, under_test, function))
-    _refuse_what_cannot_cross(tree)
     classes = shared_classes(tree)
     return Suite(ast.unparse(tree), frozenset(under_test & ({*dir(builtins)} | given)), classes)
 
@@ -240,7 +240,7 @@ def _flows_of_call(call: ast.Call, functions: dict[str, ast.FunctionDef | ast.As
         for passed in arguments:
             if isinstance(passed, ast.Name) and passed.id in functions:
                 yield read | _reads(call.func), frozenset(_parameters(functions[passed.id]))
-    yield _reads(call.func), frozenset(argument.id for argument in arguments if isinstance(argument, ast.Name))  # it may change them in place
+    yield _reads(call.func), frozenset(name for argument in arguments for name in _bases(argument))  # it may change them in place
     if isinstance(call.func, ast.Attribute):  # results.append(f(1))
         yield read, frozenset(_bases(call.func.value))
 
@@ -424,7 +424,7 @@ def _always_true(test: ast.expr) -> bool:
         return any(parts) if isinstance(test.op, ast.Or) else all(parts)
     if isinstance(test, ast.Compare) and len(test.ops) == 1:
         left, operator, right = test.left, test.ops[0], test.comparators[0]
-        if isinstance(operator, (ast.Eq, ast.Is, ast.LtE, ast.GtE)) and ast.dump(left) == ast.dump(right):
+        if isinstance(operator, (ast.Eq, ast.LtE, ast.GtE)) and ast.dump(left) == ast.dump(right):
             return True
         is_length = isinstance(left, ast.Call) and _called(left) == "len" and isinstance(right, ast.Constant)
         return is_length and ((isinstance(operator, ast.GtE) and right.value == 0) or (isinstance(operator, ast.Gt) and right.value == -1))  # type: ignore[attr-defined]

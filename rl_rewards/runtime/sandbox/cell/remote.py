@@ -149,7 +149,7 @@ class Channel:
             return {"iterator": self._hold(value)}
         if isinstance(value, (collections.abc.Awaitable, io.IOBase)):
             raise self.refuse(f"tests that hand a {kind.__name__} to the program")
-        if isinstance(value, (types.FunctionType, types.MethodType, functools.partial)) or (_is_the_tests(kind) and callable(value)):
+        if isinstance(value, (types.FunctionType, types.BuiltinFunctionType, types.MethodType, functools.partial)) or (_is_the_tests(kind) and callable(value)):
             return {"callback": [self._hold(value), getattr(value, "__name__", kind.__name__)]}
         if not _is_the_tests(kind) and importable(kind.__module__):
             try:
@@ -201,7 +201,8 @@ class Channel:
             made = Exception
         for number, name in reversed(own):
             if number not in self._exceptions:
-                self._exceptions[number] = type(str(name), (_OfTheProgram, made), {"_channel": self, "_class_number": number})
+                bases = (made,) if issubclass(made, _OfTheProgram) else (_OfTheProgram, made)
+                self._exceptions[number] = type(str(name), bases, {"_channel": self, "_class_number": number})
             made = self._exceptions[number]
         return made
 
@@ -236,7 +237,6 @@ class Channel:
             kept: names that it may not give.
         """
         given = self.read()
-        self.shared.update(given["states"], self._attribute)
         names = {
             name: plain.decode(tree, self._name)
             for name, tree in given["names"].items()
@@ -375,7 +375,7 @@ async def _awaited(channel: Channel, number: int) -> Any:
     """A coroutine of the program's. It starts there when this one starts here, so that several can wait for one another."""
     import asyncio
 
-    task = channel.ask("task", _Number(number))
+    task = _Number(int(channel.ask("task", _Number(number))))
     await asyncio.sleep(0)
     return channel.ask("await", task)
 

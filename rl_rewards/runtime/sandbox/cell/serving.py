@@ -63,7 +63,7 @@ class Server:
     def serve(self) -> None:
         """Answer requests until the tests' side hangs up."""
         names = [name for name in self._namespace if isinstance(name, str) and not name.startswith("__")]
-        frames.write(CHANNEL, {"names": {name: self._name(self._namespace[name]) for name in names}, "states": self.shared.states(self.tree)})
+        frames.write(CHANNEL, {"names": {name: self._name(self._namespace[name]) for name in names}})
         while True:
             try:
                 request = frames.read(CHANNEL)
@@ -126,14 +126,19 @@ class Server:
         return {"like": [self.tree(exact), self.handle(value)]}
 
     def handle(self, value: Any) -> plain.Tree:
-        number = self._numbers.get(id(value))
-        if number is None:
-            number = self._numbers[id(value)] = len(self._objects)
-            self._objects.append(value)
+        number = self.number(value)
         if isinstance(value, type) and issubclass(value, BaseException):
             return {"exception": self._exception_class(value)}
         kind = type(value)
         return {"remote": [number, kind.__name__, "".join(letter for letter, has in ABILITIES.items() if has(kind))]}
+
+    def number(self, value: Any) -> int:
+        """The number by which the tests' side knows an object; it lives as long as this process."""
+        number = self._numbers.get(id(value))
+        if number is None:
+            number = self._numbers[id(value)] = len(self._objects)
+            self._objects.append(value)
+        return number
 
     def _exception_class(self, kind: type) -> list[Any]:
         """[the number and name of each class of the program's, the first first; the name of Python's own that they come from]."""
@@ -143,10 +148,7 @@ class Server:
                 base = each.__name__
                 break
             if isinstance(each, type) and issubclass(each, BaseException):
-                if id(each) not in self._numbers:
-                    self._numbers[id(each)] = len(self._objects)
-                    self._objects.append(each)
-                own.append([self._numbers[id(each)], each.__name__])
+                own.append([self.number(each), each.__name__])
         return [own, base]
 
     def _raised(self, error: BaseException) -> dict[str, Any]:
@@ -164,7 +166,8 @@ class Server:
         }  # fmt: skip
 
     def _name(self, value: Any) -> plain.Tree:
-        return _import_of(value) or self.tree(value)
+        """What a name of the program's stands for. Before the tests have run there are no classes of theirs, so objects of these are handles."""
+        return _import_of(value) or plain.encode(value, lambda other: self.handle(other) if self.shared.has(other) else self._other(other))
 
     # What comes in
 
@@ -297,7 +300,7 @@ _OPERATIONS: dict[str, Callable[..., Any]] = {
     "await exit": lambda server, object_, *what: server.loop().run_until_complete(object_.__aexit__(*what)),
     "aiter": lambda server, object_: object_.__aiter__(),
     "anext": lambda server, object_: server.loop().run_until_complete(_one(object_.__anext__())),
-    "task": lambda server, object_: server.loop().create_task(_one(object_)),
+    "task": lambda server, object_: server.number(server.loop().create_task(_one(object_))),
     "await": lambda server, task: server.loop().run_until_complete(task),
     "is async": lambda server, object_: inspect.iscoroutinefunction(object_),
     "seed": _seed,

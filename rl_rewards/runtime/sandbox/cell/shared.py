@@ -53,6 +53,10 @@ class Shared:
                 return name
         return None
 
+    def has(self, value: Any) -> bool:
+        """Whether it is a shared class, or an object of one."""
+        return self._name(value if isinstance(value, type) else type(value)) is not None
+
     def encode(self, value: Any, inner: Callable[[Any], plain.Tree]) -> plain.Tree | None:
         """The tree of an object of a shared class, or of such a class; None for anything else."""
         if isinstance(value, type):

@@ -86,7 +86,7 @@ def _fill(namespace: dict[str, Any], source: str, case: dict[str, Any], channel:
     def checked() -> None:
         checks[0] += 1
 
-    namespace.update({**program, "__name__": "__main__", COUNTER: checked})
+    namespace.update({**program, "__name__": "__main__", "__file__": os.path.abspath("tests.py"), COUNTER: checked})
 
 
 def _mirror_seeds(channel: Channel) -> None:

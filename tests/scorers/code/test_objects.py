@@ -1,0 +1,175 @@
+"""Tests that hand objects to a program, and take objects from it: nodes, functions, iterators, coroutines, exceptions, library values."""
+
+import pytest
+
+from rl_rewards.scorers.code.python_tests import PythonTests
+from rl_rewards.types import Outcome, Sample
+
+
+def score(program, tests, **options):
+    [result] = PythonTests("tests", timeout=20, **options).score([Sample("", program, program, {"tests": tests})], [program])
+    return result
+
+
+NODES = """
+class ListNode:
+    def __init__(self, val=0, next=None):
+        self.val = val
+        self.next = next
+def build(values):
+    head = None
+    for value in reversed(values):
+        head = ListNode(value, head)
+    return head
+def values(node):
+    found = []
+    while node:
+        found.append(node.val)
+        node = node.next
+    return found
+"""
+REVERSE = """
+def reverse(head: "ListNode"):
+    before = None
+    while head:
+        head.next, before, head = before, head, head.next
+    return before
+"""
+TREE = """
+class TreeNode:
+    def __init__(self, val=0, left=None, right=None):
+        self.val, self.left, self.right = val, left, right
+"""
+OBJECTS = {
+    # program, tests: right as they are
+    "nodes of a class of the tests": (REVERSE, NODES + "assert values(reverse(build([1, 2, 3]))) == [3, 2, 1]"),
+    "nodes that the program has to know before it defines": (
+        "def total(node: ListNode) -> int:\n    return node.val + (total(node.next) if node.next else 0)", NODES + "assert total(build([1, 2])) == 3",
+    ),
+    "nodes that the program makes itself": ("def one(x): return ListNode(x)", NODES + "assert values(one(5)) == [5] and isinstance(one(5), ListNode)"),
+    "nodes of a class that the program defines as well": (NODES.split("def build")[0] + REVERSE, NODES + "assert values(reverse(build([1, 2]))) == [2, 1]"),
+    "nodes changed in place": (REVERSE, NODES + "head = build([1, 2])\nlast = reverse(head)\nassert head.next is None and last.next is head"),
+    "a circle of nodes": (
+        "def has_cycle(head):\n    seen = set()\n    while head and id(head) not in seen:\n        seen.add(id(head))\n        head = head.next\n"
+        "    return head is not None",
+        NODES + "head = build([1, 2])\nhead.next.next = head\nassert has_cycle(head) and not has_cycle(build([1, 2]))",
+    ),
+    "a list of twenty thousand nodes": (REVERSE, NODES + "assert values(reverse(build(list(range(20000)))))[0] == 19999"),
+    "a tree": ("def depth(n): return 1 + max(depth(n.left), depth(n.right)) if n else 0", TREE + "assert depth(TreeNode(1, TreeNode(2))) == 2"),
+    "a dataclass": (
+        "def move(p): p.x += 1; return p",
+        "from dataclasses import dataclass\n@dataclass\nclass P:\n    x: int\n    y: int = 0\np = P(1)\nassert move(p) == P(2) and p.x == 2",
+    ),
+    "slots": ("def move(p): p.x += 1", "class P:\n    __slots__ = ('x',)\n    def __init__(self, x): self.x = x\np = P(1)\nmove(p)\nassert p.x == 2"),
+    "an Enum": ("def name(c): return c.name", "from enum import Enum\nclass C(Enum):\n    RED = 1\n    BLUE = 2\nassert name(C.BLUE) == 'BLUE'"),
+    "a namedtuple": ("def sum_(p): return p.x + p[1]", "from typing import NamedTuple\nclass P(NamedTuple):\n    x: int\n    y: int\nassert sum_(P(1, 2)) == 3"),
+    "several lists of nodes": ("def heads(lists): return [l.val for l in lists]", NODES + "assert heads([build([1, 2]), build([3])]) == [1, 3]"),
+    # functions, iterators, coroutines
+    "a lambda": ("def apply(f, x): return f(x)", "assert apply(lambda x: x * 3, 2) == 6"),
+    "a function that calls back": ("def twice(f, x): return f(f(x))", "def plus(x): return x + 1\nassert twice(plus, 1) == 3"),
+    "a key function": ("def by(items, key): return sorted(items, key=key)", "assert by(['aa', 'b'], key=len) == ['b', 'aa']\nassert by([1, 2], key=lambda x: -x) == [2, 1]"),
+    "a method of a list": ("def each(items, do):\n    for item in items: do(item)", "seen = []\neach([1, 2], seen.append)\nassert seen == [1, 2]"),
+    "an API of the task": ("def first_bad(n, is_bad):\n    return next(x for x in range(n) if is_bad(x))", "assert first_bad(9, lambda x: x >= 4) == 4"),
+    "a function from a function": ("def adder(n): return lambda x: x + n", "assert adder(2)(3) == 5"),
+    "a decorator": (
+        "import functools\ndef twice(f):\n    @functools.wraps(f)\n    def g(x): return 2 * f(x)\n    return g",
+        "@twice\ndef one(x): return x + 1\nassert one(1) == 4 and one.__name__ == 'one'",
+    ),
+    "an exception of the tests' own function": (
+        "def retry(f):\n    try: return f()\n    except ValueError: return 'caught'", "def fail(): raise ValueError\nassert retry(fail) == 'caught'",
+    ),
+    "next of a generator": ("def count():\n    n = 0\n    while True:\n        yield n\n        n += 1", "c = count()\nassert next(c) == 0 and next(c) == 1"),
+    "a generator without end": (
+        "def count():\n    n = 0\n    while True:\n        yield n\n        n += 1", "import itertools\nassert list(itertools.islice(count(), 3)) == [0, 1, 2]",
+    ),
+    "a generator to its end": ("def gen(n): yield from range(n)", "assert list(gen(3)) == [0, 1, 2] and sum(gen(3)) == 3 and [*gen(0)] == []"),
+    "an iterator of the tests": ("def total(items): return sum(items)", "assert total(x for x in (1, 2)) == 3 and total(iter([1])) == 1"),
+    "a coroutine": ("async def f(x): return x + 1", "import asyncio\nassert asyncio.run(f(1)) == 2"),
+    "coroutines that wait for one another": (
+        "import asyncio\nevent = None\nasync def one():\n    global event\n    event = asyncio.Event()\n    await event.wait()\n    return 1\n"
+        "async def two():\n    while event is None: await asyncio.sleep(0)\n    event.set()\n    return 2",
+        "import asyncio\nasync def main(): return await asyncio.gather(one(), two())\nassert asyncio.run(main()) == [1, 2]",
+    ),
+    "an async generator": (
+        "async def gen():\n    for x in range(3): yield x", "import asyncio\nasync def main(): return [x async for x in gen()]\nassert asyncio.run(main()) == [0, 1, 2]",
+    ),
+    "a context manager": (
+        "import contextlib\nlog = []\n@contextlib.contextmanager\ndef entered(x):\n    log.append(x)\n    yield x\n    log.append(0)\ndef seen(): return log",
+        "with entered(5) as x:\n    assert x == 5\nassert seen() == [5, 0]",
+    ),
+    # objects of the program's
+    "a class of the program's": (
+        "class Stack:\n    def __init__(self): self.items = []\n    def push(self, x): self.items.append(x)\n    def __contains__(self, x): return x in self.items",
+        "s = Stack()\ns.push(1)\nassert 1 in s and 2 not in s and s.items == [1]",
+    ),
+    "an attribute set by the tests": ("class P: pass\ndef x_of(p): return p.x", "p = P()\np.x = 3\nassert x_of(p) == 3 and p.x == 3"),
+    "operators": (
+        "class V:\n    def __init__(self, x): self.x = x\n    def __add__(self, o): return V(self.x + o.x)\n    def __mul__(self, n): return V(self.x * n)\n"
+        "    def __eq__(self, o): return isinstance(o, V) and self.x == o.x\n    def __lt__(self, o): return self.x < o.x\n    def __abs__(self): return abs(self.x)\n"
+        "    def __hash__(self): return hash(self.x)",
+        "assert V(1) + V(2) == V(3) and V(2) * 3 == V(6) and V(1) < V(2) and abs(V(-2)) == 2 and len({V(1), V(1)}) == 1 and max(V(1), V(3)) == V(3)",
+    ),
+    "identity": ("class S:\n    one = None\n    def __new__(cls):\n        cls.one = cls.one or super().__new__(cls)\n        return cls.one", "assert S() is S()"),
+    "isinstance": ("class A: pass\nclass B(A): pass", "assert isinstance(B(), A) and not isinstance(A(), B) and issubclass(B, A)"),
+    "truth and length": ("class Bag(object):\n    def __init__(self, n): self.n = n\n    def __len__(self): return self.n", "assert not Bag(0) and Bag(1) and len(Bag(3)) == 3"),
+    "items": ("class T:\n    def __init__(self): self.d = {}\n    def __getitem__(self, k): return self.d[k]\n    def __setitem__(self, k, v): self.d[k] = v", "t = T()\nt['a'] = 1\nassert t['a'] == 1"),
+    "a namedtuple of the program's": ("from collections import namedtuple\nP = namedtuple('P', 'x y')\ndef f(): return P(1, 2)", "assert f() == (1, 2) and f().x == 1"),
+    "a member of an IntEnum": ("import enum\nclass C(enum.IntEnum):\n    A = 1\ndef f(): return C.A", "assert f() == 1 and f().name == 'A'"),
+    "arguments changed in place": ("def sort(items): items.sort()", "x = [3, 1]\nsort(x)\nassert x == [1, 3]\nm = [[1, 2]]\nrow = m[0]\n" "assert x == [1, 3]"),
+    "a matrix changed in place": ("def rotate(m): m[:] = [list(r) for r in zip(*m[::-1])]", "m = [[1, 2], [3, 4]]\nassert rotate(m) is None\nassert m == [[3, 1], [4, 2]]"),
+    "a dict, by keyword, changed in place": ("def put(d, k): d[k] = 1", "d = {}\nput(d=d, k='a')\nassert d == {'a': 1}"),
+    # exceptions of the program's own class
+    "an exception of the program's": ("class E(Exception): pass\ndef f(): raise E('no')", "try:\n    f()\n    assert False\nexcept E as error:\n    assert str(error) == 'no'"),
+    "raises with it": ("class E(ValueError):\n    def __init__(self, code): self.code = code\ndef f(): raise E(7)", "import pytest\nwith pytest.raises(E) as info:\n    f()\nassert info.value.code == 7"),
+    "an exception caught by its base": ("class A(Exception): pass\nclass B(A): pass\ndef f(): raise B", "import pytest\nwith pytest.raises(A):\n    f()\nwith pytest.raises(Exception):\n    f()"),
+    "the arguments of an exception": ("def f(): raise KeyError('x')", "try:\n    f()\n    assert False\nexcept KeyError as error:\n    assert error.args == ('x',) and str(error) == \"'x'\""),
+    "assertRaises": ("class E(Exception): pass\ndef f(): raise E", "import unittest\nclass T(unittest.TestCase):\n    def test_a(self):\n        with self.assertRaises(E):\n            f()"),
+    # values of libraries
+    "a deque": ("from collections import deque\ndef f(d): d.append(3); return deque(d, 2)", "from collections import deque\nd = deque([1, 2])\nassert f(d) == deque([2, 3]) and len(d) == 3"),
+    "a Counter": ("from collections import Counter\ndef f(s): return Counter(s)", "assert f('aab').most_common(1) == [('a', 2)]"),
+    "dates": ("from datetime import timedelta\ndef f(d): return d + timedelta(days=1)", "from datetime import date, datetime\nassert f(date(2024, 2, 28)) == date(2024, 2, 29)\nassert f(datetime(2024, 1, 1, 5)).hour == 5"),
+    "Decimal and Fraction": ("def f(x): return x * 2", "from decimal import Decimal\nfrom fractions import Fraction\nassert f(Decimal('0.1')) == Decimal('0.2') and f(Fraction(1, 3)) == Fraction(2, 3)"),
+    "a path": ("def f(p): return p.name", "from pathlib import PurePosixPath\nassert f(PurePosixPath('/a/b')) == 'b'"),
+    "a range": ("def f(r): return sum(r)", "assert f(range(4)) == 6"),
+    "a type": ("def f(t): return t('5')", "assert f(int) == 5 and f(str) == '5'"),
+    "deep lists": ("def f(n):\n    x = []\n    for _ in range(n): x = [x]\n    return x", "x = f(900)\nn = 0\nwhile x:\n    x = x[0]\n    n += 1\nassert n == 900"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", OBJECTS)
+def test_objects_pass_between_tests_and_program(name):
+    program, tests = OBJECTS[name]
+    result = score(program, tests)
+    assert (result.score, result.outcome) == (1.0, Outcome.SCORED), result
+
+
+ARRAYS = [
+    ("numpy", "import numpy as np\ndef f(a):\n    a += 1\n    return a.reshape(2, 2)", "import numpy as np\na = np.arange(4)\nb = f(a)\nassert b.shape == (2, 2) and isinstance(b, np.ndarray)\nassert a[0] == 1"),
+    ("numpy", "import numpy as np\ndef f(): return np.float32(0.5), np.array(['a', 'b'])", "import numpy as np\nx, y = f()\nassert x.dtype == np.float32 and x == 0.5 and (y == np.array(['a', 'b'])).all()"),
+    ("pandas", "import pandas as pd\ndef f(d): return d.groupby('a').sum()", "import pandas as pd\nd = pd.DataFrame({'a': ['x', 'x'], 'b': [1, 2]})\npd.testing.assert_frame_equal(f(d), d.groupby('a').sum())"),
+    ("pandas", "import pandas as pd\ndef f(): return pd.Series([1.0, None], index=['a', 'b'], name='s')", "import pandas as pd\npd.testing.assert_series_equal(f(), pd.Series([1.0, None], index=['a', 'b'], name='s'))"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("library", "program", "tests"), ARRAYS)
+def test_arrays_and_frames_pass_as_what_they_are(library, program, tests):
+    pytest.importorskip(library)
+    result = score(program, tests, memory_mb=1024)
+    assert (result.score, result.outcome) == (1.0, Outcome.SCORED), result
+
+
+WRONG = {
+    "the list as it was": ("def reverse(head): return head", OBJECTS["nodes of a class of the tests"][1]),
+    "no list": ("def reverse(head): return None", OBJECTS["nodes of a class of the tests"][1]),
+    "a lambda that is not called": ("def apply(f, x): return x", OBJECTS["a lambda"][1]),
+    "another exception": ("class E(Exception): pass\ndef f(): raise ValueError('no')", OBJECTS["an exception of the program's"][1]),
+    "no exception": ("class E(Exception): pass\ndef f(): pass", OBJECTS["an exception of the program's"][1]),
+    "a generator that ends": ("def count(): yield 0", OBJECTS["next of a generator"][1]),
+    "not in place": ("def sort(items): return sorted(items)", OBJECTS["arguments changed in place"][1]),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_a_wrong_program_is_wrong_by_the_same_tests(name):
+    result = score(*WRONG[name])
+    assert result.score == 0.0, result
