@@ -67,10 +67,14 @@ class Asserts:
     """Run trusted tests, Python text with asserts or test functions, against the program; what counts is whether they pass."""
 
     source: str
+    uses: frozenset[str] = frozenset()
+    """Names that the tests take from the program, where that is known."""
     names: frozenset[str] = frozenset()
     """Names that mean the program's here though Python or the prelude has them, too."""
     classes: str = ""
     """Source of the tests' own classes whose objects may be handed to the program; it is made in the program's process first."""
+    program_classes: frozenset[str] = frozenset()
+    """Names that the tests use as those of classes of the program's."""
     counted: bool = False
     """Whether the source counts its checks (suites.py): then tests that end without one do not pass."""
 

@@ -133,6 +133,7 @@ class ProcessEngine(Engine):
     def _run_asserts_once(self, program: str, tests: Asserts, limits: Limits, prelude: str) -> Execution:
         shared = sorted(defined_classes(prelude) | defined_classes(tests.classes))
         case = {"kind": "tests", "shared": shared, "names": sorted(tests.names), "prelude": prelude, "counted": tests.counted}
+        case |= {"program_classes": sorted(tests.program_classes), "uses": sorted(tests.uses)}
         patience = limits.seconds + GRACE_SECONDS
         ours, theirs = socket.socketpair()
         with (

@@ -116,7 +116,7 @@ def _program(source: str, row: Row) -> Check:
         suite = read_suite(source, row.function or row.entry_point, row.prelude)
     except SyntaxError as error:
         raise ValueError(f"the tests do not compile: {error}") from None
-    return Check(Asserts(suite.source, suite.names, suite.classes, counted=True))
+    return Check(Asserts(suite.source, suite.uses, suite.names, suite.classes, suite.program_classes, counted=True))
 
 
 def _list(tests: Sequence[Any], row: Row) -> list[Check]:

@@ -21,6 +21,7 @@ LOOKED_FOR = (
     "asserts, also under `if __name__ == '__main__'`; check(candidate) with `function` or a column entry_point; test functions and classes "
     "(pytest's and unittest's), async ones too"
 )
+_OF_PLAIN_DATA = frozenset().union(*map(dir, (int, float, complex, str, bytes, list, tuple, dict, set)))
 PROGRAMS_MODULE = "solution"
 # With these, tests reach names that cannot be followed.
 _INDIRECT = frozenset({"eval", "exec", "globals", "locals", "vars", "__import__"})
@@ -53,13 +54,17 @@ class Suite:
 
     Attributes:
         source: the tests, with a counter in front of every check.
-        names: names of Python's own, or of the prelude's imports, that mean the program's here.
+        uses: names that the tests take from the program.
+        names: those of them that are names of Python's own, or of the prelude's imports, too.
         classes: source of the tests' own classes that programs may be handed objects of; they are made in the program's process, too.
+        program_classes: names that the tests use as those of classes of the program's.
     """
 
     source: str
+    uses: frozenset[str]
     names: frozenset[str]
     classes: str
+    program_classes: frozenset[str]
 
 
 @lru_cache(maxsize=256)
@@ -88,7 +93,7 @@ def read_suite(source: str, function: str | None = None, prelude: str = "") -> S
     if not counted.checks:
         raise NoTestError(_nothing_found(tree, under_test, function))
     classes = shared_classes(tree)
-    return Suite(ast.unparse(tree), frozenset(under_test & ({*dir(builtins)} | given)), classes)
+    return Suite(ast.unparse(tree), under_test, frozenset(under_test & ({*dir(builtins)} | given)), classes, _program_classes(tree, under_test))
 
 
 def is_preparation(source: str) -> bool:
@@ -177,6 +182,32 @@ def _under_test(tree: ast.Module, given: frozenset[str]) -> frozenset[str]:
         if isinstance(call, ast.Call) and isinstance(call.func, ast.Name)
     } & free  # fmt: skip
     return frozenset(called) if len(called) == 1 else frozenset()
+
+
+def _program_classes(tree: ast.Module, under_test: frozenset[str]) -> frozenset[str]:
+    """The names that the tests use as a class's: what they make by calling it has attributes of its own, or is compared with another such.
+
+    A name alone tells nothing: MBPP's functions are called `Average` and `Diff`.
+    """
+
+    def maker(node: ast.AST | None) -> str:
+        return node.func.id if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in under_test else ""
+
+    made: dict[str, str] = {}  # variable -> what made it
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Assign) and maker(node.value):
+            made.update(dict.fromkeys((name for target in node.targets for name in _bases(target)), maker(node.value)))
+        elif isinstance(node, _FUNCTIONS):
+            made.update((node.name, maker(part.value)) for part in ast.walk(node) if isinstance(part, (ast.Return, ast.Yield)) and maker(part.value))
+    found: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and node.attr not in _OF_PLAIN_DATA:
+            owner = maker(node.value) or made.get(next(_bases(node.value), ""), "")
+            found.add(owner)
+        elif isinstance(node, ast.Compare):
+            makers = [maker(side) for side in (node.left, *node.comparators)]
+            found |= {name for name in makers if makers.count(name) > 1}
+    return frozenset(name for name in found if name[:1].isupper())
 
 
 def _dependent_names(tree: ast.Module, under_test: frozenset[str]) -> frozenset[str]:

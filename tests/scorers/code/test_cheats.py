@@ -10,6 +10,16 @@ STDIN = [{"input": "3", "output": "9"}, {"input": "12", "output": "144"}, {"inpu
 CALLS = {"inputs": [[3], [12], [25]], "outputs": [9, 144, 625], "fn_name": "square"}
 ASSERTS = ["assert square(3) == 9", "assert square(12) == 144", "assert square(25) == 625"]
 SUITE = "import unittest\nfrom solution import square\ndef test_all():\n    for x in (3, 12, 25):\n        assert square(x) == x * x\n"
+CHECK = "def check(candidate):\n    assert candidate(3) == 9\n    assert candidate(12) == 144\n    assert candidate(25) == 625\ncheck(square)"
+UNITTEST = (
+    "import unittest\nclass T(unittest.TestCase):\n    def test_a(self):\n        self.assertEqual(square(12), 144)\n"
+    "    def test_b(self):\n        self.assertAlmostEqual(square(25), 625)\nunittest.main()"
+)
+PYTEST = (
+    "import pytest\n@pytest.fixture\ndef table():\n    return {3: 9, 12: 144, 25: 625}\n@pytest.mark.parametrize('x', [3, 12, 25])\ndef test_a(x, table):\n"
+    "    assert square(x) == table[x]\nclass TestIt:\n    async def test_b(self):\n        assert square(12) == pytest.approx(144)"
+)
+FORMS = {"calls": CALLS, "asserts": ASSERTS, "suite": SUITE, "check": CHECK, "unittest": UNITTEST, "pytest": PYTEST}
 
 EVERYTHING = """
 class Everything(int):
@@ -111,21 +121,78 @@ def square(x): return None
     "a trace function that returns": "import sys\nsys.settrace(lambda *a: None)\nsys.exit = lambda *a: None\ndef square(x): return True",
     "garbage on the channel": "import os\nos.write(3, b'\\xff' * 100)\ndef square(x): os.write(3, b'\\0\\0\\0\\x02[]')\n",
     "made-up names on the channel": CHANNEL + """
-frame({'__builtins__': {'dict': [['all', {'remote': [0, 'f']}]]}, 'square': 9, 'abs': 0})
+frame({'names': {'__builtins__': {'dict': [['all', {'remote': [0, 'f', 'c']}]]}, 'square': 9, 'abs': 0, 'assert': 1, '__checked__': 1, '__used__': 1}})
 def square(x): return 0
 """,
     "mock's ANY under its name": CHANNEL + """
-frame({'square': {'import': ['unittest.mock', '_ANY']}, 'answer': {'import': ['unittest.mock', 'ANY']}})
+frame({'names': {'square': {'import': ['unittest.mock', '_ANY']}, 'answer': {'import': ['unittest.mock', 'ANY']}}})
 def square(x): return 0
 """,
     "mock's ANY as a reply": CHANNEL + """
-frame({'square': {'remote': [0, 'f']}})
-for _ in range(9): frame({'value': {'import': ['unittest.mock', 'ANY']}})
+frame({'names': {'square': {'remote': [0, 'f', 'c']}}})
+for _ in range(9): frame({'value': {'import': ['unittest.mock', 'ANY']}, 'changed': {}, 'states': {}})
 def square(x): return 0
 """,
     "replies before they are asked for": CHANNEL + """
-frame({'square': {'remote': [0, 'f']}})
-for _ in range(9): frame({'value': 9})
+frame({'names': {'square': {'remote': [0, 'f', 'c']}}})
+for _ in range(9): frame({'value': 9, 'changed': {}, 'states': {}})
+def square(x): return 0
+""",
+    "an end of every loop as a reply": CHANNEL + """
+frame({'names': {'square': {'remote': [0, 'f', 'c']}}})
+for _ in range(9): frame({'stop': True, 'states': {}})
+""",
+    "an exception that skips": CHANNEL + """
+frame({'names': {'square': {'remote': [0, 'f', 'c']}}})
+for name in ('SkipTest', 'Skipped', 'SystemExit', 'GeneratorExit', 'StopIteration', 'Unsupported', 'NoFixture', 'ModuleNotFoundError'):
+    frame({'raised': {'class': [[], name], 'text': '', 'args': [], 'object': {'remote': [0, 'E', '']}, 'tests': None}, 'changed': {}, 'states': {}})
+""",
+    "a value of a class of its own choosing": CHANNEL + """
+frame({'names': {'square': {'remote': [0, 'f', 'cinblxwaAX']}}})
+for kind, content in (('like', [9, {'remote': [0, 'f', '']}]), ('shared', 't0'), ('class', 'T'), ('member', ['T', 'x']), ('made', ['eval', ['1']]),
+                      ('made', ['ndarray', ['O', [1], [{'remote': [0, 'f', 'c']}]]]), ('pickle', 'gASVBQ=='), ('callback', [0, 'x']), ('error', ['SystemExit', []])):
+    frame({'value': {kind: content}, 'changed': {'0': 9, '1': 9}, 'states': {'t0': ['T', {'__class__': 1, '__eq__': 1}]}})
+""",
+    "calls of functions that the tests do not have": CHANNEL + """
+frame({'names': {'square': {'remote': [0, 'f', 'c']}}})
+for number in range(5): frame({'callback': ['call', number], 'args': [], 'keywords': {}, 'states': {}})
+""",
+    "a coroutine, an iterator, a context manager": """
+class square:
+    def __init__(self, x): pass
+    def __await__(self): return iter([9])
+    def __iter__(self): return iter([9, 144, 625])
+    def __next__(self): return 9
+    def __enter__(self): return 9
+    def __exit__(self, *what): return True
+    def __bool__(self): return True
+    def __len__(self): return 9
+    def __sub__(self, other): return 0
+    def __abs__(self): return 0
+    def __int__(self): return 0
+    def __float__(self): return 0.0
+    def __instancecheck__(self, other): return True
+    def __contains__(self, other): return True
+""",
+    "a coroutine that answers": "async def square(x): return 9",
+    "a generator": "def square(x): yield from (9, 144, 625)",
+    "a named value that equals everything": """
+import enum
+class square(enum.IntEnum):
+    A = 0
+    def __eq__(self, other): return True
+    @classmethod
+    def _missing_(cls, x): return cls.A
+""",
+    "arguments changed into everything": "def square(x):\n    globals().update(x=x)\n    return x",
+    "a pandas NA": "import pandas\ndef square(x): return pandas.NA",
+    "an empty array": "import numpy\ndef square(x): return numpy.array([], dtype=bool)",
+    "patched serving": """
+import sys
+serving = sys.modules.get('cell.serving')
+if serving:
+    serving._OPERATIONS.update(call=lambda server, *a: 9)
+    serving.Server.tree = lambda self, value: {'import': ['unittest.mock', 'ANY']}
 def square(x): return 0
 """,
     "a number that is not one": "def square(x): return float('nan')",
@@ -150,10 +217,10 @@ def scored(program, tests, engines=("process",)):
     return result
 
 
-@pytest.mark.parametrize("form", [CALLS, ASSERTS, SUITE], ids=["calls", "asserts", "suite"])
+@pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_a_function_that_cheats_is_wrong(name, form):
-    result = scored(FUNCTIONS[name], form)
+    result = scored(FUNCTIONS[name], FORMS[form])
     assert result.score == 0.0, result
 
 
@@ -171,7 +238,7 @@ def test_a_script_that_cheats_is_wrong(name):
     assert result.score == 0.0, result
 
 
-@pytest.mark.parametrize("form", [CALLS, ASSERTS, SUITE], ids=["calls", "asserts", "suite"])
+@pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
 def test_the_honest_program_is_right_by_the_same_tests(form):
     assert scored("def square(x): return x * x", form).score == 1.0
     assert scored("print(int(input()) ** 2)", STDIN).score == 1.0
@@ -199,6 +266,23 @@ COMPARED_BY_HELPERS = [
     ("assert 9 in square(3)", EVERYTHING.replace("(int)", "") + "def square(x): return Everything()"),
     ("assert square(3) > 8", EVERYTHING.replace("(int)", "") + "def square(x): return Everything()"),
     ("assert sorted([square(3)]) == [9]", EVERYTHING.replace("(int)", "") + "def square(x): return Everything()"),
+    ("assert abs(Square(3) - 9) < 1e-6", EVERYTHING.replace("Everything(int)", "Square") + "    def __init__(self, x): pass"),
+    ("assert abs(Square(3) - 9) < 1e-6 and Square(3) == Square(3)", "class Square(float):\n    def __sub__(self, o): return 0.0"),
+    ("assert Square(3) == 9", "class Square:\n    def __init__(self, x): pass\n    def __eq__(self, o): return True"),
+    ("assert float(square(3)) == 9.0", EVERYTHING.replace("(int)", "") + "    def __float__(self): return 9.0\ndef square(x): return Everything()"),
+    ("assert round(square(3)) == 9", "class R:\n    def __round__(self, n=None): return 9\ndef square(x): return R()"),
+    ("assert str(square(3)) == '9'", "class R(str):\n    def __eq__(self, o): return True\ndef square(x): return R('8')"),
+    ("assert len(square(3)) == 9", "class R(list):\n    def __len__(self): return 9\ndef square(x): return R()"),
+    ("for got in square(3):\n    assert got == 9", "def square(x): return []"),
+    ("cases = [(3, 9)]\nfor x, y in cases:\n    assert square(x) == y", "cases = []\ndef square(x): return 0"),
+    ("import pytest\nassert square(3) == pytest.approx(9)", "class approx:\n    def __eq__(self, o): return True\ndef square(x): return approx()"),
+    ("def check(candidate):\n    assert candidate(3) == 9\ncheck(square)", "def check(candidate): pass\ndef square(x): return 0"),
+    (
+        "import numpy as np\nnp.testing.assert_allclose(square(3), 9)",
+        EVERYTHING + "    def __array__(self, *a): return 9\ndef square(x): return Everything(0)",
+    ),
+    ("import numpy as np\nassert np.all(square(3) == np.array([9]))", EVERYTHING.replace("(int)", "") + "def square(x): return Everything()"),
+    ("import numpy as np\nassert np.array_equal(square(3), [9])", "import numpy\ndef square(x): return numpy.array([])"),
     ("assert isinstance(square(3), int)", "class Odd:\n    __class__ = int\ndef square(x): return Odd()"),
 ]
 
@@ -243,3 +327,69 @@ def test_no_expected_value_is_in_the_memory_of_a_programs_process():
     assert scored(HUNTER, [{"input": [shifted(hidden)], **hunt}]).score == 1.0
     # And the hunt does find what is there.
     assert scored(HUNTER + f"treasure = {planted!r}", [{"input": [shifted(planted)], **hunt}]).score == 0.0
+
+
+NODES = """
+class Node:
+    def __init__(self, val=0, next=None):
+        self.val = val
+        self.next = next
+    def same(self, other):
+        return self.val == other.val
+def is_same(a, b):
+    while a and b:
+        if a.val != b.val:
+            return False
+        a, b = a.next, b.next
+    return a is None and b is None
+"""
+ANY = "class Any:\n    def __eq__(self, o): return True\n    def __ne__(self, o): return False\n    def __bool__(self): return False\n"
+NODE_CHEATS = {
+    "values that equal everything": ANY + "def f(n):\n    n.val = Any()\n    return n",
+    "a class of its own": ANY + "class Node:\n    val = next = Any()\n    def __init__(self, *a): pass\ndef f(n): return Node()",
+    "a property": ANY + "class Node:\n    def __init__(self, *a): pass\n    val = property(lambda self: Any())\ndef f(n): return Node()",
+    "no node": "def f(n): return None",
+    "falsy nodes": ANY + "def f(n):\n    n.val = 0\n    n.next = Any()\n    return n",
+    "a node whose method says yes": "def f(n):\n    n.same = lambda other: True\n    return n",
+    "a patched class": "Node.same = lambda *a: True\nNode.__eq__ = lambda *a: True\ndef f(n): return n",
+    "a subclass": ANY + "class Sub(Node):\n    def __eq__(self, o): return True\n    def same(self, o): return True\ndef f(n): return Sub(Any())",
+    "what a method gets": "def f(n):\n    class S(type(n)):\n        def __getattr__(self, name): return 42\n    s = S()\n    del s.val\n    return s",
+    "something else": ANY + "def f(n): return Any()",
+    "a circle": "def f(n):\n    n.next = n\n    return n",
+}
+
+
+@pytest.mark.parametrize("test", ["assert is_same(f(Node(1)), Node(42))", "assert f(Node(1)).same(Node(42))", "assert Node(42).same(f(Node(1)))"])
+@pytest.mark.parametrize("name", NODE_CHEATS)
+def test_a_node_that_cheats_is_wrong(name, test):
+    result = scored(NODE_CHEATS[name], NODES + test)
+    assert result.score == 0.0, result
+
+
+CALLBACK_CHEATS = {
+    "calls it when nobody waits": "import threading, time\ndef f(g):\n    threading.Thread(target=lambda: (time.sleep(0.1), g(0)), daemon=True).start()\n    return 0",
+    "its own exception as the tests'": "class E(Exception): _of_the_tests = 0\ndef f(g):\n    raise E",
+    "its globals": "def f(g): return getattr(g, '__globals__', {}).get('wanted', 0)",
+    "its closure": "def f(g): return [c.cell_contents for c in g.__closure__ or ()]",
+    "an object that equals everything": EVERYTHING.replace("(int)", "") + "def f(g): return g(Everything())",
+    "an exit": "def f(g): raise SystemExit(0)",
+}
+
+
+@pytest.mark.parametrize("name", CALLBACK_CHEATS)
+def test_a_program_that_is_handed_a_function_cannot_cheat_with_it(name):
+    result = scored(CALLBACK_CHEATS[name], "wanted = 42\nassert f(lambda x: x) == wanted\nassert f(lambda x: [x]) == [wanted]")
+    assert result.score == 0.0, result
+
+
+def test_no_class_of_the_tests_that_tells_what_they_expect_is_in_a_programs_process():
+    hidden = "9d1f7a3c55"
+    tests = f"class Secret:\n    wanted = {hidden!r}\nclass Case:\n    def __init__(self, wanted={hidden!r}): self.wanted = wanted\nassert hunt(WORD) == 0 and Case"
+    assert scored(HUNTER, tests.replace("WORD", repr(shifted(hidden)))).score == 1.0
+
+
+def test_a_program_cannot_choose_to_have_no_score():
+    tests = ["x = square(3)\nassert square(x) == 81", "for x in square(5):\n    assert x < 0", "def test_a():\n    assert sum([square(12)]) == 144"]
+    for name, program in FUNCTIONS.items():
+        for test in tests:
+            assert scored(program, [test]).score == 0.0, name

@@ -48,15 +48,18 @@ class Channel:
     Args:
         shared: names of the classes that program and tests both have.
         namespace: the tests' names.
+        classes: names that the tests use as those of classes of the program's.
     """
 
-    def __init__(self, shared: Iterable[str], namespace: dict[str, Any]) -> None:
+    def __init__(self, shared: Iterable[str], namespace: dict[str, Any], classes: Iterable[str] = ()) -> None:
+        self._classes = frozenset(classes)
         self.shared = Shared(shared, namespace, "t", trusting=False)
         self.asked = 0
         self.hung_up = False
         self.unsupported = ""
         self._thread = threading.get_ident()
         self._stand_ins: dict[int, Any] = {}
+        self._coroutines: dict[int, int] = {}
         self._exceptions: dict[int, type] = {}
         self._held: dict[int, Any] = {}
         self._failures: dict[int, BaseException] = {}
@@ -85,17 +88,19 @@ class Channel:
             raise self.refuse("tests that call the program from several threads")
         self.asked += 1
         trees = [self.tree(argument) for argument in arguments]
-        watched = [at for at, (argument, tree) in enumerate(zip(arguments, trees, strict=True)) if _may_change(argument, tree)]
+        is_call = operation.startswith("call")
+        watched = [at for at, (argument, tree) in enumerate(zip(arguments, trees, strict=True)) if is_call and _may_change(argument, tree)]
         keyword_trees = {name: self.tree(value) for name, value in keywords.items()}
         if any(_may_change(value, keyword_trees[name]) for name, value in keywords.items()) and operation == "call":
             return self._ask_with_keywords(operation, arguments, keywords)
         reply = self._exchange({"do": operation, "args": trees, "keywords": keyword_trees, "watch": watched})
         self.shared.update(reply["states"], self._attribute)
-        for at, tree in reply.get("changed", {}).items():
-            _restore(arguments[int(at)], self.value(tree))
+        for at in watched:
+            if str(at) in reply.get("changed", {}):
+                _restore(arguments[at], self.value(reply["changed"][str(at)]))
         if "raised" in reply:
             raise self._raised(reply["raised"])
-        if "stop" in reply:
+        if operation in ("next", "anext") and "stop" in reply:  # of anything else it would end the tests' own loops without a word
             raise StopIteration
         return self.value(reply["value"])
 
@@ -124,7 +129,8 @@ class Channel:
             raise
         except Exception as error:
             self._failures[len(self._failures)] = error
-            return {"failed": [type(error).__name__, str(error)[:2000], len(self._failures) - 1], "states": {}}
+            text = "" if isinstance(error, AssertionError) else str(error)[:2000]  # an assertion's text may hold what is expected
+            return {"failed": [type(error).__name__, text, len(self._failures) - 1], "states": {}}
 
     # What goes out
 
@@ -135,6 +141,10 @@ class Channel:
         number = _number_of(value)
         if number is not None:
             return {"remote": number}
+        if id(value) in self._coroutines:
+            return {"remote": self._coroutines[id(value)]}
+        if isinstance(value, Opaque):
+            raise TypeError("what the program put there is no data")
         if value is Ellipsis or value is NotImplemented:
             return {"import": ["builtins", repr(value)]}
         made = self.shared.encode(value, self.tree) or library.encode(value, self.tree)
@@ -149,7 +159,9 @@ class Channel:
             return {"iterator": self._hold(value)}
         if isinstance(value, (collections.abc.Awaitable, io.IOBase)):
             raise self.refuse(f"tests that hand a {kind.__name__} to the program")
-        if isinstance(value, (types.FunctionType, types.BuiltinFunctionType, types.MethodType, functools.partial)) or (_is_the_tests(kind) and callable(value)):
+        if isinstance(value, (types.FunctionType, types.BuiltinFunctionType, types.MethodType, functools.partial)) or (
+            _is_the_tests(kind) and callable(value)
+        ):
             return {"callback": [self._hold(value), getattr(value, "__name__", kind.__name__)]}
         if not _is_the_tests(kind) and importable(kind.__module__):
             try:
@@ -165,7 +177,10 @@ class Channel:
     # What comes in
 
     def value(self, tree: plain.Tree) -> Any:
-        return plain.decode(tree, self._incoming)
+        try:
+            return plain.decode(tree, self._incoming)
+        except ImportError as error:  # of a library that is not here: not the tests' own import, which would be theirs to answer for
+            raise TypeError(f"no value of this interpreter: {error}") from None
 
     def _attribute(self, tree: plain.Tree) -> Any:
         """An attribute of a shared object: its methods are the tests' own, so no function of the program's may come with it."""
@@ -188,7 +203,8 @@ class Channel:
     def _stand_in(self, number: int, type_name: str, abilities: str) -> Any:
         if number not in self._stand_ins:
             if "w" in abilities:
-                self._stand_ins[number] = _awaited(self, number)
+                self._stand_ins[number] = coroutine = _awaited(self, number)
+                self._coroutines[id(coroutine)] = number
             else:
                 self._stand_ins[number] = stand_in_class(abilities)(self, number, type_name)
         return self._stand_ins[number]
@@ -245,7 +261,10 @@ class Channel:
         for name in set(re.findall(r"\b(\w+)\s*\.", source)) & names.keys():
             if importable(ALIASES.get(name, name)):
                 names[name] = importlib.import_module(ALIASES.get(name, name))
-        return {name: _titled(name, value) for name, value in names.items()}
+        for name in self._classes & names.keys():
+            if isinstance(names[name], StandIn):
+                names[name].__dict__["_is_class"] = True
+        return names
 
     def _name(self, kind: str, content: Any) -> Any:
         """What one of the program's names stands for: an import besides what a reply may hold."""
@@ -253,7 +272,10 @@ class Channel:
             return self._incoming(kind, content)
         module, name = map(str, content)
         if content[1] is None and importable(module):
-            return importlib.import_module(module)
+            try:
+                return importlib.import_module(module)
+            except ImportError as error:
+                raise frames.Closed(f"not to be imported: {error}") from None
         if module in SHARED_MODULES and not name.startswith("_"):
             return getattr(importlib.import_module(module), name)
         raise frames.Closed(f"not to be imported: {content!r:.80}")
@@ -263,17 +285,17 @@ class StandIn:
     """A stand-in for an object that lives in the program's process.
 
     It equals another stand-in if the program says so, and never a plain value. It has no order towards plain values and no arithmetic with them,
-    unless the tests made it themselves, by calling a class of the program's: `Vector(1, 2) * 3` is a method of what they test, while `square(3) - 9` would tell
-    the program what is expected.
+    unless the tests made it themselves, by calling what they use as a class of the program's: `Vector(1, 2) * 3` is a method of what they test, while
+    `square(3) - 9` would tell the program what is expected.
     """
 
     def __init__(self, channel: Channel, number: int, type_name: str) -> None:
-        self.__dict__.update(_channel=channel, _number=number, _type_name=type_name, _made_here=False, _titled=False)
+        self.__dict__.update(_channel=channel, _number=number, _type_name=type_name, _made_here=False, _is_class=False)
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__") and name not in _OWN:
             raise AttributeError(name)
-        return _titled(name, self._channel.ask("attribute", self, name))
+        return self._channel.ask("attribute", self, name)
 
     def __setattr__(self, name: str, value: Any) -> None:
         self._channel.ask("set attribute", self, name, value)
@@ -324,20 +346,13 @@ class StandIn:
         raise self._channel.refuse("classes of the tests that inherit from one of the program's")
 
 
-def _titled(name: str, value: Any) -> Any:
-    """`value`, taken for a class of the program's if the tests' name for it is a class's. The name is the tests' choice, the object is not."""
-    if isinstance(value, StandIn) and name[:1].isupper():
-        value.__dict__["_titled"] = True
-    return value
-
-
 class Opaque:
     """What a program put where tests expect data: equal to nothing but itself."""
 
 
 def _call(self: StandIn, *arguments: Any, **keywords: Any) -> Any:
     made = self._channel.ask("call", self, *arguments, **keywords)
-    if isinstance(made, StandIn) and self._titled:
+    if isinstance(made, StandIn) and self._is_class:
         made.__dict__["_made_here"] = True
     return made
 

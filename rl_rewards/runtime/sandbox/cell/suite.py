@@ -16,10 +16,11 @@ from collections.abc import Callable
 from typing import Any
 
 from . import pytest_stand_in
-from .remote import Channel, Unsupported
+from .remote import Channel, StandIn, Unsupported
 from .serving import DEPTH
 
 COUNTER = "__checked__"
+USED = "__used__"  # whether the tests read data of the program's, which it may have made empty
 
 
 class _Failed(Exception):
@@ -34,7 +35,7 @@ def run(source: str, file_name: str, case: dict[str, Any]) -> int:
     except (SyntaxError, ValueError) as error:
         return _verdict("broken", f"the tests do not compile: {type(error).__name__}: {error}")
     namespace: dict[str, Any] = {}
-    channel = Channel(case["shared"], namespace)
+    channel = Channel(case["shared"], namespace, case["program_classes"])
     checks = [0]
     word, reason = _run(code, source, case, namespace, channel, checks)
     if channel.unsupported:
@@ -42,7 +43,7 @@ def run(source: str, file_name: str, case: dict[str, Any]) -> int:
     if channel.hung_up:
         return _verdict("hung up", "the program ended")
     if word == "passed" and case["counted"] and not checks[0]:
-        if not channel.asked:
+        if not channel.asked and not namespace.get(USED):
             return _verdict("broken", "no test ran: no check was reached, and the program was never used")
         return _verdict("failed", "the tests ended before they checked anything")
     return _verdict(word, reason)
@@ -86,7 +87,8 @@ def _fill(namespace: dict[str, Any], source: str, case: dict[str, Any], channel:
     def checked() -> None:
         checks[0] += 1
 
-    namespace.update({**program, "__name__": "__main__", "__file__": os.path.abspath("tests.py"), COUNTER: checked})
+    used = any(name in case["uses"] and not isinstance(value, (StandIn, types.ModuleType)) for name, value in program.items())
+    namespace.update({**program, USED: used, "__name__": "__main__", "__file__": os.path.abspath("tests.py"), COUNTER: checked})
 
 
 def _mirror_seeds(channel: Channel) -> None:
