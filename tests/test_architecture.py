@@ -1,4 +1,4 @@
-"""The walls of the house: what may import what."""
+"""The walls of the house: what may import what, at the top of a file, inside a function, or for type checkers alone."""
 
 import ast
 import subprocess
@@ -6,53 +6,103 @@ import sys
 from graphlib import TopologicalSorter
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "rl_rewards"
+
+# From the ground up: a module imports its own layer and those above it in this list. A longer prefix wins.
+LAYERS = [
+    ["redaction", "thinking", "policy_tokens", "types", "loading", "patterns"],
+    ["configured", "failures"],
+    ["references", "kinds"],
+    ["runtime", "models"],
+    ["parsers"],
+    ["scorers", "functions"],
+    ["reward"],
+    ["pipeline"],
+    ["rubric"],
+    ["checks"],
+    ["evaluation", "rubric_files", "tables"],
+    ["recording"],
+    ["trl", "trainers"],
+    ["cli"],
+]
+# Arrows up, each taken when it is called and not when the file is imported.
+UPWARD = {
+    ("reward", "rubric"): "a Reward given to a trainer alone is a rubric of one",
+    ("functions", "reward"): "a function given to a trainer alone is a reward of its own",
+    ("rubric", "trl"): "Rubric.reward_funcs, as_reward_func and check: the trainer's door, on the object that users hold",
+    ("rubric", "rubric_files"): "Rubric.save",
+}
 
 
 def modules():
     return {".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path for path in PACKAGE.rglob("*.py")}
 
 
-def imports_of(path, known, top_level_only):
-    """Modules of the package that a file imports; inside functions and TYPE_CHECKING blocks only where asked."""
+MODULES = modules()
+
+
+def imports_of(name, top_level_only=False):
+    """Modules of the package that a module imports, relative imports too; with `top_level_only` those that an import of it runs."""
+    path = MODULES[name]
     tree = ast.parse(path.read_text())
-    nodes = tree.body if top_level_only else list(ast.walk(tree))
+    package = name if path.name == "__init__.py" else name.rpartition(".")[0]
     found = set()
-    for node in nodes:
+    for node in tree.body if top_level_only else ast.walk(tree):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+        elif isinstance(node, ast.ImportFrom):
+            base = node.module or ""
+            if node.level:
+                above = package.split(".")[: len(package.split(".")) - node.level + 1]
+                base = ".".join([*above, *([node.module] if node.module else [])])
             # `from package import module` is an import of the module, not of the package's own code.
-            found |= {name if (name := f"{node.module}.{alias.name}") in known else node.module for alias in node.names}
-    return found & known.keys()
+            found |= {submodule if (submodule := f"{base}.{alias.name}") in MODULES else base for alias in node.names}
+    return found & MODULES.keys() - {name}
+
+
+def layer(name):
+    """The number of a module's layer, and the entry that puts it there; None for the package itself."""
+    inner = name.removeprefix("rl_rewards").removeprefix(".")
+    matches = [(entry, number) for number, entries in enumerate(LAYERS) for entry in entries if inner == entry or inner.startswith(f"{entry}.")]
+    return max(matches, key=lambda match: len(match[0]), default=None)
+
+
+def test_every_module_has_a_layer():
+    assert not [name for name in MODULES if name not in ("rl_rewards", "rl_rewards.__main__") and layer(name) is None]
 
 
 def test_no_modules_import_each_other_in_a_circle():
-    known = modules()
-    graph = {name: imports_of(path, known, top_level_only=True) - {name} for name, path in known.items()}
+    graph = {name: imports_of(name, top_level_only=True) for name in MODULES}
     list(TopologicalSorter(graph).static_order())  # raises CycleError, naming the circle
 
 
-def test_nothing_below_the_edge_knows_the_trainer():
-    known = modules()
-    allowed = {"rl_rewards.rubric", "rl_rewards.reward"}  # their public properties, at call time
-    edge = ("rl_rewards.trl", "rl_rewards.trainers", "rl_rewards.recording", "rl_rewards.cli")
-    knows = {
-        name
-        for name, path in known.items()
-        if not name.startswith(edge)
-        and any(used == "rl_rewards.trl" or used.startswith("rl_rewards.trainers") for used in imports_of(path, known, False))
-    }
-    assert knows <= allowed
+@pytest.mark.parametrize("name", sorted(name for name in MODULES if layer(name)))
+def test_arrows_go_down_but_for_those_listed(name):
+    entry, number = layer(name)
+    upward = {(entry, layer(used)[0]) for used in imports_of(name) if layer(used) and layer(used)[1] > number}
+    assert upward <= UPWARD.keys(), f"{name} imports what is above it"
 
 
-def test_parsers_and_types_stand_on_nothing_above_them():
-    known = modules()
-    for name, path in known.items():
-        if name.startswith("rl_rewards.parsers") or name in ("rl_rewards.types", "rl_rewards.references"):
-            used = imports_of(path, known, False)
-            assert not {u for u in used if u.startswith(("rl_rewards.scorers", "rl_rewards.reward", "rl_rewards.rubric", "rl_rewards.runtime"))}, name
+def test_the_listed_arrows_are_taken():
+    taken = {(layer(name)[0], layer(used)[0]) for name in MODULES if layer(name) for used in imports_of(name) if layer(used)}
+    assert taken >= UPWARD.keys(), "an arrow that is gone stays on the list"
+
+
+def test_no_file_imports_its_caller():
+    pairs = {frozenset((name, used)) for name in MODULES for used in imports_of(name) if name in imports_of(used)}
+    listed = {frozenset(arrow) for arrow in UPWARD}
+    known = {pair for pair in pairs if frozenset(layer(name)[0] for name in pair) in listed}
+    assert not {pair for pair in pairs - known if not any(b.startswith(f"{a}.") for a in pair for b in pair)}
+
+
+def test_runtime_knows_types_alone():
+    below = {name for entries in LAYERS[:2] for name in entries}
+    for name in MODULES:
+        if name.startswith("rl_rewards.runtime"):
+            assert {layer(used)[0] for used in imports_of(name) if layer(used)} <= below | {"runtime"}, name
 
 
 def test_importing_the_package_and_training_rules_loads_no_torch():
