@@ -35,6 +35,8 @@ UPWARD = {
     ("rubric", "trl"): "Rubric.reward_funcs, as_reward_func and check: the trainer's door, on the object that users hold",
     ("rubric", "rubric_files"): "Rubric.save",
 }
+# Two files of one layer that know each other, one of them when it is called.
+WITHIN = {("rl_rewards.types.sample", "rl_rewards.types.rows"): "Sample.from_row"}
 
 
 def modules():
@@ -94,6 +96,7 @@ def test_the_listed_arrows_are_taken():
 def test_no_file_imports_its_caller():
     pairs = {frozenset((name, used)) for name in MODULES for used in imports_of(name) if name in imports_of(used)}
     listed = {frozenset(arrow) for arrow in UPWARD}
+    pairs -= {frozenset(pair) for pair in WITHIN}
     known = {pair for pair in pairs if frozenset(layer(name)[0] for name in pair) in listed}
     assert not {pair for pair in pairs - known if not any(b.startswith(f"{a}.") for a in pair for b in pair)}
 

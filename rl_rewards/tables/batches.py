@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from rl_rewards.tables.readers import Row, TableError
-from rl_rewards.tables.samples import RowError, Tokenize, sample_of
 from rl_rewards.types import Sample
+from rl_rewards.types.rows import RowError, Tokenize, sample_of
 
 # A batch ends at either: enough rows to keep workers and models busy, and not more text than fits beside them.
 BATCH_ROWS = 1024

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from rl_rewards.tables.samples import RowError, sample_of
+from rl_rewards.types.rows import RowError, sample_of
 
 USER, ASSISTANT = {"role": "user", "content": "2+2?"}, {"role": "assistant", "content": "4"}
 TOOL_CALL, TOOL = {"role": "assistant", "content": None, "tool_calls": []}, {"role": "tool", "content": "4"}

@@ -16,7 +16,10 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from rl_rewards.types import Message, Sample, response_of
+from rl_rewards.types.messages import Message
+from rl_rewards.types.sample import Sample, response_of
+
+__all__ = ["CONVERSATIONS", "PAIRS", "RowError", "Tokenize", "sample_of"]
 
 CONVERSATIONS = ("messages", "conversation")
 PAIRS = (("prompt", "completion"), ("instruction", "response"))
