@@ -22,10 +22,10 @@ sys.path.insert(0, str(ROOT / "tests" / "runtime" / "sandbox"))
 from hostile_programs import GROUPS, HOSTILE, Outside, descendants  # noqa: E402
 
 from rl_rewards.runtime.sandbox import Engine, Execution, Limits, Script  # noqa: E402
-from rl_rewards.runtime.sandbox.cell.scratch import PREFIX  # noqa: E402
 from rl_rewards.runtime.sandbox.cell.walls import WALLS  # noqa: E402
 from rl_rewards.runtime.sandbox.monty import MontyEngine  # noqa: E402
 from rl_rewards.runtime.sandbox.process import ProcessEngine  # noqa: E402
+from rl_rewards.runtime.sandbox.scratches import PREFIX  # noqa: E402
 
 LIMITS, PATIENT = Limits(seconds=1, memory_mb=256), Limits(seconds=20)
 NAMESPACES = ("user", "pid", "network", "mount", "ipc")

@@ -40,7 +40,6 @@ from rl_rewards.types import Outcome
 log = logging.getLogger("rl_rewards.sandbox")
 TRIES = 3
 BATCH_CHARACTERS = 8 << 20  # of stdin in one job: a cell keeps the inputs of its job in memory
-GRACE_SECONDS = 30.0  # what a cell may take beyond its cases' deadlines before it is given up
 _TOO_MUCH = "File too large"  # what the kernel says of a write beyond output_bytes
 _reported: set[frozenset[str]] = set()
 
@@ -114,10 +113,8 @@ class ProcessEngine(Engine):
             rest = cases[len(ended) :]
             with self._cell(libraries_of(program + prelude), role) as cell:
                 cell.send(_job(program, [_case(case) for case in rest], limits, prelude))
-                for case in rest:
-                    ended.append(_execution(cell.result(limits.seconds + GRACE_SECONDS), isinstance(case, Call)))
-                    if ended[-1].outcome is Outcome.TIMEOUT:
-                        break
+                for one, case in zip(cell.results(len(rest), limits.seconds), rest, strict=False):
+                    ended.append(_execution(one, isinstance(case, Call)))
 
         lost = _until_not_lost(run_the_rest)
         if lost is not None:
@@ -134,7 +131,6 @@ class ProcessEngine(Engine):
         shared = sorted(defined_classes(prelude) | defined_classes(tests.classes))
         case = {"kind": "tests", "shared": shared, "names": sorted(tests.names), "prelude": prelude, "counted": tests.counted}
         case |= {"program_classes": sorted(tests.program_classes), "uses": sorted(tests.uses)}
-        patience = limits.seconds + GRACE_SECONDS
         ours, theirs = socket.socketpair()
         with (
             ours,
@@ -145,9 +141,9 @@ class ProcessEngine(Engine):
             serving.send(_job(program, [{"kind": "serve", "shared": shared}], limits, f"{prelude}\n{tests.classes}", channel=True), theirs)
             theirs.close()
             asking.send(_job(tests.source, [case], limits, channel=True), ours)
-            verdict = asking.result(patience)
+            [verdict] = asking.results(1, limits.seconds)
             ours.close()  # the program's side sees the end of its calls
-            served = serving.result(patience)
+            [served] = serving.results(1, limits.seconds)
         return _judge_asserts(_execution(verdict, False), _execution(served, False))
 
     @contextlib.contextmanager

@@ -9,17 +9,21 @@ import os
 import re
 import resource
 import socket
+import struct
 import subprocess
 import sys
 import weakref
+from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
+from rl_rewards.runtime.sandbox import scratches
 from rl_rewards.runtime.sandbox.cell import frames, scratch
-from rl_rewards.runtime.sandbox.cell.loop import BEGAN, ERROR
+from rl_rewards.runtime.sandbox.cell.loop import BEGAN, ERROR, TIMEOUT
 from rl_rewards.runtime.sandbox.engine import LIBRARIES
 
 MAX_THREADS = 128  # of one program at a time
+GRACE_SECONDS = 30.0  # what a cell may take beyond its cases' deadlines before it is given up
 START_SECONDS = 120.0  # importing pandas and sympy from a slow disk
 _HERE = os.path.dirname(os.path.abspath(__file__))
 _BOOT = "import sys; sys.path.insert(0, {directory!r}); from cell import zygote; del sys.path[0]; zygote.main()"
@@ -40,8 +44,8 @@ class Zygote:
     """The caller's end of a zygote."""
 
     def __init__(self, libraries: tuple[str, ...], without: tuple[str, ...], workers: int) -> None:
-        scratch.sweep()
-        self.scratch, lock = scratch.make()
+        scratches.sweep()
+        self.scratch, lock = scratches.make()
         self._control, theirs = socket.socketpair()
         options = {
             "control": theirs.fileno(), "lock": lock, "caller": os.getpid(), "libraries": libraries, "paths": _library_paths(),
@@ -118,9 +122,9 @@ class Cell:
     def __init__(self, control: socket.socket, zygote: Zygote) -> None:
         self._control = control
         self.zygote = zygote
-        self._largest = frames.MAX_BYTES
+        self._began = False
         try:
-            self.lacking: list[str] = sorted({*self._receive(START_SECONDS)["lacking"]})
+            self.lacking: list[str] = sorted({*frames.read_rest(control.fileno(), self._fill(bytearray(), 4, START_SECONDS))["lacking"]})
         except BaseException:
             control.close()
             raise
@@ -131,8 +135,9 @@ class Cell:
         Raises:
             CellLost: when it is gone.
         """
+        self._began = False
         # A text of n bytes takes up to 6 n in a frame; a case has two, stdout and its value, besides its error of 500 characters.
-        self._largest = 12 * job["output_bytes"] + 65536
+        self._largest = 12 * job["output_bytes"] + 12 * frames.MODERATE + 65536 * len(job["cases"])
         try:
             frames.write(self._control.fileno(), job)
             if channel is not None:
@@ -140,35 +145,44 @@ class Cell:
         except OSError as error:
             raise CellLost(str(error)) from None
 
-    def result(self, seconds: float) -> list[Any]:
-        """How the next case of its job ended: see cell/loop.py.
+    def results(self, number: int, seconds: float) -> Iterator[list[Any]]:
+        """How each of the `number` cases of its job ended, up to the first that ran out of its `seconds`: see cell/loop.py.
 
         Raises:
-            CellLost: when it ends, or says nothing for `seconds`.
+            CellLost: when it ends, says nothing for too long, or has no process to run a case in.
         """
-        began = False
-        try:
-            word = self._receive(seconds)
-            if word == BEGAN:
-                began = True
-                return self._receive(seconds)
+        while number:
+            for one in self._next_results(seconds * number + GRACE_SECONDS):
+                if one[0] == ERROR:
+                    raise CellLost(one[3])
+                yield one
+                number = 0 if one[0] == TIMEOUT else number - 1
+
+    def _next_results(self, seconds: float) -> list[list[Any]]:
+        head = bytearray()
+        try:  # the first frame of a job comes after a word on whether it began; read in one call, so that no thread wakes up for that alone
+            self._fill(head, 4 if self._began else 5, seconds)
+            ended = frames.read_rest(self._control.fileno(), head[-4:], self._largest)
         except (OSError, ValueError) as error:
             lost = CellLost(str(error))
             # Where the zygote is gone as well, which no program can reach, something else has ended the whole sandbox.
-            lost.began = began and self.zygote.answers()
+            lost.began = (self._began or head[:1] == BEGAN) and self.zygote.answers()
             raise lost from None
-        raise CellLost(word[3] if isinstance(word, list) and word[0] == ERROR else f"it says {word!r:.80}")
+        self._began = True
+        return ended
 
-    def _receive(self, seconds: float) -> Any:
-        self._control.settimeout(seconds)
-        try:
-            if not self._control.recv(1, socket.MSG_PEEK):
+    def _fill(self, head: bytearray, size: int, seconds: float) -> bytearray:
+        """Read into `head` until it has `size` bytes."""
+        self._control.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("@ll", int(seconds) + 1, 0))
+        while len(head) < size:
+            try:
+                part = self._control.recv(size - len(head), socket.MSG_WAITALL)
+            except BlockingIOError:
+                raise CellLost(f"no word from it in {seconds:.0f} s") from None
+            if not part:
                 raise CellLost("it ended")
-        except TimeoutError:
-            raise CellLost(f"no word from it in {seconds:.0f} s") from None
-        finally:
-            self._control.settimeout(None)
-        return frames.read(self._control.fileno(), self._largest)
+            head += part
+        return head
 
     def close(self) -> None:
         """Hang up: the cell kills what it runs and ends."""

@@ -58,18 +58,19 @@ def test_no_program_can_choose_to_have_no_score(engine, name, form):
 
 def _interrupt_once(monkeypatch, whole):
     """At the moment a program is said to have begun, kill its cell, with or without the zygote; the first time alone."""
-    receive, killed = Cell._receive, []
+    fill, killed = Cell._fill, []
 
-    def receive_and_kill(cell, seconds):
-        word = receive(cell, seconds)
-        if word == BEGAN and not killed:
+    def fill_and_kill(cell, head, size, seconds):
+        if size == 5 and not killed:
+            fill(cell, head, 1, seconds)
+            assert head == BEGAN
             zygote = cell.zygote._process.pid
             for pid in [zygote] * whole + sorted(descendants(zygote)):
                 killed.append(pid)
                 os.kill(pid, signal.SIGKILL)
-        return word
+        return fill(cell, head, size, seconds)
 
-    monkeypatch.setattr(Cell, "_receive", receive_and_kill)
+    monkeypatch.setattr(Cell, "_fill", fill_and_kill)
     return killed
 
 
@@ -98,28 +99,6 @@ def test_a_sandbox_that_is_killed_as_a_whole_is_nobodys_doing_and_its_work_done_
         executions = engine.run("print(int(input()) + 1)", [Script("1"), Script("2")], LIMITS)
         assert killed
         assert [execution.stdout for execution in executions] == ["2\n", "3\n"]
-    finally:
-        engine.close()
-
-
-def test_cases_that_ended_before_their_cell_was_lost_keep_their_results(monkeypatch):
-    engine = ProcessEngine(workers=1)
-    try:
-        begun = []
-        receive = Cell._receive
-
-        def kill_at_the_third(cell, seconds):
-            word = receive(cell, seconds)
-            begun.extend([word] * (word == BEGAN))
-            if len(begun) == 3:
-                for pid in descendants(cell.zygote._process.pid):
-                    os.kill(pid, signal.SIGKILL)
-            return word
-
-        monkeypatch.setattr(Cell, "_receive", kill_at_the_third)
-        executions = engine.run("import time\nn = int(input())\nprint(n)\nif n == 2: time.sleep(15)", [Script(str(n)) for n in range(4)], LIMITS)
-        assert [execution.outcome for execution in executions] == [Outcome.SCORED, Outcome.SCORED, Outcome.CRASHED, Outcome.CRASHED]
-        assert [execution.stdout for execution in executions[:2]] == ["0\n", "1\n"]
     finally:
         engine.close()
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from rl_rewards.runtime.sandbox import Limits, Script
+from rl_rewards.runtime.sandbox import Limits, Script, scratches
 from rl_rewards.runtime.sandbox.cell import scratch
 from rl_rewards.runtime.sandbox.process import ProcessEngine
 
@@ -64,20 +64,20 @@ def test_a_directory_is_emptied_whatever_is_in_it(tmp_path, fill):
 
 
 def test_what_dead_runs_left_is_removed_and_what_living_runs_use_is_not(temporary):
-    living, lock = scratch.make()
-    dead, other = scratch.make()
+    living, lock = scratches.make()
+    dead, other = scratches.make()
     os.close(other)
     _locked(dead)
     strange = [temporary / name for name in ("rl-rewards-of-another-kind", "other")]
     for path in strange:
         path.mkdir()
-    (temporary / f"{scratch.PREFIX}file").touch()
-    (temporary / f"{scratch.PREFIX}link").symlink_to(strange[0])
-    scratch.sweep()
+    (temporary / f"{scratches.PREFIX}file").touch()
+    (temporary / f"{scratches.PREFIX}link").symlink_to(strange[0])
+    scratches.sweep()
     assert Path(living).exists() and not Path(dead).exists()
-    assert all(path.exists() for path in strange) and (temporary / f"{scratch.PREFIX}file").exists()
+    assert all(path.exists() for path in strange) and (temporary / f"{scratches.PREFIX}file").exists()
     os.close(lock)
-    scratch.sweep()
+    scratches.sweep()
     assert not Path(living).exists()
 
 
@@ -93,15 +93,15 @@ program = "import os\\nos.makedirs('a/b')\\nos.chmod('a', 0)\\nwhile True: pass"
 if ending.startswith("killed"):
     engine.run("print(1)", [Script()], Limits())
     from rl_rewards.runtime.sandbox.process_cells import BEGAN, Cell
-    receive = Cell._receive
-    def receive_and_die(cell, seconds):
-        word = receive(cell, seconds)
-        if word == BEGAN:
+    fill = Cell._fill
+    def fill_and_die(cell, head, size, seconds):
+        if size == 5:
+            assert fill(cell, head, 1, seconds) == BEGAN
             if ending == "killed with its zygote":
                 os.kill(cell.zygote._process.pid, signal.SIGKILL)
             os.kill(os.getpid(), signal.SIGKILL)
-        return word
-    Cell._receive = receive_and_die
+        return fill(cell, head, size, seconds)
+    Cell._fill = fill_and_die
 print(engine.run(program, [Script()], Limits(seconds=20))[0].outcome, flush=True)
 if ending == "closed":
     engine.close()
@@ -129,12 +129,12 @@ def test_no_scratch_is_there_after_an_ending_and_the_start_that_follows(temporar
     try:
         for _ in range(200):  # what was killed may still be ending: its scratch counts as living until it has
             assert engine.run("print(2)", [Script()], Limits(seconds=20))[0].stdout == "2\n"
-            scratch.sweep()
-            if len(list(temporary.glob(scratch.PREFIX + "*"))) == 1:
+            scratches.sweep()
+            if len(list(temporary.glob(scratches.PREFIX + "*"))) == 1:
                 break
     finally:
         engine.close()
-    assert list(temporary.glob(scratch.PREFIX + "*")) == []
+    assert list(temporary.glob(scratches.PREFIX + "*")) == []
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to be someone else")
@@ -145,4 +145,4 @@ def test_no_scratch_is_there_after_a_zygote_that_could_not_start(temporary):
             parent.chmod(parent.stat().st_mode | 0o011)
     ran = _run("no process to be had", NAMESPACES, user=65534)
     assert ran.stdout == b"error\n" or b"unavailable" in ran.stderr, ran
-    assert list(temporary.glob(scratch.PREFIX + "*")) == []
+    assert list(temporary.glob(scratches.PREFIX + "*")) == []

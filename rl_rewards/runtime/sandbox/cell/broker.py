@@ -14,7 +14,7 @@ import stat
 import struct
 from collections.abc import Callable, Sequence
 
-from . import kernel, notify, seccomp
+from . import keeper, kernel, notify, seccomp
 
 CURRENT = -100  # AT_FDCWD
 NOFOLLOW, REMOVE_DIRECTORY, EMPTY_PATH = 0x100, 0x200, 0x1000
@@ -47,19 +47,28 @@ class Broker:
         most_entries: files and directories in the scratch at any time.
         most_bytes: their size together, in bytes, looked at whenever SAMPLE of them were made.
         most_threads: threads of the child at any time.
+        processes: a descriptor of /proc.
     """
 
     SAMPLE = 64
 
-    def __init__(self, directory: str, readable: Sequence[str], most_entries: int, most_bytes: int, most_threads: int) -> None:
+    def __init__(self, directory: str, readable: Sequence[str], most_entries: int, most_bytes: int, most_threads: int, processes: int) -> None:
         self._directory, self._readable = directory, [*readable]
         self._most_entries, self._most_bytes, self._most_threads = most_entries, most_bytes, most_threads
+        self._processes = processes
         self._root = os.open(directory, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
         self._names = {number: name for name, number in seccomp.numbers().items()}
 
-    def begin(self, pid: int, listener: int, process: int, largest: int) -> None:
-        """Serve a new child: its id, where its notices arrive, its directory in /proc, and the size that a file of its may have, in bytes."""
-        self._memory, self._process, self._listener, self._largest = notify.Memory(pid), process, listener, largest
+    def begin(self, pid: int, listener: int, name: str, largest: int) -> None:
+        """Serve a new child.
+
+        Args:
+            pid: its id.
+            listener: where its notices arrive.
+            name: its name in /proc, which may be that of another process namespace.
+            largest: the size that a file of its may have, in bytes.
+        """
+        self._memory, self._name, self._listener, self._largest = notify.Memory(pid), name, listener, largest
         self._current = self._directory
         self._entries = 0
 
@@ -87,7 +96,7 @@ class Broker:
             notify.answer(self._listener, notice, error=errno.ENOENT if number == errno.EXDEV else number)
 
     def _check_threads(self) -> None:
-        if os.stat("task", dir_fd=self._process).st_nlink - 2 >= self._most_threads:
+        if keeper.threads_of(self._processes, self._name) >= self._most_threads:
             raise OSError(errno.EAGAIN, "too many threads")
 
     # Where a path leads
@@ -104,7 +113,7 @@ class Broker:
         return "/" + os.path.normpath(path).lstrip("/")
 
     def _path_of(self, descriptor: int) -> str:
-        path = os.readlink(f"fd/{_signed(descriptor)}", dir_fd=self._process)
+        path = os.readlink(f"{self._name}/fd/{_signed(descriptor)}", dir_fd=self._processes)
         if not path.startswith("/"):
             raise OSError(errno.ENOTDIR, "no directory")
         return path
@@ -149,7 +158,7 @@ class Broker:
         if not path and (flags & EMPTY_PATH or not address):
             if _signed(directory) == CURRENT:
                 return self._open_path(self._current, os.O_PATH)
-            return os.open(f"fd/{_signed(directory)}", os.O_PATH | os.O_CLOEXEC, dir_fd=self._process)
+            return os.open(f"{self._name}/fd/{_signed(directory)}", os.O_PATH | os.O_CLOEXEC, dir_fd=self._processes)
         return self._open_path(self._joined(directory, path), os.O_PATH | (os.O_NOFOLLOW if flags & NOFOLLOW else 0))
 
     def _own(self, directory: int, address: int, flags: int = 0) -> tuple[int, str]:

@@ -36,13 +36,13 @@ def live(
         descriptors: what becomes 0 to 3.
         raised: the walls around this process.
         processes: a descriptor of /proc.
-        cell: takes what the broker needs: where the notices arrive, and this process's directory in /proc.
+        cell: takes what the broker needs: where the notices arrive, and this process's name in /proc.
     """
     code = RAISED
     try:
         if raised.notified is not None:
-            process = os.open("self", os.O_PATH | os.O_DIRECTORY, dir_fd=processes)
-            socket.send_fds(cell, [b"n"], [notify.listen(raised.notified), process])
+            name = os.readlink("self", dir_fd=processes).encode("ascii")
+            socket.send_fds(cell, [name], [notify.listen(raised.notified)])
         for target, descriptor in enumerate(descriptors):
             os.dup2(descriptor, target)
         os.closerange(len(descriptors), HIGHEST_DESCRIPTOR)

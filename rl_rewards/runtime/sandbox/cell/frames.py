@@ -8,6 +8,7 @@ import struct
 from typing import Any
 
 MAX_BYTES = 64 << 20
+MODERATE = 1 << 20
 LARGEST = (1 << 32) - 1  # what the length field can say, for frames from whoever is trusted
 
 
@@ -27,7 +28,12 @@ def write(descriptor: int, message: Any) -> None:
 
 def read(descriptor: int, most: int = MAX_BYTES) -> Any:
     """The next frame's content; `most` is how many bytes it may have."""
-    (length,) = struct.unpack("!I", _read_exactly(descriptor, 4))
+    return read_rest(descriptor, _read_exactly(descriptor, 4), most)
+
+
+def read_rest(descriptor: int, head: bytes | bytearray, most: int = MAX_BYTES) -> Any:
+    """As `read`, where the first four bytes have been read."""
+    (length,) = struct.unpack("!I", head)
     if length > most:
         raise Closed(f"a frame of {length} bytes; allowed are {most}")
     try:

@@ -18,7 +18,7 @@ from typing import Any
 from . import child, frames, orphans, scratch, walls
 
 SCORED, TIMEOUT, CRASHED, ERROR = "scored", "timeout", "crashed", "error"
-BEGAN = "began"
+BEGAN, NOT_BEGUN = b"+", b"-"
 # What a program must be able to do if a broker is to answer for it.
 _TRIAL = {
     "program": "import os\nopen('trial', 'w').close()\nos.remove(os.path.realpath('trial'))\nos.stat(os.__file__)", "seconds": 10.0,
@@ -26,9 +26,9 @@ _TRIAL = {
 }  # fmt: skip
 
 
-def live(control: socket.socket, options: dict[str, Any], lacking: list[str]) -> None:
+def live(control: socket.socket, options: dict[str, Any], lacking: list[str], processes: int, to_keeper: socket.socket) -> None:
     """Raise the walls, say which are lacking, and run jobs until the caller hangs up. The caller sends the frames of process.py."""
-    cell = _Cell(control, options, lacking)
+    cell = _Cell(control, options, lacking, processes, to_keeper)
     frames.write(control.fileno(), {"lacking": cell.lacking})
     with contextlib.suppress(frames.Closed):
         while True:
@@ -36,17 +36,19 @@ def live(control: socket.socket, options: dict[str, Any], lacking: list[str]) ->
 
 
 class _Cell:
-    def __init__(self, control: socket.socket, options: dict[str, Any], lacking: list[str]) -> None:
+    def __init__(self, control: socket.socket, options: dict[str, Any], lacking: list[str], processes: int, to_keeper: socket.socket) -> None:
         self._control = control
         with open("/proc/self/statm") as file:
             self._base_bytes = int(file.read().split()[0]) * os.sysconf("SC_PAGE_SIZE")
         self._children = orphans.adopt()
-        self._processes = os.open("/proc", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-        self._walls = walls.raise_walls(options["scratch"], options["without"], lacking, options["threads"])
+        self._processes = processes
+        with to_keeper:
+            self._walls = walls.raise_walls(options, lacking, processes, to_keeper)
         self._directory = self._walls.directory
         os.environ.update(HOME=self._directory, TMPDIR=self._directory)
         os.chdir(self._directory)
         self._bell = _bell()
+        self._notices, self._theirs = socket.socketpair()
         child.limit_all()
         if self._walls.broker is not None and self._run_case(dict(_TRIAL), {"kind": "script"}, None)[0] != SCORED:
             self._walls.give_up_broker()
@@ -56,19 +58,34 @@ class _Cell:
         gc.disable()
 
     def run(self, job: dict[str, Any]) -> None:
-        """Run a job's cases. The caller gets two frames for each: BEGAN, then [outcome, stdout, value, error, seconds].
+        """Run a job's cases. The caller gets BEGAN or NOT_BEGUN, then frames: lists of [outcome, stdout, value, error, seconds] of cases.
 
         What follows a case that ran out of time is not run: one deadline is what a program can cost. From BEGAN on, whatever happens to
         this cell is the program's doing.
         """
+        self._said = False
         channel = socket.recv_fds(self._control, 1, 1)[1][0] if job["channel"] else None
+        ended: list[list[Any]] = []
+        characters = 0
         for case in job["cases"]:
-            ended = self._run_case(job, case, channel, lambda: frames.write(self._control.fileno(), BEGAN))
-            frames.write(self._control.fileno(), ended)
-            if ended[0] == TIMEOUT:
+            ended.append(self._run_case(job, case, channel, lambda: self._say(BEGAN)))
+            characters += len(ended[-1][1]) + len(ended[-1][2])
+            if ended[-1][0] in (TIMEOUT, ERROR):
+                self._say(NOT_BEGUN)
                 break
+            if characters > frames.MODERATE:  # what all outputs together would be has no limit
+                frames.write(self._control.fileno(), ended)
+                ended, characters = [], 0
+        if ended:
+            frames.write(self._control.fileno(), ended)
         if channel is not None:
             os.close(channel)
+
+    def _say(self, word: bytes) -> None:
+        """Send a word, unless this job has had one."""
+        if not self._said:
+            self._control.sendall(word)
+            self._said = True
 
     def _run_case(self, job: dict[str, Any], case: dict[str, Any], channel: int | None, began: Callable[[], None] = lambda: None) -> list[Any]:
         files: list[int] = []
@@ -76,7 +93,6 @@ class _Cell:
             try:
                 files += [os.memfd_create(name) for name in ("stdin", "stdout", "stderr", "value")]
                 _write_all(files[0], case.pop("stdin", ""))
-                notices, theirs = socket.socketpair()
                 started = time.monotonic()
                 pid = os.fork()
             except OSError as error:  # no process or memory left on this machine
@@ -87,11 +103,9 @@ class _Cell:
                 signal.signal(signal.SIGCHLD, signal.SIG_DFL)
                 self._control.close()
                 job["base_bytes"] = self._base_bytes
-                child.live(job, case, (stdin, stdout, stderr, value if channel is None else channel), self._walls, self._processes, theirs)
-            theirs.close()
+                child.live(job, case, (stdin, stdout, stderr, value if channel is None else channel), self._walls, self._processes, self._theirs)
             began()
-            with notices:
-                status, late = self._wait(pid, started + job["seconds"], notices, job["output_bytes"])
+            status, late = self._wait(pid, started + job["seconds"], job["output_bytes"])
             seconds = time.monotonic() - started
             orphans.end_all(self._children)
             scratch.empty(self._directory)
@@ -101,14 +115,14 @@ class _Cell:
             for descriptor in files:
                 os.close(descriptor)
 
-    def _wait(self, pid: int, deadline: float, notices: socket.socket, largest: int) -> tuple[int, bool]:
+    def _wait(self, pid: int, deadline: float, largest: int) -> tuple[int, bool]:
         """Wait for the child, the deadline (the child is killed) or the caller's end (the cell ends): the status, and whether late.
 
         Meanwhile, the broker answers the child's notices; where they arrive is the first thing that the child sends.
         """
         poll = select.poll()
         sent: list[int] = []
-        for each in (self._bell, self._control, notices):
+        for each in (self._bell, self._control, self._notices):
             poll.register(each, select.POLLIN)
         try:
             while True:
@@ -125,17 +139,19 @@ class _Cell:
                     if self._control.fileno() in ready:
                         raise frames.Closed("the caller hung up")
                     return status, True
-                elif notices.fileno() in ready:
-                    poll.unregister(notices)
-                    sent = socket.recv_fds(notices, 1, 2)[1]
-                    if sent and self._walls.broker is not None:
-                        self._walls.broker.begin(pid, *sent, largest)
-                        poll.register(sent[0], select.POLLIN)
+                elif self._notices.fileno() in ready:
+                    name, sent, _, _ = socket.recv_fds(self._notices, 32, 1)
+                    if self._walls.broker is not None:
+                        self._walls.broker.begin(pid, sent[0], name.decode("ascii"), largest)
+                    poll.register(sent[0], select.POLLIN)
                 elif ready[sent[0]] & select.POLLIN and self._walls.broker is not None:
                     self._walls.broker.serve()
                 else:
                     poll.unregister(sent[0])
         finally:
+            if self._walls.broker is not None and not sent:  # killed or ended so soon that what it sent, if it did, lies there still
+                with contextlib.suppress(BlockingIOError):
+                    sent = socket.recv_fds(self._notices, 32, 1, socket.MSG_DONTWAIT)[1]
             for descriptor in sent:
                 os.close(descriptor)
 

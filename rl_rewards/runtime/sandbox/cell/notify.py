@@ -9,7 +9,6 @@ import ctypes
 import fcntl
 import os
 import struct
-from collections.abc import Iterable
 from typing import NamedTuple
 
 from . import kernel, seccomp
@@ -21,9 +20,10 @@ PATH_MAX = 4096
 
 
 class Notice(NamedTuple):
-    """A call that waits: the kernel's name for it, the call's number, its arguments."""
+    """A call that waits: the kernel's name for it, the thread that made it, the call's number, its arguments."""
 
     identity: int
+    thread: int
     number: int
     arguments: tuple[int, ...]
 
@@ -42,8 +42,8 @@ def receive(listener: int) -> Notice:
     """
     data = bytearray(80)
     fcntl.ioctl(listener, RECEIVE, data)
-    identity, _, _, number, _, _, *arguments = struct.unpack("=QIIiIQ6Q", data)
-    return Notice(identity, number, tuple(arguments))
+    identity, thread, _, number, _, _, *arguments = struct.unpack("=QIIiIQ6Q", data)
+    return Notice(identity, thread, number, tuple(arguments))
 
 
 def answer(listener: int, notice: Notice, value: int = 0, error: int = 0, go_on: bool = False) -> None:
@@ -94,8 +94,3 @@ class Memory:
         remote = b"".join(struct.pack("=QQ", *each) for each in ranges)
         counts = ctypes.c_ulong(1), ctypes.c_ulong(len(ranges)), ctypes.c_ulong(0)
         return kernel.syscall(numbers[kernel.MACHINE], ctypes.c_int(self._pid), local, counts[0], remote, *counts[1:], what="memory of a child")
-
-
-def filter_for(names: Iterable[str], verdict: int) -> seccomp.Filter:
-    """A filter that gives `verdict` to the calls of those names and lets everything else through."""
-    return seccomp.Filter(seccomp.build_list(names, verdict))

@@ -98,6 +98,12 @@ def build_list(names: Iterable[str], verdict: int) -> bytes:
     return b"".join([_op(_LOAD, _NUMBER), *_search(_runs(verdicts, _ALLOW))])
 
 
+def build_threads() -> bytes:
+    """A filter that gives notice of new threads and lets everything else through, new processes included."""
+    number = _op(_JEQ, numbers()["clone"], 0, 3)
+    return b"".join([_op(_LOAD, _NUMBER), number, _op(_LOAD, _ARGUMENTS), _op(_JSET, CLONE_THREAD, 0, 1), _op(_RETURN, NOTIFY), _op(_RETURN, _ALLOW)])
+
+
 def build_read_only() -> bytes:
     """A filter that refuses calls that change files by their path, or any that has been opened, and opening for more than reading."""
     known = numbers()

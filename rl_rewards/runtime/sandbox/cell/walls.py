@@ -17,13 +17,14 @@ Resource limits (child.py) work everywhere. A wall that the kernel lacks is name
 from __future__ import annotations
 
 import os
+import socket
 import sys
 import sysconfig
-import tempfile
 from collections.abc import Collection
 from dataclasses import dataclass
+from typing import Any
 
-from . import kernel, landlock, namespaces, seccomp
+from . import keeper, kernel, landlock, namespaces, seccomp
 from .broker import NOTIFIED, Broker
 
 WALLS = ("user", "pid", "network", "mount", "ipc", "landlock", "seccomp", "broker")
@@ -77,8 +78,16 @@ class Raised:
             self.filters.insert(0, seccomp.Filter(seccomp.build_read_only()))  # the last one on forbids others
 
 
-def raise_walls(scratch: str, without: Collection[str], lacking: list[str], threads: int) -> Raised:
-    """Raise the walls that the cell raises itself; a program may have `threads` at a time."""
+def raise_walls(options: dict[str, Any], lacking: list[str], processes: int, to_keeper: socket.socket) -> Raised:
+    """Raise the walls that the cell raises itself.
+
+    Args:
+        options: those of the zygote (process_cells.py).
+        lacking: walls that are lacking already.
+        processes: a descriptor of /proc.
+        to_keeper: a socket whose other end the keeper has.
+    """
+    scratch, without = options["scratch"], options["without"]
     lacking, visible = [*lacking, *without], [*python_files(), *DEVICES]
     kernel.prctl(kernel.PR_SET_NO_NEW_PRIVS, 1)
     directory = None
@@ -87,7 +96,9 @@ def raise_walls(scratch: str, without: Collection[str], lacking: list[str], thre
             directory = namespaces.enter_root(scratch, SCRATCH_MB, visible)
         except OSError:
             lacking.append("mount")
-    directory = directory or os.path.realpath(tempfile.mkdtemp(prefix="cell-", dir=scratch))
+    if directory is None:
+        directory = os.path.realpath(f"{scratch}/cell-{os.urandom(8).hex()}")
+        os.mkdir(directory, 0o700)
     if "landlock" not in without:
         try:
             landlock.restrict(visible, [directory, os.devnull])
@@ -105,8 +116,9 @@ def raise_walls(scratch: str, without: Collection[str], lacking: list[str], thre
             lacking.append("seccomp")
     if not raised.filters or "broker" in without:
         raised.give_up_broker()
-    else:
-        calls = ["clone"] if "mount" not in lacking else ["clone", *NOTIFIED]
-        raised.notified = seccomp.Filter(seccomp.build_list(calls, seccomp.NOTIFY))
-        raised.broker = Broker(directory, visible, MAX_ENTRIES, SCRATCH_MB << 20, threads)
+    elif "mount" in lacking:
+        raised.notified = seccomp.Filter(seccomp.build_list(["clone", *NOTIFIED], seccomp.NOTIFY))
+        raised.broker = Broker(directory, visible, MAX_ENTRIES, SCRATCH_MB << 20, options["threads"], processes)
+    elif not keeper.have_threads_counted(to_keeper, processes):
+        lacking.append("broker")
     return raised

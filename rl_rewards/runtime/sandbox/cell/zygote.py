@@ -16,7 +16,7 @@ import site
 import socket
 import sys
 
-from . import kernel, loop, orphans, scratch, walls
+from . import keeper, kernel, loop, orphans, scratch, walls
 
 # Loaded once, so that no program waits for them; what programs of this kind import most.
 USUAL = (
@@ -77,17 +77,22 @@ def _serve(control: socket.socket, options: dict) -> None:
 
 
 def _become_cell(control: socket.socket, options: dict) -> None:
-    """Never returns. Two processes where there are namespaces: whoever enters a process namespace is not in it, only its children are."""
+    """Never returns. Two processes, of which this is the keeper: whoever enters a process namespace is not in it, only its children are."""
     code = 1
     try:
         os.setsid()
+        processes = os.open("/proc", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)  # the cell will leave this root
         lacking = walls.enter_namespaces(options["without"])
         kernel.prctl(kernel.PR_SET_PDEATHSIG, signal.SIGKILL)  # after the namespaces: gaining capabilities there clears it
+        notices, to_keeper = socket.socketpair()
         if os.fork() == 0:
             kernel.prctl(kernel.PR_SET_PDEATHSIG, signal.SIGKILL)
-            loop.live(control, options, lacking)
+            notices.close()
+            loop.live(control, options, lacking, processes, to_keeper)
             os._exit(0)
         control.close()
+        to_keeper.close()
+        keeper.keep(notices, processes, options["threads"])
         code = os.waitstatus_to_exitcode(os.wait()[1])
     finally:
         os._exit(code & 0xFF)
