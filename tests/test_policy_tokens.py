@@ -102,3 +102,27 @@ def test_tokens_that_nobody_tells_apart_are_an_error_and_never_a_guess():
     rubric = Rubric((Reward("r", {"soft_overlong": {"max_tokens": 100, "buffer_tokens": 16}}),))
     column = rubric.evaluate([Sample("q", [CALL, RESULTS[0], ANSWER], "", None, [0] * 200)]).columns["r"]
     assert column.scores == [None] and column.outcomes == [Outcome.ERROR] and "tool's result" in column.results[0].error
+
+
+@pytest.mark.parametrize(("end", "opened"), [("<think>\n", "<think>"), ("<think>\n\n</think>\n\n", ""), ("", "")])
+def test_a_chat_template_that_opens_the_thinking_is_looked_at(end, opened):
+    tokenizer = PolicyTokenizer(tokenizer_with(TEMPLATES[0].replace("assistant\n{% endif %}", f"assistant\n{end}{{% endif %}}")))
+    assert tokenizer.opening_mark == opened
+    prompt = [{"role": "user", "content": "40 + 2?"}]
+    cut, whole = (
+        Sample(prompt, [{"role": "assistant", "content": text}], text, tokenizer=tokenizer) for text in ("So <answer>42</answer>", "So</think>42")
+    )
+    assert cut.answer_part == (None if opened else "So <answer>42</answer>")
+    assert whole.answer_part == "42" and whole.whole == opened + "So</think>42"
+
+
+def test_what_the_trainer_tells_its_chat_template_counts():
+    class Trainer:
+        processing_class = tokenizer_with("x")
+        chat_template = "{% if add_generation_prompt %}{{ '<think></think>' if quick else '<think>' }}{% endif %}"
+        chat_template_kwargs = {"quick": False}
+
+    assert PolicyTokenizer.of_trainer(Trainer()).opening_mark == "<think>"
+    Trainer.chat_template_kwargs = {"quick": True}
+    assert PolicyTokenizer.of_trainer(Trainer()).opening_mark == ""
+    assert PolicyTokenizer.of_trainer(None) is None
