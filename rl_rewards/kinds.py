@@ -86,6 +86,8 @@ class Kinds:
             found = f"the class {loaded.__name__}" if isinstance(loaded, type) else f"a {type(loaded).__name__}"
             instead = f"; a function is written {{function: {kind!r}}}" if callable(loaded) and not isinstance(loaded, type) else ""
             raise ValueError(f"{kind!r} must be a class that extends {self.base.__module__}.{self.base.__name__}, got {found}{instead}")
+        if missing := sorted(getattr(loaded, "__abstractmethods__", ())):
+            raise ValueError(f"class {loaded.__name__} of {kind!r} must have the methods {', '.join(missing)}")
         if not is_dataclass(loaded):
             raise ValueError(f"class {loaded.__name__} of {kind!r} must declare its options with @rl_rewards.scorers.base.configured")
         return loaded

@@ -34,7 +34,7 @@ class Overlap(ReferenceScorer):
 class Last(TextParser):
     """The last word."""
 
-    def parse(self, text: str) -> str | None:
+    def extract(self, text: str) -> str | None:
         words = text.split()
         return words[-1] if words else None
 
