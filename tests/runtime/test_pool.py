@@ -98,6 +98,14 @@ def test_a_process_that_an_item_forks_answers_for_nobody(pool: WorkerPool, child
         assert [one.value for one in run(pool, *items, chunk=8)] == [0, 1, 2, 1.0, 4, 5, 6, 7]
 
 
+def test_an_item_that_leaves_a_thread_to_read_the_next_ones_holds_nobody_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rl_rewards.runtime.workers.connection.BEGIN_SECONDS", 0.5)
+    pool = WorkerPool(1)
+    run(pool, ("steal", None))
+    assert [one.value for one in run(pool, *(("echo", value) for value in range(8)))] == list(range(8))
+    pool.close()
+
+
 def test_an_item_that_replaces_pickle_damages_no_other_result(pool: WorkerPool) -> None:
     assert [one.value for one in run(pool, ("replace pickle.dumps", None), ("echo", 1), ("echo", 2))] == [None, 1, 2]
 

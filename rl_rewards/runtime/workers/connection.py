@@ -13,6 +13,8 @@ from rl_rewards.runtime.workers.jobs import Chunk, Stage
 
 # Loading a call means importing modules, which is not an item's fault; no import that ends takes longer than this.
 LOAD_SECONDS = 120.0
+BEGIN_SECONDS = 30.0
+"""A worker that is ready says in milliseconds that it has a chunk, unless what an earlier item left behind keeps it from reading."""
 _MOST_BYTES = 1 << 18  # that are read at a time, so that a worker that floods its socket takes no time from the others' deadlines
 _nonces = random.Random()  # of its own: a trainer's seed must not make them repeat
 # What may come at each stage.
@@ -65,7 +67,7 @@ class WorkerConnection:
         """Begin to send a chunk; `flush` goes on where the socket is full."""
         payload = pickle.dumps((chunk.job.call, list(chunk.indices), [chunk.job.items[index] for index in chunk.indices]), pickle.HIGHEST_PROTOCOL)
         self.chunk, self.position, self.stage = chunk, 0, Stage.SENT
-        self.deadline = time.monotonic() + max(LOAD_SECONDS, chunk.job.timeout)
+        self.deadline = time.monotonic() + (LOAD_SECONDS if self._process is None else BEGIN_SECONDS)
         self._item, self._nonce, self._kinds = chunk.indices[0], _nonces.getrandbits(64), _FIRST
         self._outgoing = memoryview(frame(Kind.CHUNK, 0, 0, self._nonce, payload))
         self.flush()
@@ -111,7 +113,9 @@ class WorkerConnection:
 
     def begin_load(self) -> None:
         """It loads the chunk's call."""
+        assert self.chunk is not None
         self.stage, self._kinds = Stage.LOADING, _LOADED
+        self.deadline = time.monotonic() + max(LOAD_SECONDS, self.chunk.job.timeout)
 
     def begin_items(self) -> None:
         """It has loaded the call, so the first item's time begins."""

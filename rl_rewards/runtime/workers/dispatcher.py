@@ -248,8 +248,10 @@ class Dispatcher:
                 continue
             if worker.stage is Stage.RUNNING:
                 self._finish_item(worker, ItemResult(Outcome.TIMEOUT, error=f"no result within {worker.chunk.job.timeout:g} s"))
-            else:
+            elif worker.stage is Stage.LOADING:
                 self._release_failed(worker, ItemResult(Outcome.ERROR, error=f"loading the call took more than {LOAD_SECONDS:g} s"))
+            else:
+                worker.deadline, worker.fault = None, "did not take its work"
             if worker.number in self._live:
                 self._kill(worker, running=False)
 
