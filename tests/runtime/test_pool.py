@@ -264,6 +264,18 @@ def test_a_server_that_cannot_start_is_an_error_and_not_a_hang(monkeypatch: pyte
     pool.close()
 
 
+def test_a_server_that_hangs_is_given_up(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
+    (tmp_path / "hangs.py").write_text("import time\ntime.sleep(10_000)\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr("rl_rewards.runtime.workers.server_link._IMPORT_SECONDS", 0.3)
+    monkeypatch.setattr("rl_rewards.runtime.workers.dispatcher._HEARTBEAT_SECONDS", 0.1)
+    pool = WorkerPool(1)
+    pool.preload("hangs")
+    with pytest.raises(PoolError, match=r"did not answer for 0\.3 s before any worker answered"):
+        run(pool, ("echo", 1))
+    pool.close()
+
+
 def test_a_pool_that_was_closed_is_not_shared_any_more() -> None:
     first = shared_pool(640)
     first.close()

@@ -67,7 +67,7 @@ class Dispatcher:
         """Kill the workers, wait until they are gone, and cancel what is not finished."""
         unfinished = list(self._unfinished())
         if self.server.control is not None:
-            self._close_server()
+            self.server.close()
         for worker in self._live.values():
             worker.socket.close()
         self.selector.close()
@@ -282,7 +282,9 @@ class Dispatcher:
             self._settle(self._dying.pop(number), how)
 
     def _lose_server(self, trouble: str | None) -> None:
-        ended = self._close_server()
+        assert self.server.control is not None
+        self.selector.unregister(self.server.control)
+        ended = self.server.close()
         how = trouble or ended
         for worker in list(self._live.values()):
             self._read_to_the_end(worker)
@@ -301,11 +303,6 @@ class Dispatcher:
             pass
         if worker.number in self._live:
             self._kill(worker)
-
-    def _close_server(self) -> str:
-        assert self.server.control is not None
-        self.selector.unregister(self.server.control)
-        return self.server.close()
 
 
 def _loaded(payload: bytes) -> ItemResult:

@@ -24,7 +24,7 @@ _ENVIRONMENT = "PATH HOME USER LANG LC_ALL LC_CTYPE TZ TMPDIR LD_LIBRARY_PATH VI
 _SETTINGS = {"CUDA_VISIBLE_DEVICES": "", "PYTHONHASHSEED": "0"}
 _SETTINGS |= dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 _BOOT = "import json, sys; sys.path[:] = json.loads(sys.argv[1])['path']; from rl_rewards.runtime.workers.forkserver import main; main()"
-_CLOSE_SECONDS = 10.0
+_CLOSE_SECONDS = 10.0  # for a server to end by itself
 # A server answers in milliseconds, unless it imports a module.
 _SILENT_SECONDS = 15.0
 _IMPORT_SECONDS = 120.0
@@ -138,26 +138,26 @@ class ServerLink:
             return "was stopped"
         if self._full:
             return "does not read what it is sent"
-        if self._asked is not None and time.monotonic() - self._asked > self._silence_allowed:
+        if self._is_silent():
             return f"did not answer for {self._silence_allowed:g} s"
         if self._asked is None:
             self._asked = time.monotonic()
         self._send(PING + NUMBER.pack(0))
         return None
 
-    def close(self, wait: float = _CLOSE_SECONDS) -> str:
-        """End the server, and with it its workers and all that they started; how it ended. It is killed after `wait` seconds."""
+    def close(self) -> str:
+        """End the server, and with it its workers and all that they started; how it ended. One that has been silent too long is killed."""
         assert self.control is not None and self._process is not None
         self.control.close()
         self.control = None
-        self._process.send_signal(signal.SIGCONT)  # it may be stopped, and has its workers to kill
+        self._process.send_signal(signal.SIGKILL if self._is_silent() else signal.SIGCONT)  # it may be stopped, and has its workers to kill
         try:
-            code = self._process.wait(wait)
+            code = self._process.wait(_CLOSE_SECONDS)
         except subprocess.TimeoutExpired:
             self._process.kill()
             code = self._process.wait()
         if code != 0:
-            # It left in no order. Its workers go with it (each asked the kernel for that), the processes that they started do not.
+            # It was killed, or failed. Its workers die with it (each asked the kernel for that), the processes that they started do not.
             kill_processes_with(IN_WORKER, self._mark)
         return how_returned(code)
 
@@ -178,6 +178,9 @@ class ServerLink:
                 return [process.pid, *map(int, children.read().split())]
         except FileNotFoundError:
             return []
+
+    def _is_silent(self) -> bool:
+        return self._asked is not None and time.monotonic() - self._asked > self._silence_allowed
 
     def _send_preload(self, name: bytes) -> None:
         self._silence_allowed = _IMPORT_SECONDS
