@@ -51,6 +51,8 @@ def capital_words(text: str) -> int:
 def sentences(text: str) -> int:
     """Number of sentences. A line break ends none: an unfinished line and the next are one sentence."""
     text = text.strip()
+    if not text:
+        return 0
     lower = frozenset(_LOWER.findall(text)) | _STARTERS
     count = end = 0
     for match in _TOKEN.finditer(text):
@@ -58,7 +60,8 @@ def sentences(text: str) -> int:
         if stop >= match.start() and (stop + 1 < match.end() or match.end() < len(text)) and _ends_sentence(text, match.start(), stop, lower):
             count += 1
             end = stop + 1
-    return count + bool(text[_CLOSING.match(text, end).end() :] if end else text)  # closing quotes belong to the sentence before them
+    closing = _CLOSING.match(text, end)  # closing quotes belong to the sentence before them
+    return count + (end == 0 or closing is None or closing.end() < len(text))
 
 
 def _last_stop(token: str) -> int:

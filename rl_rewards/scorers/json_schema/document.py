@@ -49,7 +49,7 @@ class SchemaDocument:
         Raises:
             LookupError: when the pointer leads nowhere.
         """
-        found = self.schema
+        found: Any = self.schema
         for step in pointer.split("/")[1:]:
             name = step.replace("~1", "/").replace("~0", "~")
             found = found[int(name)] if isinstance(found, list) else found[name]

@@ -25,7 +25,7 @@ _REFERENCES = ["$ref", "$dynamicRef", "$recursiveRef"]
 
 def reason(document: SchemaDocument, value: Any) -> str:
     """One line on the first fault of a value that is invalid: where it is, and what rule it breaks."""
-    pointer, path = "", "$"
+    pointer, path, schema = "", "$", document.schema
     for _ in range(_MAX_STEPS):
         try:
             schema = document.part(pointer)
@@ -38,7 +38,7 @@ def reason(document: SchemaDocument, value: Any) -> str:
             )
         except (LookupError, ValueError, StopIteration):  # a reference by `$id` or `$anchor`, or a choice: the walk ends here
             break
-    rules = [rule for rule in [*_CHOICES, *_REFERENCES] if rule in schema]
+    rules = [rule for rule in [*_CHOICES, *_REFERENCES] if isinstance(schema, dict) and rule in schema]
     return f"{path}: invalid under {' and '.join(rules) or 'the schema'}"[:300]
 
 
