@@ -235,7 +235,7 @@ def _call(name: str, given: Any, wanted: Any, may_be_wrapped: bool = False) -> C
         allowed = [wanted, wanted[0]]
     if not isinstance(given, (list, tuple)):
         raise ValueError(f"the input of a call must be a list of arguments, got {type(given).__name__}: {given!r:.80}")
-    return Check(Call(name, list(given)), [plain.encode(value) for value in allowed])
+    return Check(Call(name, list(given)), [plain.tree_of(value) for value in allowed])
 
 
 def _arguments(text: str) -> tuple[list[Any], bool]:

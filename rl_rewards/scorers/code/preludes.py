@@ -27,7 +27,8 @@ from math import log2, log10, nan, perm, pi, prod, sin, sqrt, tan, tau
 from operator import and_, iand, itemgetter, ior, mul, neg, or_, sub, xor
 from random import choice, choices, randint, randrange, sample, shuffle, uniform
 from string import ascii_letters, ascii_lowercase, ascii_uppercase, digits, punctuation
-from typing import *
+from typing import Any, Callable, DefaultDict, Deque, Dict, FrozenSet, Generator, Iterable, Iterator, List, Mapping, NamedTuple, Optional, Sequence, Set
+from typing import Tuple, Type, TypeVar, Union
 
 class ListNode:
     def __init__(self, val=0, next=None):

@@ -121,7 +121,8 @@ def square(x): return None
     "a trace function that returns": "import sys\nsys.settrace(lambda *a: None)\nsys.exit = lambda *a: None\ndef square(x): return True",
     "garbage on the channel": "import os\nos.write(3, b'\\xff' * 100)\ndef square(x): os.write(3, b'\\0\\0\\0\\x02[]')\n",
     "made-up names on the channel": CHANNEL + """
-frame({'names': {'__builtins__': {'dict': [['all', {'remote': [0, 'f', 'c']}]]}, 'square': 9, 'abs': 0, 'assert': 1, '__checked__': 1, '__used__': 1}})
+frame({'names': {'__builtins__': None, 'square': None, 'abs': None, 'assert': None, '__checked__': None, '__used__': None}})
+for _ in range(9): frame({'value': 9, 'changed': {}, 'states': {}})
 def square(x): return 0
 """,
     "mock's ANY under its name": CHANNEL + """
@@ -129,32 +130,38 @@ frame({'names': {'square': {'import': ['unittest.mock', '_ANY']}, 'answer': {'im
 def square(x): return 0
 """,
     "mock's ANY as a reply": CHANNEL + """
-frame({'names': {'square': {'remote': [0, 'f', 'c']}}})
+frame({'names': {'square': None}})
+frame({'value': {'remote': [0, 'f', 'c']}, 'changed': {}, 'states': {}})
 for _ in range(9): frame({'value': {'import': ['unittest.mock', 'ANY']}, 'changed': {}, 'states': {}})
 def square(x): return 0
 """,
     "replies before they are asked for": CHANNEL + """
-frame({'names': {'square': {'remote': [0, 'f', 'c']}}})
+frame({'names': {'square': None}})
+frame({'value': {'remote': [0, 'f', 'c']}, 'changed': {}, 'states': {}})
 for _ in range(9): frame({'value': 9, 'changed': {}, 'states': {}})
 def square(x): return 0
 """,
     "an end of every loop as a reply": CHANNEL + """
-frame({'names': {'square': {'remote': [0, 'f', 'c']}}})
+frame({'names': {'square': None}})
+frame({'value': {'remote': [0, 'f', 'c']}, 'changed': {}, 'states': {}})
 for _ in range(9): frame({'stop': True, 'states': {}})
 """,
     "an exception that skips": CHANNEL + """
-frame({'names': {'square': {'remote': [0, 'f', 'c']}}})
+frame({'names': {'square': None}})
+frame({'value': {'remote': [0, 'f', 'c']}, 'changed': {}, 'states': {}})
 for name in ('SkipTest', 'Skipped', 'SystemExit', 'GeneratorExit', 'StopIteration', 'Unsupported', 'NoFixture', 'ModuleNotFoundError'):
     frame({'raised': {'class': [[], name], 'text': '', 'args': [], 'object': {'remote': [0, 'E', '']}, 'tests': None}, 'changed': {}, 'states': {}})
 """,
     "a value of a class of its own choosing": CHANNEL + """
-frame({'names': {'square': {'remote': [0, 'f', 'cinblxwaAX']}}})
+frame({'names': {'square': None}})
+frame({'value': {'remote': [0, 'f', 'cinblxwaAX']}, 'changed': {}, 'states': {}})
 for kind, content in (('like', [9, {'remote': [0, 'f', '']}]), ('shared', 't0'), ('class', 'T'), ('member', ['T', 'x']), ('made', ['eval', ['1']]),
                       ('made', ['ndarray', ['O', [1], [{'remote': [0, 'f', 'c']}]]]), ('pickle', 'gASVBQ=='), ('callback', [0, 'x']), ('error', ['SystemExit', []])):
     frame({'value': {kind: content}, 'changed': {'0': 9, '1': 9}, 'states': {'t0': ['T', {'__class__': 1, '__eq__': 1}]}})
 """,
     "calls of functions that the tests do not have": CHANNEL + """
-frame({'names': {'square': {'remote': [0, 'f', 'c']}}})
+frame({'names': {'square': None}})
+frame({'value': {'remote': [0, 'f', 'c']}, 'changed': {}, 'states': {}})
 for number in range(5): frame({'callback': ['call', number], 'args': [], 'keywords': {}, 'states': {}})
 """,
     "a coroutine, an iterator, a context manager": """

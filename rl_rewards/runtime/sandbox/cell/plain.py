@@ -43,6 +43,18 @@ def encode(value: Any, other: Callable[[Any], Tree] | None = None) -> Tree:
     return leaf(value) or (like(value) if other is None else other(value))
 
 
+def tree_of(value: Any) -> Tree:
+    """The tree of `value`, however deeply it is nested.
+
+    Raises:
+        NotPlain: for what is not plain data.
+    """
+    try:
+        return encode(value)
+    except RecursionError:
+        return check(in_a_row(value))
+
+
 def leaf(value: Any) -> Tree | None:
     """The tree of bytes and of the numbers that JSON lacks; None for other values."""
     kind = type(value)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import builtins
 import io
 import json
+import linecache
 import os
 import sys
 import types
@@ -34,7 +35,9 @@ def run(job: dict[str, Any], case: dict[str, Any]) -> int:
     program = job["program"]
     if "/dev/std" in program:
         _open_streams_by_name()
-    if "__file__" in program or "inspect" in program or "argv" in program:
+    if "inspect" in program:  # which looks a function's text up by the name of its file
+        linecache.cache[PROGRAM] = len(program), None, program.splitlines(keepends=True), PROGRAM
+    if "__file__" in program or "argv" in program:
         with open(SCRIPT, "w", encoding="utf-8", errors="surrogateescape", newline="") as file:
             file.write(program)
     exec(compile(job.get("prelude", ""), PRELUDE, "exec"), module.__dict__)

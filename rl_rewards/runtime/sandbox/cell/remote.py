@@ -252,24 +252,28 @@ class Channel:
             wanted: names that mean the program's whoever else has them.
             kept: names that it may not give.
         """
-        given = self.read()
+        words = set(re.findall(r"\w+", source))  # what nobody mentions may be large
         names = {
-            name: plain.decode(tree, self._name)
-            for name, tree in given["names"].items()
-            if name.isidentifier() and not name.startswith("__") and (name in wanted or (not hasattr(builtins, name) and name not in kept))
+            name: self.ask("name", name) if tree is None else plain.decode(tree, self._import)
+            for name, tree in self.read()["names"].items()
+            if name in words
+            and name.isidentifier()
+            and not name.startswith("__")
+            and (name in wanted or (not hasattr(builtins, name) and name not in kept))
         }
         for name in set(re.findall(r"\b(\w+)\s*\.", source)) & names.keys():
             if importable(ALIASES.get(name, name)):
                 names[name] = importlib.import_module(ALIASES.get(name, name))
+        self.asked = 0
         for name in self._classes & names.keys():
             if isinstance(names[name], StandIn):
                 names[name].__dict__["_is_class"] = True
         return names
 
-    def _name(self, kind: str, content: Any) -> Any:
-        """What one of the program's names stands for: an import besides what a reply may hold."""
+    def _import(self, kind: str, content: Any) -> Any:
+        """What one of the program's names stands for that it has imported."""
         if kind != "import":
-            return self._incoming(kind, content)
+            raise frames.Closed(f"no import: {kind!r:.80}")
         module, name = map(str, content)
         if content[1] is None and importable(module):
             try:

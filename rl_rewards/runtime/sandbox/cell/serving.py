@@ -58,12 +58,12 @@ class Server:
         self._turn = threading.RLock()
         self._depth = 0
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._namespace = namespace
+        self.namespace = namespace
 
     def serve(self) -> None:
         """Answer requests until the tests' side hangs up."""
-        names = [name for name in self._namespace if isinstance(name, str) and not name.startswith("__")]
-        frames.write(CHANNEL, {"names": {name: self._name(self._namespace[name]) for name in names}})
+        names = [name for name in self.namespace if isinstance(name, str) and not name.startswith("__")]
+        frames.write(CHANNEL, {"names": {name: _import_of(self.namespace[name]) for name in names}})
         while True:
             try:
                 request = frames.read(CHANNEL)
@@ -100,7 +100,8 @@ class Server:
         limit = sys.getrecursionlimit()
         sys.setrecursionlimit(max(limit, DEPTH))
         try:
-            reply: dict[str, Any] = {"raised": self._raised(raised)} if raised is not None else {"value": self.tree(value)}
+            tree = self._of_name if request["do"] == "name" else self.tree
+            reply: dict[str, Any] = {"raised": self._raised(raised)} if raised is not None else {"value": tree(value)}
             watched = {str(at): self.tree(arguments[at]) for at in request["watch"]}
             reply["changed"] = {at: tree for at, tree in watched.items() if tree != request["args"][int(at)]}
             reply["states"] = self.shared.states(self.tree)
@@ -165,9 +166,9 @@ class Server:
             "tests": getattr(error, "_of_the_tests", None),
         }  # fmt: skip
 
-    def _name(self, value: Any) -> plain.Tree:
+    def _of_name(self, value: Any) -> plain.Tree:
         """What a name of the program's stands for. Before the tests have run there are no classes of theirs, so objects of these are handles."""
-        return _import_of(value) or plain.encode(value, lambda other: self.handle(other) if self.shared.has(other) else self._other(other))
+        return plain.encode(value, lambda other: self.handle(other) if self.shared.has(other) else self._other(other))
 
     # What comes in
 
@@ -272,6 +273,7 @@ def _has_own(kind: type, name: str) -> bool:
 
 
 _OPERATIONS: dict[str, Callable[..., Any]] = {
+    "name": lambda server, name: server.namespace[name],
     "call": lambda server, object_, *arguments, **keywords: object_(*arguments, **keywords),
     "call named": lambda server, object_, names, count, *arguments: object_(*arguments[:count], **dict(zip(names, arguments[count:], strict=True))),
     "attribute": lambda server, object_, name: getattr(object_, name),
