@@ -71,21 +71,20 @@ def main() -> int:
     }  # fmt: skip
     if arguments.parse_args().unprotected:
         engines[UNPROTECTED] = ProcessEngine(workers=1, without=WALLS)
-    lacking = engines["process"].lacking()  # type: ignore[attr-defined]
-    if lacking:
+    if lacking := ProcessEngine(workers=1).lacking():
         print(f"This machine lacks the walls {', '.join(lacking)}: hostile programs are not to be set loose on it.", file=sys.stderr)
         return 2
-    before = _scratches()
-    contained, out = compare(engines)
-    for engine in engines.values():
-        engine.close()
-    left = _scratches() - before
+    with tempfile.TemporaryDirectory() as tempfile.tempdir:  # scratch directories of this run alone
+        out = compare(engines)
+        for engine in engines.values():
+            engine.close()
+        left = [name for name in os.listdir(tempfile.tempdir) if name.startswith(PREFIX)]
     print(f"\nScratch directories left behind: {len(left)}.")
     return int(bool(out or left))
 
 
-def compare(engines: dict[str, Engine]) -> tuple[dict[str, int], list[str]]:
-    """Print the table. Returns how many each engine contained, and which got out of an engine with walls."""
+def compare(engines: dict[str, Engine]) -> list[str]:
+    """Print the table. Returns which programs got out of an engine with walls."""
     out, contained = [], dict.fromkeys(engines, 0)
     print(f"| program | may not | {' | '.join(engines)} |\n|---|---|{'---|' * len(engines)}")
     with Outside() as outside:
@@ -109,11 +108,7 @@ def compare(engines: dict[str, Engine]) -> tuple[dict[str, int], list[str]]:
                 print(f"| {name} | {program.may_not} | {' | '.join(cells)} |", flush=True)
     counts = " | ".join(f"**{contained[label]} of {len(HOSTILE)}**" if label != UNPROTECTED else "" for label in engines)
     print(f"| **contained** | | {counts} |")
-    return contained, out
-
-
-def _scratches() -> set[str]:
-    return {name for name in os.listdir(tempfile.gettempdir()) if name.startswith(PREFIX)}
+    return out
 
 
 if __name__ == "__main__":

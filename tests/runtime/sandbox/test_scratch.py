@@ -1,18 +1,17 @@
 """Scratch directories: emptied whatever is in them, gone after every kind of ending, and those of dead runs removed by the next."""
 
+import json
 import os
-import subprocess
-import sys
 import tempfile
 from pathlib import Path
 
 import pytest
+from other_user import NOBODY, run_as
 
 from rl_rewards.runtime.sandbox import Limits, Script, scratches
 from rl_rewards.runtime.sandbox.cell import scratch
 from rl_rewards.runtime.sandbox.process import ProcessEngine
 
-ROOT = Path(__file__).parents[3]
 NAMESPACES = ("user", "pid", "network", "mount", "ipc")
 
 
@@ -108,23 +107,10 @@ if ending == "closed":
 """
 
 
-def _run(ending, without, user=None):
-    import json
-
-    from test_blame import _python_for
-
-    found = (sys.executable, {**os.environ, "PYTHONPATH": str(ROOT)}) if user is None else _python_for(user)
-    if found is None:
-        pytest.skip("needs an interpreter that nobody may run")
-    command = [found[0], "-c", RUN, json.dumps([without, ending])]
-    environment = {**found[1], "TMPDIR": os.environ["TMPDIR"]}
-    return subprocess.run(command, user=user, group=user, extra_groups=[] if user else None, env=environment, capture_output=True, cwd="/")
-
-
 @pytest.mark.parametrize("without", [(), NAMESPACES], ids=["namespaces", "no namespaces"])
 @pytest.mark.parametrize("ending", ["closed", "exits", "killed", "killed while a program runs", "killed with its zygote"])
 def test_no_scratch_is_there_after_an_ending_and_the_start_that_follows(temporary, ending, without):
-    _run(ending, without)
+    run_as(None, RUN, json.dumps([without, ending]))
     engine = ProcessEngine(workers=1)
     try:
         for _ in range(200):  # what was killed may still be ending: its scratch counts as living until it has
@@ -137,12 +123,11 @@ def test_no_scratch_is_there_after_an_ending_and_the_start_that_follows(temporar
     assert list(temporary.glob(scratches.PREFIX + "*")) == []
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to be someone else")
 def test_no_scratch_is_there_after_a_zygote_that_could_not_start(temporary):
     temporary.chmod(0o777)
     for parent in temporary.parents:
         if parent.stat().st_uid == os.geteuid() and not parent.stat().st_mode & 1:
             parent.chmod(parent.stat().st_mode | 0o011)
-    ran = _run("no process to be had", NAMESPACES, user=65534)
+    ran = run_as(NOBODY, RUN, json.dumps([NAMESPACES, "no process to be had"]))
     assert ran.stdout == b"error\n" or b"unavailable" in ran.stderr, ran
     assert list(temporary.glob(scratches.PREFIX + "*")) == []
