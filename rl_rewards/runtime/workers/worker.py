@@ -9,14 +9,13 @@ from __future__ import annotations
 import ctypes
 import io
 import os
-import pickle
 import resource
 import signal
 import socket
 import sys
 import traceback
 from collections.abc import Callable, Sequence
-from pickle import HIGHEST_PROTOCOL, dumps  # by name: an item that replaces `pickle.dumps` must not damage the results of others
+from pickle import HIGHEST_PROTOCOL, dumps, loads  # by name: an item that replaces `pickle.dumps` must not damage the results of others
 from typing import Any
 
 from rl_rewards.runtime.workers.frames import LARGEST_ANSWER, Kind, frame, read_chunk
@@ -24,6 +23,7 @@ from rl_rewards.runtime.workers.serialization import deserialize_call
 
 _PR_SET_PDEATHSIG = 1
 _KEPT_CALLS = 64
+_VALUE, _OUT_OF_MEMORY = Kind.VALUE, Kind.OUT_OF_MEMORY  # looked up for every item
 # A worker that once held this share of its limit retires after its chunk: no item is to be blamed for what earlier ones left behind.
 _RETIRE_AT = 0.5
 
@@ -82,7 +82,7 @@ class _Answers:
         if received is None:
             return None
         payload, self._nonce = received
-        return pickle.loads(payload)
+        return loads(payload)
 
     def send(self, kind: Kind, item: int, payload: bytes = b"") -> None:
         process = self._process
@@ -110,7 +110,7 @@ def _serve(answers: _Answers, memory_mb: int | None) -> None:
         last = indices[-1]
         for index, item in zip(indices, items, strict=True):
             kind, payload = _run(function, item)
-            retires = kind is Kind.OUT_OF_MEMORY
+            retires = kind is _OUT_OF_MEMORY
             if index == last and memory_mb is not None and not retires and _peak_mb() > memory_mb * _RETIRE_AT:
                 answers.send(Kind.RETIRING, index)
                 retires = True
@@ -122,14 +122,14 @@ def _serve(answers: _Answers, memory_mb: int | None) -> None:
 def _run(function: Callable[[Any], Any], item: bytes) -> tuple[Kind, bytes]:
     """What answers one item: kind and payload."""
     try:
-        value = dumps(function(pickle.loads(item)), HIGHEST_PROTOCOL)
+        value = dumps(function(loads(item)), HIGHEST_PROTOCOL)
     except MemoryError:
-        return Kind.OUT_OF_MEMORY, b""
+        return _OUT_OF_MEMORY, b""
     except BaseException as error:  # SystemExit too: a scorer that exits has raised
         return Kind.RAISED, _text(error)
     if len(value) > LARGEST_ANSWER:
         return Kind.RAISED, b"a result must be at most %d MiB, got %d MiB" % (LARGEST_ANSWER >> 20, len(value) >> 20)
-    return Kind.VALUE, value
+    return _VALUE, value
 
 
 def _text(error: BaseException) -> bytes:
