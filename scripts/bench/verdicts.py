@@ -1,25 +1,31 @@
-"""Verdicts on public rows: agreement with their labels, and wrong answers made from each gold.
+"""Verdicts on public rows: agreement with their labels, wrong answers made from each gold, and the time beside math-verify and TRL.
 
-    python scripts/bench/verdicts.py DATA [--peers] [--all] [--explain FILE.jsonl]
+    python scripts/bench/verdicts.py DATA [--suites mathematics] [--peers] [--all]
 
-DATA is a directory of JSONL tables, one (gold, response, expected) a line. Each `*.jsonl` whose name starts with `math` is scored with
-the default options, then once more with the options that a disagreement might ask for. A disagreement is listed with its reason: the one
-that `REASONS` files under its gold and response, else what the scorer said. The probe changes one digit, sign, bracket or term of every
-gold of the tables; a changed gold that is scored right is listed too.
+DATA is a directory of JSONL tables, one (suite, gold, response, expected) a line. Rows are scored with default options; a disagreement is
+scored again with each option that could lift it ("by option"). Labels are their authors': `verdict_reasons.json` files the disagreements that
+were looked at under a kind ("ours right", "not applicable") and a reason, each row by a digest of its text, so that no row is copied here.
+What is left is "wrong". Recall counts the rows that are labelled right and apply, false positives those that are labelled wrong.
+
+The probe changes one digit, sign, bracket, root, relation or item of every gold: all such answers must be wrong but those that are equal in
+truth, which are listed with their reasons, too.
+
+A suite is a function of the parsed arguments; add it to `SUITES`.
 """
 
 from __future__ import annotations
 
 import argparse
 import contextlib
+import hashlib
 import io
 import json
 import os
 import re
-import sys
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -27,16 +33,20 @@ from rich.console import Console
 from rich.table import Table
 
 console = Console(width=180)
-LENIENT: dict[str, dict[str, Any]] = {
-    "extract: anywhere": {"extract": "anywhere"},
-    "allow_unevaluated": {"allow_unevaluated": True},
-    "allow_set_relation": {"allow_set_relation": True},
+REASONS = Path(__file__).with_name("verdict_reasons.json")
+KINDS = ("agree", "ours right", "by option", "not applicable", "wrong")
+LIFTING: dict[str, dict[str, Any]] = {
     "lists: ordered": {"lists": "ordered"},
     "lists: sets": {"lists": "sets"},
+    "allow_set_relation": {"allow_set_relation": True},
+    "allow_unevaluated": {"allow_unevaluated": True},
+    "allow_denied": {"allow_denied": True},
+    "decimals: 4": {"decimals": 4},
     "decimals: 2": {"decimals": 2},
     "domain: positive": {"domain": "positive"},
-    "allow_denied": {"allow_denied": True},
+    "extract: anywhere": {"extract": "anywhere"},
 }
+TIMED = 300  # rows on which the three sides are timed
 
 
 class Row(NamedTuple):
@@ -46,6 +56,10 @@ class Row(NamedTuple):
     gold: str
     response: str
     expected: bool
+
+    @property
+    def digest(self) -> str:
+        return hashlib.sha256(f"{self.gold}\0{self.response}".encode()).hexdigest()[:10]
 
 
 class Judged(NamedTuple):
@@ -60,27 +74,24 @@ class Judged(NamedTuple):
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("data", type=Path, help="directory of JSONL tables")
-    options.add_argument("--peers", action="store_true", help="time math-verify and TRL's accuracy_reward on the rows, too")
-    options.add_argument("--all", action="store_true", help="list every disagreement, not only the first 40 of a suite")
-    options.add_argument("--reasons", type=Path, help="JSON object: 'gold ||| response' -> why a disagreement is as it should be")
+    options.add_argument("--suites", type=lambda text: text.split(","), default=list(SUITES), help=f"of {', '.join(SUITES)}")
+    options.add_argument("--peers", action="store_true", help=f"time math-verify and TRL's accuracy_reward on {TIMED} of the rows, too")
+    options.add_argument("--all", action="store_true", help="list the disagreements that are filed, too, not only those that are not")
     chosen = options.parse_args()
     os.environ.setdefault("RL_REWARDS_WORKERS", "2")
-    mathematics(chosen)
-
-
-# Mathematics.
+    for suite in chosen.suites:
+        SUITES[suite](chosen)
 
 
 def mathematics(chosen: argparse.Namespace) -> None:
-    """Agreement on the tables of answers, the probe of changed golds, and the time beside math-verify and TRL."""
+    """The tables of answers, `math*.jsonl`, with math_verify."""
     rows = [row for path in sorted(chosen.data.glob("math*.jsonl")) for row in read(path)]
-    reasons = json.loads(chosen.reasons.read_text()) if chosen.reasons else {}
-    start = time.perf_counter()
-    judged = judge(rows)
-    ours = time.perf_counter() - start
-    agreement(judged, reasons, chosen.all)
+    agreement(judge(rows), chosen.all)
     probe(sorted({row.gold for row in rows}), chosen.all)
-    times(rows, ours, chosen.peers)
+    times(rows[:: max(1, len(rows) // TIMED)], chosen.peers)
+
+
+SUITES: dict[str, Callable[[argparse.Namespace], None]] = {"mathematics": mathematics}
 
 
 def read(path: Path) -> Iterator[Row]:
@@ -99,55 +110,52 @@ def judge(rows: Sequence[Row], **options: Any) -> list[Judged]:
     return [Judged(row, one.score == 1.0, str(one.outcome), one.reason or one.error or "") for row, one in zip(rows, results, strict=True)]
 
 
-def agreement(judged: Sequence[Judged], reasons: dict[str, str], everything: bool) -> None:
-    table = Table(title="Agreement with the labels, default options")
-    for column in ("suite", "rows", "agree", "ours right", "by option", "not applicable", "wrong", "recall", "false positives"):
-        table.add_column(column, justify="left" if column == "suite" else "right")
+# Agreement with the labels.
+
+
+def agreement(judged: Sequence[Judged], everything: bool) -> None:
     disagreements = [one for one in judged if one.right != one.row.expected]
-    options = lifted(disagreements)
-    explained = [explain(one, option, reasons) for one, option in zip(disagreements, options, strict=True)]
-    kinds = {id(one): kind for one, (kind, _) in zip(disagreements, explained, strict=True)}
-    totals: Counter[str] = Counter()
+    kinds = dict(zip(map(id, disagreements), explained(disagreements), strict=True))
+    table = Table(title="Agreement with the labels, default options")
+    for column in ("suite", "rows", *KINDS, "recall", "false positives"):
+        table.add_column(column, justify="left" if column == "suite" else "right")
     for suite in [*dict.fromkeys(one.row.suite for one in judged), "all"]:
-        mine = [one for one in judged if suite in (one.row.suite, "all")]
-        totals = Counter(kinds.get(id(one), "agree") for one in mine)
-        right = [one for one in mine if one.row.expected and kinds.get(id(one)) not in ("ours right", "not applicable")]
-        wrong = [one for one in mine if not one.row.expected and kinds.get(id(one)) != "ours right"]
+        mine = [(one, kinds.get(id(one), ("agree", ""))[0]) for one in judged if suite in (one.row.suite, "all")]
+        counts = Counter(kind for _, kind in mine)
+        right = [one for one, kind in mine if one.row.expected and kind not in ("ours right", "not applicable")]
+        wrong = [one for one, kind in mine if not one.row.expected and kind not in ("ours right", "not applicable", "by option")]
         recall = f"{100 * sum(one.right for one in right) / len(right):.1f} %" if right else "-"
-        figures = [totals[kind] for kind in ("agree", "ours right", "by option", "not applicable", "wrong")]
-        table.add_row(suite, str(len(mine)), *map(str, figures), recall, f"{sum(one.right for one in wrong)}/{len(wrong)}")
+        table.add_row(suite, str(len(mine)), *(str(counts[kind]) for kind in KINDS), recall, f"{sum(one.right for one in wrong)} of {len(wrong)}")
     console.print(table)
-    shown = disagreements if everything else disagreements[:40]
-    listed = Table(title=f"Disagreements: {len(shown)} of {len(disagreements)}")
+    listed = Table(title=f"Disagreements: {len(disagreements)}")
     for column in ("suite", "gold", "response", "label", "verdict", "kind", "reason"):
         listed.add_column(column, overflow="fold")
-    for one, (kind, reason) in zip(shown, explained):
-        row = one.row
-        verdict = f"{'right' if one.right else 'wrong'} ({one.outcome})"
-        listed.add_row(row.suite[:14], _end(row.gold), _end(row.response), "right" if row.expected else "wrong", verdict, kind, reason[:160])
+    for one in disagreements:
+        kind, reason = kinds[id(one)]
+        if everything or kind == "wrong":
+            verdict = f"{'right' if one.right else 'wrong'} ({one.outcome})"
+            label = "right" if one.row.expected else "wrong"
+            listed.add_row(one.row.suite[:14], _end(one.row.gold), _end(one.row.response), label, verdict, kind, reason[:160])
     console.print(listed, markup=False)
+    for (kind, reason), count in Counter(kinds.values()).most_common():
+        if kind != "wrong":
+            console.print(f"{count:4} {kind}: {reason}", markup=False)
 
 
-def lifted(disagreements: Sequence[Judged]) -> list[str | None]:
-    """For each disagreement, the option under which it agrees."""
-    found: list[str | None] = [None] * len(disagreements)
-    for name, option in LENIENT.items():
+def explained(disagreements: Sequence[Judged]) -> list[tuple[str, str]]:
+    """The kind of each disagreement and its reason: what is filed, else the option that lifts it, else what the scorer said."""
+    found = [filed().get(one.row.digest) for one in disagreements]
+    for name, option in LIFTING.items():
         again = judge([one.row for one in disagreements], **option)
-        for place, one in enumerate(again):
-            if found[place] is None and one.right == one.row.expected:
-                found[place] = name
-    return found
+        found = [known or (("by option", name) if one.right == one.row.expected else None) for known, one in zip(found, again, strict=True)]
+    return [known or ("wrong", one.reason) for known, one in zip(found, disagreements, strict=True)]
 
 
-def explain(one: Judged, option: str | None, reasons: dict[str, str]) -> tuple[str, str]:
-    """The kind of a disagreement ("ours right", "not applicable", "by option", "wrong") and its reason."""
-    known = reasons.get(f"{one.row.gold} ||| {one.row.response}")
-    if known is not None:
-        kind, _, reason = known.partition(": ")
-        return kind, reason
-    if option is not None:
-        return "by option", f"{option}; {one.reason}"
-    return "wrong", one.reason
+@cache
+def filed() -> dict[str, tuple[str, str]]:
+    """Digest of a row -> kind and reason."""
+    reasons = json.loads(REASONS.read_text())
+    return {digest: (kind, reason) for kind, by_reason in reasons.items() for reason, digests in by_reason.items() for digest in digests}
 
 
 def _end(text: str) -> str:
@@ -156,82 +164,79 @@ def _end(text: str) -> str:
 
 # The probe: changed golds, which must be wrong.
 
+_ROOT = r"\\sqrt\s*\{?(\d)\}?"
 _CHANGES: list[tuple[str, str, str]] = [
-    ("another digit", r"(\d)(?!.*\d)", "digit"),
-    ("another first digit", r"\d", "digit"),
-    ("the sign", r"^\$?(?=[\w\\(])", "-"),
-    ("a plus for a minus", r"(?<=[\w}) ])-", "+"),
-    ("a minus for a plus", r"\+", "-"),
-    ("an open end", r"\[", "("),
-    ("a closed end", r"\](?!\{)(?=\$?$)", ")"),
-    ("another relation", r"\\l(?:e|eq)\b|\\leqslant", "<"),
-    ("no root", r"\\sqrt\s*\{?(\d)\}?", r"\1"),
-    ("one more", r"\$?$", "+1"),
-    ("doubled", r"^\$?(?=\d+\$?$)", "2"),
-    ("an item less", r",[^,(){}]*(?=\$?$)", ""),
+    ("the last digit", r"(\d)(?!.*\d)", "digit"),
+    ("the first digit", r"\d", "digit"),
+    ("the sign", r"(?<![^$])(?=[\w\\(])", "-"),
+    ("a minus, for a plus", r"(?<=[\w}) ])-", "+"),
+    ("a plus, for a minus", r"\+", "-"),
+    ("a bracket, opened", r"\[", "("),
+    ("a bracket, closed", r"\](?!\{)(?=\$?$)", ")"),
+    ("a relation", r"\\l(?:e|eq)\b|\\leqslant", "<"),
+    ("a root, left out", _ROOT, r"\1"),
+    ("a term, added", r"(?=\$?$)", "+1"),
+    ("a digit, added", r"(?<![^$])(?=\d+\$?$)", "2"),
+    ("an item, left out", r",[^,(){}]*(?=\$?$)", ""),
 ]
 
 
 def changed(gold: str) -> Iterator[tuple[str, str]]:
     """Wrong answers made from a gold: what was changed, and the answer."""
-    text = gold.strip()
+    text = gold.strip().rstrip(".")
     if len(text) > 200 or "\\boxed" in text:
         return
     for name, pattern, by in _CHANGES:
         match = re.search(pattern, text)
-        if match is None:
-            continue
-        if by == "digit":
-            digit = match[0]
-            other = str((int(digit) + 1) % 10) if digit != "9" else "8"
-            answer = text[: match.start()] + other + text[match.end() :]
-        elif by == "-" and name == "the sign":
-            answer = text[: match.end()] + "-" + text[match.end() :]
-        elif by == "+1":
-            answer = text.rstrip("$").rstrip(".") + "+1" + ("$" if text.endswith("$") else "")
-        else:
-            answer = text[: match.start()] + match.expand(by) + text[match.end() :]
-        if answer != text:
-            yield name, answer
+        if match is not None:
+            new = {"0": "1", "9": "8"}.get(match[0], str((int(match[0]) + 1) % 10)) if by == "digit" else match.expand(by)
+            yield name, text[: match.start()] + new + text[match.end() :]
 
 
 def probe(golds: Sequence[str], everything: bool) -> None:
     made = [(name, Row("probe", gold, rf"\boxed{{{_bare(answer)}}}", False)) for gold in golds for name, answer in changed(gold)]
     judged = judge([row for _, row in made])
     passed = [(name, one) for (name, _), one in zip(made, judged, strict=True) if one.right]
-    counts = Counter(name for name, _ in made)
-    console.print(f"changed golds: {len(made)} answers of {len(golds)} golds, {len(passed)} scored right; {dict(counts)}")
+    known = [filed().get(one.row.digest, ("wrong", one.reason)) for _, one in passed]
+    unknown = sum(kind == "wrong" for kind, _ in known)
+    console.print(f"changed golds: {len(made)} answers of {len(golds)} golds; {len(passed)} scored right, {unknown} of them false positives")
     table = Table(title="Changed golds that were scored right")
-    for column in ("changed", "gold", "answer", "reason"):
+    for column in ("changed", "gold", "answer", "kind", "reason"):
         table.add_column(column, overflow="fold")
-    for name, one in passed if everything else passed[:60]:
-        table.add_row(name, _end(one.row.gold), _end(one.row.response), one.reason[:120])
-    if passed:
-        console.print(table, markup=False)
+    for (name, one), (kind, reason) in zip(passed, known, strict=True):
+        if everything or kind == "wrong":
+            table.add_row(name, _end(one.row.gold), _end(one.row.response), kind, reason[:120])
+    console.print(table, markup=False)
 
 
 def _bare(text: str) -> str:
     return text[1:-1] if text.startswith("$") and text.endswith("$") and text.count("$") == 2 else text
 
 
-def times(rows: Sequence[Row], ours: float, peers: bool) -> None:
-    console.print(f"time: {len(rows)} rows in {ours:.1f} s ({1e6 * ours / len(rows):.0f} µs a row, two workers, first batch)")
+# Time.
+
+
+def times(rows: Sequence[Row], peers: bool) -> None:
+    """Wall microseconds a row, warm; the peers parse and compare each row in this process, ours with two workers."""
+    judge(rows)
+    timed("math_verify", len(rows), lambda: judge(rows))
     if not peers:
         return
     from math_verify import parse, verify
     from trl.rewards import accuracy_reward
 
+    timed("math-verify", len(rows), lambda: [verify(parse(row.gold), parse(row.response)) for row in rows])
+    completions = [[{"role": "assistant", "content": row.response}] for row in rows]
+    timed("TRL accuracy_reward", len(rows), lambda: accuracy_reward(completions, [row.gold for row in rows]))
+
+
+def timed(name: str, rows: int, call: Callable[[], Any]) -> None:
     start = time.perf_counter()
-    for row in rows:
-        verify(parse(row.gold), parse(row.response))
-    console.print(f"      math-verify: {time.perf_counter() - start:.1f} s")
-    start = time.perf_counter()
-    for row in rows:
-        accuracy_reward([[{"role": "assistant", "content": row.response}]], [row.gold])
-    console.print(f"      TRL accuracy_reward: {time.perf_counter() - start:.1f} s")
+    with contextlib.redirect_stdout(io.StringIO()):
+        call()
+    console.print(f"{name}: {1e6 * (time.perf_counter() - start) / rows:.0f} µs a row, {rows} rows")
 
 
 if __name__ == "__main__":
     with contextlib.redirect_stderr(io.StringIO()):
         main()
-    sys.exit(0)

@@ -155,6 +155,13 @@ def _positive(value: Any) -> Any:
 
 
 def _equal(reference: Any, answer: Any, decimals: int, rules: Rules) -> bool:
+    if (
+        type(reference) is type(answer)
+        and not isinstance(reference, (list, MatrixBase))
+        and reference == answer
+        and not reference.has(sympy.nan, sympy.zoo)
+    ):
+        return True
     if _is_scalar(reference) and _is_scalar(answer):
         constant = not names_of(reference, answer)
         certain = compare_numbers(reference, answer, decimals) if constant else compare_at_points(reference, answer, rules.positive)
