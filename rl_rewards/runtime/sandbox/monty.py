@@ -20,7 +20,7 @@ from typing import Any
 from rl_rewards.runtime.sandbox.cell import plain
 from rl_rewards.runtime.sandbox.engine import MAX_CONTAINERS, Asserts, Call, Case, Engine, Execution, Limits, Script, after_timeout, default_workers
 from rl_rewards.runtime.sandbox.monty_lacks import unsupported
-from rl_rewards.runtime.sandbox.monty_prelude import CALL, COUNTED, COUNTING, INPUT, NOTHING, PRELUDE, SERVE, STAND_IN
+from rl_rewards.runtime.sandbox.monty_prelude import CALL, COUNTED, COUNTING, INPUT, NOTHING, PRELUDE, RUN, SERVE, STAND_IN
 from rl_rewards.types import Outcome
 
 RECURSION_DEPTH = 1000
@@ -65,6 +65,8 @@ class MontyEngine(Engine):
     run_trusted = run  # every case has an interpreter to itself anyway
 
     def _one(self, program: str, case: Case, limits: Limits, prelude: str) -> Execution:
+        if any("\ud800" <= letter <= "\udfff" for letter in program):
+            return Execution(Outcome.CRASHED, error="source code is not valid UTF-8")
         if isinstance(case, Script) and (case.files or case.arguments):
             return Execution(Outcome.UNSUPPORTED, error="files and arguments of a script")
         session = _Session(self._started(), limits, prelude)
@@ -125,7 +127,7 @@ class _Session:
         session.feed_run(PRELUDE + INPUT, inputs={"__stdin": stdin})
         if self._prelude:
             session.feed_run(self._prelude + NOTHING, print_callback=self._collector())
-        session.feed_run(program + NOTHING, print_callback=output)
+        session.feed_run(RUN, inputs={"__program": program}, print_callback=output)
 
     def tests(self, program: str, case: Asserts) -> Execution:
         """The program in one interpreter, the tests in another; what passes between them is JSON."""
@@ -203,6 +205,8 @@ class _Session:
             return Execution(Outcome.TIMEOUT if error.timed_out else Outcome.CRASHED, stdout, error=line)
         if isinstance(error, self._monty.MontyConversionError):
             return Execution(Outcome.UNSUPPORTED, stdout, error=line)
+        if line.startswith("MemoryError") and f" > {self._limits.output_bytes} bytes" in line:
+            return Execution(Outcome.CRASHED, stdout, error="too much output")
         if lacks := unsupported(line):
             return Execution(Outcome.UNSUPPORTED, stdout, error=lacks)
         late = line.startswith("TimeoutError") and ("limit exceeded" in line or "sleep" in line)

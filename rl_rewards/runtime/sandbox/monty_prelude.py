@@ -67,16 +67,21 @@ def __decode(tree):
 def __write(value, limit, dumps=__json.dumps, encode=__encode, len=len):
     text = dumps(encode(value))
     return text if len(text) <= limit else None
+def __too_long(error, len=len, text=str):
+    return len(text(error)) > 10000
 def __read(text, loads=__json.loads, decode=__decode):
     return decode(loads(text))
 """
 # A program must not know the names of the prelude: with a `__write` of its own it could hand this process a value to choke on, not a text.
-PRELUDE = re.sub(r"__(make_input|encode|decode|write|read|json)\b", rf"__\1_{(_TOKEN := secrets.token_hex(8))}", PRELUDE)
+PRELUDE = re.sub(r"__(make_input|encode|decode|write|read|too_long|json)\b", rf"__\1_{(_TOKEN := secrets.token_hex(8))}", PRELUDE)
 # The value of a program's last line would come to this process as it is. An empty line first: a program that ends in a backslash would go on with this.
 NOTHING = "\n\nNone"
 INPUT = f"\ninput = __make_input_{_TOKEN}(__stdin)\n"
-CALL = f"__write_{_TOKEN}({{target}}(*__arguments), __limit)"
-SERVE = f"__write_{_TOKEN}({{target}}(*__arguments, **__keywords), __limit)"
+# The message of an uncaught exception comes to this process whole, so a long one is replaced by another.
+_GUARDED = f"try:\n    {{}}\nexcept BaseException as __error:\n    if __too_long_{_TOKEN}(__error):\n        raise RuntimeError('an exception with a long message') from None\n    raise\n"
+RUN = _GUARDED.format("exec(__program)") + "None"
+CALL = _GUARDED.format(f"__text = __write_{_TOKEN}({{target}}(*__arguments), __limit)") + "__text"
+SERVE = _GUARDED.format(f"__text = __write_{_TOKEN}({{target}}(*__arguments, **__keywords), __limit)") + "__text"
 # What suites.py puts in front of every check.
 COUNTING = f"__checks_{_TOKEN} = [0]\ndef __checked__():\n    __checks_{_TOKEN}[0] += 1\n"
 COUNTED = f"__checks_{_TOKEN}[0]"

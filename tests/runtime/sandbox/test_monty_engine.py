@@ -116,7 +116,43 @@ def test_one_deadline_is_what_a_program_can_cost(monty, program):
 
 def test_output_is_limited(monty):
     [execution] = monty.run("while True: print('x' * 100)", [Script()], Limits(seconds=0.5, output_bytes=5000))
-    assert execution.outcome is Outcome.CRASHED and len(execution.stdout) <= 5000
+    assert execution.outcome is Outcome.CRASHED and len(execution.stdout) <= 5000 and execution.error == "too much output"
+
+
+LARGE = [
+    # what a program could hand to this process, which has no limits: program, error
+    ("def f(): return 0\n'[' + '[],' * 30000000 + '[]]' if True else \\", "line continuation"),
+    ("def f(): return '[]' * 30000000", "too much output"),
+    ("raise ValueError('x' * 10**8)", "an exception with a long message"),
+    ("def f(): raise KeyError('x' * 10**8)", "an exception with a long message"),
+    ("def f(): raise SystemExit('x' * 10**8)", "an exception with a long message"),
+]
+BOUNDED = """
+import resource, sys
+from rl_rewards.runtime.sandbox import Asserts, Call, Limits, engine
+engine("monty").run("def f(): return 0", [Call("f")], Limits())
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+for case in (Call("f"), Asserts("assert f() == 1")):
+    engine("monty").run(sys.argv[1], [case], Limits(seconds=10))
+print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) >> 10)
+"""
+
+
+@pytest.mark.parametrize(("program", "error"), LARGE)
+def test_what_a_program_hands_over_is_bounded_in_the_callers_memory(monty, program, error):
+    [execution] = monty.run(program, [Call("f")], Limits(seconds=20, memory_mb=512))
+    assert execution.outcome is Outcome.CRASHED and error in execution.error, execution
+    root = Path(__file__).parents[3]
+    command = [sys.executable, "-c", BOUNDED, program]
+    grown = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "PYTHONPATH": str(root)}, check=True).stdout
+    assert int(grown) < 64, "MiB that the caller took"
+
+
+@pytest.mark.parametrize("word", ["assert", "in", "None", "def", "class"])
+def test_a_word_of_the_language_in_a_docstring_is_no_function(monty, word):
+    program = f"'''\ndef {word}(x):\nclass {word}:\n'''\ndef square(x): return x * x"
+    [execution] = monty.run(program, [Asserts("assert square(3) == 9 and square(2) in [4] or None")], LIMITS)
+    assert (execution.outcome, execution.value) == (Outcome.SCORED, True), execution
 
 
 LINES = [
