@@ -173,7 +173,7 @@ class ProcessEngine(Engine):
             if zygote is None or not zygote.alive:
                 zygote = self._zygotes[libraries] = Zygote(libraries, self.without, self.workers)
         try:
-            cell = zygote.spawn()
+            cell = zygote.spawn(kind[1])
         except OSError:  # the zygote is ending, or has no process to give; the wait is for both
             if zygote.ends(0.5):
                 with self._lock:

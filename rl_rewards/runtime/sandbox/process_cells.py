@@ -20,6 +20,7 @@ from typing import Any
 from rl_rewards.runtime.sandbox import scratches
 from rl_rewards.runtime.sandbox.cell import frames, scratch
 from rl_rewards.runtime.sandbox.cell.loop import BEGAN, ERROR, TIMEOUT
+from rl_rewards.runtime.sandbox.cell.zygote import FOR_PROGRAMS, TRUSTED
 from rl_rewards.runtime.sandbox.engine import LIBRARIES
 
 MAX_THREADS = 128  # of one program at a time
@@ -74,12 +75,12 @@ class Zygote:
     def alive(self) -> bool:
         return self._process.poll() is None
 
-    def spawn(self) -> Cell:
-        """A new cell, its walls up."""
+    def spawn(self, role: str = "programs") -> Cell:
+        """A new cell, its walls up: for `programs`, or `trusted` with what tests need."""
         ours, theirs = socket.socketpair()
         with theirs:
             try:
-                socket.send_fds(self._control, [b"+"], [theirs.fileno()])
+                socket.send_fds(self._control, [TRUSTED if role == "trusted" else FOR_PROGRAMS], [theirs.fileno()])
             except OSError as error:
                 raise CellLost(f"the zygote is gone: {error}") from None
         return Cell(ours, self)

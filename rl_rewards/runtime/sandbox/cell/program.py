@@ -11,7 +11,7 @@ import sys
 import types
 from typing import Any
 
-from . import plain, serving, suite
+from . import plain, serving
 
 PROGRAM, PRELUDE, TESTS = "<program>", "<prelude>", "<tests>"
 SCRIPT = "solution.py"
@@ -23,6 +23,8 @@ def run(job: dict[str, Any], case: dict[str, Any]) -> int:
     """Run one case of a job; returns the exit status."""
     kind = case["kind"]
     if kind == "tests":
+        from . import suite  # cells that run tests have it loaded; those of programs are forked faster without unittest and asyncio
+
         return suite.run(job["program"], TESTS, case)
     # A program may guard what is meant for a script by its name: only a script case is one.
     module = types.ModuleType("__main__" if kind == "script" else "program")

@@ -5,7 +5,6 @@ Objects stay here and are known by a number. What goes out is plain data, values
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import builtins
 import collections.abc
@@ -17,10 +16,13 @@ import sys
 import threading
 import types
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from . import frames, library, plain
 from .shared import KINDS, Shared
+
+if TYPE_CHECKING:
+    import asyncio
 
 CHANNEL = 3
 DEPTH = 20_000  # of Python's stack, while values are taken apart
@@ -227,6 +229,8 @@ class Server:
 
     def loop(self) -> asyncio.AbstractEventLoop:
         if self._loop is None:
+            import asyncio  # few programs have coroutines, and every cell would carry it
+
             self._loop = asyncio.new_event_loop()
             asyncio.set_event_loop(self._loop)
         return self._loop

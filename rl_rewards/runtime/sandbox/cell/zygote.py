@@ -18,6 +18,8 @@ import sys
 
 from . import keeper, kernel, loop, orphans, scratch, walls
 
+# What is asked of a zygote: a cell for a model's programs, or one for tests and the user's own code.
+FOR_PROGRAMS, TRUSTED = b"p", b"t"
 # Loaded once, so that no program waits for them; what programs of this kind import most.
 USUAL = (
     "array bisect collections collections.abc copy dataclasses datetime decimal enum fractions functools heapq io itertools json math "
@@ -72,15 +74,17 @@ def _serve(control: socket.socket, options: dict) -> None:
         with contextlib.suppress(OSError):  # no process to be had now: the caller, who is hung up on, will ask again
             if os.fork() == 0:
                 control.close()
-                _become_cell(socket.socket(fileno=descriptors[0]), options)
+                _become_cell(socket.socket(fileno=descriptors[0]), options, message == TRUSTED)
         os.close(descriptors[0])
 
 
-def _become_cell(control: socket.socket, options: dict) -> None:
+def _become_cell(control: socket.socket, options: dict, trusted: bool) -> None:
     """Never returns. Two processes, of which this is the keeper: whoever enters a process namespace is not in it, only its children are."""
     code = 1
     try:
         os.setsid()
+        if trusted:
+            importlib.import_module(".suite", __package__)
         processes = os.open("/proc", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)  # the cell will leave this root
         lacking = walls.enter_namespaces(options["without"])
         kernel.prctl(kernel.PR_SET_PDEATHSIG, signal.SIGKILL)  # after the namespaces: gaining capabilities there clears it
