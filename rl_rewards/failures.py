@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import signal
 import sysconfig
@@ -52,6 +53,8 @@ def _handlers() -> set[CodeType]:
     found: set[CodeType] = set()
     for number in signal.valid_signals():
         handler: Any = signal.getsignal(number)
+        while isinstance(handler, functools.partial):
+            handler = handler.func
         handler = getattr(handler, "__func__", handler)
         if not hasattr(handler, "__code__"):
             handler = getattr(type(handler), "__call__", None)  # noqa: B004 - its code is wanted
@@ -70,8 +73,12 @@ def _place(step: TracebackType | None) -> str | None:
     if theirs is None:
         return None
     code = theirs.tb_frame.f_code
-    return f"{os.path.relpath(code.co_filename) if _is_below(code.co_filename) else code.co_filename}:{theirs.tb_lineno} in {code.co_qualname}"
+    return f"{_short(code.co_filename)}:{theirs.tb_lineno} in {code.co_qualname}"
 
 
-def _is_below(name: str) -> bool:
-    return os.path.isabs(name) and name.startswith(os.getcwd() + os.sep)
+def _short(name: str) -> str:
+    """A file's name, from the working directory on where it is below that."""
+    try:
+        return os.path.relpath(name) if os.path.isabs(name) and name.startswith(os.getcwd() + os.sep) else name
+    except OSError:  # a working directory that has been removed
+        return name

@@ -113,17 +113,20 @@ class FunctionScorer(Scorer):
             if depth and bound.arguments.get(name) is not None:
                 bound.arguments[name] = self._to_messages(bound.arguments[name], depth, name)
         size = _batch_size(bound.arguments) if self.mode == "batch" else None
-        if self.is_async:
-            return self._await_result(bound, size)
-        return self._result(self.__wrapped__(*bound.args, **bound.kwargs), size)
+        value = self.__wrapped__(*bound.args, **bound.kwargs)
+        return self._await_result(value, size) if inspect.isawaitable(value) else self._result(value, size)
 
-    async def _await_result(self, bound: inspect.BoundArguments, size: int | None) -> Any:
-        return self._result(await self.__wrapped__(*bound.args, **bound.kwargs), size)
+    async def _await_result(self, value: Awaitable[Any], size: int | None) -> Any:
+        return self._result(await value, size)
 
     def score(self, samples: Sequence[Sample], answers: Sequence[Any]) -> list[EvaluateResult]:
         if self.mode == "batch":
             value = self.__wrapped__(**self._batch_arguments(samples, answers))
-            return self._result(event_loop.submit(_awaited(value)).result() if inspect.isawaitable(value) else value, len(samples))
+            if inspect.isawaitable(value):
+                return event_loop.submit(self._finish_batch(value, len(samples))).result()
+            if isinstance(value, (list, tuple)) and any(map(inspect.isawaitable, value)):
+                return event_loop.submit(self._gathered(value, len(samples))).result()
+            return self._result(value, len(samples))
         if self.is_async:
             return event_loop.submit(self._score_each(samples, answers)).result()
         function, arguments, results, waiting = self.__wrapped__, self._arguments, [], {}
@@ -153,7 +156,18 @@ class FunctionScorer(Scorer):
         return event_loop.submit(self._score_batch(samples, answers) if self.mode == "batch" else self._score_each(samples, answers))
 
     async def _score_batch(self, samples: Sequence[Sample], answers: Sequence[Any]) -> list[EvaluateResult]:
-        return self._result(await _awaited(self.__wrapped__(**self._batch_arguments(samples, answers))), len(samples))
+        return await self._finish_batch(self.__wrapped__(**self._batch_arguments(samples, answers)), len(samples))
+
+    async def _finish_batch(self, value: Awaitable[Any], size: int) -> list[EvaluateResult]:
+        values = await _awaited(value)
+        gathered = isinstance(values, (list, tuple)) and any(map(inspect.isawaitable, values))
+        return await self._gathered(values, size) if gathered else self._result(values, size)
+
+    async def _gathered(self, values: Sequence[Any], size: int) -> list[EvaluateResult]:
+        """The results of a batch, some of which are to be awaited."""
+        if len(values) != size:
+            raise ValueError(f"reward function {self.__name__!r} returned {len(values)} results for a batch of {size}")
+        return await self._finish_each([value if inspect.isawaitable(value) else _ready(value) for value in values])
 
     async def _score_each(self, samples: Sequence[Sample], answers: Sequence[Any]) -> list[EvaluateResult]:
         async def call(sample: Sample, answer: Any) -> Any:
@@ -213,8 +227,8 @@ class FunctionScorer(Scorer):
             for name in _TRL_NAMES:
                 if name in _OF_THE_CALL:
                     arguments[name] = sample.caller.get(name)
-                elif (provide := _PROVIDED.get(name) or _ALIASES[name]) is not None:
-                    arguments.setdefault(name, provide(sample, None))
+                elif name != "environments" or name in sample.caller:
+                    arguments.setdefault(name, (_PROVIDED.get(name) or _ALIASES[name])(sample, None))
         return arguments
 
     def _batch_arguments(self, samples: Sequence[Sample], answers: Sequence[Any]) -> dict[str, Any]:
@@ -312,6 +326,10 @@ def reward_function(
     """
     options = {"mode": mode, "concurrency": concurrency, "isolate": isolate, "timeout": timeout, "memory_mb": memory_mb, "pure": pure}
     return functools.partial(FunctionScorer, **options) if function is None else FunctionScorer(function, **options)
+
+
+async def _ready(value: Any) -> Any:
+    return value
 
 
 async def _awaited(value: Awaitable[Any]) -> Any:

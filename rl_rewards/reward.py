@@ -12,6 +12,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import BeforeValidator, InstanceOf, field_validator
 
 from rl_rewards.configured import configured
+from rl_rewards.failures import failure_of
 from rl_rewards.parsers import parser
 from rl_rewards.parsers.base import Parser
 from rl_rewards.parsers.identity import Identity
@@ -78,10 +79,12 @@ class Reward:
     """With isolate: what a worker may allocate, in MiB, 1024 by default."""
 
     def __post_init__(self) -> None:
-        for option, values in {"weight": (self.weight,), "clip": self.clip or (), "on_error": (self.on_error,)}.items():
+        if abs(self.weight) > LARGEST_SCORE:
+            raise ValueError(f"weight must be at most {LARGEST_SCORE:g} in size: the trainer squares it in float32, got {self.weight:g}")
+        for option, values in {"clip": self.clip or (), "on_error": (self.on_error,)}.items():
             for value in values:
-                if isinstance(value, float) and abs(value) > LARGEST_SCORE:
-                    raise ValueError(f"{option} must be at most {LARGEST_SCORE:g} in size: the trainer squares it in float32, got {value:g}")
+                if isinstance(value, float) and abs(value) > self._largest:
+                    raise ValueError(f"{option} must be {self._range(value)}, got {value:g}")
         traits = self.score.traits
         isolate = self.isolate or traits.isolate
         limits = {name: getattr(self, name) or getattr(traits, name) for name in ("timeout", "memory_mb")}
@@ -136,15 +139,25 @@ class Reward:
         """One scorer's result, made safe to train on and to log: whatever is not a usable number is a failure with its reason.
 
         NaN, infinities, wrong types, self-declared invalid scores, and numbers that the trainer's float32 arithmetic cannot square
-        become failures; so do fields of a wrong type, such as metrics that are no mapping.
+        become failures; so do fields of a wrong type, such as metrics that are no mapping, and outcomes that contradict the score.
         """
+        try:
+            return self._checked(result)
+        except Exception as error:  # a value of the user's own class may raise wherever it is touched
+            return failure_of(error)
+
+    def _checked(self, result: Any) -> EvaluateResult:
         if result.__class__ is not EvaluateResult:
             return EvaluateResult.failure(Outcome.ERROR, f"a scorer must return EvaluateResults, got {type(result).__name__}: {result!r:.80}")
         if (wrong := _wrong_field(result)) is not None:
             return EvaluateResult.failure(Outcome.ERROR, wrong)
-        score = result.score
+        score, outcome = result.score, result.outcome
         if score is None:
+            if outcome is Outcome.SCORED or outcome is Outcome.UNPARSED:
+                return EvaluateResult.failure(Outcome.ERROR, f"a result with outcome {outcome.value!r} must have a score, got None")
             return result
+        if outcome is Outcome.SKIPPED or outcome is Outcome.ERROR:
+            return EvaluateResult.failure(Outcome.ERROR, f"a result with outcome {outcome.value!r} must have no score, got {score!r:.80}")
         if score.__class__ is not float:
             score = _as_float(score)
             if score is None:
@@ -174,7 +187,7 @@ class Reward:
         """A score within the clip."""
         return score if self.clip is None else min(max(score, self.clip[0]), self.clip[1])
 
-    def __call__(self, prompts: Any = None, completions: Any = None, **columns: Any) -> list[float | None]:
+    def __call__(self, /, prompts: Any = None, completions: Any = None, **columns: Any) -> list[float | None]:
         """Score a trainer's batch: a reward alone is a rubric of one."""
         return self._alone(prompts=prompts, completions=completions, **columns)
 
@@ -213,7 +226,11 @@ def _wrong_field(result: EvaluateResult) -> str | None:
     for name, component in metrics.items():
         if not isinstance(name, str) or not name:
             return f"the name of a component must be text, got {name!r:.80}"
-        if not isinstance(component, MetricResult) and component is not None and _as_float(component) is None:
+        if component.__class__ is float:
+            continue
+        if isinstance(component, MetricResult):
+            component = component.score
+        if component is not None and _as_float(component) is None:
             return f"component {name!r} must be a number or a MetricResult, got {type(component).__name__}: {component!r:.80}"
     return None
 
@@ -231,7 +248,7 @@ def _as_float(score: Any) -> float | None:
         return None
     try:
         return float(score)
-    except (TypeError, ValueError, OverflowError):
+    except Exception:  # a user's own class
         return None
 
 

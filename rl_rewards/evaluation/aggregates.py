@@ -122,7 +122,7 @@ def tally_of(evaluation: Evaluation, name: str) -> Tally:
     left_out = left_out_unparsed = 0
     if evaluation.unscorable:
         for i, ok in enumerate(evaluation.scorable):
-            if not ok and column.scores[i] is not None:
+            if not ok and column.scores[i] is not None and not column.results[i].failed:
                 left_out += 1
                 left_out_unparsed += outcomes[i] is Outcome.UNPARSED
     gates = column.gate_open or ()

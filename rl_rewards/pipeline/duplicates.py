@@ -11,12 +11,18 @@ from rl_rewards.types import EvaluateResult, Sample
 
 
 def first_equal(samples: Sequence[Sample], answers: Sequence[Any]) -> list[int]:
-    """For each sample the position of the first one with equal prompt, completion, references and answer: itself, or an earlier one."""
+    """For each sample the position of the first one with equal prompt, completion, references and answer: itself, or an earlier one.
+
+    Where something cannot be pickled, every sample is taken for the first of its kind.
+    """
     seen: dict[bytes, int] = {}
-    return [
-        seen.setdefault(pickle.dumps((sample.prompt, sample.completion, sample.references, answer), pickle.HIGHEST_PROTOCOL), place)
-        for place, (sample, answer) in enumerate(zip(samples, answers, strict=True))
-    ]
+    try:
+        return [
+            seen.setdefault(pickle.dumps((sample.prompt, sample.completion, sample.references, answer), pickle.HIGHEST_PROTOCOL), place)
+            for place, (sample, answer) in enumerate(zip(samples, answers, strict=True))
+        ]
+    except Exception:
+        return list(range(len(samples)))
 
 
 def repeated(results: Sequence[EvaluateResult], places: Sequence[int]) -> list[EvaluateResult]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from rl_rewards.failures import failure_of
+from rl_rewards.failures import failure_of, stops_the_process
 from rl_rewards.parsers.base import Parser
 from rl_rewards.types import EvaluateResult, Sample
 
@@ -30,14 +30,16 @@ class Parse:
         if self._answers is None:
             try:
                 self._answers = self._parser.read_all(self._samples)
-            except Exception:
+            except BaseException as error:
+                if stops_the_process(error):
+                    raise
                 self._answers = [self._one(i) for i in range(len(self._samples))]
         return self._answers
 
     def _one(self, index: int) -> Any:
         try:
             return self._parser.read(self._samples[index])
-        except Exception as error:
+        except BaseException as error:
             failed = failure_of(error)
             failed.error = failed.reason = f"the parser failed: {failed.error}"
             self.failures[index] = failed

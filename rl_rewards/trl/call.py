@@ -113,12 +113,38 @@ class TrainerCall:
 
 
 def _plain_values(values: Sequence[Any]) -> Sequence[Any]:
-    """A column's values as Python's own, where the dataset is formatted as numpy or torch."""
+    """A column's values as Python's own, where the dataset is formatted as numpy, torch, jax or pandas."""
     if hasattr(values, "tolist"):
-        return values.tolist()  # type: ignore[union-attr]
-    if any(hasattr(value, "tolist") for value in values):
-        return [value.tolist() if hasattr(value, "tolist") else value for value in values]
+        values = values.tolist()  # type: ignore[union-attr]
+    kinds = set(map(type, values))
+    if kinds <= _PLAIN:
+        return values
+    # A column is formatted as a whole, so that of dicts and lists one is looked into for each type.
+    if any(_holds_arrays(next(value for value in values if type(value) is kind)) for kind in kinds - _PLAIN):
+        return [_plain(value) for value in values]
     return values
+
+
+_PLAIN = frozenset({str, int, float, bool, type(None)})
+
+
+def _holds_arrays(value: Any) -> bool:
+    if isinstance(value, Mapping):
+        return any(map(_holds_arrays, value.values()))
+    if isinstance(value, (list, tuple)):
+        return any(map(_holds_arrays, value))
+    return hasattr(value, "tolist") or hasattr(value, "to_pydatetime")
+
+
+def _plain(value: Any) -> Any:
+    """An array as a list, a scalar of numpy, torch or pandas as a Python number, whatever holds them as it is."""
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    if hasattr(value, "tolist"):
+        return _plain(value.tolist())
+    return value.to_pydatetime() if hasattr(value, "to_pydatetime") else value
 
 
 def split_group(size: int, generations: int, where: str, training: bool) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 import multiprocessing
 import sys
@@ -30,7 +31,7 @@ def check_run(rubric: Rubric, trainer: Any) -> None:
         RubricDataError: columns that are missing, rows that no reward handles, references that cannot be used.
     """
     check_functions(rubric, trainer)
-    check_config(rubric, trainer.args, _world_size(trainer))
+    check_config(rubric, getattr(trainer, "args", None), _world_size(trainer))
     provided = _brings_columns(trainer)
     datasets = getattr(trainer, "eval_dataset", None)
     for dataset in (getattr(trainer, "train_dataset", None), *(datasets.values() if isinstance(datasets, dict) else (datasets,))):
@@ -54,8 +55,8 @@ def check_config(rubric: Rubric, args: Any, world_size: int) -> None:
     Raises:
         RewardError: naming the setting and the sizes that work.
     """
-    if not any(reward.score.traits.needs_groups for reward in rubric.rewards) or not hasattr(args, "num_generations"):
-        return
+    if not any(reward.score.traits.needs_groups for reward in rubric.rewards) or not hasattr(args, "steps_per_generation"):
+        return  # AsyncGRPOTrainer scores one group a call
     local = args.per_device_train_batch_size * args.steps_per_generation
     if local % args.num_generations:
         what = f"per_device_train_batch_size {args.per_device_train_batch_size} x steps_per_generation {args.steps_per_generation}"
@@ -69,27 +70,68 @@ def check_config(rubric: Rubric, args: Any, world_size: int) -> None:
 
 
 def check_functions(rubric: Rubric, trainer: Any) -> None:
-    """Check every function of a trainer that comes from a rubric, whatever is beside it: its weight and its name.
+    """Check every function of a trainer that comes from a rubric, whatever is beside it or around it: its weight and its name.
 
     Raises:
-        RewardError: when the trainer's weights are others than the rubrics', or two functions have one name.
+        RewardError: when the trainer's weights are others than the rubrics', a weighted reward of one of them is not among its functions,
+            or two functions have one name.
     """
-    functions = getattr(trainer, "reward_funcs", None)
-    if not isinstance(functions, (list, tuple)):
+    functions = functions_of(trainer)
+    if not functions:
         return
-    rewards = [_reward_of(function) for function in functions]
+    ours = [_of_rubric(function) for function in functions]
     weights = getattr(trainer, "reward_weights", None)
     if weights is None:
         weights = getattr(getattr(trainer, "args", None), "reward_weights", None)
-    _check_weights(rewards, None if weights is None else [float(weight) for weight in weights])
-    names = list(getattr(trainer, "reward_func_names", None) or [getattr(function, "__name__", "") for function in functions])
+    _check_weights([_reward_of(function) for function in ours], None if weights is None else [float(weight) for weight in weights])
+    names = list(getattr(trainer, "reward_func_names", None) or [getattr(function, "__name__", "") for function in ours])
     if twice := sorted(name for name, count in Counter(names).items() if count > 1 and name):
         raise RewardError(f"reward functions must have different names, since their logs would mix, got {twice} more than once")
-    owners = {id(owner) for function in functions if (owner := getattr(function, "rubric", None)) is not None}
-    plain = [name for name, function in zip(names, functions) if getattr(function, "rubric", None) is None]
-    if owners and (plain or len(owners) > 1):
+    _check_left_out(ours)
+    rubrics = {id(function.rubric): function.rubric for function in ours if hasattr(function, "rubric")}
+    if rubrics and not any(owner is rubric for owner in rubrics.values()) and any(weight != 1.0 for weight in rubric.reward_weights):
+        logger.warning(
+            "no function of the trainer is one of this rubric's, so whether its weights %s are applied is not known", rubric.reward_weights
+        )
+    plain = [name for name, function in zip(names, ours) if not hasattr(function, "rubric")]
+    if rubrics and (plain or len(rubrics) > 1):
         beside = f"the plain reward functions {plain}" if plain else "the functions of the other rubric"
         logger.warning("where a reward of this rubric fails, its row is left out; %s beside it still score that row, and TRL trains on them", beside)
+
+
+def functions_of(trainer: Any) -> list[Any]:
+    """A trainer's reward functions; AsyncGRPOTrainer hands them on to its rollout worker."""
+    functions = getattr(trainer, "reward_funcs", None)
+    if functions is None:
+        functions = getattr(getattr(trainer, "rollout_worker", None), "_loop_kwargs", {}).get("reward_funcs")
+    return list(functions) if isinstance(functions, (list, tuple)) else []
+
+
+def _of_rubric(function: Any) -> Any:
+    """The function of a rubric that a partial or a wrapper holds; the function itself where there is none."""
+    inner = function
+    while inner is not None and not isinstance(inner, Reward):
+        if hasattr(inner, "rubric"):
+            return inner
+        inner = inner.func if isinstance(inner, functools.partial) else getattr(inner, "__wrapped__", None)
+    return function if inner is None else inner
+
+
+def _check_left_out(functions: Sequence[Any]) -> None:
+    """Check that the weighted rewards of each rubric are all there: one that is not has a weight of 0, in effect."""
+    there: dict[int, set[str]] = {}
+    rubrics: dict[int, Rubric] = {}
+    for function in functions:
+        if _reward_of(function) is not None and hasattr(function, "rubric"):
+            rubrics[id(function.rubric)] = function.rubric
+            there.setdefault(id(function.rubric), set()).add(function.reward.name)
+    for key, rubric in rubrics.items():
+        missing = [reward.name for reward in rubric.rewards if reward.weight != 0 and reward.name not in there[key]]
+        if missing:
+            raise RewardError(
+                f"reward_funcs must hold every weighted reward of a rubric, got {sorted(there[key])} without {missing}; "
+                f"make a Rubric of the rewards that you want, or give those a weight of 0"
+            )
 
 
 def _check_weights(rewards: Sequence[Reward | None], weights: Sequence[float] | None) -> None:
@@ -110,7 +152,7 @@ def _check_weights(rewards: Sequence[Reward | None], weights: Sequence[float] | 
 
 
 def check_call(rubric: Rubric, call: TrainerCall, weighted: bool) -> None:
-    """Check what can be checked at the first call: the trainer where it is known, else the columns that came.
+    """Check what can be checked at the first call: the trainer where it can be found, else the columns that came.
 
     Args:
         weighted: whether the function applies the rubric's weights itself.
@@ -118,8 +160,11 @@ def check_call(rubric: Rubric, call: TrainerCall, weighted: bool) -> None:
     Raises:
         RewardError, RubricDataError: as `check_run`.
     """
-    if call.trainer is not None:
-        check_run(rubric, call.trainer)
+    trainer = call.trainer if call.trainer is not None else _calling_trainer(rubric)
+    if trainer is not None:
+        check_run(rubric, trainer)
+        if hasattr(trainer, "_calculate_rewards_from_functions"):
+            logger.warning("%s takes a row without a score for one with a score of 0; its rewards should not fail", type(trainer).__name__)
     elif not weighted and any(reward.weight != 1.0 for reward in rubric.rewards):
         weights = {reward.name: reward.weight for reward in rubric.rewards}
         said = f"the rubric has weights {weights}, and this caller does not apply them: give it reward_funcs=[rubric.as_reward_func()]"
@@ -129,12 +174,29 @@ def check_call(rubric: Rubric, call: TrainerCall, weighted: bool) -> None:
     check_columns(rubric, call.columns)
 
 
+def _calling_trainer(rubric: Rubric) -> Any:
+    """The trainer that calls a function of this rubric, where it does not pass itself along: OnlineDPOTrainer and its kin."""
+    frame = sys._getframe(1)
+    while frame is not None:
+        caller = frame.f_locals.get("self")
+        if any(getattr(_of_rubric(function), "rubric", None) is rubric for function in _functions_of_object(caller)):
+            return caller
+        frame = frame.f_back
+    return None
+
+
+def _functions_of_object(caller: Any) -> list[Any]:
+    functions = getattr(caller, "__dict__", {}).get("reward_funcs")
+    return functions if isinstance(functions, list) and "args" in caller.__dict__ else []
+
+
 def _within_async_grpo() -> bool:
     """Whether this is the process in which TRL's AsyncGRPOTrainer scores: it passes nothing but the rows."""
     return multiprocessing.parent_process() is not None and any(name.startswith("trl.experimental.async_grpo") for name in sys.modules)
 
 
 def _reward_of(function: Any) -> Reward | None:
+    """The reward that a function stands for; None for a plain function, and for a rubric's total, which is weighted already."""
     if isinstance(function, Reward):
         return function
     reward = getattr(function, "reward", None)

@@ -73,7 +73,8 @@ class _Scoring:
         if new:
             self._failures.count(evaluation)
             if (log_metric := call.extras.get("log_metric")) is not None:
-                log_metric("rewards/unscorable_rows", float(evaluation.unscorable))
+                # A trainer averages over its processes.
+                log_metric("rewards/unscorable_rows", float(evaluation.unscorable * call.world_size))
             if (log_extra := call.extras.get("log_extra")) is not None:
                 log_details(evaluation, self._details, log_extra)
         return evaluation

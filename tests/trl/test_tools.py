@@ -6,7 +6,7 @@ pytest.importorskip("trl")
 
 import torch
 from datasets import Dataset
-from test_trl_trainers import POLICY
+from tests.trl.test_trainers import POLICY
 from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM, set_seed
 from trl import GRPOConfig, GRPOTrainer
 from trl.chat_template_utils import qwen3_chat_template

@@ -18,7 +18,7 @@ from rl_rewards import EvaluateResult, MetricResult, Reward, RewardError, Rubric
 from rl_rewards.checks import RubricDataError
 from rl_rewards.trl import reward_functions
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 POLICY = ROOT / "recipes" / "policies" / "arithmetic"
 
 CHAT = Dataset.from_dict(
@@ -151,8 +151,8 @@ def raises():
     ("value", "reason"),
     [
         (raises, "the scorer broke"),
-        (lambda: float("nan"), "finite, got nan"),
-        (lambda: float("inf"), "finite, got inf"),
+        (lambda: float("nan"), "a finite number, got nan"),
+        (lambda: float("inf"), "a finite number, got inf"),
         (lambda: "1.0", "got '1.0'"),
         (lambda: {"reason": "no score"}, "needs 'score'"),
     ],
@@ -233,7 +233,7 @@ RANKS = """
 import sys
 from pathlib import Path
 sys.path[:0] = [{root!r}, {tests!r}]
-import test_trl_trainers as t
+import test_trainers as t
 from rl_rewards import *
 import os
 rank = int(os.environ["RANK"])
@@ -255,7 +255,7 @@ if rank == 0:
 
 def test_ranks_may_log_different_components(tmp_path):
     script = tmp_path / "ranks.py"
-    script.write_text(RANKS.format(root=str(ROOT), tests=str(ROOT / "tests"), out=str(tmp_path / "out")))
+    script.write_text(RANKS.format(root=str(ROOT), tests=str(ROOT / "tests" / "trl"), out=str(tmp_path / "out")))
     command = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", "2", "--master_port", "0", "--standalone", str(script)]
     result = subprocess.run(command, capture_output=True, text=True, timeout=300, env={**os.environ, "OMP_NUM_THREADS": "1"})
     assert result.returncode == 0, result.stderr[-3000:]

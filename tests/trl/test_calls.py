@@ -1,4 +1,4 @@
-"""TRL's call: everything a trainer may pass, leave out or log, on plain lists. The trainers themselves are in test_trl_trainers.py."""
+"""TRL's call: everything a trainer may pass, leave out or log, on plain lists. The trainers themselves are in test_trainers.py."""
 
 import pickle
 import threading
