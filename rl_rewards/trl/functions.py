@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from rl_rewards.evaluation.aggregates import tally_of
 from rl_rewards.evaluation.context import Record
@@ -93,6 +93,12 @@ def _details_column(rubric: Rubric, trainer: Any) -> str:
     return "rewards/detail" if len(rubrics) < 2 else f"{rubric.rewards[0].name}/detail"
 
 
+class _Step(NamedTuple):
+    """What a trainer's state says of the step, for a caller that passes none."""
+
+    global_step: int
+
+
 class RewardFunction:
     """One reward of a rubric, as TRL calls it: synchronous, picklable, with a unique `__name__`.
 
@@ -147,11 +153,23 @@ class RewardFunction:
 
 
 class TotalRewardFunction:
-    """A whole rubric as one reward function: the weighted total of each row, None where it is unscorable or has no score."""
+    """A whole rubric as one reward function: the weighted total of each row, None where it is unscorable or has no score.
+
+    Pickled into another process, where AsyncGRPOTrainer scores, it takes its record along, which writes a part of its own there.
+
+    Attributes:
+        evaluation: of the batch that was scored last.
+        step: the step that the next batch belongs to, for callers without a trainer_state.
+    """
 
     def __init__(self, scoring: _Scoring) -> None:
         self._scoring = scoring
         self.__name__ = "total"
+        self.evaluation: Evaluation | None = None
+        self.step: int | None = None
+
+    def __reduce__(self) -> tuple[type[TotalRewardFunction], tuple[_Scoring]]:
+        return TotalRewardFunction, (self._scoring,)
 
     @property
     def rubric(self) -> Rubric:
@@ -172,12 +190,15 @@ class TotalRewardFunction:
         """Score N completions; arguments and errors are those of a RewardFunction."""
         extras = {"trainer_state": trainer_state, "log_extra": log_extra, "log_metric": log_metric, "environments": environments}
         call = self._scoring.call(prompts, completions, completion_ids, columns, extras)
+        if trainer_state is None and self.step is not None:
+            call.state = _Step(self.step)
         names = [reward.name for reward in self.rubric.rewards]
         evaluation = self._scoring.evaluation(names[0], call)
         for name in names:
             if name != names[0]:
                 self._scoring.shared.evaluation(name, call)  # read, so that an equal batch is evaluated anew
             self._scoring.log(evaluation, name, call)
+        self.evaluation = evaluation
         return evaluation.totals()
 
     def __repr__(self) -> str:

@@ -144,7 +144,7 @@ def run(folder: str, algorithm: str, case: Case, kept: Sequence[int] | None = No
         if kept is not None:
             parts["train_dataset"] = parts["train_dataset"].select(kept)
             options["per_device_train_batch_size"] = len(kept)
-            functions = [lambda completions, **_: [totals_of(case)[row] for row in kept]]  # noqa: E731
+            functions = [lambda completions, **_: [totals_of(case)[row] for row in kept]]
             options["reward_weights"] = None
         trainer = PPOTrainer(model, functions, tiny.config(folder, **{**options, "max_completion_length": 8}), rollout_func=Ragged(), **parts)
         if trainer.critic is not None:

@@ -6,12 +6,12 @@ pytest.importorskip("trl")
 
 import torch
 from datasets import Dataset
-from tests.trl.test_trainers import POLICY
 from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM, set_seed
 from trl import GRPOConfig, GRPOTrainer
 from trl.chat_template_utils import qwen3_chat_template
 
 from rl_rewards import Reward, Rubric, reward_function
+from tests.trl.test_trainers import POLICY
 
 pytestmark = pytest.mark.slow
 
