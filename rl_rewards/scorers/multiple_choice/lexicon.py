@@ -16,6 +16,7 @@ __all__ = [
     "HEDGES",
     "HEDGING",
     "JOINERS",
+    "JOINING",
     "LEADING",
     "NEGATIONS",
     "NOUNS",
@@ -44,12 +45,13 @@ WRONG = _set(
 VERDICTS = RIGHT | WRONG
 NEGATIONS = _set(
     "not no never neither nor none nothing without except excluding exclude excludes eliminate eliminates eliminated eliminating discard reject rule rules "
-    "ruled ruling doubt unlike than instead cannot nowhere hardly nicht kein keine pas non ne 不是 不 并非 非 不选 答案不是 而不是"
+    "ruled ruling doubt unlike than instead cannot nowhere hardly refuse refuses decline nicht kein keine pas non ne 不是 不 并非 非 不选 答案不是 而不是"
 )
 SEPARATORS = _set(
     "but so because since while whereas although though therefore thus hence as leaves leaving then yet however instead sondern sino mais pero 而是 所以 因此 因为"
 )
 JOINERS = _set(", / & + and or nor 、 ， oder und y o et ou e 和 或")
+JOINING = JOINERS | _set("as well plus together with through thru to : . =")
 TRANSPARENT = _set(
     "either both the option options choice choices letter letters answer maybe perhaps possibly probably also even either just simply definitely clearly "
     "then likely actually here either: ( ) [ ] { } * _ $ \" ' “ ” ` < > ) # |"
@@ -68,7 +70,7 @@ AFTER_A_LETTER = (
         "isn't doesn't can't can could may might must should will would cannot does do did has have had not rather over than which that who by for from in on at"
     )
     | _set(
-        "with to of due based alone too fits matches works fails makes gives says states beats contradicts wins only when won't wouldn't shouldn't couldn't aren't don't"
+        "with to of due based alone too fits matches works fails makes gives says states beats contradicts wins through thru plus together well only when won't wouldn't shouldn't couldn't aren't don't"
     )
 )
 ARTICLES = _set("the a an option")

@@ -25,6 +25,7 @@ from rl_rewards.scorers.multiple_choice.lexicon import (
     HEDGES,
     HEDGING,
     JOINERS,
+    JOINING,
     LEADING,
     NEGATIONS,
     NOUNS,
@@ -41,6 +42,7 @@ from rl_rewards.scorers.multiple_choice.tokens import Token, key_of, sentences, 
 __all__ = ["choice"]
 
 
+_READ = 100_000  # characters, at the end: no answer needs more, and a megabyte of letters would take seconds
 _MENTIONED, _CONCLUDED, _STATED = range(3)
 
 
@@ -67,7 +69,7 @@ def choice(text: str, options: Options) -> str | None:
         return bare.upper()
     if options.label_of_text and (label := options.label_of_text.get(" ".join(bare.casefold().split()))):
         return label
-    said = _statements(text, options)
+    said = _statements(text[-_READ:], options)
     affirmed = [statement for statement in said if statement.affirmed]
     if not affirmed:
         return None
@@ -77,7 +79,7 @@ def choice(text: str, options: Options) -> str | None:
         named = frozenset().union(*(statement.labels for statement in affirmed)) - denied
     else:
         last = max(place for place, statement in enumerate(said) if statement.affirmed and statement.plainness == plainest)
-        later = (statement.labels for statement in said[last:] if not statement.affirmed and statement.plainness > _MENTIONED)
+        later = (statement.labels for statement in said[last:] if not statement.affirmed and statement.plainness == _STATED)
         named = said[last].labels.difference(*later)
     return next(iter(named)) if len(named) == 1 else None
 
@@ -100,7 +102,7 @@ def _statements(text: str, options: Options) -> list[_Statement]:
             statement = _judged(group)
             if statement is None:
                 continue
-            if corrects and statement.affirmed:
+            if corrects:
                 statement.plainness = _STATED
             _add(said, statement, group, first=place == 0)
     return said
@@ -125,7 +127,7 @@ def _add(said: list[_Statement], statement: _Statement, group: _Group, first: bo
 def _judged(group: _Group) -> _Statement | None:
     """What is said of a group: affirmed or denied, and how plainly; None when it is only considered."""
     before, after = group.before, _predicate(group.after)
-    if CONDITIONS & set(before):
+    if _is_supposed(before, group.after):
         return None
     negations = _count_negations(before) + _count_negations(after) + len(WRONG & set(before)) + len(WRONG & set(after))
     near = [word for word in _last_part(before) if word not in TRANSPARENT or word in ANSWER]
@@ -148,6 +150,14 @@ def _judged(group: _Group) -> _Statement | None:
     ):
         plainness = _CONCLUDED
     return _Statement(frozenset(group.labels), plainness, negations % 2 == 0)
+
+
+def _is_supposed(before: Sequence[str], after: Sequence[str]) -> bool:
+    """Whether a group is part of a condition ("if A", "it would be A if"), and not of what follows from one ("if I had to choose, A")."""
+    comma = next((place for place in range(len(before) - 1, -1, -1) if before[place] in ",，"), 0)
+    if any(word in CONDITIONS and comma - place <= 3 for place, word in enumerate(before)):
+        return True
+    return after[:1] in (["if"], ["unless"]) and not {"would", "could", "might"}.isdisjoint(before)
 
 
 def _predicate(after: Sequence[str]) -> list[str]:
@@ -179,6 +189,7 @@ def _count_negations(words: Sequence[str]) -> int:
             for phrase in (("not", "only"), ("no", "matter")):
                 count -= sum(pair == phrase for pair in zip(part, part[1:]))
             count += sum(first in ("anything", "everything", "all", "any") and second == "but" for first, second in zip(part, part[1:]))
+            count -= sum(first in ("nothing", "none") and second == "but" for first, second in zip(part, part[1:]))
             count -= sum(first == "rather" and second != "than" for first, second in zip(part, part[1:]))
         part = []
     return count
@@ -199,7 +210,7 @@ def _groups(sentence: Sequence[Token], options: Options) -> tuple[list[_Group], 
             continue
         if opening is None:
             opening = gap
-        same = groups and all(part in JOINERS or part in TRANSPARENT or part in ":.=" for part in gap)
+        same = groups and all(part in JOINING or part in TRANSPARENT for part in gap) and ("as" not in gap or "well" in gap)
         if same and (not labels <= groups[-1].labels or not set(gap) & JOINERS):
             groups[-1].labels |= labels
         else:
@@ -270,7 +281,9 @@ def _is_label(token: Token, labels: str) -> bool:
 
 def _ends(following: Token | None) -> bool:
     """Whether an option's name can end before this token: "A is", "A." and "A, B", but not "A dog"."""
-    return following is None or following.kind == "mark" or key_of(following) in AFTER_A_LETTER
+    if following is None or following.kind == "mark" or len(following.text) == 1 or following.text.startswith("="):
+        return True
+    return key_of(following) in AFTER_A_LETTER
 
 
 def _is_meant(token: Token, following: Token | None, last: str, shouted: bool, noun: bool) -> bool:

@@ -108,3 +108,7 @@ def test_choices_are_different_capital_letters_or_digits(choices):
 
 def test_the_columns_that_it_reads_are_known_before_training():
     assert MultipleChoice("gold", options="options").traits.columns == {"gold", "options"}
+
+
+def test_of_a_very_long_answer_the_end_counts():
+    assert score("The answer is A. " + "and so on " * 20_000 + "The answer is B.", "B").score == 1
