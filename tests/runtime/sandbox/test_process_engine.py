@@ -246,7 +246,8 @@ def test_a_killed_zygote_or_cell_is_replaced():
         engine.close()
 
 
-def test_walls_left_out_are_reported_once_and_refused_where_all_are_required(caplog):
+def test_walls_left_out_are_reported_once_and_refused_where_all_are_required(caplog, monkeypatch):
+    monkeypatch.setattr("rl_rewards.runtime.sandbox.process._reported", set())
     engine, strict = (
         ProcessEngine(workers=1, without=("landlock", "ipc")),
         ProcessEngine(workers=1, without=("landlock",), require_isolation=True),
