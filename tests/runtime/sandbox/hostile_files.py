@@ -288,10 +288,10 @@ for number in range(8):
                 pass
 """, harmless=True),
     "secrets in usual places": Hostile("read keys, histories and configurations", """
-import os, pathlib
+import os
 for name in (".ssh/id_rsa", ".netrc", ".bash_history", ".cache/huggingface/token", ".aws/credentials", ".gitconfig", ".profile", ".bashrc"):
     for home in ("/root", "/home/user", os.path.expanduser("~"), os.environ.get("HOME", "/")):
-        if pathlib.Path(home, name).exists():
+        if os.path.exists(os.path.join(home, name)):
             print("ESCAPED", name)
 for path in ("/etc/shadow", "/etc/hosts", "/etc/hostname", "/run/secrets", "/var/run/docker.sock", "/var/log", "/boot"):
     if os.path.exists(path):

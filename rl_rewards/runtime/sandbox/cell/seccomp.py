@@ -1,6 +1,6 @@
 """Seccomp: the system calls that a model's program may make, as a classic BPF program put together once, in plain bytes.
 
-An allow-list. What computes, reads and writes files (which files is Landlock's matter), starts threads and runs an event loop is
+An allow-list. What computes, reads and writes files (which files is for the other walls to say), starts threads and runs an event loop is
 allowed. What starts processes, sends signals, opens sockets, loads code by execve, traces, mounts, raises limits or is unknown, fails with
 EPERM, so that Python raises PermissionError where the program asked. Calls newer than this table fail with ENOSYS, for which libcs
 have a fallback.
