@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from rl_rewards import Reward, Rubric
 from rl_rewards.scorers import InstructionFollowing
 from rl_rewards.types import Outcome, Sample
 
@@ -133,3 +134,12 @@ def test_without_langdetect_the_extra_is_named(monkeypatch):
     monkeypatch.setattr("rl_rewards.scorers.instruction_following.language.find_spec", lambda name: None)
     with pytest.raises(ImportError, match=r"rl_rewards\[ifeval\]"):
         InstructionFollowing()
+
+
+def test_a_dataset_with_the_public_columns_trains_as_it_is():
+    datasets = pytest.importorskip("datasets")
+    rows = datasets.Dataset.from_list([{"instruction_id_list": [kind], "kwargs": [table[0][0]]} for kind, table in ROWS.items()])
+    rubric = Rubric((Reward("follows", "instruction_following"),))
+    columns = {name: list(rows[name]) for name in rows.column_names}
+    scores = rubric.reward_funcs[0](prompts=["q"] * len(ROWS), completions=[table[0][1] for table in ROWS.values()], **columns)
+    assert scores == [float(table[0][2]) for table in ROWS.values()]
