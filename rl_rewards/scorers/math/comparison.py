@@ -344,6 +344,8 @@ class Comparison:
         items = a.items if isinstance(a, (Collection, Bracketed)) else ()
         if len(items) == 1:
             return self.equal(r, items[0])
+        if any(isinstance(item, Relation) for item in items) and not self.rules.allow_set_relation:
+            return self._no_set()
         return self._algebra(r, a) if isinstance(r, Expression) and _SET.search(r.text) else False
 
 

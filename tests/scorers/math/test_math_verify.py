@@ -35,6 +35,17 @@ OPTIONS = [
     ({"extract": "anywhere"}, "I add it all up.\nSo $x = 42$ follows, by what was said above and below.", "42"),
     ({"decimals": 3}, r"\boxed{0.333}", r"\frac{1}{3}"),
     ({"decimals": 2}, r"\boxed{1.41}", r"\sqrt{2}"),
+    ({"lists": "sets"}, r"\boxed{2,3,3}", "2,2,3"),
+    ({"lists": "sets"}, r"\boxed{16,3,1}", "16,3,1,1"),
+    ({"lists": "sets"}, r"\boxed{\frac12, 0.5, 3}", r"3, \frac{1}{2}"),
+    ({"allow_set_relation": True}, r"\boxed{m \geq \sqrt2}", r"[\sqrt2,\infty)"),
+    ({"allow_set_relation": True}, r"\boxed{-2 \le x \le 7}", "[-2,7]"),
+    ({"allow_set_relation": True}, r"\boxed{-2 \le x \le 7}", r"x \in [-2,7]"),
+    ({"allow_set_relation": True}, r"\boxed{x<2 \text{ or } x>3}", r"(-\infty,2)\cup(3,\infty)"),
+    ({"domain": "positive"}, r"\boxed{1/\sqrt n}", r"\sqrt{1/n}"),
+    ({"domain": "positive"}, r"\boxed{x}", "|x|"),
+    ({"domain": "positive"}, r"\boxed{2\ln x}", r"\ln(x^2)"),
+    ({"domain": "positive"}, r"\boxed{x^{3/2}}", r"\sqrt{x^3}"),
 ]
 STRICTER = [
     ({"extract": "boxed"}, "The answer is 42.", "42"),
@@ -42,6 +53,9 @@ STRICTER = [
     ({"percent": "exact"}, r"\boxed{42\%}", "42"),
     ({"units": "compare"}, r"\boxed{42 \text{ m}}", r"42 \text{ cm}"),
     ({"units": "compare"}, r"\boxed{42 m}", "42 cm"),
+    ({"lists": "ordered"}, r"\boxed{2, 1}", "1, 2"),
+    ({"lists": "ordered"}, r"\boxed{x=3 \text{ or } x=5}", "x=5 or x=3"),
+    ({"lists": "ordered"}, r"\boxed{(3,4), (1,2)}", "(1,2), (3,4)"),
 ]
 
 
@@ -64,10 +78,28 @@ def test_an_option_that_refuses_something(options: dict[str, Any], response: str
         ({"percent": "exact"}, r"\boxed{42\%}", "0.42"),
         ({"units": "compare"}, r"\boxed{42 \text{ cm}}", r"42\,\mathrm{cm}"),
         ({"units": "compare"}, r"\boxed{42}", "42 cm"),
+        ({"lists": "ordered"}, r"\boxed{1, 2}", "1, 2"),
+        ({"lists": "ordered"}, r"\boxed{\{2,1\}}", r"\{1,2\}"),
+        ({"lists": "ordered"}, r"\boxed{y=2, x=1}", "x=1, y=2"),
     ],
 )
 def test_a_strict_option_keeps_what_is_right(options: dict[str, Any], response: str, reference: str) -> None:
     assert score(response, reference, **options).score == 1.0
+
+
+@pytest.mark.parametrize(
+    ("options", "response", "reference"),
+    [
+        ({"lists": "sets"}, r"\boxed{2,3,4}", "2,2,3"),
+        ({"lists": "sets"}, r"\boxed{2}", "2,2,3"),
+        ({"allow_set_relation": True}, r"\boxed{m > \sqrt2}", r"[\sqrt2,\infty)"),
+        ({"allow_set_relation": True}, r"\boxed{-2 \le x < 7}", "[-2,7]"),
+        ({"domain": "positive"}, r"\boxed{-x}", "|x|"),
+        ({"domain": "positive"}, r"\boxed{2/\sqrt n}", r"\sqrt{1/n}"),
+    ],
+)
+def test_an_option_that_allows_something_allows_no_more(options: dict[str, Any], response: str, reference: str) -> None:
+    assert score(response, reference, **options).score == 0.0
 
 
 @pytest.mark.parametrize("prompt", [r"Expand $(x+1)(x+2)$.", [{"role": "user", "content": r"Expand $(x + 1) (x+2)$."}]])

@@ -7,6 +7,7 @@ import pytest
 pytest.importorskip("math_verify")
 
 import truth_numbers
+import truth_spellings
 import truth_statements
 import truth_structures
 import truth_table
@@ -14,7 +15,7 @@ import truth_table
 from rl_rewards.scorers.math import MathVerify
 from rl_rewards.types import EvaluateResult, Outcome, Sample
 
-TABLES = (truth_table, truth_structures, truth_numbers, truth_statements)
+TABLES = (truth_table, truth_structures, truth_numbers, truth_statements, truth_spellings)
 ROWS = [(origin, *row) for table in TABLES for origin, rows in table.TABLE.items() for row in rows]
 
 
@@ -30,8 +31,8 @@ def verdict(result: EvaluateResult) -> str:
     return str(result.outcome)
 
 
-def test_the_table_has_at_least_600_rows_and_no_row_twice() -> None:
-    assert len({row[1:3] for row in ROWS}) == len(ROWS) >= 600
+def test_the_table_has_at_least_1000_rows_and_no_row_twice() -> None:
+    assert len({row[1:3] for row in ROWS}) == len(ROWS) >= 1000
 
 
 @pytest.mark.parametrize("number", range(len(ROWS)), ids=[f"{origin.split(':')[0]}: {r:.30} | {a:.40}" for origin, r, a, _ in ROWS])
