@@ -17,13 +17,14 @@ from sympy.core.function import AppliedUndef
 from sympy.core.relational import Relational
 from sympy.logic.boolalg import Boolean
 
-from rl_rewards.scorers.math.comparison import Comparison, Rules
+from rl_rewards.scorers.math.comparison import Comparison
 from rl_rewards.scorers.math.exact import compare_numbers, rational
 from rl_rewards.scorers.math.latex import parsed
 from rl_rewards.scorers.math.number import split_unit
 from rl_rewards.scorers.math.points import compare_at_points, names_of
 from rl_rewards.scorers.math.reader import read
 from rl_rewards.scorers.math.relation_algebra import same_relations, solution_set
+from rl_rewards.scorers.math.rules import Rules
 from rl_rewards.scorers.math.values import Choice, Collection, Named, Number, Relation, Value
 
 __all__ = ["check_reference", "judge"]

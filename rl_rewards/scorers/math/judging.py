@@ -12,7 +12,7 @@ from rl_rewards.runtime.workers.jobs import ItemResult
 from rl_rewards.runtime.workers.pool import WorkerPool
 from rl_rewards.runtime.workers.serialization import serialize_call
 from rl_rewards.runtime.workers.shared_pool import shared_pool
-from rl_rewards.scorers.math.comparison import Rules
+from rl_rewards.scorers.math.rules import Rules
 from rl_rewards.types import EvaluateResult, Outcome
 
 __all__ = ["Judging", "Open", "Verdict", "best"]

@@ -12,13 +12,14 @@ from typing import Any, Literal
 from rl_rewards.configured import configured
 from rl_rewards.references import MissingReferenceError
 from rl_rewards.scorers.base import ReferenceScorer, Traits
-from rl_rewards.scorers.math.comparison import Comparison, Lists, Rules
+from rl_rewards.scorers.math.comparison import Comparison
 from rl_rewards.scorers.math.final_answer import LONGEST, Extract, final_answer, reference_answer
 from rl_rewards.scorers.math.final_form import has_operation, is_copied
 from rl_rewards.scorers.math.judging import Judging, Open, Verdict, best
 from rl_rewards.scorers.math.notation import canonical
 from rl_rewards.scorers.math.number import Percent, same_number
 from rl_rewards.scorers.math.reader import is_prose, read
+from rl_rewards.scorers.math.rules import Lists, Rules
 from rl_rewards.scorers.math.values import Number
 from rl_rewards.scorers.math.words import spelled
 from rl_rewards.scorers.texts import reference_texts

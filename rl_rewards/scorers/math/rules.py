@@ -1,0 +1,27 @@
+"""The rules of a comparison, which are the scorer's options."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal, NamedTuple
+
+from rl_rewards.scorers.math.number import Percent
+from rl_rewards.scorers.math.values import Value
+
+__all__ = ["Leaf", "Lists", "Rules"]
+
+Lists = Literal["unordered", "ordered", "sets"]
+Leaf = Callable[[Value, Value, int], bool | None]
+"""Whether two values are equal by algebra, decimals at so many places; None where that is not known here."""
+
+
+class Rules(NamedTuple):
+    """What the options say of comparing."""
+
+    decimals: int = 6
+    percent: Percent = "either"
+    units: Literal["ignore", "compare"] = "ignore"
+    lists: Lists = "unordered"
+    allow_set_relation: bool = False
+    allow_unevaluated: bool = False
+    positive: bool = False
