@@ -223,7 +223,7 @@ def times(rows: Sequence[Row], peers: bool) -> None:
     if not peers:
         return
     from math_verify import parse, verify
-    from trl.rewards import accuracy_reward
+    from trl.rewards.accuracy_rewards import accuracy_reward
 
     timed("math-verify", len(rows), lambda: [verify(parse(row.gold), parse(row.response)) for row in rows])
     completions = [[{"role": "assistant", "content": row.response}] for row in rows]

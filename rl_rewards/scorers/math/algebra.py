@@ -169,7 +169,7 @@ def _equal(reference: Any, answer: Any, decimals: int, rules: Rules) -> bool:
     if isinstance(reference, Set) and isinstance(answer, Set) and reference == answer:
         return True
     if (isinstance(reference, Set) and _is_relation(answer)) or (_is_relation(reference) and isinstance(answer, Set)):
-        sets = [solution_set(side) if _is_relation(side) else side for side in (reference, answer)]
+        sets: list[Any] = [solution_set(side) if _is_relation(side) else side for side in (reference, answer)]
         return None not in sets and (bool(sets[0] == sets[1]) or verify(*sets, float_rounding=decimals, timeout_seconds=None))
     if _is_scalar(answer) and isinstance(reference, (Set, Tuple)) and not (isinstance(reference, _LISTS) and len(reference) == 1):
         return False  # one value is not several, and need not be worked out to know that

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
 
 from rl_rewards.scorers.math.compare_relations import relations
 from rl_rewards.scorers.math.compare_several import in_order, items
 from rl_rewards.scorers.math.kinds import is_braced, is_set
 from rl_rewards.scorers.math.reader import read
 from rl_rewards.scorers.math.relations import has_variables
+from rl_rewards.scorers.math.rules import Comparer
 from rl_rewards.scorers.math.three_valued import all_of
 from rl_rewards.scorers.math.values import Bracketed, Collection, Named, Record, Relation, Value
-
-if TYPE_CHECKING:
-    from rl_rewards.scorers.math.comparison import Comparison
 
 __all__ = [
     "both_named",
@@ -35,7 +32,7 @@ _UNKNOWNS = frozenset("xyz")
 _SHAPE = re.compile(r"[A-Za-z0-9]")
 
 
-def both_named(comparison: Comparison, r: Named, a: Named) -> bool | None:
+def both_named(comparison: Comparer, r: Named, a: Named) -> bool | None:
     if r.name == a.name:
         return comparison.equal(r.value, a.value)
     if (r.name in _UNKNOWNS and a.name in _UNKNOWNS) or has_variables(r.value.text) or has_variables(a.value.text):
@@ -44,23 +41,23 @@ def both_named(comparison: Comparison, r: Named, a: Named) -> bool | None:
     return not conflict(r.name, a.name) and comparison.equal(r.value, a.value)
 
 
-def named_reference(comparison: Comparison, r: Named, a: Value) -> bool | None:
+def named_reference(comparison: Comparer, r: Named, a: Value) -> bool | None:
     return comparison.equal(r.value, a)
 
 
-def named_answer(comparison: Comparison, r: Value, a: Named) -> bool | None:
+def named_answer(comparison: Comparer, r: Value, a: Named) -> bool | None:
     return comparison.equal(r, a.value)
 
 
-def relation_and_named(comparison: Comparison, r: Relation, a: Named) -> bool | None:
+def relation_and_named(comparison: Comparer, r: Relation, a: Named) -> bool | None:
     return comparison.equal(r, a.value) if is_set(a.value) else comparison.leaf(r, a, comparison.rules.decimals)
 
 
-def named_and_relation(comparison: Comparison, r: Named, a: Relation) -> bool | None:
+def named_and_relation(comparison: Comparer, r: Named, a: Relation) -> bool | None:
     return comparison.equal(r.value, a) if is_set(r.value) else comparison.leaf(r, a, comparison.rules.decimals)
 
 
-def records(comparison: Comparison, r: Record, a: Record) -> bool | None:
+def records(comparison: Comparer, r: Record, a: Record) -> bool | None:
     given = {field.name: field for field in a.fields}
     if len(r.fields) != len(a.fields):
         return False
@@ -72,7 +69,7 @@ def records(comparison: Comparison, r: Record, a: Record) -> bool | None:
     return False
 
 
-def record_and_items(comparison: Comparison, r: Record, a: Collection | Bracketed) -> bool | None:
+def record_and_items(comparison: Comparer, r: Record, a: Collection | Bracketed) -> bool | None:
     """Values without names, in the order in which the reference names them."""
     return (
         False
@@ -81,7 +78,7 @@ def record_and_items(comparison: Comparison, r: Record, a: Collection | Brackete
     )
 
 
-def bracketed_and_record(comparison: Comparison, r: Bracketed, a: Record) -> bool | None:
+def bracketed_and_record(comparison: Comparer, r: Bracketed, a: Record) -> bool | None:
     """Names in the order of the alphabet where they follow each other in it, else as they are written."""
     fields = a.fields
     names = [field.name for field in fields]
@@ -90,18 +87,18 @@ def bracketed_and_record(comparison: Comparison, r: Bracketed, a: Record) -> boo
     return in_order(comparison, r.items, [field.value for field in fields])
 
 
-def collection_and_record(comparison: Comparison, r: Collection, a: Record) -> bool | None:
+def collection_and_record(comparison: Comparer, r: Collection, a: Record) -> bool | None:
     return items(comparison, r.items, [field.value for field in a.fields])
 
 
-def named_and_record(comparison: Comparison, r: Named, a: Record) -> bool | None:
+def named_and_record(comparison: Comparer, r: Named, a: Record) -> bool | None:
     """x=3 or x=5 against x_1=5, x_2=3: the values of one unknown, numbered."""
     if not all(field.name.startswith(f"{r.name}_") for field in a.fields):
         return False
     return comparison.equal(r.value, Collection(a.text, tuple(field.value for field in a.fields)))
 
 
-def record_and_named(comparison: Comparison, r: Record, a: Named) -> bool | None:
+def record_and_named(comparison: Comparer, r: Record, a: Named) -> bool | None:
     values = [field.value for field in r.fields]
     if all(field.name.startswith(f"{a.name}_") for field in r.fields):
         return comparison.equal(Collection("", tuple(values)), a.value)

@@ -2,29 +2,25 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from rl_rewards.scorers.math.compare_scalars import scalars
 from rl_rewards.scorers.math.kinds import is_set
 from rl_rewards.scorers.math.reader import read
 from rl_rewards.scorers.math.relations import has_variables, says_value
+from rl_rewards.scorers.math.rules import Comparer
 from rl_rewards.scorers.math.values import Choice, Collection, Expression, Named, Number, Relation, Value, Words
 from rl_rewards.scorers.math.words import letters
-
-if TYPE_CHECKING:
-    from rl_rewards.scorers.math.comparison import Comparison
 
 __all__ = ["any_and_choice", "any_and_words", "choices", "never", "no_set", "relation_and_any", "relations", "scalar_and_relation", "words"]
 
 
-def relations(comparison: Comparison, r: Value, a: Value) -> bool | None:
+def relations(comparison: Comparer, r: Value, a: Value) -> bool | None:
     """Equations in other letters' terms, such as y=2x+1 and y-1=2x; a value of x is none of y."""
     if isinstance(r, Named) and isinstance(a, Named) and not (has_variables(r.value.text) and has_variables(a.value.text)):
         return False
     return comparison.algebra(r, a)
 
 
-def scalar_and_relation(comparison: Comparison, r: Value, a: Relation) -> bool | None:
+def scalar_and_relation(comparison: Comparer, r: Value, a: Relation) -> bool | None:
     """a+b=5 says that what is asked for is 5; x+y=0 is an equation, and an inequality is no value."""
     if isinstance(r, Collection) and any(isinstance(item, Relation) for item in r.items):
         return comparison.algebra(r, a)
@@ -36,36 +32,36 @@ def scalar_and_relation(comparison: Comparison, r: Value, a: Relation) -> bool |
     return comparison.equal(r, value)
 
 
-def relation_and_any(comparison: Comparison, r: Relation, a: Value) -> bool | None:
+def relation_and_any(comparison: Comparer, r: Relation, a: Value) -> bool | None:
     if is_set(a) and set(r.signs) != {"="}:
         return comparison.algebra(r, a)
     return isinstance(a, Collection) and any(isinstance(item, Relation) for item in a.items) and comparison.algebra(r, a)
 
 
-def no_set(comparison: Comparison) -> bool:
+def no_set(comparison: Comparer) -> bool:
     comparison.reason = "the reference is a set, the answer a relation"
     return False
 
 
-def words(comparison: Comparison, r: Words, a: Value) -> bool | None:
+def words(comparison: Comparer, r: Words, a: Value) -> bool | None:
     if isinstance(a, Words):
         return r.letters == a.letters
     return letters(a.text) == r.letters and a.text.isalnum()
 
 
-def any_and_words(comparison: Comparison, r: Value, a: Words) -> bool | None:
+def any_and_words(comparison: Comparer, r: Value, a: Words) -> bool | None:
     if letters(r.text) == a.letters and r.text.replace("\\text", "").strip("{}").isalpha():
         return True
     return comparison.algebra(r, a) if isinstance(r, Expression) and "\\text" not in a.text else False
 
 
-def choices(comparison: Comparison, r: Choice, a: Choice) -> bool | None:
+def choices(comparison: Comparer, r: Choice, a: Choice) -> bool | None:
     return r.letter == a.letter
 
 
-def never(comparison: Comparison, r: Value, a: Value) -> bool | None:
+def never(comparison: Comparer, r: Value, a: Value) -> bool | None:
     return False
 
 
-def any_and_choice(comparison: Comparison, r: Value, a: Choice) -> bool | None:
+def any_and_choice(comparison: Comparer, r: Value, a: Choice) -> bool | None:
     return scalars(comparison, r, Expression(a.text)) if isinstance(r, (Expression, Number)) else False

@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
 
 from rl_rewards.scorers.math.final_form import calculation_left, has_operation, is_irrational
 from rl_rewards.scorers.math.number import close, same_number, split_unit
+from rl_rewards.scorers.math.rules import Comparer
 from rl_rewards.scorers.math.three_valued import all_of, any_of
 from rl_rewards.scorers.math.values import Approximate, Expression, Number, Value
-
-if TYPE_CHECKING:
-    from rl_rewards.scorers.math.comparison import Comparison
 
 __all__ = ["approximate", "other_unit", "rounds", "scalars", "unevaluated"]
 
 _POWERS = re.compile(r"\^-?\d+")
 
 
-def scalars(comparison: Comparison, r: Value, a: Value) -> bool | None:
+def scalars(comparison: Comparer, r: Value, a: Value) -> bool | None:
     if isinstance(r, Number) and isinstance(a, Number):
         if other_unit(comparison, r.unit, a.unit):
             return False
@@ -30,14 +27,14 @@ def scalars(comparison: Comparison, r: Value, a: Value) -> bool | None:
     return comparison.algebra(r, a)
 
 
-def other_unit(comparison: Comparison, r: str, a: str) -> bool:
+def other_unit(comparison: Comparer, r: str, a: str) -> bool:
     if r and a and r != a and (comparison.rules.units == "compare" or _POWERS.sub("", r) == _POWERS.sub("", a)):  # cm^2 is never cm^3
         comparison.reason = "other units"
         return True
     return False
 
 
-def unevaluated(comparison: Comparison, r: Value, a: Value) -> bool:
+def unevaluated(comparison: Comparer, r: Value, a: Value) -> bool:
     text = split_unit(a.text)[0] if isinstance(a, Number) else a.text
     finer = isinstance(r, Number) and is_irrational(text) and ((r.decimals or 0) >= comparison.rules.decimals or r.unit == "deg")
     if isinstance(r, Number) and not isinstance(a, Number) and has_operation(text) and not finer:
@@ -49,7 +46,7 @@ def unevaluated(comparison: Comparison, r: Value, a: Value) -> bool:
     return False
 
 
-def approximate(comparison: Comparison, r: Value, a: Approximate) -> bool | None:
+def approximate(comparison: Comparer, r: Value, a: Approximate) -> bool | None:
     """a \\approx b is right where a is, or where b is and it is what a is rounded to."""
     exact = comparison.equal(r, a.exact)
     if exact or not isinstance(a.rounded, Number):
@@ -57,7 +54,7 @@ def approximate(comparison: Comparison, r: Value, a: Approximate) -> bool | None
     return any_of([exact, all_of(test() for test in (lambda: comparison.equal(r, a.rounded), lambda: rounds(comparison, a.exact, a.rounded)))])
 
 
-def rounds(comparison: Comparison, exact: Value, rounded: Value) -> bool | None:
+def rounds(comparison: Comparer, exact: Value, rounded: Value) -> bool | None:
     decimals = rounded.decimals or 0 if isinstance(rounded, Number) else comparison.rules.decimals
     if isinstance(exact, Number) and isinstance(rounded, Number):
         return close(exact.value, rounded.value, decimals)

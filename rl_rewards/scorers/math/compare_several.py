@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from rl_rewards.scorers.math.compare_relations import no_set
 from rl_rewards.scorers.math.kinds import is_braced, may_be_set
 from rl_rewards.scorers.math.pairing import pairs_off, without_common
 from rl_rewards.scorers.math.reader import read
+from rl_rewards.scorers.math.rules import Comparer
 from rl_rewards.scorers.math.three_valued import all_of, any_of
 from rl_rewards.scorers.math.values import Bracketed, Cases, Collection, Expression, Matrix, Number, Ratio, Relation, Value
-
-if TYPE_CHECKING:
-    from rl_rewards.scorers.math.comparison import Comparison
 
 __all__ = [
     "bracketed",
@@ -39,7 +36,7 @@ _MOST_ITEMS = 200  # items of a list that are paired off one by one
 _ORDINARY = frozenset("()")
 
 
-def collections(comparison: Comparison, r: Collection, a: Collection) -> bool | None:
+def collections(comparison: Comparer, r: Collection, a: Collection) -> bool | None:
     if comparison.rules.lists == "sets" or (r.braces and a.braces):
         return sets(comparison, r.items, a.items)
     if comparison.rules.lists == "ordered" and not (r.braces or a.braces):
@@ -47,7 +44,7 @@ def collections(comparison: Comparison, r: Collection, a: Collection) -> bool | 
     return items(comparison, r.items, a.items)
 
 
-def items(comparison: Comparison, r: Sequence[Value], a: Sequence[Value]) -> bool | None:
+def items(comparison: Comparer, r: Sequence[Value], a: Sequence[Value]) -> bool | None:
     """Whether the items can be paired off, in any order."""
     if len(r) != len(a):
         return False
@@ -55,14 +52,14 @@ def items(comparison: Comparison, r: Sequence[Value], a: Sequence[Value]) -> boo
     return pairs(comparison, [[comparison.equal(one, other) for other in a] for one in r]) if len(r) <= _MOST_ITEMS else False
 
 
-def pairs(comparison: Comparison, edges: Sequence[Sequence[bool | None]]) -> bool | None:
+def pairs(comparison: Comparer, edges: Sequence[Sequence[bool | None]]) -> bool | None:
     """Whether rows and columns pair off along edges; None where that takes edges that are not known."""
     if pairs_off([[edge is True for edge in row] for row in edges]):
         return True
     return None if pairs_off([[edge is not False for edge in row] for row in edges]) else False
 
 
-def sets(comparison: Comparison, r: Sequence[Value], a: Sequence[Value]) -> bool | None:
+def sets(comparison: Comparer, r: Sequence[Value], a: Sequence[Value]) -> bool | None:
     """Whether each item of one is in the other."""
     if {value.text for value in r} == {value.text for value in a}:
         return True
@@ -72,11 +69,11 @@ def sets(comparison: Comparison, r: Sequence[Value], a: Sequence[Value]) -> bool
     return all_of([*(any_of(row) for row in found), *(any_of(column) for column in zip(*found, strict=True))])
 
 
-def in_order(comparison: Comparison, r: Sequence[Value], a: Sequence[Value]) -> bool | None:
+def in_order(comparison: Comparer, r: Sequence[Value], a: Sequence[Value]) -> bool | None:
     return len(r) == len(a) and all_of(comparison.equal(one, other) for one, other in zip(r, a, strict=True))
 
 
-def bracketed(comparison: Comparison, r: Bracketed, a: Bracketed) -> bool | None:
+def bracketed(comparison: Comparer, r: Bracketed, a: Bracketed) -> bool | None:
     vectors = len(r.items) > 2
     if (r.opening, r.closing) != (a.opening, a.closing) and not vectors:
         comparison.reason = "other brackets"
@@ -84,7 +81,7 @@ def bracketed(comparison: Comparison, r: Bracketed, a: Bracketed) -> bool | None
     return in_order(comparison, r.items, a.items)
 
 
-def bracketed_and_list(comparison: Comparison, r: Bracketed | Collection, a: Bracketed | Collection) -> bool | None:
+def bracketed_and_list(comparison: Comparer, r: Bracketed | Collection, a: Bracketed | Collection) -> bool | None:
     """(1,2) and 1,2: in the same order; an interval is no list and a set has no order."""
     if any(isinstance(item, Relation) for item in (*r.items, *a.items)):
         return comparison.algebra(r, a) if isinstance(r, Collection) or comparison.rules.allow_set_relation else no_set(comparison)
@@ -94,32 +91,32 @@ def bracketed_and_list(comparison: Comparison, r: Bracketed | Collection, a: Bra
     return in_order(comparison, r.items, a.items)
 
 
-def matrices(comparison: Comparison, r: Matrix, a: Matrix) -> bool | None:
+def matrices(comparison: Comparer, r: Matrix, a: Matrix) -> bool | None:
     if [len(row) for row in r.rows] != [len(row) for row in a.rows]:
         return False
     return all_of(in_order(comparison, one, other) for one, other in zip(r.rows, a.rows, strict=True))
 
 
-def matrix_and_vector(comparison: Comparison, r: Matrix | Bracketed, a: Matrix | Bracketed) -> bool | None:
+def matrix_and_vector(comparison: Comparer, r: Matrix | Bracketed, a: Matrix | Bracketed) -> bool | None:
     """A column or a row against a tuple of its entries."""
     vectors = [entries(side) for side in (r, a)]
     return vectors[0] is not None and vectors[1] is not None and in_order(comparison, vectors[0], vectors[1])
 
 
-def cases(comparison: Comparison, r: Cases, a: Cases) -> bool | None:
+def cases(comparison: Comparer, r: Cases, a: Cases) -> bool | None:
     if len(r.rows) != len(a.rows):
         return False
     return pairs(comparison, [[case(comparison, one, other) for other in a.rows] for one in r.rows])
 
 
-def case(comparison: Comparison, r: tuple[Value, Value | None], a: tuple[Value, Value | None]) -> bool | None:
+def case(comparison: Comparer, r: tuple[Value, Value | None], a: tuple[Value, Value | None]) -> bool | None:
     """The same value under the same condition; "otherwise" is what the other rows leave over."""
     if r[1] is None or a[1] is None or "otherwise" in (r[1].text, a[1].text):
         return comparison.equal(r[0], a[0])
     return all_of(comparison.equal(one, other) for one, other in ((r[0], a[0]), (r[1], a[1])))
 
 
-def ratios(comparison: Comparison, r: Ratio, a: Ratio) -> bool | None:
+def ratios(comparison: Comparer, r: Ratio, a: Ratio) -> bool | None:
     if len(r.terms) != len(a.terms):
         return False
     if _CLOCK.fullmatch(r.text) or _CLOCK.fullmatch(a.text) or not all(isinstance(term, Number) for term in (*r.terms, *a.terms)):
@@ -128,21 +125,21 @@ def ratios(comparison: Comparison, r: Ratio, a: Ratio) -> bool | None:
     return bool(x[0] and y[0]) and all(one * y[0] == other * x[0] for one, other in zip(x, y, strict=True))
 
 
-def ratio_and_scalar(comparison: Comparison, r: Value, a: Value) -> bool | None:
+def ratio_and_scalar(comparison: Comparer, r: Value, a: Value) -> bool | None:
     if any(isinstance(side, Ratio) and len(side.terms) != 2 for side in (r, a)):
         return False
     sides = [read(rf"\frac{{{side.terms[0].text}}}{{{side.terms[1].text}}}") if isinstance(side, Ratio) else side for side in (r, a)]
     return comparison.equal(sides[0], sides[1])
 
 
-def several_and_one(comparison: Comparison, r: Value, a: Value) -> bool | None:
+def several_and_one(comparison: Comparer, r: Value, a: Value) -> bool | None:
     items = r.items if isinstance(r, (Collection, Bracketed)) else ()
     if len(items) == 1:
         return comparison.equal(items[0], a)
     return comparison.algebra(r, a) if isinstance(a, Expression) and may_be_set(a.text) else False
 
 
-def one_and_several(comparison: Comparison, r: Value, a: Value) -> bool | None:
+def one_and_several(comparison: Comparer, r: Value, a: Value) -> bool | None:
     items = a.items if isinstance(a, (Collection, Bracketed)) else ()
     if len(items) == 1:
         return comparison.equal(r, items[0])

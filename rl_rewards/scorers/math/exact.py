@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from typing import Any
 
 import sympy
 from sympy import Add, Expr, Float, Mul, Pow, Rational
@@ -58,7 +59,7 @@ def number_of(value: Expr | Fraction) -> Expr | None:
         return None
 
 
-def rational(value: Fraction) -> Rational:
+def rational(value: Fraction) -> Any:
     """The fraction as sympy has it."""
     return Rational(value.numerator, value.denominator)
 
@@ -71,7 +72,7 @@ def _exact_or_itself(value: Expr) -> Fraction | Expr:
     return value if exact is None else exact
 
 
-def _as_float(value: Fraction) -> Float:
+def _as_float(value: Fraction) -> Any:
     return Float(value.numerator, _PRECISION) / value.denominator
 
 
@@ -80,7 +81,7 @@ def _is_numeral(number: Expr) -> bool:
     return isinstance(real, sympy.Number) and isinstance(imaginary, sympy.Number)
 
 
-def _exact(value: Expr) -> Fraction | None:
+def _exact(value: Any) -> Fraction | None:
     """The value of rational arithmetic; None when there is something else in it.
 
     Works from the leaves up, in time linear in the expression, where sympy's `doit` is exponential in the depth of nested fractions.
@@ -108,7 +109,7 @@ def _exact(value: Expr) -> Fraction | None:
         return None
 
 
-def _combined(value: Expr, arguments: list[Fraction]) -> Fraction | None:
+def _combined(value: Any, arguments: list[Fraction]) -> Fraction | None:
     if isinstance(value, Add):
         return _bounded(sum(arguments, Fraction(0)))
     if isinstance(value, Mul):

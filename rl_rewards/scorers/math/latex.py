@@ -92,7 +92,7 @@ def _depth(text: str) -> int:
 class _Reader(_Latex2Sympy):
     """latex2sympy with a choice of ANTLR's prediction mode, that refuses a text of which it has read only the beginning."""
 
-    def __init__(self, mode: int, is_real: bool) -> None:
+    def __init__(self, mode: PredictionMode | int, is_real: bool) -> None:
         super().__init__(is_real=is_real, config=_SYMBOLS)
         self._mode = mode
 
@@ -104,8 +104,9 @@ class _Reader(_Latex2Sympy):
 
     def parse(self, latex_str: str) -> Any:
         value = super().parse(latex_str)
-        if self._parser.getCurrentToken().type != Token.EOF:
-            raise ValueError(f"read {latex_str!r:.80} up to {self._parser.getCurrentToken().text!r:.20} only")
+        token: Any = self._parser.getCurrentToken()
+        if token.type != Token.EOF:
+            raise ValueError(f"read {latex_str!r:.80} up to {token.text!r:.20} only")
         return value
 
     def convert_atom_expr(self, atom_expr: Any) -> Any:

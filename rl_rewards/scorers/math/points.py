@@ -1,11 +1,10 @@
-"""Comparing expressions in variables by their values at a few points, in the worker."""
+"""Comparing expressions in variables by their values at a few points, in the worker. Any is sympy's Expr, whose stubs know little of it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from fractions import Fraction
-
-from sympy import Expr
+from typing import Any
 
 from rl_rewards.scorers.math.exact import decided, number_of, rational
 
@@ -14,7 +13,7 @@ __all__ = ["at_points", "compare_at_points", "names_of"]
 _POINTS = (Fraction(7, 11), Fraction(-13, 17), Fraction(29, 13), Fraction(-41, 19))
 
 
-def compare_at_points(reference: Expr, answer: Expr, positive: bool = False) -> bool | None:
+def compare_at_points(reference: Any, answer: Any, positive: bool = False) -> bool | None:
     """Whether two expressions have the same value at every point; None when some value is not a number or too close to call."""
     for pair in at_points((reference, answer), positive):
         if pair is None:
@@ -25,7 +24,7 @@ def compare_at_points(reference: Expr, answer: Expr, positive: bool = False) -> 
     return True
 
 
-def at_points(expressions: tuple[Expr, Expr], positive: bool = False) -> Iterator[tuple[Expr, Expr] | None]:
+def at_points(expressions: tuple[Any, Any], positive: bool = False) -> Iterator[tuple[Any, Any] | None]:
     """The two values at each point, None where one is no number."""
     names = names_of(*expressions)
     for shift in range(len(_POINTS)):
@@ -37,6 +36,6 @@ def at_points(expressions: tuple[Expr, Expr], positive: bool = False) -> Iterato
         yield None if values[0] is None or values[1] is None else (values[0], values[1])
 
 
-def names_of(*values: Expr) -> list[str]:
+def names_of(*values: Any) -> list[str]:
     """The letters of expressions, in alphabetical order."""
     return sorted({symbol.name for value in values for symbol in value.free_symbols})

@@ -46,7 +46,7 @@ def solution_set(relation: Any) -> Any | None:
         return None
 
 
-def _is_multiple(reference: Relational, answer: Relational, is_scalar: Callable[[Any], bool]) -> bool:
+def _is_multiple(reference: Any, answer: Any, is_scalar: Callable[[Any], bool]) -> bool:
     same = type(reference) is type(answer)
     if not (same or _SWAPPED.get(type(reference)) is type(answer)):
         return False
@@ -66,7 +66,7 @@ def _is_multiple(reference: Relational, answer: Relational, is_scalar: Callable[
     return bool(factor.is_real and (factor > 0) is same)
 
 
-def _same_solutions(reference: sympy.Eq, answer: sympy.Eq) -> bool:
+def _same_solutions(reference: Any, answer: Any) -> bool:
     """Whether two equations have the same solutions for each of their letters that both can be solved for, of which there is one at least."""
     letters = {symbol.name: symbol for symbol in reference.free_symbols}
     others = {symbol.name: symbol for symbol in answer.free_symbols}

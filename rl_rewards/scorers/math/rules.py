@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, Protocol
 
 from rl_rewards.scorers.math.number import Percent
 from rl_rewards.scorers.math.values import Value
 
-__all__ = ["Leaf", "Lists", "Rules"]
+__all__ = ["Comparer", "Leaf", "Lists", "Rules"]
 
 Lists = Literal["unordered", "ordered", "sets"]
 Leaf = Callable[[Value, Value, int], bool | None]
@@ -25,3 +25,19 @@ class Rules(NamedTuple):
     allow_set_relation: bool = False
     allow_unevaluated: bool = False
     positive: bool = False
+
+
+class Comparer(Protocol):
+    """What compares parts with parts; `reason` is the more telling one of a "no", where there is one."""
+
+    rules: Rules
+    reason: str | None
+    leaf: Leaf
+
+    def equal(self, reference: Value, answer: Value) -> bool | None:
+        """Whether the answer is right; None where algebra has to say."""
+        ...
+
+    def algebra(self, r: Value, a: Value) -> bool | None:
+        """Whether algebra has the two values equal; what an ellipsis stands for is compared as text alone."""
+        ...
