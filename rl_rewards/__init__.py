@@ -31,7 +31,23 @@ _HOME = {
 }
 _MODULES = ("parsers", "scorers")
 
-__all__ = [*_HOME, *_MODULES]
+__all__ = [
+    "EvaluateResult",
+    "Evaluation",
+    "Gate",
+    "Message",
+    "MetricResult",
+    "Outcome",
+    "Reward",
+    "RewardError",
+    "Rubric",
+    "Sample",
+    "StepOutput",
+    "load_rubric",
+    "parsers",
+    "reward_function",
+    "scorers",
+]
 
 
 def __getattr__(name: str) -> Any:

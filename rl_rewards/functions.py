@@ -9,7 +9,7 @@ import types
 import typing
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import Future
-from typing import Any, Literal
+from typing import Any, Literal, overload
 
 from rl_rewards.failures import failure_of
 from rl_rewards.loading import load_object, object_path
@@ -59,6 +59,10 @@ class FunctionScorer(Scorer):
         ValueError: from a direct call, when the function returned something that is no result, or a batch of another length.
     """
 
+    __wrapped__: Callable[..., Any]
+    __name__: str
+    __qualname__: str
+
     def __init__(
         self,
         function: Callable[..., Any],
@@ -81,7 +85,7 @@ class FunctionScorer(Scorer):
             )
         functools.update_wrapper(self, function)
         self.__name__ = _name(function)  # a reward function is logged under it, also where the callable has none of its own
-        self.mode = mode
+        self.mode: Literal["pointwise", "batch"] = mode
         self.concurrency = concurrency
         self.isolate, self.timeout, self.memory_mb, self._pure = isolate, timeout, memory_mb, pure
         parameters = inspect.signature(function).parameters.values()
@@ -180,8 +184,9 @@ class FunctionScorer(Scorer):
 
         async def one(call: Awaitable[Any]) -> EvaluateResult:
             async with slots:
+                limit = asyncio.timeout(self.timeout)
                 try:
-                    async with asyncio.timeout(self.timeout) as limit:
+                    async with limit:
                         return as_result(await event_loop.contain(call), self.__name__)
                 except BaseException as error:
                     if isinstance(error, TimeoutError) and limit.expired():
@@ -262,7 +267,7 @@ class FunctionScorer(Scorer):
         unknown = sorted(set(arguments) - set(self._parameters))
         if unknown and not self._takes_all:
             raise ValueError(f"reward function {self.__name__!r} takes no {unknown}; it takes {list(self._parameters)}")
-        bound = functools.partial(self.__wrapped__, **arguments)
+        bound: Any = functools.partial(self.__wrapped__, **arguments)
         bound.__name__, bound.__module__, bound.__qualname__ = self.__name__, self.__module__, self.__qualname__
         return FunctionScorer(bound, self.mode, self.concurrency, self.isolate, self.timeout, self.memory_mb, self._pure)
 
@@ -289,6 +294,32 @@ class FunctionScorer(Scorer):
         return f"<reward function {self.__module__}:{self.__qualname__}>"
 
 
+@overload
+def reward_function(
+    function: Callable[..., Any],
+    *,
+    mode: Literal["pointwise", "batch"] = ...,
+    concurrency: int = ...,
+    isolate: bool = ...,
+    timeout: float | None = ...,
+    memory_mb: int | None = ...,
+    pure: bool = ...,
+) -> FunctionScorer: ...
+
+
+@overload
+def reward_function(
+    function: None = None,
+    *,
+    mode: Literal["pointwise", "batch"] = ...,
+    concurrency: int = ...,
+    isolate: bool = ...,
+    timeout: float | None = ...,
+    memory_mb: int | None = ...,
+    pure: bool = ...,
+) -> Callable[[Callable[..., Any]], FunctionScorer]: ...
+
+
 def reward_function(
     function: Callable[..., Any] | None = None,
     *,
@@ -298,7 +329,7 @@ def reward_function(
     timeout: float | None = None,
     memory_mb: int | None = None,
     pure: bool = False,
-) -> Any:
+) -> FunctionScorer | Callable[[Callable[..., Any]], FunctionScorer]:
     """Make a reward function of a Python function, sync or async.
 
     It receives by parameter name what it asks for: `messages` (prompt and completion; Messages where annotated so, else dicts),
@@ -324,7 +355,7 @@ def reward_function(
         ... def short(response: str, **kwargs) -> float:
         ...     return float(len(response) < 100)
     """
-    options = {"mode": mode, "concurrency": concurrency, "isolate": isolate, "timeout": timeout, "memory_mb": memory_mb, "pure": pure}
+    options: Any = {"mode": mode, "concurrency": concurrency, "isolate": isolate, "timeout": timeout, "memory_mb": memory_mb, "pure": pure}
     return functools.partial(FunctionScorer, **options) if function is None else FunctionScorer(function, **options)
 
 

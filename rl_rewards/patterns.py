@@ -54,7 +54,7 @@ class Pattern:
         A match may read all that is left of the text, so this is for patterns of our own, whose matches end where they are found.
         """
         for match in self._regexp.finditer(_encoded(text)):
-            yield _decoded(match[1])
+            yield _decoded(match[1] or b"")
 
     def last(self, text: str) -> str | None:
         """What the group of the last match caught, or the whole match where the pattern has no group; None without a match.
@@ -76,9 +76,9 @@ class Pattern:
                 break
         else:
             return None if found is None else _decoded(found)
-        caught = (self._sweep or self.prepare_last()).match(data, end)[1]
-        if caught is not None:
-            found = caught
+        swept = (self._sweep or self.prepare_last()).match(data, end)
+        if swept is not None and swept[1] is not None:
+            found = swept[1]
         return None if found is None else _decoded(found)
 
     def prepare_last(self) -> re2._Regexp:

@@ -210,6 +210,7 @@ def opening_mark(prompt: str) -> str:
     return next((mark.open for mark in MARKS if end.endswith(mark.open)), "") if end.endswith((">", "]", "▷", "thought")) else ""
 
 
+@lru_cache(maxsize=256)
 def names_mark(text: str) -> bool:
     """Whether an option (a delimiter, a tag, a pattern) names a mark of reasoning, so that it is about the reasoning itself."""
     plain = text.replace("\\", "")

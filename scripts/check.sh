@@ -8,4 +8,5 @@ if [ "${1:-}" = --fix ]; then
 else
     .venv/bin/ruff format --check . && .venv/bin/ruff check . || failed=1
 fi
+.venv/bin/basedpyright || failed=1
 exit "$failed"

@@ -58,9 +58,9 @@ def _score(rubric_name: str, data: Path, out: Path, tokenizer: str | None) -> bo
             if batch.samples:
                 result = rubric.evaluate(batch.samples)
                 failures.count(result)
-                writer.write(list(scored_rows([row.values for row in batch.rows], result)))
+                writer.write(list(scored_rows(batch.values, result)))
                 total += len(batch.rows)
-                replaced.update(name for row in batch.rows for name in ADDED if name in row.values)
+                replaced.update(name for values in batch.values for name in ADDED if name in values)
                 del result
             advance(batch.size)
             del batch  # before the next one is read

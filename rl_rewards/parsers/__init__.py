@@ -7,13 +7,34 @@ parser([{"after": "</think>"}, "boxed"])  # one after the other
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rl_rewards.kinds import Kinds
 from rl_rewards.parsers.base import Parser
 from rl_rewards.parsers.chain import Chain
 
-__all__ = ["KINDS", "Chain", "Parser", "parser"]
+if TYPE_CHECKING:
+    from rl_rewards.parsers.after import After
+    from rl_rewards.parsers.boxed import Boxed
+    from rl_rewards.parsers.code_block import CodeBlock
+    from rl_rewards.parsers.identity import Identity
+    from rl_rewards.parsers.json_object import Json
+    from rl_rewards.parsers.regex import Regex
+    from rl_rewards.parsers.tag import Tag
+
+__all__ = [
+    "KINDS",
+    "After",
+    "Boxed",
+    "Chain",
+    "CodeBlock",
+    "Identity",
+    "Json",
+    "Parser",
+    "Regex",
+    "Tag",
+    "parser",
+]
 
 KINDS = Kinds(
     "parser",

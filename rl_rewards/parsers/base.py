@@ -19,6 +19,8 @@ __all__ = ["Parser", "TextParser"]
 class Parser(ABC):
     """Stage 1 of a reward: a response -> the answer in it, or None when there is no answer."""
 
+    thinking: Literal["skip", "keep"] | None = None
+
     @property
     def reads_thinking(self) -> bool:
         """Whether the response's thinking is read as well, or the answer behind it alone."""

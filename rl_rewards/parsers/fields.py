@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 
@@ -26,13 +27,13 @@ class FieldMask:
         self._keep = _tree(keep)
         self._drop = _tree(drop)
 
-    def apply(self, value: dict[str, Any]) -> dict[str, Any] | None:
+    def apply(self, value: Mapping[str, Any]) -> dict[str, Any] | None:
         """What is left of `value`; None when nothing is: an empty object would equal every other one."""
         if self._keep:
             value = _kept(value, self._keep)
         if self._drop:
             value = _without(value, self._drop)
-        return value or None
+        return dict(value) or None
 
 
 # Names -> what to look for inside; an empty dict stands for the whole field.

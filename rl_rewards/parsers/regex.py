@@ -35,7 +35,7 @@ class Regex(TextParser):
     def _compiled(self) -> Pattern:
         return compile_pattern(self.pattern)
 
-    @cached_property
+    @property
     def names_thinking(self) -> bool:
         return names_mark(self.pattern)
 

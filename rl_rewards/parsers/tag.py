@@ -38,7 +38,7 @@ class Tag(TextParser):
     def _tags(self) -> tuple[str, str, int]:
         return f"<{self.name}>", f"</{self.name}>", len(self.name) + 2
 
-    @cached_property
+    @property
     def names_thinking(self) -> bool:
         return names_mark(f"<{self.name}>")
 

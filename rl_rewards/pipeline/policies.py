@@ -31,13 +31,14 @@ def _apply_gate(column: RewardColumn, gate: Gate, deciding: RewardColumn) -> Non
 
     Where that one failed, this one has failed, too: its score is not known. Where that one does not apply, this one does not either.
     """
-    column.gate_open = [None] * len(column.scores)
+    gate_open: list[bool | None] = [None] * len(column.scores)
+    column.gate_open = gate_open
     for i, decision in enumerate(deciding.scores):
         if column.scores[i] is None:
             continue
         if decision is not None:
-            column.gate_open[i] = decision >= gate.at_least
-            if not column.gate_open[i]:
+            gate_open[i] = decision >= gate.at_least
+            if not gate_open[i]:
                 column.scores[i] = 0.0
             continue
         decided = deciding.results[i]

@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import pyarrow as pa
 import pyarrow.ipc
@@ -50,7 +51,7 @@ def parts_in(directory: Path) -> list[Part]:
     if not directory.is_dir():
         return []
     found = ((_NAME.fullmatch(path.name), path) for path in directory.iterdir())
-    return sorted(Part(*(int(match[key]) for key in ("after", "rank", "number")), path) for match, path in found if match)
+    return sorted(Part(int(match["after"]), int(match["rank"]), int(match["number"]), path) for match, path in found if match)
 
 
 class PartWriter:
@@ -70,7 +71,7 @@ class PartWriter:
         self._file.close()
 
 
-def _create(directory: Path, after: int, rank: int) -> tuple[object, Path]:
+def _create(directory: Path, after: int, rank: int) -> tuple[BinaryIO, Path]:
     """A file of a name that no other writer has: a process may be started anew, or copied."""
     number = 0
     while True:

@@ -80,7 +80,8 @@ def locate(root: type, data: Any, loc: Path) -> tuple[Path, Shape]:
             continue
         elif not (isinstance(data, list) and isinstance(step, int) and step < len(data)):
             continue
-        path, data = (*path, step), data[step]
+        inside: Any = data
+        path, data = (*path, step), inside[step]
     path, shape, data = _past_kind(path, shape, data)
     return path, shape
 

@@ -50,7 +50,8 @@ class _Generator(GenerateJsonSchema):
     """Marks where a parser or scorer stands; pydantic itself follows no reference that it did not make, so `_tidy` puts it in."""
 
     def is_instance_schema(self, schema: Any) -> _Schema:
-        return {_SPEC_OF: kinds_of(schema["cls"]).noun}
+        kinds = kinds_of(schema["cls"])
+        return super().is_instance_schema(schema) if kinds is None else {_SPEC_OF: kinds.noun}
 
 
 def _class_schema(cls: type, definitions: _Schema) -> _Schema:
@@ -110,14 +111,14 @@ def _describe(schema: _Schema, cls: type) -> _Schema:
 
 def _field_docs(cls: type) -> dict[str, str]:
     """What is said of each field of a class: under `Args:` in its docstring, or in the string below the field."""
-    if cls.__module__.partition(".")[0] != __package__.partition(".")[0]:
+    if cls.__module__.partition(".")[0] != __name__.partition(".")[0]:
         return {}
     arguments = inspect.cleandoc(cls.__doc__ or "").partition("\nArgs:\n")[2].partition("\n\n")[0]
     docs = {name: " ".join(text.split()) for name, text in re.findall(r"^    (\w+): (.*(?:\n     .*)*)", arguments, re.MULTILINE)}
-    body = ast.parse(textwrap.dedent(inspect.getsource(cls))).body[0].body
-    for field, text in zip(body, body[1:]):
+    declared: Any = ast.parse(textwrap.dedent(inspect.getsource(cls))).body[0]
+    for field, text in zip(declared.body, declared.body[1:]):
         if isinstance(field, ast.AnnAssign) and isinstance(text, ast.Expr) and isinstance(getattr(text.value, "value", None), str):
-            docs[field.target.id] = " ".join(text.value.value.split())
+            docs[ast.unparse(field.target)] = " ".join(ast.literal_eval(text.value).split())
     return docs
 
 

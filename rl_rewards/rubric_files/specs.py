@@ -70,7 +70,7 @@ def _classes_in(annotation: Any) -> Iterator[type]:
 def _spec(value: Any, directory: Path) -> Any:
     """A parser or scorer in its shortest spelling."""
     kinds, cls = kinds_of(value), type(value)
-    kind = kinds.kind_of(cls)
+    kind = None if kinds is None else kinds.kind_of(cls)
     if kind is None:
         raise ValueError(f"{cls.__name__} is not at the top of a module, so no rubric file can name it: put it into a module of its own")
     kind = _beside(kind, directory) if ":" in kind else kind

@@ -6,12 +6,68 @@ scorer({"number_match": "answer"})
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rl_rewards.kinds import Kinds
 from rl_rewards.scorers.base import AnswerScorer, ReferenceScorer, RowScorer, Scorer, Traits
 
-__all__ = ["KINDS", "AnswerScorer", "ReferenceScorer", "RowScorer", "Scorer", "Traits", "scorer"]
+if TYPE_CHECKING:
+    from rl_rewards.scorers.code.python_reward import PythonReward
+    from rl_rewards.scorers.code.python_tests import PythonTests
+    from rl_rewards.scorers.embedding import CosineSimilarity
+    from rl_rewards.scorers.function import Function
+    from rl_rewards.scorers.instruction_following import InstructionFollowing
+    from rl_rewards.scorers.json_match import JsonMatch
+    from rl_rewards.scorers.json_schema import JsonSchema
+    from rl_rewards.scorers.length import LengthWindow, SoftOverlong
+    from rl_rewards.scorers.math import MathVerify
+    from rl_rewards.scorers.multiple_choice import MultipleChoice
+    from rl_rewards.scorers.number_match import NumberMatch
+    from rl_rewards.scorers.reasoning_steps import ReasoningSteps
+    from rl_rewards.scorers.regex_match import RegexMatch
+    from rl_rewards.scorers.remote_reward_model.scorer import RemoteRewardModel
+    from rl_rewards.scorers.repetition import Repetition
+    from rl_rewards.scorers.reward_model import RewardModel, RewardModelEnsemble
+    from rl_rewards.scorers.right_length import CosineLength, GroupLength
+    from rl_rewards.scorers.string_match import StringMatch
+    from rl_rewards.scorers.tags import TagCount, ThinkAnswerFormat, ThinkFormat
+    from rl_rewards.scorers.words import ExactMatch, TokenF1
+
+__all__ = [
+    "KINDS",
+    "AnswerScorer",
+    "CosineLength",
+    "CosineSimilarity",
+    "ExactMatch",
+    "Function",
+    "GroupLength",
+    "InstructionFollowing",
+    "JsonMatch",
+    "JsonSchema",
+    "LengthWindow",
+    "MathVerify",
+    "MultipleChoice",
+    "NumberMatch",
+    "PythonReward",
+    "PythonTests",
+    "ReasoningSteps",
+    "ReferenceScorer",
+    "RegexMatch",
+    "RemoteRewardModel",
+    "Repetition",
+    "RewardModel",
+    "RewardModelEnsemble",
+    "RowScorer",
+    "Scorer",
+    "SoftOverlong",
+    "StringMatch",
+    "TagCount",
+    "ThinkAnswerFormat",
+    "ThinkFormat",
+    "TokenF1",
+    "Traits",
+    "scorer",
+]
 
 KINDS = Kinds(
     "scorer",

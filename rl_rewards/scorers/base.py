@@ -72,7 +72,7 @@ class Scorer(ABC):
             N results, in the samples' order. What this raises becomes outcome `error` for the whole batch, never a zero.
         """
 
-    def submit(self, samples: Sequence[Sample], answers: Sequence[Any]) -> Future[Sequence[EvaluateResult]] | None:
+    def submit(self, samples: Sequence[Sample], answers: Sequence[Any]) -> Future[list[EvaluateResult]] | None:
         """Start scoring a batch elsewhere: a worker pool, an event loop, a server. The rubric submits before it scores in the caller.
 
         Returns:

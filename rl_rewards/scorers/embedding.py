@@ -98,7 +98,7 @@ class CosineSimilarity(RowScorer):
         from rl_rewards.models.checkpoint import Source
         from rl_rewards.models.embedder import Embedder
 
-        token = self.token and self.token.get_secret_value()
+        token = None if self.token is None else self.token.get_secret_value()
         source = Source(self.model, self.revision, self.dtype, self.trust_remote_code, token=token)
         key = (*vars(source).values(), self.device, self.pooling, self.max_length, self.token_budget)
         with _loading:

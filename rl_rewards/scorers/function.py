@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from rl_rewards.configured import configured
 from rl_rewards.functions import FunctionScorer, reward_function
@@ -26,6 +26,10 @@ class Function(Scorer):
     """Arguments that are the same for every sample, by name."""
     mode: Literal["pointwise", "batch"] | None = None
     """How a plain function is called: once a sample (the default), or once a batch as TRL calls a reward function."""
+
+    # No options: set for each object below.
+    _scorer: ClassVar[FunctionScorer]
+    _base: ClassVar[Path | None]
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_base", base_directory())
@@ -48,7 +52,7 @@ class Function(Scorer):
     def traits(self) -> Traits:
         return self._scorer.traits
 
-    def submit(self, samples: Sequence[Sample], answers: Sequence[Any]) -> Future[Sequence[EvaluateResult]] | None:
+    def submit(self, samples: Sequence[Sample], answers: Sequence[Any]) -> Future[list[EvaluateResult]] | None:
         return self._scorer.submit(samples, answers)
 
     def score(self, samples: Sequence[Sample], answers: Sequence[Any]) -> list[EvaluateResult]:

@@ -114,8 +114,11 @@ def _prepared(texts: tuple[str, ...], thousands: bool, decimal_comma: bool) -> t
     Raises:
         MissingReferenceError: when one of them is not a number.
     """
-    numbers = tuple(read_number(text, thousands, decimal_comma) for text in texts)
-    for text, number in zip(texts, numbers, strict=True):
-        if number is None:
-            raise MissingReferenceError(f"the reference is not a number: {text!r:.80}")
-    return numbers
+    return tuple(_reference_number(text, thousands, decimal_comma) for text in texts)
+
+
+def _reference_number(text: str, thousands: bool, decimal_comma: bool) -> Number:
+    number = read_number(text, thousands, decimal_comma)
+    if number is None:
+        raise MissingReferenceError(f"the reference is not a number: {text!r:.80}")
+    return number

@@ -50,16 +50,17 @@ class RightLengthScorer(LengthScorer):
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         self.right.load_state_dict(state)
 
-    def _settled(self, judged: EvaluateResult, length: int | None) -> EvaluateResult | None:
-        """The result where right and length are not both known; None where they are."""
+    def _known(self, length: int | None, judged: EvaluateResult) -> tuple[int, bool] | EvaluateResult:
+        """The length, and whether the answer is right; the failed result where one of them is not known."""
         if judged.score is None or not judged.is_score_valid:
             return judged
         if not math.isfinite(judged.score):
-            return EvaluateResult.failure(Outcome.ERROR, f"what is right is a finite score, got {judged.score}")
-        return EvaluateResult.failure(Outcome.ERROR, NO_TOKEN_IDS) if length is None else None
+            return EvaluateResult.failure(Outcome.ERROR, f"the score of `right` must be finite, got {judged.score}")
+        if length is None:
+            return EvaluateResult.failure(Outcome.ERROR, NO_TOKEN_IDS)
+        return length, judged.score >= self.threshold
 
-    def _result(self, score: float, length: int, judged: EvaluateResult) -> EvaluateResult:
-        right = judged.score >= self.threshold
+    def _result(self, score: float, length: int, right: bool, judged: EvaluateResult) -> EvaluateResult:
         reason = f"{'right' if right else 'wrong'}, {length} {self.unit}"
         return EvaluateResult(score, reason, {"right": float(right)}, outcome=judged.outcome)
 
@@ -96,14 +97,15 @@ class CosineLength(RightLengthScorer):
         return [self._scored(self.length(sample), judged) for sample, judged in zip(samples, judgements, strict=True)]
 
     def _scored(self, length: int | None, judged: EvaluateResult) -> EvaluateResult:
-        if (settled := self._settled(judged, length)) is not None:
-            return settled
+        known = self._known(length, judged)
+        if isinstance(known, EvaluateResult):
+            return known
+        length, right = known
         if length >= self.max_tokens and self.exceeded is not None:
-            return self._result(self.exceeded, length, judged)
-        right = judged.score >= self.threshold
+            return self._result(self.exceeded, length, right, judged)
         start, end = (self.right_short, self.right_long) if right else (self.wrong_short, self.wrong_long)
         score = end + (start - end) * (1 + math.cos(math.pi * min(length / self.max_tokens, 1.0))) / 2
-        return self._result(score, length, judged)
+        return self._result(score, length, right, judged)
 
 
 @configured
@@ -124,15 +126,17 @@ class GroupLength(RightLengthScorer):
         for sample, length in zip(samples, lengths, strict=True):
             if sample.group is not None and length is not None:
                 of_group[sample.group].append(length)
-        ranges = {group: (min(members), max(members)) for group, members in of_group.items()}
+        ranges: dict[int | None, tuple[int, int]] = {group: (min(members), max(members)) for group, members in of_group.items()}
         judgements = self.right.score(samples, answers)
         return [self._scored(length, ranges.get(sample.group), judged) for sample, length, judged in zip(samples, lengths, judgements, strict=True)]
 
     def _scored(self, length: int | None, group: tuple[int, int] | None, judged: EvaluateResult) -> EvaluateResult:
-        if (settled := self._settled(judged, length)) is not None:
-            return settled
+        known = self._known(length, judged)
+        if isinstance(known, EvaluateResult):
+            return known
+        length, right = known
         if group is None:
             return EvaluateResult.failure(Outcome.ERROR, "which completions belong to one prompt is not known here")
         shortest, longest = group
         share = 0.0 if shortest == longest else 0.5 - (length - shortest) / (longest - shortest)
-        return self._result(share if judged.score >= self.threshold else min(0.0, share), length, judged)
+        return self._result(share if right else min(0.0, share), length, right, judged)

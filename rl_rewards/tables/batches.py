@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 from rl_rewards.tables.readers import Row, TableError
 from rl_rewards.types import Sample
@@ -23,6 +24,11 @@ class Batch:
     rows: list[Row] = field(default_factory=list)
     samples: list[Sample] = field(default_factory=list)
     size: int = 0
+
+    @property
+    def values(self) -> list[dict[str, Any]]:
+        """The columns of each row."""
+        return [row.values for row in self.rows if row.values is not None]
 
 
 def batches(rows: Iterable[Row], report: Callable[[Row], None], whole_groups: bool = False, tokenize: Tokenize | None = None) -> Iterator[Batch]:

@@ -11,7 +11,7 @@ Every reward is a key in every row, so that the columns have one type throughout
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from rl_rewards.pipeline.columns import Evaluation
@@ -21,7 +21,7 @@ from rl_rewards.types import EvaluateResult, MetricResult
 ADDED = ("score", "scores", "outcomes", "reasons", "components")
 
 
-def scored_rows(rows: list[Mapping[str, Any]], result: Evaluation) -> Iterator[dict[str, Any]]:
+def scored_rows(rows: Sequence[Mapping[str, Any]], result: Evaluation) -> Iterator[dict[str, Any]]:
     """The rows of a batch with what scoring adds; columns of these names that they had are replaced."""
     columns = result.columns
     for i, (row, total) in enumerate(zip(rows, result.totals(), strict=True)):

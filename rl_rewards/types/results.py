@@ -165,7 +165,7 @@ class EvaluateResult(_DictReads):
     ) -> None:
         if error is not None:  # it may quote an exception or a server
             reason, error = _redacted(reason), _redacted(error)
-        elif reason.__class__ is str:
+        elif reason is not None and reason.__class__ is str:
             reason = redact_known(reason)
         self.score = score
         self.reason = reason

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rl_rewards.runtime.sandbox.engine import Call, Case, Engine, Execution, Limits
+from rl_rewards.runtime.sandbox.engine import Call, Case, Engine, Execution, Limits, Script
 from rl_rewards.types import Outcome
 
 # What an engine with a part of Python may owe to the missing part; the last engine's word on these is final.
@@ -23,7 +23,7 @@ class Chain(Engine):
         """See Engine.run."""
         return self._run("run", program, cases, limits, prelude=prelude)
 
-    def run_trusted(self, program: str, cases: Sequence[Call], limits: Limits) -> list[Execution]:
+    def run_trusted(self, program: str, cases: Sequence[Script] | Sequence[Call], limits: Limits) -> list[Execution]:
         """See Engine.run_trusted."""
         return self._run("run_trusted", program, cases, limits)
 

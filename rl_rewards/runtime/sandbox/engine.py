@@ -14,7 +14,8 @@ from typing import Any, TypeVar
 
 from rl_rewards.types import Outcome
 
-Item, Result = TypeVar("Item"), TypeVar("Result")
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 MAX_CONTAINERS = 2_000_000  # lists, dicts and their like in one value that the caller takes from a program
 LIBRARIES = ("numpy", "pandas", "sympy")
 """Libraries that programs may use besides the standard one, where they are installed."""
@@ -126,7 +127,7 @@ class Engine(ABC):
         """
 
     @abstractmethod
-    def run_trusted(self, program: str, cases: Sequence[Call], limits: Limits) -> list[Execution]:
+    def run_trusted(self, program: str, cases: Sequence[Script] | Sequence[Call], limits: Limits) -> list[Execution]:
         """As `run`, for the user's own code, where no program of a model's can read what it is given."""
 
     def submit(self, work: Callable[[Item], Result], items: Sequence[Item]) -> Future[list[Result]]:

@@ -95,7 +95,7 @@ class ProcessEngine(Engine):
                     break
             return after_timeout(executions, cases)
 
-    def run_trusted(self, program: str, cases: Sequence[Call], limits: Limits) -> list[Execution]:
+    def run_trusted(self, program: str, cases: Sequence[Script] | Sequence[Call], limits: Limits) -> list[Execution]:
         """As `run`, for the user's own code: in cells that no model's program ever shares memory with."""
         with self._slots:
             return after_timeout(self._run_cases("trusted", program, cases, limits), cases)

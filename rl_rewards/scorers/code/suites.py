@@ -13,6 +13,7 @@ import builtins
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import TypeGuard
 
 from rl_rewards.scorers.code.shared_classes import shared_classes
 
@@ -113,7 +114,7 @@ def _nothing_found(tree: ast.Module, under_test: frozenset[str], function: str |
     return f"no test ran: {found}; looked for {LOOKED_FOR}"
 
 
-def _is_checker(node: ast.AST) -> bool:
+def _is_checker(node: ast.AST) -> TypeGuard[ast.FunctionDef | ast.AsyncFunctionDef]:
     """Whether it is a function such as HumanEval's `check(candidate)`, which is handed the function under test."""
     if not isinstance(node, _FUNCTIONS):
         return False
@@ -124,7 +125,7 @@ def _is_checker(node: ast.AST) -> bool:
 def _calls_of_checkers(tree: ast.Module, function: str) -> list[ast.stmt]:
     called = {node.func.id for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)}
     decorated = {node.name for node in tree.body if isinstance(node, _FUNCTIONS) and node.decorator_list}
-    names = [node.name for node in tree.body if _is_checker(node) and node.name not in called | decorated]  # type: ignore[attr-defined]
+    names = [node.name for node in tree.body if _is_checker(node) and node.name not in called | decorated]
     is_async = {node.name for node in tree.body if isinstance(node, ast.AsyncFunctionDef)}
     calls = [f"__import__('asyncio').run({name}({function}))" if name in is_async else f"{name}({function})" for name in names]
     return ast.parse("\n".join(calls)).body
@@ -360,7 +361,7 @@ class _Counted(ast.NodeTransformer):
         inner = self.generic_visit(node)
         return self._counted(inner, fails and not _always_true(node.test) and self._depends(node.test))
 
-    def visit_With(self, node: ast.With) -> ast.AST | list[ast.AST]:
+    def visit_With(self, node: ast.With | ast.AsyncWith) -> ast.AST | list[ast.AST]:
         raises = any(
             isinstance(item.context_expr, ast.Call) and _called(item.context_expr) in ("raises", "assertRaises", "assertRaisesRegex", "warns")
             for item in node.items
