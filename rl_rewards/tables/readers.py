@@ -1,7 +1,10 @@
-"""Rows of a file, one at a time: JSONL, CSV or Parquet, by the file's name.
+"""Rows of a file, one at a time: JSONL, JSON, CSV or Parquet, by the file's name.
 
-Memory holds a row (of Parquet: a small batch), whatever the file's size. A row that cannot be read is a Row with a problem, not an
-exception: the rest of the file goes on.
+This is the one reader of data files, for the command line and for training alike. Values are what is written: a CSV cell is text (`007`,
+`1.50`, `1e5`, `N/A` and an empty cell, too), a JSON value is itself (`12` beside `0.5`, integers of any length, dates as text).
+
+Memory holds a row (of Parquet: a small batch), whatever the file's size; a `.json` file that is one list is held whole. A row that cannot be
+read is a Row with a problem, not an exception: the rest of the file goes on.
 """
 
 from __future__ import annotations
@@ -15,7 +18,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
-READABLE = (".jsonl", ".ndjson", ".csv", ".parquet")
+from rl_rewards.tables.regular_file import open_regular
+
+__all__ = ["READABLE", "Row", "TableError", "read_rows", "table_size"]
+
+READABLE = (".jsonl", ".ndjson", ".json", ".csv", ".parquet")
 # Parquet is decoded this many bytes at a time, or one row where rows are larger.
 _PARQUET_BYTES = 4 << 20
 
@@ -29,7 +36,7 @@ class Row:
     """A row of a file.
 
     Attributes:
-        number: its line (JSONL, CSV) or its place (Parquet), from 1.
+        number: its line (JSONL, CSV) or its place (Parquet, a list in JSON), from 1.
         size: its share of `table_size`, in bytes.
         values: its columns; None when it could not be read.
         problem: why it could not be read.
@@ -49,11 +56,15 @@ def read_rows(path: str | os.PathLike[str]) -> Iterator[Row]:
         TableError: when its name or its content is none that we know.
     """
     kind = _kind(path)
-    if kind == ".parquet":
-        yield from _parquet_rows(path)
-        return
-    with open(path, "rb") as file:
-        yield from _csv_rows(file) if kind == ".csv" else _jsonl_rows(file)
+    with open_regular(path) as file:
+        if kind == ".parquet":
+            yield from _parquet_rows(path)
+        elif kind == ".csv":
+            yield from _csv_rows(file)
+        elif kind == ".json" and _is_list(file):
+            yield from _json_rows(file, path)
+        else:
+            yield from _jsonl_rows(file)
 
 
 def table_size(path: str | os.PathLike[str]) -> int:
@@ -83,18 +94,66 @@ def _jsonl_rows(file: BinaryIO) -> Iterator[Row]:
         if not line.strip():
             continue
         try:
-            values = json.loads(line.decode("utf-8"))
-        except UnicodeDecodeError as error:
-            yield Row(number, size, None, f"not UTF-8: {error.reason} at byte {error.start}")
-        except RecursionError:
-            yield Row(number, size, None, "not read: nested too deeply")
+            values = _decode(line)
         except ValueError as error:
-            yield Row(number, size, None, f"not JSON: {error}")
+            yield Row(number, size, None, str(error))
         else:
-            if isinstance(values, dict):
-                yield Row(number, size, values)
-            else:
-                yield Row(number, size, None, f"a row is a JSON object, found {type(values).__name__}")
+            yield _object_row(number, size, values)
+
+
+def _is_list(file: BinaryIO) -> bool:
+    """Whether a `.json` file is one list, and not an object a line."""
+    start = file.read(4096).removeprefix(b"\xef\xbb\xbf").lstrip()
+    file.seek(0)
+    return start.startswith(b"[")
+
+
+def _json_rows(file: BinaryIO, path: str | os.PathLike[str]) -> Iterator[Row]:
+    content = file.read()
+    try:
+        rows = _decode(content.removeprefix(b"\xef\xbb\xbf"))
+    except ValueError as error:
+        raise TableError(f"{os.fspath(path)}: {error}") from None
+    size = len(content) // max(len(rows), 1)
+    for number, values in enumerate(rows, 1):
+        yield _object_row(number, size, values)
+
+
+def _object_row(number: int, size: int, values: Any) -> Row:
+    if isinstance(values, dict):
+        return Row(number, size, values)
+    return Row(number, size, None, f"a row must be a JSON object, got {type(values).__name__}")
+
+
+def _decode(content: bytes) -> Any:
+    """The value of a JSON text.
+
+    Raises:
+        ValueError: when it is none, is nested too deeply, or has an object with one key twice: other readers take the first, or the last.
+    """
+    try:
+        return json.loads(content.decode("utf-8"), object_pairs_hook=_object)
+    except UnicodeDecodeError as error:
+        raise ValueError(f"not UTF-8: {error.reason} at byte {error.start}") from None
+    except RecursionError:
+        raise ValueError("not read: nested too deeply") from None
+    except _TwiceError:
+        raise
+    except ValueError as error:
+        raise ValueError(f"not JSON: {error}") from None
+
+
+class _TwiceError(ValueError):
+    """One key stands twice in an object."""
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    values = dict(pairs)
+    if len(values) < len(pairs):
+        keys = [key for key, _ in pairs]
+        twice = sorted({key for key in keys if keys.count(key) > 1})
+        raise _TwiceError(f"an object must have each key once, got {', '.join(map(repr, twice))} more than once")
+    return values
 
 
 def _csv_rows(file: BinaryIO) -> Iterator[Row]:
@@ -151,7 +210,9 @@ def _parquet_rows(path: str | os.PathLike[str]) -> Iterator[Row]:
     number = 0
     try:
         for batch in file.iter_batches(batch_size=max(1, min(1024, _PARQUET_BYTES // row_size))):
+            encoded = [field.name for field in batch.schema if str(field.type).startswith("extension<arrow.json>")]
             for values in batch.to_pylist(maps_as_pydicts="lossy"):
+                values.update({name: json.loads(values[name]) for name in encoded if values[name] is not None})
                 number += 1
                 yield Row(number, row_size, values)
     except pyarrow.ArrowException as error:
