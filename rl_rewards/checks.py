@@ -8,12 +8,13 @@ from difflib import get_close_matches
 from typing import Any
 
 from rl_rewards.rubric import Rubric
+from rl_rewards.user_errors import UserError
 
 # A trainer passes these to a reward function by name; a dataset column of that name would shadow or break its call.
 RESERVED_COLUMNS = frozenset({"prompts", "completions", "trainer_state", "log_extra", "log_metric", "environments"})
 
 
-class RubricDataError(ValueError):
+class RubricDataError(UserError, ValueError):
     """The rubric and the dataset do not fit together."""
 
 

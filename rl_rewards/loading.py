@@ -14,11 +14,13 @@ from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
+from rl_rewards.user_errors import UserError
+
 _FILE_MODULE = "rl_rewards_file_"
 _base: ContextVar[Path | None] = ContextVar("base", default=None)
 
 
-class LoadError(ValueError):
+class LoadError(UserError, ValueError):
     """The object that a path names cannot be loaded."""
 
 

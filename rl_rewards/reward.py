@@ -20,6 +20,7 @@ from rl_rewards.scorers import scorer
 from rl_rewards.scorers.base import Scorer
 from rl_rewards.scorers.isolated import Isolated
 from rl_rewards.types import EvaluateResult, MetricResult, Outcome
+from rl_rewards.user_errors import UserError
 
 __all__ = ["LARGEST_SCORE", "Gate", "Reward", "RewardError"]
 
@@ -31,7 +32,7 @@ _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 LARGEST_SCORE = 1e17
 
 
-class RewardError(RuntimeError):
+class RewardError(UserError, RuntimeError):
     """A reward failed and must not be trained on: `on_error: raise`, or too many failures."""
 
 

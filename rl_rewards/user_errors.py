@@ -16,6 +16,7 @@ EXTRAS = {
     "train": ("trl", "transformers", "torch", "peft", "datasets", "accelerate", "matplotlib", "pandas"),
     "math": ("math_verify",),
     "code": ("pydantic_monty",),
+    "ifeval": ("langdetect",),
     "recipes": ("reasoning_gym", "gguf"),
     "wandb": ("wandb",),
     "trackio": ("trackio",),

@@ -1,4 +1,4 @@
-"""What a user can mend is told in a line, without a traceback; everything else is a defect of ours and shows one."""
+"""What a verb says beside its output: errors that a user can correct, in a line, and warnings."""
 
 from __future__ import annotations
 
@@ -10,26 +10,25 @@ from collections.abc import Iterator
 import typer
 
 from rl_rewards.cli.printable import printable
+from rl_rewards.user_errors import UNUSABLE, user_message
 
-# Exit statuses. 0: everything was done.
+# Exit statuses of every verb. 0: everything was done, and nothing found. UNUSABLE, 2: the verb could not run.
 INCOMPLETE = 1
-"""The verb ran, but something in the data or in a reward failed."""
-UNUSABLE = 2
-"""The verb could not run: a wrong argument, rubric or file."""
+"""The verb ran, and something in the data or in a reward failed or does not fit."""
 
 
 @contextlib.contextmanager
 def user_errors(verbose: bool) -> Iterator[None]:
-    """Turn errors that a user can mend into a message and exit status 2, and our warnings into lines."""
+    """Turn errors that a user can correct into a message and exit status 2, and our warnings into lines."""
     warnings, logger = _Warnings(verbose), logging.getLogger("rl_rewards")
     logger.addHandler(warnings)
     logger.propagate = False
     try:
         yield
     except Exception as error:
-        if verbose or not _mendable(error):
+        message = user_message(error)
+        if verbose or message is None:
             raise
-        message = f"{error.filename}: {error.strerror}" if isinstance(error, OSError) and error.filename else str(error)
         say(f"error: {message}")
         raise typer.Exit(UNUSABLE) from None
     finally:
@@ -38,7 +37,7 @@ def user_errors(verbose: bool) -> Iterator[None]:
 
 
 class _Warnings(logging.Handler):
-    """Tells warnings. A failed batch is logged with its traceback and counted besides, so it is only told where tracebacks are wanted."""
+    """Prints warnings. A failed batch is logged with its traceback and counted besides, so it is only printed where tracebacks are wanted."""
 
     def __init__(self, verbose: bool) -> None:
         super().__init__()
@@ -50,19 +49,5 @@ class _Warnings(logging.Handler):
 
 
 def say(message: str) -> None:
-    """Tell the user something that is not the verb's output."""
+    """Print something that is not the verb's output."""
     print(printable(message), file=sys.stderr)
-
-
-def _mendable(error: Exception) -> bool:
-    from pydantic import ValidationError
-
-    from rl_rewards.checks import RubricDataError
-    from rl_rewards.loading import LoadError
-    from rl_rewards.reward import RewardError
-    from rl_rewards.rubric_files.errors import RubricFileError
-    from rl_rewards.tables.readers import TableError
-
-    if isinstance(error, BrokenPipeError):  # `| head`: the command line library ends quietly
-        return False
-    return isinstance(error, (OSError, ImportError, ValidationError, RubricDataError, RubricFileError, TableError, LoadError, RewardError))

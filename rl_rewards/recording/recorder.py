@@ -11,12 +11,13 @@ from rl_rewards.pipeline.columns import Evaluation
 from rl_rewards.recording.parts import PartWriter, merge, parts_in
 from rl_rewards.recording.rows import rows_of
 from rl_rewards.rubric import Rubric
+from rl_rewards.user_errors import UserError
 
 if TYPE_CHECKING:
     from rl_rewards.recording.summary import RunSummary
 
 
-class RecordError(RuntimeError):
+class RecordError(UserError, RuntimeError):
     """The record of a run cannot be kept."""
 
 

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from rl_rewards.user_errors import UserError
+
 Path = tuple[str | int, ...]
 
 
@@ -19,7 +21,7 @@ class Problem:
     message: str
 
 
-class RubricFileError(ValueError):
+class RubricFileError(UserError, ValueError):
     """A rubric file that cannot be used, with every mistake that was found in it.
 
     Attributes:

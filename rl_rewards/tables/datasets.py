@@ -6,7 +6,6 @@ reader of this package.
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from rl_rewards.loading import load_object
 from rl_rewards.tables.readers import READABLE, Row, TableError, read_rows
+from rl_rewards.user_errors import require
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -74,8 +74,7 @@ def dataset_rows(name: str, config: str | None = None, split: str = "train") -> 
 
 
 def _needs_datasets(name: str) -> None:
-    if importlib.util.find_spec("datasets") is None:
-        raise ImportError(f"dataset {name!r} needs the package datasets: pip install 'rl_rewards[train]'")
+    require(f"dataset {name!r}", "datasets")
 
 
 def _as_dataset(made: Any, name: str) -> Dataset:

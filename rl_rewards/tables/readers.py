@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from rl_rewards.tables.regular_file import open_regular
+from rl_rewards.user_errors import UserError
 
 __all__ = ["READABLE", "Row", "TableError", "read_rows", "table_size"]
 
@@ -27,7 +28,7 @@ READABLE = (".jsonl", ".ndjson", ".json", ".csv", ".parquet")
 _PARQUET_BYTES = 4 << 20
 
 
-class TableError(ValueError):
+class TableError(UserError, ValueError):
     """A file that holds no rows that we can read, or cannot be written as wanted."""
 
 

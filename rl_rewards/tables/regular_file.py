@@ -6,6 +6,8 @@ import os
 import stat
 from typing import BinaryIO
 
+from rl_rewards.user_errors import UserError
+
 __all__ = ["NotRegularFileError", "open_regular"]
 
 _KINDS = {
@@ -17,7 +19,7 @@ _KINDS = {
 }
 
 
-class NotRegularFileError(OSError):
+class NotRegularFileError(UserError, OSError):
     """What a path names is a pipe, a device, a socket or a directory."""
 
 

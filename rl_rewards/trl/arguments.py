@@ -1,0 +1,103 @@
+"""Arguments of a recipe: TRL's parser, with one line on what is wrong in place of a traceback or a page of usage."""
+
+from __future__ import annotations
+
+import difflib
+import re
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+import yaml
+from trl import TrlParser
+
+from rl_rewards.user_errors import UserError
+
+__all__ = ["ArgumentsError", "check_model", "parse_arguments"]
+
+
+class ArgumentsError(UserError, ValueError):
+    """The command line or the config file of a recipe is wrong."""
+
+
+def parse_arguments(classes: Sequence[type], arguments: Iterable[str] | None = None) -> tuple[Any, ...]:
+    """An instance of each dataclass, from the command line and the YAML file that `--config` names; the command line wins.
+
+    Raises:
+        ArgumentsError: unknown, missing or wrong arguments, a config file that is missing or no mapping.
+    """
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    parser = _Parser(tuple(classes))
+    parser.given = given
+    _check_config(given, parser)
+    try:
+        *parsed, rest = parser.parse_args_and_config(given, return_remaining_strings=True)
+    except ValueError as error:  # of the dataclasses themselves, such as a batch size that does not fit
+        raise ArgumentsError(" ".join(str(error).split())) from error
+    if unknown := [text for text in rest if text.startswith("-")] or rest:
+        raise ArgumentsError(f"unknown argument {unknown[0]}{parser.nearest(unknown[0])}")
+    return tuple(parsed)
+
+
+def check_model(name: str | None, revision: str | None = None, trust_remote_code: bool = False) -> None:
+    """Check that a model's configuration can be read, before anything else takes time.
+
+    Raises:
+        ArgumentsError: naming the model, and why it cannot be read.
+    """
+    from transformers import AutoConfig
+
+    if not name:
+        raise ArgumentsError("--model_name_or_path must be given: a directory, or the id of a model on the hub")
+    try:
+        AutoConfig.from_pretrained(name, revision=revision or "main", trust_remote_code=trust_remote_code)
+    except (OSError, ValueError) as error:
+        why = "there is no such directory" if "/" in name and name.startswith((".", "/", "~")) and not Path(name).is_dir() else _first_sentence(error)
+        raise ArgumentsError(f"--model_name_or_path {name!r} must be a directory with a model, or the id of one on the hub: {why}") from error
+
+
+class _Parser(TrlParser):
+    given: list[str]
+
+    def error(self, message: str) -> NoReturn:
+        """Raise what argparse would print below a page of usage."""
+        missing = re.findall(r"--\w+", message) if "required" in message else []
+        known = self.names()
+        slips = [text for text in self.given if text.startswith("--") and text.partition("=")[0] not in known]
+        hint = f"; got {slips[0]}{self.nearest(slips[0])}" if missing and slips else ""
+        raise ArgumentsError(f"{message}{hint} (--help lists all of them)")
+
+    def names(self) -> set[str]:
+        return {option for action in self._actions for option in action.option_strings}
+
+    def nearest(self, name: str) -> str:
+        match = difflib.get_close_matches(name.partition("=")[0], self.names(), n=1)
+        return f"; did you mean {match[0]}?" if match else ""
+
+
+def _check_config(given: list[str], parser: _Parser) -> None:
+    """Check the config file: that it can be read, is a mapping, and has no unknown key."""
+    if "--config" not in given:
+        return
+    place = given.index("--config") + 1
+    if place == len(given):
+        raise ArgumentsError("--config needs the name of a file")
+    name = given[place]
+    try:
+        config = yaml.safe_load(Path(name).read_bytes())
+    except OSError as error:
+        raise ArgumentsError(f"config file {name}: {error.strerror}") from error
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        raise ArgumentsError(f"{name}:{mark.line + 1 if mark else 1}: not YAML: {getattr(error, 'problem', None) or error}") from error
+    if not isinstance(config, dict):
+        raise ArgumentsError(f"{name}: a config file must be a mapping of arguments to values, got {type(config).__name__}")
+    for key in config:
+        if key != "env" and f"--{key}" not in parser.names():
+            near = parser.nearest(f"--{key}").replace("--", "")
+            raise ArgumentsError(f"{name}: unknown argument {key!r}{near}")
+
+
+def _first_sentence(error: Exception) -> str:
+    return " ".join(str(error).split()).partition(". ")[0]
