@@ -19,20 +19,20 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path.cwd()))  # `accelerate launch` leaves the working directory out; `recipes.arithmetic:train` is found through it
 
-from datasets import Dataset, load_dataset
-from datasets.exceptions import DatasetGenerationError
+from datasets import Dataset
 from rich.console import Console
 from rich.table import Table
 from transformers import ProgressCallback, TrainerState
-from trl import ModelConfig, TrlParser, get_peft_config, get_quantization_config
+from trl import ModelConfig, get_peft_config, get_quantization_config
 
 from rl_rewards import RewardError, Rubric, load_rubric
 from rl_rewards.checks import RubricDataError, check_dataset
-from rl_rewards.loading import LoadError, load_object
-from rl_rewards.recording import RecordError, RunRecorder
-from rl_rewards.rubric_files import RubricFileError
+from rl_rewards.recording import RunRecorder
+from rl_rewards.tables.datasets import load_dataset
 from rl_rewards.trainers import PPOConfig, PPOTrainer
 from rl_rewards.trl import RecordingCallback, check_trainer, reward_functions
+from rl_rewards.trl.arguments import check_model, parse_arguments
+from rl_rewards.user_errors import one_line_errors
 
 
 @dataclass
@@ -47,23 +47,9 @@ class RecipeArguments:
     eval_dataset_split: str = field(default="test", metadata={"help": "split of an evaluation dataset on the hub"})
 
 
-FILE_FORMATS = {".json": "json", ".jsonl": "json", ".parquet": "parquet", ".csv": "csv"}
-
-
 def load(name: str, config: str | None, split: str) -> Dataset:
-    """The dataset that an argument names."""
-    file = Path(name)
-    if file.suffix in FILE_FORMATS:
-        if not file.is_file():
-            raise RubricDataError(f"there is no dataset file {name!r}")
-        try:
-            dataset = load_dataset(FILE_FORMATS[file.suffix], data_files=name, split="train")
-        except (DatasetGenerationError, StopIteration, ValueError) as error:  # datasets has no error of its own for a file without rows
-            raise RubricDataError(f"the dataset file {name!r} is empty, or cannot be read: {error.__cause__ or error}") from error
-    elif ":" in name:
-        dataset = load_object(name)()
-    else:
-        dataset = load_dataset(name, config, split=split)
+    """The dataset that an argument names, with its values as they are written."""
+    dataset = load_dataset(name, config, split)
     if "prompt" not in dataset.column_names:
         raise RubricDataError(f"dataset {name!r} needs a column 'prompt'; it has {sorted(dataset.column_names)}")
     return dataset
@@ -102,7 +88,7 @@ def before_and_after(before: dict[str, float], after: dict[str, float], rubric: 
 
 
 def main() -> None:
-    recipe, args, model = TrlParser((RecipeArguments, PPOConfig, ModelConfig)).parse_args_and_config()
+    recipe, args, model = parse_arguments((RecipeArguments, PPOConfig, ModelConfig))
 
     # Everything that can be wrong is looked at before the model is loaded.
     rubric = load_rubric(recipe.rubric)
@@ -124,6 +110,8 @@ def main() -> None:
             if args.process_index == 0:
                 print(f"{args.output_dir} holds a finished run of {state.global_step} steps; to train anew, remove it or give another --output_dir")
             return
+
+    check_model(model.model_name_or_path, model.model_revision)
 
     # Within train() and not before it: DeepSpeed and FSDP have the model ready only there. A resumed run has it in its log.
     args.eval_on_start = eval_dataset is not None and checkpoint is None
@@ -161,7 +149,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    try:
+    with one_line_errors():
         main()
-    except (LoadError, RecordError, RewardError, RubricDataError, RubricFileError) as error:
-        raise SystemExit(f"error: {error}") from None

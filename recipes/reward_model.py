@@ -21,13 +21,15 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path.cwd()))  # `accelerate launch` leaves the working directory out; `recipes.preferences:train` is found through it
 
-from datasets import Dataset, load_dataset
+from datasets import Dataset
 from transformers import TrainerState
-from trl import ModelConfig, RewardConfig, RewardTrainer, TrlParser, get_peft_config, get_quantization_config
+from trl import ModelConfig, RewardConfig, RewardTrainer, get_peft_config, get_quantization_config
 
 from rl_rewards import scorers
-from rl_rewards.loading import LoadError, load_object
+from rl_rewards.tables.datasets import load_dataset
+from rl_rewards.trl.arguments import check_model, parse_arguments
 from rl_rewards.types import Sample
+from rl_rewards.user_errors import UserError, one_line_errors
 
 
 @dataclass
@@ -39,24 +41,13 @@ class RecipeArguments:
     eval_dataset_split: str = field(default="test", metadata={"help": "split of an evaluation dataset on the hub"})
 
 
-class PreferencesError(ValueError):
+class PreferencesError(UserError, ValueError):
     """The dataset holds no preferences."""
-
-
-FILE_FORMATS = {".json": "json", ".jsonl": "json", ".parquet": "parquet", ".csv": "csv"}
 
 
 def load(name: str, config: str | None, split: str) -> Dataset:
     """The preferences that an argument names."""
-    file = Path(name)
-    if file.suffix in FILE_FORMATS:
-        if not file.is_file():
-            raise PreferencesError(f"there is no dataset file {name!r}")
-        dataset = load_dataset(FILE_FORMATS[file.suffix], data_files=name, split="train")
-    elif ":" in name:
-        dataset = load_object(name)()
-    else:
-        dataset = load_dataset(name, config, split=split)
+    dataset = load_dataset(name, config, split)
     if not {"chosen", "rejected"} <= set(dataset.column_names):
         raise PreferencesError(f"dataset {name!r} needs the columns 'chosen' and 'rejected'; it has {sorted(dataset.column_names)}")
     if len(dataset) == 0:
@@ -92,7 +83,7 @@ def ranked_right(model: str, pairs: Dataset, eos_token: str) -> float:
 
 
 def main() -> None:
-    recipe, args, model = TrlParser((RecipeArguments, RewardConfig, ModelConfig)).parse_args_and_config()
+    recipe, args, model = parse_arguments((RecipeArguments, RewardConfig, ModelConfig))
     dataset = load(recipe.dataset, recipe.dataset_config, recipe.dataset_split)
     eval_dataset = None
     if recipe.eval_dataset is not None:
@@ -105,6 +96,7 @@ def main() -> None:
                 print(f"{args.output_dir} holds a finished run of {state.global_step} steps; remove it, or give another --output_dir")
             return
 
+    check_model(model.model_name_or_path, model.model_revision)
     args.model_init_kwargs = {
         "revision": model.model_revision,
         "attn_implementation": model.attn_implementation,
@@ -134,7 +126,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    try:
+    with one_line_errors():
         main()
-    except (LoadError, PreferencesError) as error:
-        raise SystemExit(f"error: {error}") from None

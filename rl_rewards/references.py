@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from datetime import date, time
 from functools import lru_cache
+from numbers import Integral, Real
 from typing import Any
 
 from rl_rewards.types import Sample
 
 # Applied to rubric files, which people write; never to what a model writes.
 _PLACEHOLDER = re.compile(r"\{\{(.*?)\}\}", re.DOTALL)
+_EXACT_INTEGERS = 2**53  # a larger float may stand for several integers
 _PATH = re.compile(r"\s*references((?:\.[^\s.{}]+)+)\s*")
 
 
@@ -57,11 +60,32 @@ class Template:
         """
         if self._whole is not None:
             return lookup(sample.references, self._whole)
-        return self.filled(lambda path: str(lookup(sample.references, path)))
+        return self.filled(lambda path: text_of(lookup(sample.references, path)))
 
     def filled(self, text_of: Callable[[tuple[str, ...]], str]) -> str:
         """The text with `text_of(path)` for each placeholder."""
         return "".join(part if isinstance(part, str) else text_of(part) for part in self._parts)
+
+
+def text_of(value: Any) -> str:
+    """The text of a value: a whole number is written as one, also where a reader that guesses types made a float of it (12.0 is "12").
+
+    Raises:
+        MissingReferenceError: for a date or time, which such a reader made of a text that nobody can know any more.
+    """
+    if isinstance(value, str):
+        return value
+    if isinstance(value, (date, time)):
+        raise MissingReferenceError(
+            f"a {type(value).__name__} has no one spelling, got {value}: a reader that guesses types made it of text; "
+            f"read the file with rl_rewards.tables.datasets.load_dataset, or cast the column to text"
+        )
+    return str(int(value)) if is_whole_float(value) else str(value)
+
+
+def is_whole_float(value: Any) -> bool:
+    """Whether a value is a float, numpy's included, that stands for exactly one integer."""
+    return isinstance(value, Real) and not isinstance(value, Integral) and abs(value) < _EXACT_INTEGERS and float(value).is_integer()
 
 
 @lru_cache(maxsize=1024)
@@ -88,6 +112,11 @@ def lookup(references: Mapping[str, Any], path: tuple[str, ...]) -> Any:
             where = ".".join(path[: depth + 1])
             raise MissingReferenceError(f"no reference {where!r} in this row; it has {sorted(references)}")
         value = value[key]
-    if value is None or (isinstance(value, str) and not value.strip()) or (isinstance(value, (list, tuple)) and not value):
+    if (
+        value is None
+        or (isinstance(value, str) and not value.strip())
+        or (isinstance(value, (list, tuple)) and not value)
+        or (isinstance(value, float) and value != value)  # NaN is how some readers spell an empty cell
+    ):
         raise MissingReferenceError(f"the reference {'.'.join(path)!r} of this row is empty: {value!r}")
     return value

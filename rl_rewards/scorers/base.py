@@ -109,6 +109,14 @@ class RowScorer(Scorer):
         """
         return None
 
+    def check_reference(self, sample: Sample) -> None:
+        """Read a row's reference as scoring would, before anything is scored.
+
+        Raises:
+            MissingReferenceError, ValueError: when it cannot be used.
+        """
+        self.target(sample)
+
     @abstractmethod
     def score_answer(self, answer: Any, target: Any, sample: Sample) -> Any:
         """The EvaluateResult of one answer, which is never None, and the row's target.

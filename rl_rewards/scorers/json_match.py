@@ -45,11 +45,17 @@ class JsonMatch(ReferenceScorer):
     def _mask(self) -> FieldMask:
         return FieldMask(self.keep, self.drop)
 
-    def score_answer(self, answer: Any, target: Any, sample: Sample) -> EvaluateResult:
-        gold = self._mask.apply(_reference_object(target))
+    def target(self, sample: Sample) -> Mapping[str, Any]:
+        """The fields of the reference that are compared."""
+        reference = super().target(sample)
+        gold = self._mask.apply(_reference_object(reference))
         if gold is None:
             mask = f"keep {list(self.keep)} and drop {list(self.drop)}"
-            raise MissingReferenceError(f"{mask} leave nothing of the reference {target!r:.80}")
+            raise MissingReferenceError(f"{mask} leave nothing of the reference {reference!r:.80}")
+        return gold
+
+    def score_answer(self, answer: Any, target: Mapping[str, Any], sample: Sample) -> EvaluateResult:
+        gold = target
         found = _answer_object(answer)
         if found is None:
             return EvaluateResult(self.wrong, "the answer is not a JSON object", outcome=Outcome.UNPARSED)

@@ -60,14 +60,19 @@ class NumberMatch(ReferenceScorer):
     def _tolerances(self) -> tuple[Decimal, Decimal]:
         return Decimal(str(self.absolute)), Decimal(str(self.relative))
 
-    def score_answer(self, answer: Any, target: Any, sample: Sample) -> EvaluateResult:
-        numbers = _prepared(reference_texts(target), self.thousands, self.decimal_comma)
+    def target(self, sample: Sample) -> tuple[tuple[Number, ...], tuple[str, ...]]:
+        """The reference's numbers, and their texts."""
+        texts = reference_texts(super().target(sample))
+        return _prepared(texts, self.thousands, self.decimal_comma), texts
+
+    def score_answer(self, answer: Any, target: tuple[tuple[Number, ...], tuple[str, ...]], sample: Sample) -> EvaluateResult:
+        numbers, texts = target
         found = read_number(answer_text(answer), self.thousands, self.decimal_comma)
         if found is None:
             return EvaluateResult(self.wrong, f"the answer is not a number: {quoted(answer)}", outcome=Outcome.UNPARSED)
         if any(self._near(found, number) for number in numbers):
             return EvaluateResult(self.correct)
-        return EvaluateResult(self.wrong, f"{quoted(answer)} is not {quoted(target)}")
+        return EvaluateResult(self.wrong, f"{quoted(answer)} is not {quoted(texts)}")
 
     def _near(self, found: Number, reference: Number) -> bool:
         a, r = found.value, reference.value

@@ -57,15 +57,16 @@ class StringMatch(AnswerScorer):
         literals = frozenset() if self._template.columns else frozenset({self._template.text.strip()})
         return replace(super().traits, columns=self._template.columns, literals=literals)
 
-    def target(self, sample: Sample) -> Any:
-        return self._template.value(sample) if self.reference is None else value_of(self.reference)(sample)
+    def target(self, sample: Sample) -> str | tuple[str, ...]:
+        value = self._template.value(sample) if self.reference is None else value_of(self.reference)(sample)
+        return value if value.__class__ is str else reference_texts(value)
 
     def score_answer(self, answer: Any, target: Any, sample: Sample) -> EvaluateResult:
         text = self._normal(answer_text(answer))
         if target.__class__ is str:
             right = self._matches(text, target)
         else:
-            right = any(self._matches(text, reference) for reference in reference_texts(target))
+            right = any(self._matches(text, reference) for reference in target)
         if right:
             return EvaluateResult(self.correct)
         relation = "does not contain" if self.contains is not None else "is not"

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import date, time
 from numbers import Number
 from typing import Any
 
-from rl_rewards.references import MissingReferenceError
+from rl_rewards.references import MissingReferenceError, is_whole_float, text_of
 
 __all__ = ["answer_text", "quoted", "reference_texts"]
 
@@ -13,8 +14,10 @@ __all__ = ["answer_text", "quoted", "reference_texts"]
 def reference_texts(reference: Any) -> tuple[str, ...]:
     """The texts of a reference, any of which is right: of one value, or of each in a list; a tuple, for caches.
 
+    A float that is a whole number has two: 12.0 is "12" and "12.0", since readers that guess types make floats of integers with a gap.
+
     Raises:
-        MissingReferenceError: when the reference is an object, or nothing but blanks.
+        MissingReferenceError: when the reference is an object, a date or time, or nothing but blanks.
     """
     if isinstance(reference, str):
         return (reference,)
@@ -24,7 +27,9 @@ def reference_texts(reference: Any) -> tuple[str, ...]:
             raise MissingReferenceError(f"the reference has nothing but blanks in it: {reference!r:.80}")
         return texts
     if isinstance(reference, Number):  # numpy's, too
-        return (str(reference),)
+        return (text_of(reference), str(reference)) if is_whole_float(reference) else (str(reference),)
+    if isinstance(reference, (date, time)):
+        return (text_of(reference),)
     raise MissingReferenceError(f"a reference is text, a number or a list of them, found a {type(reference).__name__}: {reference!r:.80}")
 
 
@@ -40,6 +45,8 @@ def answer_text(answer: Any) -> str:
 
 
 def quoted(value: Any) -> str:
-    """A value in quotes and cut to 80 characters, for the reason of a result."""
+    """A value in quotes and cut to 80 characters, for the reason of a result; of the texts of a reference, the first or all."""
+    if isinstance(value, tuple):
+        value = value[0] if len(value) == 1 else list(value)
     text = value if isinstance(value, str) else str(value)
     return repr(text if len(text) <= 80 else text[:77] + "...")

@@ -26,9 +26,12 @@ class ExactMatch(ReferenceScorer):
     an article is one only before another word, so that "A", "Vitamin A", "-5" and "3.14" stay what they are.
     """
 
-    def score_answer(self, answer: Any, target: Any, sample: Sample) -> EvaluateResult:
+    def target(self, sample: Sample) -> tuple[str, ...]:
+        return reference_texts(super().target(sample))
+
+    def score_answer(self, answer: Any, target: tuple[str, ...], sample: Sample) -> EvaluateResult:
         found = _words(answer_text(answer))
-        if any(found == gold for gold in _gold(reference_texts(target))):
+        if any(found == gold for gold in _gold(target)):
             return EvaluateResult(self.correct)
         return EvaluateResult(self.wrong, f"{quoted(answer)} is not {quoted(target)}")
 
@@ -41,10 +44,14 @@ class TokenF1(ReferenceScorer):
     as in `exact_match`, and of scripts without spaces (Chinese, Japanese, Thai, ...) each letter is one. The score is wrong + F1 * (correct - wrong), this sample's own F1, so that a mean of scores is a mean of F1s.
     """
 
-    def score_answer(self, answer: Any, target: Any, sample: Sample) -> EvaluateResult:
+    def target(self, sample: Sample) -> tuple[str, ...]:
+        return reference_texts(super().target(sample))
+
+    def score_answer(self, answer: Any, target: tuple[str, ...], sample: Sample) -> EvaluateResult:
         found = _words(answer_text(answer))
-        f1, precision, recall = max(_f1(found, gold) for gold in _gold(reference_texts(target)))
-        return EvaluateResult(self.wrong + f1 * (self.correct - self.wrong), metrics={"precision": precision, "recall": recall})
+        f1, precision, recall = max(_f1(found, gold) for gold in _gold(target))
+        reason = None if f1 == 1.0 else f"{quoted(answer)} has F1 {f1:.3g} with {quoted(target)}"
+        return EvaluateResult(self.wrong + f1 * (self.correct - self.wrong), reason, {"precision": precision, "recall": recall})
 
 
 def _f1(found: tuple[str, ...], gold: tuple[str, ...]) -> tuple[float, float, float]:

@@ -40,21 +40,25 @@ def parse_arguments(classes: Sequence[type], arguments: Iterable[str] | None = N
     return tuple(parsed)
 
 
-def check_model(name: str | None, revision: str | None = None, trust_remote_code: bool = False) -> None:
-    """Check that a model's configuration can be read, before anything else takes time.
+def check_model(name: str | None, revision: str | None = None) -> None:
+    """Check that a model's configuration can be found, before anything else takes time.
 
     Raises:
-        ArgumentsError: naming the model, and why it cannot be read.
+        ArgumentsError: naming the model, and why it cannot be found.
     """
     from transformers import AutoConfig
 
     if not name:
         raise ArgumentsError("--model_name_or_path must be given: a directory, or the id of a model on the hub")
+    if Path(name, "adapter_config.json").is_file():
+        return
     try:
-        AutoConfig.from_pretrained(name, revision=revision or "main", trust_remote_code=trust_remote_code)
-    except (OSError, ValueError) as error:
-        why = "there is no such directory" if "/" in name and name.startswith((".", "/", "~")) and not Path(name).is_dir() else _first_sentence(error)
+        AutoConfig.from_pretrained(name, revision=revision or "main")
+    except OSError as error:
+        why = " ".join(str(error).split()).partition(". ")[0]
         raise ArgumentsError(f"--model_name_or_path {name!r} must be a directory with a model, or the id of one on the hub: {why}") from error
+    except ValueError:  # code of its own, which the trainer decides about
+        return
 
 
 class _Parser(TrlParser):
@@ -97,7 +101,3 @@ def _check_config(given: list[str], parser: _Parser) -> None:
         if key != "env" and f"--{key}" not in parser.names():
             near = parser.nearest(f"--{key}").replace("--", "")
             raise ArgumentsError(f"{name}: unknown argument {key!r}{near}")
-
-
-def _first_sentence(error: Exception) -> str:
-    return " ".join(str(error).split()).partition(". ")[0]

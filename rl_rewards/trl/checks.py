@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from rl_rewards.checks import check_columns, check_dataset
+from rl_rewards.checks import check_columns, check_dataset, check_weights
 from rl_rewards.reward import Reward, RewardError
 from rl_rewards.rubric import Rubric
 from rl_rewards.trl.call import split_group
@@ -44,8 +44,10 @@ def check_trainer(rubric: Rubric, args: Any, world_size: int) -> None:
 
     Raises:
         RewardError: when a batch splits groups (the message says which sizes work), or when the weights are not the rubric's.
+        RubricDataError: when every weight is 0.
     """
     check_config(rubric, args, world_size)
+    check_weights(rubric)
     _check_weights(rubric.rewards, getattr(args, "reward_weights", None))
 
 

@@ -20,6 +20,9 @@ from rl_rewards.checks import RubricDataError
 from rl_rewards.loading import LoadError
 from rl_rewards.recording import RecordError
 from rl_rewards.rubric_files import RubricFileError
+from rl_rewards.tables.readers import TableError, read_rows
+from rl_rewards.trl.arguments import ArgumentsError, parse_arguments
+from rl_rewards.user_errors import one_line_errors
 from tests.recipes import launch
 
 ROOT = Path(__file__).parents[2]
@@ -67,8 +70,46 @@ def test_error_is_a_line_not_a_traceback(tmp_path):
     (tmp_path / "empty.jsonl").write_text("")
     file = launch.config("grpo", tmp_path, dataset=str(tmp_path / "empty.jsonl"))
     finished = subprocess.run([sys.executable, "recipes/grpo.py", "--config", str(file)], capture_output=True, text=True)
-    assert finished.returncode == 1
-    assert finished.stderr.strip().splitlines()[-1].startswith("error: the dataset file") and "Traceback" not in finished.stderr
+    assert finished.returncode == 2
+    assert finished.stderr.strip().splitlines()[-1] == f"error: {tmp_path}/empty.jsonl: the dataset file is empty: it has no rows"
+    assert "Traceback" not in finished.stderr
+
+
+COMMAND_LINES = {
+    "no config": (["--config", "nope.yaml"], "error: config file nope.yaml: No such file or directory"),
+    "config without a name": (["--config"], "error: --config needs the name of a file"),
+    "config that is no YAML": (["--config", "README.md"], "error: README.md:7: not YAML"),
+    "unknown flag": (["--rubrik", "x", "--dataset", "y"], "got --rubrik; did you mean --rubric?"),
+    "another one": (["--config", f"recipes/configs/{'arithmetic'}.yaml", "--rewards", "x"], "error: unknown argument --rewards"),
+    "wrong value": (["--config", "recipes/configs/arithmetic.yaml", "--learning_rate", "fast"], "invalid float value: 'fast'"),
+    "sizes that do not fit": (["--config", "recipes/configs/arithmetic.yaml", "--num_generations", "7"], "must be divisible by num_generations (7)"),
+    "no rubric": (["--config", "recipes/configs/arithmetic.yaml", "--rubric", "nope.yaml"], "error: nope.yaml: No such file or directory"),
+    "no model": (
+        ["--config", "recipes/configs/arithmetic.yaml", "--model_name_or_path", "./no_model"],
+        "error: --model_name_or_path './no_model' must",
+    ),
+    "hub that cannot be reached": (["--config", "recipes/configs/arithmetic.yaml", "--dataset", "no/such"], "error: 'no/such' is no data file"),
+    "path with a dot": (
+        ["--config", "recipes/configs/arithmetic.yaml", "--dataset", "recipes.arithmetic.train"],
+        "did you mean 'recipes.arithmetic:train'?",
+    ),
+}
+
+
+@pytest.mark.parametrize("arguments, message", COMMAND_LINES.values(), ids=COMMAND_LINES)
+def test_wrong_command_line_is_a_line(arguments, message, monkeypatch, capsys, tmp_path):
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.setattr(sys, "argv", ["grpo.py", *arguments, *(["--output_dir", str(tmp_path)] if len(arguments) == 4 else [])])
+    with pytest.raises(SystemExit) as stopped, one_line_errors():
+        grpo.main()
+    told = capsys.readouterr().err.strip().splitlines()[-1]
+    assert stopped.value.code == 2 and message in told
+
+
+def test_config_with_an_unknown_key_names_the_nearest(tmp_path, monkeypatch):
+    file = launch.config("grpo", tmp_path, learning_rat=3)
+    with pytest.raises(ArgumentsError, match="unknown argument 'learning_rat'; did you mean learning_rate?"):
+        parse_arguments((grpo.RecipeArguments, grpo.GRPOConfig, grpo.ModelConfig), ["--config", str(file)])
 
 
 @pytest.fixture
@@ -78,6 +119,11 @@ def files(tmp_path):
     (tmp_path / "typo.yaml").write_text(Path(RUBRIC).read_text().replace("weight: 0.3", "wieght: 0.3"))
     (tmp_path / "empty.jsonl").write_text("")
     (tmp_path / "broken.jsonl").write_text('{"prompt": "x"')
+    (tmp_path / "twice.jsonl").write_text('{"prompt": "x", "answer": "1", "answer": "2", "task": "addition"}\n')
+    (tmp_path / "words.jsonl").write_text('{"prompt": "x", "answer": "seven", "task": "addition"}\n' * 3)
+    (tmp_path / "number.yaml").write_text("rewards: [{name: a, score: {number_match: answer}}]")
+    (tmp_path / "routed.yaml").write_text("rewards: [{name: a, when: {task: addition}, score: {string_match: answer}}]")
+    (tmp_path / "metrics.yaml").write_text("rewards: [{name: a, weight: 0, score: {number_match: answer}}]")
     (tmp_path / "header.csv").write_text("prompt,answer,task\n")
     (tmp_path / "nothing.py").write_text("from recipes import arithmetic\ndef rows(): return arithmetic.train().select([])\n")
     dataset = Dataset.from_list(ROWS)
@@ -88,15 +134,22 @@ def files(tmp_path):
 
 
 REFUSED = {
-    "empty file": ("dataset: FILES/empty.jsonl", RubricDataError, "empty.jsonl' is empty"),
-    "file without rows": ("dataset: FILES/header.csv", RubricDataError, "header.csv' is empty"),
+    "empty file": ("dataset: FILES/empty.jsonl", TableError, "empty.jsonl: the dataset file is empty"),
+    "file without rows": ("dataset: FILES/header.csv", TableError, "header.csv: the dataset file is empty"),
     "empty dataset": ("dataset: FILES/nothing.py:rows", RubricDataError, "the dataset is empty"),
-    "broken file": ("dataset: FILES/broken.jsonl", RubricDataError, "cannot be read"),
-    "no dataset file": ("dataset: nowhere.jsonl", RubricDataError, "there is no dataset file 'nowhere.jsonl'"),
+    "broken file": ("dataset: FILES/broken.jsonl", TableError, "1 row cannot be read: row 1: not JSON"),
+    "no dataset file": ("dataset: nowhere.jsonl", FileNotFoundError, "nowhere.jsonl"),
+    "a key twice": ("dataset: FILES/twice.jsonl", TableError, "an object must have each key once, got 'answer' more than once"),
+    "references of no use": (
+        "dataset: FILES/words.jsonl",
+        RubricDataError,
+        "cannot use the reference of any row; row 1: the reference is not a number",
+    ),
+    "metrics alone": ("rubric: FILES/metrics.yaml", RubricDataError, "some reward must have a weight other than 0"),
     "no prompt": ("dataset: FILES/no_prompt.parquet", RubricDataError, "needs a column 'prompt'; it has ['answer', 'task']"),
     "no reference": ("dataset: FILES/no_answer.parquet", RubricDataError, "reward 'correct' needs 'answer'"),
     "no reference in the test": ("eval_dataset: FILES/no_answer.parquet", RubricDataError, "reward 'correct' needs 'answer'"),
-    "task that no reward handles": ("dataset: FILES/algebra.parquet", RubricDataError, "no reward handles task = 'algebra' (4 rows)"),
+    "task that no reward handles": ("{dataset: FILES/algebra.parquet, rubric: FILES/routed.yaml}", RubricDataError, "no reward handles task = 'algebra' (4 rows)"),
     "unknown function": ("dataset: recipes.arithmetic:trian", LoadError, "did you mean 'train'?"),
     "unknown module": ("dataset: recipes.arithmetics:train", LoadError, "cannot import 'recipes.arithmetics'"),
     "typo in the rubric": ("rubric: FILES/typo.yaml", RubricFileError, "did you mean 'weight'?"),
@@ -127,11 +180,58 @@ def test_dataset_files_of_every_format_load_alike(tmp_path, suffix):
     assert [{key: str(value) for key, value in row.items()} for row in loaded] == ROWS
 
 
+AS_WRITTEN = ["007", "042", "1.50", "1e5", "N/A", "None", "null", "nan", "12", "0.5", "2024-01-02", "2024-01-02T03:04:05", str(2**70), "true", ""]
+
+
+@pytest.mark.parametrize("values", [AS_WRITTEN, *([value] * 3 for value in AS_WRITTEN), [*map(str, range(50)), ""]], ids=str)
+def test_csv_trains_on_what_is_written(tmp_path, values):
+    file = tmp_path / "rows.csv"
+    file.write_text("prompt,answer\n" + "".join(f"q,{value}\n" for value in values))
+    assert list(grpo.load(str(file), None, "train")["answer"]) == values == [row.values["answer"] for row in read_rows(file)]
+
+
+VALUES_OF_JSON = {
+    "integers with a gap": [12, None, 7],
+    "an integer beside a fraction": [12, 0.5],
+    "a number beside text": [12, "12", "x"],
+    "dates": ["2024-01-02", "2024-01-03"],
+    "dates and times": ["2024-01-02T03:04:05", "2024-01-02T03:04:05Z"],
+    "objects of different fields": [{"a": 1}, {"b": [1, 2]}, {}],
+    "lists of different things": [[1, "a"], [], None],
+    "truth values": [True, False],
+    "truth values beside numbers": [True, 1, 0],
+    "large integers": [2**62, -(2**62)],
+    "nothing": [None, None],
+}
+
+
+@pytest.mark.parametrize("suffix", [".jsonl", ".json"])
+@pytest.mark.parametrize("values", VALUES_OF_JSON.values(), ids=VALUES_OF_JSON)
+def test_json_trains_on_what_is_written(tmp_path, values, suffix):
+    rows, file = [{"prompt": "q", "answer": value} for value in values], tmp_path / f"rows{suffix}"
+    file.write_text(json.dumps(rows) if suffix == ".json" else "".join(json.dumps(row) + "\n" for row in rows))
+    loaded = list(grpo.load(str(file), None, "train")["answer"])
+    assert repr(loaded) == repr(values) == repr([row.values["answer"] for row in read_rows(file)])
+
+
+def test_integers_beyond_64_bits_train_as_text(tmp_path):
+    file = tmp_path / "rows.jsonl"
+    file.write_text("".join(json.dumps({"prompt": "q", "answer": value}) + "\n" for value in (2**70, 1)))
+    assert list(grpo.load(str(file), None, "train")["answer"]) == [str(2**70), "1"]
+
+
+def test_values_keep_their_type_however_far_apart_they_stand(tmp_path):
+    file = tmp_path / "rows.jsonl"
+    file.write_text("".join(json.dumps({"prompt": "q", "answer": i if i < 9000 else i + 0.5}) + "\n" for i in range(9100)))
+    answers = list(grpo.load(str(file), None, "train")["answer"])
+    assert answers[:2] == [0, 1] and type(answers[0]) is int and answers[-1] == 9099.5
+
+
 @pytest.mark.parametrize("name", ["arithmetic", "smollm2_reasoning", "qwen_gsm8k_gpu"])
 def test_configs_are_written_to_the_flags_that_trl_has(name):
-    parser = grpo.TrlParser((grpo.RecipeArguments, grpo.GRPOConfig, grpo.ModelConfig))
+    classes = (grpo.RecipeArguments, grpo.GRPOConfig, grpo.ModelConfig)
     # On the CPU, so that a config for GPUs parses where there are none.
-    recipe, args, model = parser.parse_args_and_config(["--config", f"recipes/configs/{name}.yaml", "--use_cpu", "true", "--bf16", "false"])
+    recipe, args, model = parse_arguments(classes, ["--config", f"recipes/configs/{name}.yaml", "--use_cpu", "true", "--bf16", "false"])
     assert load_rubric(recipe.rubric).columns <= {"answer", "task", "entry"}
     assert args.generation_batch_size % args.num_generations == 0
     assert isinstance(args.learning_rate, float) and model.model_name_or_path

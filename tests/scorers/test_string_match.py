@@ -1,3 +1,5 @@
+from datetime import date, datetime, time
+
 import pytest
 
 from rl_rewards.scorers import StringMatch
@@ -19,6 +21,12 @@ EQUALS = [
     ("a  b", "a b", 0),
     ("4", 4, 1),
     ("4.0", 4.0, 1),
+    ("4", 4.0, 1),
+    ("-12", -12.0, 1),
+    ("12", 12.5, 0),
+    ("12.5", 12.5, 1),
+    ("40", 4.0, 0),
+    ("1e+22", 1e22, 1),
     ("True", True, 1),
     ("\ud800", "\ud800", 1),
     ("a\x00", "a\x00", 1),
@@ -107,3 +115,18 @@ def test_exactly_one_comparison_with_something_in_it_must_be_set(options):
 def test_a_placeholder_of_another_form_is_refused():
     with pytest.raises(ValueError, match="Unknown placeholder"):
         StringMatch("{{gold}}")
+
+
+def test_a_whole_float_within_a_text_is_written_as_a_whole_number():
+    assert score(StringMatch(equals="{{references.gold}} km"), "12 km", gold=12.0).score == 1
+
+
+@pytest.mark.parametrize("gold", [datetime(2024, 1, 2), date(2024, 1, 2), time(1, 2)])
+def test_a_date_that_was_made_of_text_is_an_error_that_names_the_remedy(gold):
+    for scorer in (StringMatch("gold"), StringMatch(equals="on {{references.gold}}")):
+        result = score(scorer, "2024-01-02", gold=gold)
+        assert result.outcome is Outcome.ERROR and "cast the column to text" in result.error
+
+
+def test_nan_is_no_reference():
+    assert score(StringMatch("gold"), "nan", gold=float("nan")).outcome is Outcome.ERROR

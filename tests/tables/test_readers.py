@@ -34,8 +34,8 @@ def test_a_byte_order_mark_is_no_part_of_the_first_row(table):
     ("line", "problem"),
     [
         (b'{"a": 1', "not JSON: "),
-        (b"[1]", "a row is a JSON object, found list"),
-        (b"null", "a row is a JSON object, found NoneType"),
+        (b"[1]", "a row must be a JSON object, got list"),
+        (b"null", "a row must be a JSON object, got NoneType"),
         (b'{"a": "\xff"}', "not UTF-8: "),
         (b'{"a": ' + b"[" * 100_000, "nested too deeply"),
         (b'{"a": ' + b"9" * 5000 + b"}", "not JSON: "),
@@ -87,7 +87,7 @@ def test_the_sizes_of_the_rows_fill_the_progress_bar(tmp_path, name):
 
 
 def test_files_that_are_no_tables_are_refused(table):
-    with pytest.raises(TableError, match=r"ends in \.jsonl, \.ndjson, \.csv, \.parquet, found '\.txt'"):
+    with pytest.raises(TableError, match=r"ends in \.jsonl, \.ndjson, \.json, \.csv, \.parquet, found '\.txt'"):
         read(table("a.txt", "x"))
     with pytest.raises(TableError, match="found 'no ending'"):
         read(table("a", "x"))

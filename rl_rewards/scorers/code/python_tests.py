@@ -131,6 +131,10 @@ class PythonTests(ReferenceScorer):
             return self._result(self._checkers.passed(str(checker), tests, executions), executions)
         return self._result([self._verdict(test, execution) for test, execution in zip(tests, executions, strict=True)], executions)
 
+    def check_reference(self, sample: Sample) -> None:
+        has_checker = self.checker is not None and self._optional(column_template(self.checker), sample) is not None
+        checks(self.target(sample), replace(self._row(sample), checked=has_checker))
+
     def _row(self, sample: Sample) -> Row:
         """What the options and the row's other columns say of its tests."""
         function = str(template(self.function).value(sample)).strip() if self.function else None

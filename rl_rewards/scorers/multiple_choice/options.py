@@ -7,7 +7,7 @@ from functools import lru_cache
 from string import ascii_uppercase
 from typing import Any, NamedTuple
 
-from rl_rewards.references import MissingReferenceError
+from rl_rewards.references import MissingReferenceError, is_whole_float
 from rl_rewards.scorers.multiple_choice.tokens import key_of, tokens
 
 __all__ = ["Options", "options_of"]
@@ -27,6 +27,8 @@ class Options(NamedTuple):
             MissingReferenceError: when it names none.
         """
         digits = self.labels.isdigit()
+        if is_whole_float(reference):  # of a column of integers with a gap
+            reference = int(reference)
         if isinstance(reference, int) and not isinstance(reference, bool):
             if digits:
                 reference = str(reference)

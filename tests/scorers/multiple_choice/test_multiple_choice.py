@@ -84,7 +84,11 @@ def test_an_integer_reference_is_the_digit_itself(reference, expected):
     assert score("2", reference, choices="1234").score == expected
 
 
-@pytest.mark.parametrize("reference", ["E", "", "AB", 4, -1, True, 1.0, None, ["B"], {"a": "B"}])
+def test_a_place_that_became_a_float_is_still_a_place():
+    assert score("B", 1.0).score == 1.0 and score("B", 2.0).score == 0.0
+
+
+@pytest.mark.parametrize("reference", ["E", "", "AB", 4, -1, True, 1.5, None, ["B"], {"a": "B"}])
 def test_a_reference_that_is_no_choice_is_an_error(reference):
     assert score("B", reference).outcome == Outcome.ERROR
 
