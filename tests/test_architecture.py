@@ -13,7 +13,7 @@ PACKAGE = ROOT / "rl_rewards"
 
 # From the ground up: a module imports its own layer and those above it in this list. A longer prefix wins.
 LAYERS = [
-    ["redaction", "thinking", "policy_tokens", "types", "loading", "patterns"],
+    ["redaction", "thinking", "policy_tokens", "types", "loading", "patterns", "user_errors"],
     ["configured", "failures"],
     ["references", "kinds"],
     ["runtime", "models"],

@@ -141,7 +141,7 @@ REFUSED = {
     "no dataset file": ("dataset: nowhere.jsonl", FileNotFoundError, "nowhere.jsonl"),
     "a key twice": ("dataset: FILES/twice.jsonl", TableError, "an object must have each key once, got 'answer' more than once"),
     "references of no use": (
-        "dataset: FILES/words.jsonl",
+        "{dataset: FILES/words.jsonl, rubric: FILES/number.yaml}",
         RubricDataError,
         "cannot use the reference of any row; row 1: the reference is not a number",
     ),
@@ -149,7 +149,11 @@ REFUSED = {
     "no prompt": ("dataset: FILES/no_prompt.parquet", RubricDataError, "needs a column 'prompt'; it has ['answer', 'task']"),
     "no reference": ("dataset: FILES/no_answer.parquet", RubricDataError, "reward 'correct' needs 'answer'"),
     "no reference in the test": ("eval_dataset: FILES/no_answer.parquet", RubricDataError, "reward 'correct' needs 'answer'"),
-    "task that no reward handles": ("{dataset: FILES/algebra.parquet, rubric: FILES/routed.yaml}", RubricDataError, "no reward handles task = 'algebra' (4 rows)"),
+    "task that no reward handles": (
+        "{dataset: FILES/algebra.parquet, rubric: FILES/routed.yaml}",
+        RubricDataError,
+        "no reward handles task = 'algebra' (4 rows)",
+    ),
     "unknown function": ("dataset: recipes.arithmetic:trian", LoadError, "did you mean 'train'?"),
     "unknown module": ("dataset: recipes.arithmetics:train", LoadError, "cannot import 'recipes.arithmetics'"),
     "typo in the rubric": ("rubric: FILES/typo.yaml", RubricFileError, "did you mean 'weight'?"),
