@@ -18,7 +18,7 @@ from rl_rewards.scorers.base import ReferenceScorer, Traits, configured
 from rl_rewards.scorers.code.cases import Check, Row, checks, entry_point
 from rl_rewards.scorers.code.checkers import Checkers
 from rl_rewards.scorers.code.comparison import Compare
-from rl_rewards.scorers.code.preludes import as_prelude, needed
+from rl_rewards.scorers.code.preludes import LEETCODE, as_prelude, needed
 from rl_rewards.scorers.code.suites import NotSupportedError
 from rl_rewards.types import EvaluateResult, MetricResult, Outcome, Sample
 
@@ -121,7 +121,7 @@ class PythonTests(ReferenceScorer):
             return self.unparsed()
         texts = [test.case.source for test in tests if isinstance(test.case, Asserts)]
         prelude = needed(row.prelude, program, *texts) if row.prelude else ""
-        if prelude and (fault := self._fault_of(prelude)):
+        if row.prelude not in ("", LEETCODE) and (fault := self._fault_of(row.prelude)):
             return EvaluateResult.failure(Outcome.ERROR, f"the prelude does not run: {fault}")
         executions = self._engine.run(program, [test.case for test in tests], self._limits, prelude)
         for execution in executions:

@@ -27,6 +27,7 @@ from .shared import KINDS, Shared
 
 # What tests mean by these names before a dot, even where they leave the import to the program.
 ALIASES = {"np": "numpy", "pd": "pandas", "sp": "sympy"}
+_ONE_BY_ONE = 100
 _ARITHMETIC = "add sub mul truediv floordiv mod pow matmul and_ or_ xor lshift rshift".split()
 _COMPARISONS = ("lt", "le", "gt", "ge")
 _UNARY = {"__abs__": "abs", "__neg__": "neg", "__pos__": "pos", "__invert__": "invert"}
@@ -100,7 +101,7 @@ class Channel:
                 _restore(arguments[at], self.value(reply["changed"][str(at)]))
         if "raised" in reply:
             raise self._raised(reply["raised"])
-        if operation in ("next", "anext") and "stop" in reply:  # of anything else it would end the tests' own loops without a word
+        if operation in ("take", "anext") and "stop" in reply:  # of anything else it would end the tests' own loops without a word
             raise StopIteration
         return self.value(reply["value"])
 
@@ -362,17 +363,17 @@ def _call(self: StandIn, *arguments: Any, **keywords: Any) -> Any:
 
 
 def _iterate(self: StandIn) -> Any:
-    """One item at a time, as the tests ask for them: what the program iterates over may have no end."""
-    iterator = self._channel.ask("iterate", self)
-    if not isinstance(iterator, StandIn):
-        yield from iterator
-        return
-    while True:
-        try:
-            item = self._channel.ask("next", iterator)
-        except StopIteration:
-            return
-        yield item
+    return iter(self._channel.ask("iterate", self))
+
+
+def _next(self: StandIn) -> Any:
+    """The next item, as the tests ask for it: what the program iterates over may have no end. Whoever takes many gets several at a time."""
+    waiting = self.__dict__.setdefault("_waiting", [])
+    if not waiting:
+        taken = self.__dict__.get("_taken", 0)
+        waiting += reversed(self._channel.ask("take", self, 1 if taken < _ONE_BY_ONE else _ONE_BY_ONE))
+        self.__dict__["_taken"] = taken + len(waiting)
+    return waiting.pop()
 
 
 async def _anext(self: StandIn) -> Any:
@@ -409,7 +410,7 @@ class _Number:
 _METHODS: dict[str, dict[str, Any]] = {
     "c": {"__call__": _call},
     "i": {"__iter__": _iterate},
-    "n": {"__iter__": lambda self: self, "__next__": lambda self: self._channel.ask("next", self)},
+    "n": {"__iter__": lambda self: self, "__next__": _next},
     "b": {"__bool__": lambda self: bool(self._channel.ask("truth", self))},
     "l": {"__len__": lambda self: int(self._channel.ask("length", self))},
     "x": {

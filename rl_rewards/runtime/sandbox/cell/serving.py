@@ -14,6 +14,7 @@ import operator
 import pickle
 import sys
 import threading
+import time
 import types
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 CHANNEL = 3
 DEPTH = 20_000  # of Python's stack, while values are taken apart
+TAKING_SECONDS = 0.01
 LIBRARIES = ("numpy", "pandas", "sympy")
 # From these the tests take a program's imports as their own. Not from all: `unittest.mock.ANY` equals everything.
 SHARED_MODULES = frozenset("bisect collections datetime decimal fractions functools heapq itertools math operator re string typing".split())
@@ -59,6 +61,7 @@ class Server:
         self._numbers: dict[int, int] = {}
         self._turn = threading.RLock()
         self._depth = 0
+        self.unraised: dict[int, Exception] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
         self.namespace = namespace
 
@@ -94,7 +97,7 @@ class Server:
             value = _OPERATIONS[request["do"]](self, *arguments, **keywords)
             raised = None
         except (StopIteration, StopAsyncIteration) as error:
-            if request["do"] in ("next", "anext"):
+            if request["do"] in ("take", "anext"):
                 return {"stop": True, "states": self.shared.states(self.tree)}
             raised = error
         except Exception as error:
@@ -272,8 +275,20 @@ def _seed(server: Server, module: str, *arguments: Any) -> None:
         sys.modules[module].seed(*arguments)
 
 
-def _has_own(kind: type, name: str) -> bool:
-    return any(name in each.__dict__ for each in kind.__mro__[:-1])
+def _take(server: Server, iterator: Any, count: int) -> list[Any]:
+    """At most `count` items more, and fewer where they take their time: one at least, unless there is none. What ends it is raised by itself."""
+    items: list[Any] = []
+    until = time.monotonic() + TAKING_SECONDS
+    try:
+        if (error := server.unraised.pop(id(iterator), None)) is not None:
+            raise error
+        while len(items) < count and (not items or time.monotonic() < until):
+            items.append(next(iterator))
+    except Exception as error:
+        if not items:
+            raise
+        server.unraised[id(iterator)] = error
+    return items
 
 
 _OPERATIONS: dict[str, Callable[..., Any]] = {
@@ -290,7 +305,7 @@ _OPERATIONS: dict[str, Callable[..., Any]] = {
     "length": lambda server, object_: len(object_),
     "truth": lambda server, object_: bool(object_),
     "iterate": lambda server, object_: iter(object_),
-    "next": lambda server, object_: next(object_),
+    "take": _take,
     "text": lambda server, object_: str(object_),
     "representation": lambda server, object_: repr(object_),
     "hash": lambda server, object_: hash(object_),
