@@ -79,7 +79,7 @@ OTHER_FORMS = {
 
 def main() -> int:
     """Print both tables."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("files", nargs="*", type=Path, help="JSON or JSONL of rows with a right program and its tests")
     parser.add_argument("--prelude", default="leetcode")
     parser.add_argument("--program", default="solutions")

@@ -16,8 +16,9 @@ from collections.abc import Callable
 from typing import Any
 
 from . import pytest_stand_in
-from .remote import Channel, StandIn, Unsupported
+from .remote import Channel, Unsupported
 from .serving import DEPTH
+from .stand_ins import StandIn
 
 COUNTER = "__checked__"
 USED = "__used__"  # whether the tests read data of the program's, which it may have made empty
