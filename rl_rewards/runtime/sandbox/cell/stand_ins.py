@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from .remote import Channel
+from typing import Any, Protocol
 
 _ONE_BY_ONE = 100
 _ARITHMETIC = "add sub mul truediv floordiv mod pow matmul and_ or_ xor lshift rshift".split()
@@ -15,6 +12,14 @@ _COMPARISONS = ("lt", "le", "gt", "ge")
 _UNARY = {"__abs__": "abs", "__neg__": "neg", "__pos__": "pos", "__invert__": "invert"}
 _NUMBERS = {"__int__": "int", "__float__": "float", "__round__": "round", "__complex__": "complex"}
 _OWN = frozenset({"__name__", "__qualname__", "__wrapped__", "__annotations__", "__self__", "__func__"})
+
+
+class Channel(Protocol):
+    """What stand-ins ask the program by: remote.py's."""
+
+    def ask(self, operation: str, *arguments: Any, **keywords: Any) -> Any: ...
+
+    def refuse(self, what: str) -> BaseException: ...
 
 
 class StandIn:
