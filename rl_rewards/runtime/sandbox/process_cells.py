@@ -203,7 +203,8 @@ def threads_each(workers: int) -> int:
 def _environment() -> dict[str, str]:
     """All that a program sees of the environment. A fixed hash seed: the same program prints the same set in the same order."""
     one_thread = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
-    return {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "PYTHONHASHSEED": "0", **one_thread}
+    # Arrow, which pandas keeps text in, would set aside more memory than a program may have.
+    return {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "PYTHONHASHSEED": "0", "ARROW_DEFAULT_MEMORY_POOL": "system", **one_thread}
 
 
 def libraries_of(text: str) -> tuple[str, ...]:
