@@ -130,7 +130,7 @@ class FunctionScorer(Scorer):
                 return event_loop.submit(self._finish_batch(value, len(samples))).result()
             if isinstance(value, (list, tuple)) and any(map(inspect.isawaitable, value)):
                 return event_loop.submit(self._gathered(value, len(samples))).result()
-            return self._result(value, len(samples))
+            return self._each_result(value, len(samples))
         if self.is_async:
             return event_loop.submit(self._score_each(samples, answers)).result()
         function, arguments, results, waiting = self.__wrapped__, self._arguments, [], {}
@@ -165,7 +165,7 @@ class FunctionScorer(Scorer):
     async def _finish_batch(self, value: Awaitable[Any], size: int) -> list[EvaluateResult]:
         values = await _awaited(value)
         gathered = isinstance(values, (list, tuple)) and any(map(inspect.isawaitable, values))
-        return await self._gathered(values, size) if gathered else self._result(values, size)
+        return await self._gathered(values, size) if gathered else self._each_result(values, size)
 
     async def _gathered(self, values: Sequence[Any], size: int) -> list[EvaluateResult]:
         """The results of a batch, some of which are to be awaited."""
@@ -251,12 +251,29 @@ class FunctionScorer(Scorer):
     def _result(self, value: Any, size: int | None) -> Any:
         if size is None:
             return as_result(value, self.__name__)
+        return [as_result(item, self.__name__) for item in self._listed(value, size)]
+
+    def _listed(self, value: Any, size: int) -> list[Any]:
         if isinstance(value, (str, bytes, Mapping)) or not hasattr(value, "__iter__"):
             raise ValueError(f"reward function {self.__name__!r} in batch mode returns a list of {size} results, got {value!r:.80}")
         values = list(value)
         if size >= 0 and len(values) != size:
             raise ValueError(f"reward function {self.__name__!r} returned {len(values)} results for a batch of {size}")
-        return [as_result(item, self.__name__) for item in values]
+        return values
+
+    def _each_result(self, value: Any, size: int) -> list[EvaluateResult]:
+        """A batch function's results: one that is none costs its row, a list of another length the batch.
+
+        Raises:
+            ValueError: when it is no list of `size` results.
+        """
+        results = []
+        for item in self._listed(value, size):
+            try:
+                results.append(as_result(item, self.__name__))
+            except BaseException as error:
+                results.append(failure_of(error))
+        return results
 
     def bind(self, arguments: Mapping[str, Any]) -> FunctionScorer:
         """This function with some arguments fixed.

@@ -225,6 +225,24 @@ def test_a_batch_that_splits_groups_is_refused_before_training():
     check_trainer(Rubric((Reward("r", right),)), Args, 2)
 
 
+def test_evaluation_batches_that_split_groups_are_refused_before_training_with_their_own_setting_named():
+    class Evaluates(Args):
+        per_device_train_batch_size, per_device_eval_batch_size, eval_strategy = 4, 4, "steps"
+
+    message = "per_device_eval_batch_size 4 on each of 3 processes.*groups of num_generations_eval 3; make per_device_eval_batch_size a multiple of 3"
+    with pytest.raises(RewardError, match=message):
+        check_trainer(Rubric((Reward("g", Groups()),)), Evaluates, 3)
+    Evaluates.per_device_eval_batch_size = 6
+    check_trainer(Rubric((Reward("g", Groups()),)), Evaluates, 3)
+
+
+def test_groups_are_found_by_their_prompt_in_any_order():
+    (function,) = Rubric((Reward("g", Groups()),)).reward_funcs
+    assert function(prompts=["q", "r", "q", "r"], completions=list("abcd")) == [0, 1, 0, 1], "OnlineDPO's order"
+    chat = [[{"role": "user", "content": text}] for text in "qrqr"]
+    assert function(prompts=chat, completions=list("abcd")) == [0, 1, 0, 1]
+
+
 def test_forgotten_weights_are_refused_since_a_metric_would_be_trained_on():
     with pytest.raises(RewardError, match=r"has no reward_weights.*'length' 1 instead of 0; pass reward_weights=rubric.reward_weights"):
         check_trainer(RUBRIC, Args, 1)
