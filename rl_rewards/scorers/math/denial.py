@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["WINDOW", "denied_after", "denied_before", "is_denied", "is_hedged"]
+__all__ = ["WINDOW", "corrected", "denied_after", "denied_before", "is_denied", "is_hedged", "negation"]
 
 WINDOW = 80  # characters before and after an answer in which a denial is looked for
 
@@ -12,23 +12,28 @@ WINDOW = 80  # characters before and after an answer in which a denial is looked
 _DENYING = frozenset("not never neither nor cannot except but hardly wrong incorrect false".split())
 _DENYING_PAIRS = frozenset({("other", "than"), ("rather", "than"), ("instead", "of"), ("different", "from"), ("anything", "but"), ("far", "from")})
 _BETWEEN = frozenset(
-    "get gets got find found have has obtain reach is be equal equals to exactly simply just the answer result value a an really actually".split()
+    "possibly conceivably ever likely get gets got find found have has obtain reach is be equal equals to exactly simply just the answer result value a an really actually".split()
 )
 _DENYING_SIGNS = ("\\ne", "\\neq", "\\not=", "\\not =", "≠", "!=")
 # Clauses that deny what follows their "that": "it is not true that", "I doubt that"; "it is not hard to see that" denies nothing.
 _DOUBTED = re.compile(
-    r"(?:\b(?<!no )(?<!not )(?<!cannot )(?<!never )(?:false|wrong|incorrect|untrue|impossible|doubt(?:s|ful)?|unlikely|den(?:y|ies)|disagree)"
+    r"(?:\b(?<!no )(?<!not )(?<!cannot )(?<!never )(?:false|wrong|incorrect|untrue|impossible|doubt(?:s|ful)?|unlikely|refus(?:e|ed|es|ing)|reluctant|unable|den(?:y|ies)|disagree)"
     r"|(?:\bnot|n['’]t|\bnever|\bhardly|\bcannot|\bno\s+longer|\bnobody|\bno\s+one)\s+(?:\w+\s+){0,2}?"
-    r"(?:true|the\s+case|correct|right|so|possible|certain|sure|clear|likely|believe|think|say|said|claim|mean|imply|follow|convinced|conclude))"
+    r"(?:true|the\s+case|correct|right|so|possible|certain|sure|clear|likely|believe|think|say|said|claim|mean|imply|follow|convinced|conclude|be(?=\s+that\b))|\bno\s+(?:way|chance)\b)"
     r"\b(?:\s+(?:that|to\s+say|to\s+claim|if|whether)\b)?[^.;:\n]*$"
 )
-_CLAUSE = re.compile(r"\b(?:that|to|if|whether|think|believe|say)\b")
+_CLAUSE = re.compile(r"\b(?:that|to|if|whether|think|believe|say|way|chance)\b")
+_SUPPOSED = re.compile(
+    r"\b(?:if|whether|suppose|supposing|assume|assuming|imagine|unless)\s+(?:that\s+)?(?:the\s+|my\s+|our\s+)?(?:\w+\s+)?answer\s+(?:is|was|were)$"
+)
+_CORRECTION = re.compile(r"(?:\bbut(?: rather)?|\bit is|\bit['’]s|\brather|\binstead)\s+(?=[-$\\(\d])")
 _NEGATED = re.compile(
     r"\W*(?:not|never|neither|hardly|unlikely|no longer|(?:anything|everything|nothing) but|(?:other|rather|less|more) than|far from|different from)\b|n['’]t",
     re.IGNORECASE,
 )  # at the start of what is stated
 _DENIED_AFTER = re.compile(
     r"[\s$*)\]}\\,]*(?:(?:is|was|would be|seems)\s+(?:not\s+(?:the|a|my|correct|right|true|valid|it\b)|wrong|incorrect|false|impossible)"
+    r"|\?\s*(?:no|not|never|wrong)\b|[^.!?\n]{0,30}\b(?:they|he|she|this|that|it|which)\s+(?:are|is|was|were)\s+(?:wrong|incorrect|false|mistaken)\b"
     r"|(?:is|was)n['’]t\s+(?:the|correct|right|true|valid|it\b)"
     r"|(?:cannot|can['’]t|could not)\s+be\s+(?:the|correct|right|true|valid|it\b))",
     re.IGNORECASE,
@@ -60,7 +65,7 @@ def denied_before(before: str) -> bool:
         words.pop()
     if words and ((words[-1] in _DENYING and words[-1] != "but") or words[-1].endswith(("n't", "n’t")) or tuple(words[-2:]) in _DENYING_PAIRS):
         return True
-    return _is_doubted(before)
+    return _is_doubted(before) or _SUPPOSED.search(before) is not None
 
 
 def _is_doubted(before: str) -> bool:
@@ -73,6 +78,12 @@ def _is_doubted(before: str) -> bool:
 def negation(statement: str) -> re.Match[str] | None:
     """The denial at the start of what is stated, as in "The answer is not 42"."""
     return _NEGATED.match(statement)
+
+
+def corrected(statement: str) -> str | None:
+    """What a denial puts in the place of what it denies: "not 41, but 42"."""
+    correction = _CORRECTION.search(statement)
+    return statement[correction.end() :] if correction is not None else None
 
 
 def is_hedged(rest: str) -> bool:

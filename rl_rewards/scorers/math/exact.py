@@ -49,7 +49,7 @@ def decided(x: Expr, y: Expr) -> bool | None:
     return False if difference > _as_float(_DIFFERENT) else None
 
 
-def number_of(value: Expr | Fraction) -> Expr | None:
+def number_of(value: Any) -> Any | None:
     """The value to 30 digits, a real or complex number; None when it has none that sympy can find."""
     try:
         value = rational(value) if isinstance(value, Fraction) else value

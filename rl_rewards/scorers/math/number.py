@@ -26,8 +26,11 @@ _REPEATING = re.compile(
     r"(?P<whole>\d*)\.(?P<fixed>\d*)(?:\\(?:overline|bar|dot)\{?(?P<repeated>\d+)\}?|\((?P<bracketed>\d+)\))(?:\\dot\{?(?P<last>\d)\}?)?"
 )
 _BASE = re.compile(
-    r"(?P<digits>[0-9A-Za-z]+)(?:_\{(?:base)?(?P<base>\d{1,2}|[a-z]+)\}|\\text\{\s*\(?base\s*(?P<said>\d{1,2}|[a-z]+)\)?\})", re.IGNORECASE
+    r"\(?(?P<digits>[0-9A-Za-z]+)\)?(?:_\{\(?(?:base)?(?P<base>\d{1,2}|[a-z]+)\)?\}|\\text\{\s*\(?base\s*(?P<said>\d{1,2}|[a-z]+)\)?\})",
+    re.IGNORECASE,
 )
+_SCALES = {"dozen": 12, "hundred": 10**2, "thousand": 10**3, "million": 10**6, "billion": 10**9, "trillion": 10**12}
+_SCALED = re.compile(rf"-?(?P<number>{_NUMBER})(?:\\text\{{)?(?P<scale>{'|'.join(_SCALES)})s?\}}?", re.IGNORECASE)  # 2.5 million
 _DECIMAL_COMMA = re.compile(r"\d+,\d+")
 _ONLY_COMMA = re.compile(r"0,\d{2,}|\d+,0\d+")  # few lists are written so, and no thousands
 _THOUSANDS = re.compile(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?")
@@ -54,6 +57,9 @@ def read_number(text: str) -> Number | None:
         return Number(text, Fraction(int(text)))
     if (spoken := number_in_words(text)) is not None:
         return Number(text, Fraction(spoken))
+    if (scaled := _SCALED.fullmatch(text)) is not None:
+        value, _ = _decimal(scaled["number"])
+        return Number(text, (-value if text.startswith("-") else value) * _SCALES[scaled["scale"].lower()])
     body, unit = split_unit(text)
     bracketed = False
     for opening, closing in _BRACKETS:

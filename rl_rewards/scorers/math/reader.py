@@ -152,7 +152,10 @@ def _bracketed(text: str, opening: str, content: str, closing: str, depth: int) 
     if opening in ("\\{", "{"):
         if opening == "{" and len(parts) < 2:
             return read(content, depth + 1) if content else Expression(text)
-        return Collection(text, tuple(item for part in parts for item in spread(read(part, depth + 1))), braces=opening == "\\{")
+        values = [item for part in parts for item in spread(read(part, depth + 1))]
+        if len(values) > 1 and all(isinstance(value, Named) for value in values):
+            return named_list(text, values)
+        return Collection(text, tuple(values), braces=opening == "\\{")
     if len(parts) < 2:
         inner = read(parts[0], depth + 1) if parts else Expression(text)
         return Expression(content) if isinstance(inner, Expression) else inner

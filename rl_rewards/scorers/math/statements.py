@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from rl_rewards.scorers.math.denial import WINDOW, denied_after, denied_before, is_hedged, negation
+from rl_rewards.scorers.math.denial import WINDOW, corrected, denied_after, denied_before, is_hedged, negation
 
 __all__ = ["LONGEST", "anywhere", "bold", "concluded", "short", "stated", "stated_after"]
 
@@ -49,6 +49,9 @@ _TAIL = 80  # characters, from the end, in which that is looked for
 _SENTENCE_START = re.compile(r"[.!?]\s+(?=[A-Z$\\])|[ $](?=(?:Therefore|Thus|Hence|So|Consequently)\b)")
 _THERE_ARE = re.compile(r"\bthere (?:are|is)(?: exactly| only)? (\d[\d,]*)\b")
 _ANY_NUMBER = re.compile(r"(?<![\w.])-?\d[\d,]*(?:\.\d+)?(?:/\d+)?%?(?![\w.]?\w)")
+_ADVERB = re.compile(
+    r"(?:definitely|certainly|clearly|obviously|exactly|simply|just|indeed|approximately|about|therefore|thus|then|actually|equal to)\s+"
+)
 _HEADING = re.compile(r"[-#*_\s\d.]*(?:(?:the|my|our)\s+)?(?:final\s+)?", re.IGNORECASE)  # what stands before "Answer" in a heading
 
 
@@ -74,6 +77,8 @@ def stated(text: str, denied: bool) -> tuple[str | None, bool]:
         if group == "next" and rest.strip() in ("$$", "\\["):  # a display formula on lines of its own
             rest = " ".join(text[start : start + LONGEST].split("\n")[:3])
         denial = negation(rest)
+        if denial is not None and not denied and denial[0].endswith(("not", "n't", "n’t")) and (better := corrected(rest)) is not None:
+            denial, rest = None, better
         if not denied and (denial is not None or denied_before(text[max(0, place - WINDOW) : start])):
             refused = True
             continue
@@ -162,7 +167,7 @@ def _marked(text: str) -> str | None:
 
 def _expression_in(statement: str) -> tuple[str | None, str]:
     """The mathematics at the start of a statement, or all of a short statement in words, and what follows it."""
-    statement = statement.strip().removeprefix("**").strip()
+    statement = _ADVERB.sub("", statement.strip().removeprefix("**").strip())
     formula = _MATHEMATICS.match(statement)
     if formula is not None:
         joined, end = [_formula(formula)], formula.end()

@@ -19,6 +19,7 @@ _DATED = re.compile(r"\\text\{[^{}]*[a-zA-Z]{2}[^{}]*\}")  # words with digits a
 _TIME = re.compile(r"(\d{1,2}):([0-5]\d(?::[0-5]\d)?)(?:\\text\{)?([AaPp])\.?[Mm]\.?\}?")
 _SHORT = frozenset("yes no odd dne".split())  # words of fewer letters than a product may have
 _SENTENCE = re.compile(r"[.?!](?=[^.}])")
+_SPELLED_OUT = {"dne": "doesnotexist"}
 _SETS = dict.fromkeys(("allrealnumbers", "allreals", "therealnumbers", "allrealvalues"), r"\mathbb{R}") | dict.fromkeys(
     ("emptyset", "theemptyset", "nosolution", "nosolutions", "norealsolution", "norealsolutions", "nosolutionexists", "nosolutionsexist"),
     r"\emptyset",
@@ -34,7 +35,7 @@ def read_words(text: str) -> Value | None:
     if not _are_words(text):
         return None
     said = letters(text)
-    return Expression(_SETS[said]) if said in _SETS else Words(text, said)
+    return Expression(_SETS[said]) if said in _SETS else Words(text, _SPELLED_OUT.get(said, said))
 
 
 def text_within(text: str) -> str | None:
