@@ -1,4 +1,8 @@
-"""Finds Python objects that files name: `package.module:name` and `path/to/file.py:name`."""
+"""Finds Python objects that files name: `package.module:name` and `path/to/file.py:name`.
+
+Whoever may choose such a path runs code of their choice: the module's own, at its import, and the object's. So a rubric file is code, to be
+read before it is used, unless it is loaded within `no_code()`.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +12,7 @@ import functools
 import hashlib
 import importlib
 import importlib.util
+import re
 import sys
 from collections.abc import Iterator
 from contextvars import ContextVar
@@ -18,10 +23,22 @@ from rl_rewards.user_errors import UserError
 
 _FILE_MODULE = "rl_rewards_file_"
 _base: ContextVar[Path | None] = ContextVar("base", default=None)
+_code: ContextVar[bool] = ContextVar("code", default=True)
+_DOTTED = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+")
 
 
 class LoadError(UserError, ValueError):
     """The object that a path names cannot be loaded."""
+
+
+@contextlib.contextmanager
+def no_code() -> Iterator[None]:
+    """Refuse to load Python objects, and so to import modules and files that a rubric names."""
+    token = _code.set(False)
+    try:
+        yield
+    finally:
+        _code.reset(token)
 
 
 @contextlib.contextmanager
@@ -43,11 +60,14 @@ def load_object(path: str) -> Any:
     """The object at `module:name` or `file.py:name`; `name` may have dots.
 
     Raises:
-        LoadError: naming what was not found and what is there, or what the module's import raised.
+        LoadError: naming what was not found and what is there, or what the module's import raised; within `no_code()` in any case.
     """
+    if not _code.get():
+        raise LoadError(f"{path!r} is code, which must not be run here (no code): the library's own kinds and installed packages' are allowed")
     module_path, colon, name = path.rpartition(":")
     if not colon or not module_path or not name:
-        raise LoadError(f"{path!r} is no path to a Python object: write 'package.module:name' or 'path/to/file.py:name'")
+        near = f"; did you mean {':'.join(path.rsplit('.', 1))!r}?" if _DOTTED.fullmatch(path) else ""
+        raise LoadError(f"{path!r} is no path to a Python object: write 'package.module:name' or 'path/to/file.py:name'{near}")
     try:
         module = _load_file(module_path) if module_path.endswith(".py") else _load_module(module_path)
     except LoadError:
@@ -88,6 +108,7 @@ def _load_module(name: str) -> Any:
 def _load_file(name: str) -> Any:
     base = _base.get()
     candidates = [Path(name)] if Path(name).is_absolute() else [place / name for place in (base, Path.cwd()) if place is not None]
+    candidates = list(dict.fromkeys(candidates))
     file = next((candidate.resolve() for candidate in candidates if candidate.is_file()), None)
     if file is None:
         raise LoadError(f"there is no file {name!r}; looked at {', '.join(map(str, candidates))}")

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from typing import Any
 
+from pydantic import AliasChoices
+
 from rl_rewards import parsers, scorers
 from rl_rewards.kinds import Kinds
 from rl_rewards.parsers.base import Parser
@@ -33,8 +35,20 @@ def positional_names(cls: type) -> list[str]:
     return [field.name for field in fields(cls) if field.init and not field.kw_only]
 
 
+def aliases_of(cls: type) -> dict[str, str]:
+    """The other names by which a file may call the options of a configured class: alias -> option."""
+    found = {}
+    for name, declared in getattr(cls, "__pydantic_fields__", {}).items():
+        alias = declared.validation_alias
+        for choice in alias.choices if isinstance(alias, AliasChoices) else (alias,):
+            if isinstance(choice, str) and choice != name:
+                found[choice] = name
+    return found
+
+
 def shape_of_field(cls: type, name: str) -> Shape:
     """What the values of a field are read as, through Optional, Annotated, tuple and list."""
+    name = aliases_of(cls).get(name, name)
     hints = typing.get_type_hints(cls, include_extras=True)
     return _shape_of_hint(hints[name]) if name in hints else None
 
@@ -73,6 +87,8 @@ def locate(root: type, data: Any, loc: Path) -> tuple[Path, Shape]:
     shape: Shape = root
     for step in loc:
         path, shape, data = _past_kind(path, shape, data)
+        if isinstance(data, Mapping) and isinstance(shape, type) and step not in data:
+            step = next((alias for alias, name in aliases_of(shape).items() if name == step and alias in data), step)
         if isinstance(data, Mapping) and step in data:
             shape = shape_of_field(shape, str(step)) if isinstance(shape, type) else None
         elif isinstance(shape, type) and isinstance(step, str) and not isinstance(data, (Mapping, list)):

@@ -5,52 +5,99 @@
         parse: {tag: answer}
         score: {string_match: {equals: "{{references.answer}}"}}
 
-The fields are those of Rubric and Reward. A parser or scorer is a kind (`boxed`), or a kind with its options (`{tag: {name: answer}}`), where
+The fields are those of Rubric and Reward, and `version: 1`, which may be left out. A parser or scorer is a kind (`boxed`), or a kind with its options (`{tag: {name: answer}}`), where
 the first option's name may be left out (`{tag: answer}`). A list of parsers is applied one after the other.
+
+A rubric file is code: `function:`, `module:Class` and `trust_remote_code` run what they name, some of it as soon as the file is read. Read a
+file of somebody else's first, or load it with `code=False`, which refuses all three.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import yaml
 from pydantic import ValidationError
 
-from rl_rewards.loading import relative_to
+from rl_rewards.loading import no_code, relative_to
 from rl_rewards.rubric import Rubric
-from rl_rewards.rubric_files.errors import Problem, RubricFileError
+from rl_rewards.rubric_files.errors import Problem, RubricFileError, field_name
 from rl_rewards.rubric_files.specs import plain
-from rl_rewards.rubric_files.validation import coercions, mistakes
+from rl_rewards.rubric_files.validation import VERSION, coercions, mistakes, name_problems, remote_code, version_problem
 from rl_rewards.rubric_files.yaml_source import CoreResolver, YamlSource
 from rl_rewards.tables.atomic import atomic_path
+from rl_rewards.tables.regular_file import open_regular
+from rl_rewards.user_errors import user_message
+
+_LARGEST = 8 << 20  # bytes
 
 
-def load(path: str | os.PathLike[str]) -> Rubric:
+def load(path: str | os.PathLike[str], *, code: bool = True) -> Rubric:
     """Read a rubric file.
+
+    Args:
+        code: whether the file may name code to run: functions, classes and files to import, and code that comes with a checkpoint. Without
+            it the library's own kinds, entry points of installed packages and sandboxed snippets are left.
 
     Raises:
         OSError: when it cannot be read.
         RubricFileError: when it is wrong; the message has every mistake that was found, each with file, line and field.
     """
-    source = YamlSource(Path(path).read_bytes(), os.fspath(path))
+    source = YamlSource(_content(path), os.fspath(path))
     data = source.data
     if not isinstance(data, Mapping):
         found = "is empty" if data is None else f"holds {type(data).__name__}"
         raise RubricFileError(source.name, [Problem(1, "", f"a rubric file is a mapping with `rewards:`, but this one {found}")])
-    directory = Path(path).resolve().parent
-    with relative_to(directory):
+    if (wrong := version_problem(source)) is not None:
+        raise RubricFileError(source.name, [wrong])
+    fields = {name: value for name, value in data.items() if name != "version"}
+    problems = name_problems(source)
+    if not code:
+        refused = "code that comes with a checkpoint must not be run here (no code)"
+        problems += [Problem(source.line(place), field_name(place), refused) for place in remote_code(data)]
+    with relative_to(Path(path).resolve().parent), contextlib.nullcontext() if code else no_code():
         try:
-            rubric = Rubric(**data)
+            rubric = Rubric(**fields)
         except ValidationError as error:
-            raise RubricFileError(source.name, mistakes(error, source)) from None
+            found = mistakes(error, source)
+            raise RubricFileError(source.name, problems + [each for each in found if not problems or each.field != "rewards"]) from None
         except ImportError as error:
-            raise RubricFileError(source.name, [Problem(1, "", f"a package that this rubric needs is not installed: {error}")]) from error
-        changed = coercions(rubric, source)
-    if changed:
-        raise RubricFileError(source.name, changed)
+            line, field = _place_of_import_error(fields, source)
+            raise RubricFileError(source.name, [Problem(line, field, user_message(error) or str(error))]) from error
+        problems += coercions(rubric, source)
+    if problems:
+        raise RubricFileError(source.name, problems)
     return rubric
+
+
+def _content(path: str | os.PathLike[str]) -> bytes:
+    """The file's bytes.
+
+    Raises:
+        OSError: when it cannot be read, or is a pipe, a device or a directory.
+        RubricFileError: when it is larger than any rubric.
+    """
+    with open_regular(path) as file:
+        content = file.read(_LARGEST + 1)
+    if len(content) > _LARGEST:
+        raise RubricFileError(os.fspath(path), [Problem(1, "", f"a rubric file must be at most {_LARGEST >> 20} MiB large")])
+    return content
+
+
+def _place_of_import_error(fields: dict[str, Any], source: YamlSource) -> tuple[int, str]:
+    """Line and field of the first reward that needs a package which is not installed."""
+    for i, reward in enumerate(fields.get("rewards") or ()):
+        try:
+            Rubric(rewards=(reward,))
+        except ImportError:
+            return source.line(("rewards", i)), field_name(("rewards", i))
+        except ValidationError:
+            continue
+    return 1, ""
 
 
 def save(rubric: Rubric, path: str | os.PathLike[str]) -> None:
@@ -62,7 +109,13 @@ def save(rubric: Rubric, path: str | os.PathLike[str]) -> None:
     """
     directory = Path(path).resolve().parent
     text = yaml.dump(
-        plain(rubric, directory), Dumper=_Dumper, sort_keys=False, allow_unicode=True, default_flow_style=None, width=120, encoding="utf-8"
+        {"version": VERSION, **plain(rubric, directory)},
+        Dumper=_Dumper,
+        sort_keys=False,
+        allow_unicode=True,
+        default_flow_style=None,
+        width=120,
+        encoding="utf-8",
     )
     with atomic_path(path) as temporary:
         temporary.write_bytes(text)

@@ -23,7 +23,8 @@ from pydantic.json_schema import GenerateJsonSchema
 from rl_rewards import parsers, scorers
 from rl_rewards.kinds import Kinds
 from rl_rewards.rubric import Rubric
-from rl_rewards.rubric_files.locations import kinds_of, option_names, positional_names, shape_of_field
+from rl_rewards.rubric_files.locations import aliases_of, kinds_of, option_names, positional_names, shape_of_field
+from rl_rewards.rubric_files.validation import VERSION
 
 PATH = Path(__file__).with_name("rubric.schema.json")
 
@@ -36,6 +37,8 @@ def rubric_schema() -> _Schema:
     definitions: _Schema = {}
     schema = _class_schema(Rubric, definitions)
     schema["properties"]["rewards"]["minItems"] = 1
+    version = {"description": "Version of the file's form; a file without one is of this version.", "const": VERSION}
+    schema["properties"] = {"version": version, **schema["properties"]}
     for kinds in (parsers.KINDS, scorers.KINDS):
         definitions[kinds.noun] = _spec_schema(kinds, definitions)
     return {
@@ -106,12 +109,14 @@ def _describe(schema: _Schema, cls: type) -> _Schema:
         for name, text in _field_docs(parent).items():
             if name in schema.get("properties", {}):
                 schema["properties"][name]["description"] = text
+    for alias, name in aliases_of(cls).items():
+        schema["properties"][alias] = schema["properties"][name]
     return schema
 
 
 def _field_docs(cls: type) -> dict[str, str]:
     """What is said of each field of a class: under `Args:` in its docstring, or in the string below the field."""
-    if cls.__module__.partition(".")[0] != __name__.partition(".")[0]:
+    if cls.__module__.partition(".")[0] != Rubric.__module__.partition(".")[0]:
         return {}
     arguments = inspect.cleandoc(cls.__doc__ or "").partition("\nArgs:\n")[2].partition("\n\n")[0]
     docs = {name: " ".join(text.split()) for name, text in re.findall(r"^    (\w+): (.*(?:\n     .*)*)", arguments, re.MULTILINE)}

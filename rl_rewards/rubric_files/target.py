@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from typing import Any
 
-from rl_rewards.loading import LoadError, load_object
+from rl_rewards.loading import LoadError, load_object, no_code
 from rl_rewards.reward import Reward
 from rl_rewards.rubric import Rubric
 from rl_rewards.rubric_files.native import load
@@ -13,10 +14,11 @@ from rl_rewards.scorers.base import Scorer
 from rl_rewards.scorers.function import Function
 
 
-def load_target(target: str) -> Rubric:
+def load_target(target: str, code: bool = True) -> Rubric:
     """The rubric that a command line names.
 
     Args:
+        code: whether code may be run that the target or the file names, as for `load`.
         target: a rubric file, or `module:name` or `file.py:name` of a Rubric, a Reward, a scorer or a function.
 
     Raises:
@@ -24,8 +26,9 @@ def load_target(target: str) -> Rubric:
         LoadError: for a Python object that is not there, or is none of these.
     """
     if ":" not in target or os.path.exists(target):
-        return load(target)
-    return as_rubric(load_object(target), target)
+        return load(target, code=code)
+    with contextlib.nullcontext() if code else no_code():
+        return as_rubric(load_object(target), target)
 
 
 def as_rubric(value: Any, target: str) -> Rubric:

@@ -12,8 +12,11 @@ from pydantic import ValidationError
 from rl_rewards.parsers.chain import Chain
 from rl_rewards.rubric import Rubric
 from rl_rewards.rubric_files.errors import Path, Problem, describe, field_name, listing, nearest
-from rl_rewards.rubric_files.locations import kinds_of, locate, option_names, positional_names, spelled
+from rl_rewards.rubric_files.locations import aliases_of, kinds_of, locate, option_names, positional_names, spelled
 from rl_rewards.rubric_files.yaml_source import YamlSource
+
+VERSION = 1
+"""The version of rubric files that this package reads and writes."""
 
 _ALLOWED = {
     "string_type": "text",
@@ -34,6 +37,47 @@ _ALLOWED = {
     "dataclass_type": "a mapping of fields",
     "none_required": "nothing",
 }
+
+
+def name_problems(source: YamlSource) -> list[Problem]:
+    """Problems of the names of rewards: one that stands twice, a gate that names none."""
+    rewards = source.data.get("rewards")
+    if not isinstance(rewards, list):
+        return []
+    names = [reward.get("name") if isinstance(reward, Mapping) else None for reward in rewards]
+    problems = []
+    for i, (reward, name) in enumerate(zip(rewards, names)):
+        path: Path = ("rewards", i, "name")
+        if isinstance(name, str) and name in names[:i]:
+            first = source.line(("rewards", names.index(name), "name"))
+            problems.append(Problem(source.line(path), field_name(path), f"the names of rewards must be unique, got {name!r}, first in line {first}"))
+        gate = reward.get("gate") if isinstance(reward, Mapping) else None
+        gated_by = gate.get("reward") if isinstance(gate, Mapping) else None
+        if isinstance(gated_by, str) and gated_by not in names:
+            path = ("rewards", i, "gate", "reward")
+            known = [each for each in names if isinstance(each, str)]
+            message = f"must be the name of a reward, got {gated_by!r}; there are {listing(known)}{nearest(gated_by, known)}"
+            problems.append(Problem(source.line(path), field_name(path), message))
+    return problems
+
+
+def version_problem(source: YamlSource) -> Problem | None:
+    """The Problem of a file of another version than this reader's; a file without one is of version 1."""
+    version = source.data.get("version", VERSION)
+    if type(version) is int and version == VERSION:
+        return None
+    later = type(version) is int and version > VERSION
+    message = f"this file is version {version}, this rl_rewards reads {VERSION}" if later else f"must be {VERSION}, got {describe(version)}"
+    return Problem(source.line(("version",)), "version", message)
+
+
+def remote_code(data: Any, path: Path = ()) -> Iterator[Path]:
+    """Where a file's data asks to run code that comes with a checkpoint."""
+    pairs = data.items() if isinstance(data, Mapping) else enumerate(data) if isinstance(data, list) else ()
+    for key, value in pairs:
+        if key == "trust_remote_code" and value is not False:
+            yield (*path, key)
+        yield from remote_code(value, (*path, key))
 
 
 def mistakes(error: ValidationError, source: YamlSource) -> list[Problem]:
@@ -77,9 +121,10 @@ def coercions(rubric: Rubric, source: YamlSource) -> list[Problem]:
 
     pydantic converts these for Python callers; in a file they are mistakes, and an editor that knows the schema calls them so too.
     """
+    fields = {name: value for name, value in source.data.items() if name != "version"}
     return [
         Problem(source.line(path), field_name(path), f"found {describe(found)}, allowed: {_type_name(built)}")
-        for path, found, built in _pairs(rubric, source.data, ())
+        for path, found, built in _pairs(rubric, fields, ())
         if _type_name(found) != _type_name(built) and _type_name(built) is not None
     ]
 
@@ -102,8 +147,9 @@ def _pairs(built: Any, found: Any, path: Path) -> Iterator[tuple[Path, Any, Any]
         else:
             return
     if is_dataclass(built) and isinstance(found, Mapping):
+        aliases = aliases_of(type(built))
         for name, value in found.items():
-            yield from _pairs(getattr(built, name), value, (*path, name))
+            yield from _pairs(getattr(built, aliases.get(name, name)), value, (*path, name))
     elif isinstance(built, (list, tuple)) and isinstance(found, list):
         for index, (value, item) in enumerate(zip(built, found)):
             yield from _pairs(value, item, (*path, index))

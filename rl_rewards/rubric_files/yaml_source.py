@@ -38,6 +38,10 @@ for _name, _pattern, _first in (
     CoreResolver.add_implicit_resolver(_TAG + _name, re.compile(rf"^(?:{_pattern})$"), list(_first))
 
 
+# Values of a document once its aliases are written out; nested aliases double it with every line.
+_MOST_VALUES = 20_000
+
+
 class _Loader(Reader, Scanner, Parser, Composer, CoreResolver):
     def __init__(self, stream: bytes) -> None:
         Reader.__init__(self, stream)
@@ -66,6 +70,8 @@ class YamlSource:
         self._problems: list[Problem] = []
         self._built: dict[int, Any] = {}
         self._open: set[int] = set()
+        self._values: dict[int, int] = {}
+        self._has_alias = False
         try:
             loader = _Loader(content)
             self._root: Node | None = loader.get_single_node()
@@ -73,6 +79,8 @@ class YamlSource:
         except yaml.MarkedYAMLError as error:
             mark = error.problem_mark or error.context_mark
             message = f"not YAML: {error.problem or error.context}" + (f" ({error.context})" if error.problem and error.context else "")
+            if "unknown escape character" in message:
+                message += r"""; in double quotes a backslash begins an escape: write a pattern in single quotes, '\d+'"""
             raise RubricFileError(name, [Problem(mark.line + 1 if mark else 1, "", message)]) from None
         except yaml.reader.ReaderError as error:
             line = content[: error.position].count(b"\n") + 1 if isinstance(error.position, int) else 1
@@ -101,7 +109,8 @@ class YamlSource:
         self._problems.append(Problem(node.start_mark.line + 1, field_name(path), message))
 
     def _construct(self, node: Node, path: Path) -> Any:
-        if id(node) in self._built:  # an alias: its value is shared, so that nested aliases cost nothing
+        if id(node) in self._built:  # an alias: its value is shared
+            self._has_alias = True
             return self._built[id(node)]
         if id(node) in self._open:
             self._refuse(node, path, "an alias that holds itself")
@@ -117,6 +126,9 @@ class YamlSource:
             value = self._refuse(node, path, f"tags are not allowed, found {node.tag!r}")
         self._open.discard(id(node))
         self._built[id(node)] = value
+        self._values[id(node)] = 1 + sum(self._values.get(id(child), 1) for child in _children(node))
+        if self._has_alias and self._values[id(node)] > _MOST_VALUES and not self._problems:
+            self._refuse(node, path, f"must have at most {_MOST_VALUES:,} values with all aliases written out")
         return value
 
     def _mapping(self, node: MappingNode, path: Path) -> dict[str, Any]:
@@ -161,3 +173,9 @@ class YamlSource:
         except (ValueError, KeyError):
             return self._refuse(node, path, f"not a {kind}: {text!r:.80}")
         return self._refuse(node, path, f"tags are not allowed, found {node.tag!r}")
+
+
+def _children(node: Node) -> list[Node]:
+    if isinstance(node, MappingNode):
+        return [part for pair in node.value for part in pair]
+    return node.value if isinstance(node, SequenceNode) else []

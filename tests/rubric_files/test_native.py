@@ -103,9 +103,14 @@ REWARD = "rewards:\n- name: r\n  score: {string_match: x}\n"
         ("rewards:\n- name: r\n  score: {reward_model: {model: m, overflow: lft}}", 3, "rewards[0].score.reward_model.overflow", "mean 'left'?"),
         (REWARD + "  gate: {reward: r2, at_last: 1}", 4, "rewards[0].gate.at_last", "did you mean 'at_least'?"),
         (REWARD + "  gate: {at_least: 1}", 4, "rewards[0].gate", "needs a field 'reward'"),
-        (REWARD + "  gate: {reward: other}", 1, "rewards", "gated by 'other', which does not exist"),
+        (REWARD + "  gate: {reward: rr}", 4, "rewards[0].gate.reward", "must be the name of a reward, got 'rr'; there are r; did you mean 'r'?"),
         (REWARD + "  gate: {reward: r}", 1, "rewards", "gates form a circle: r -> r"),
-        (REWARD + "- name: r\n  score: {string_match: y}", 1, "rewards", "reward names must be unique, but 'r' is there more than once"),
+        (REWARD + "- name: r\n  score: {string_match: y}", 4, "rewards[1].name", "the names of rewards must be unique, got 'r', first in line 2"),
+        ("version: 2\nrewards: []", 1, "version", "this file is version 2, this rl_rewards reads 1"),
+        ("version: 0\nrewards: []", 1, "version", "must be 1, got number 0"),
+        ('rewards: []\nversion: "1"', 2, "version", "must be 1, got text '1'"),
+        ("version: true\nrewards: []", 1, "version", "must be 1, got true"),
+        ('rewards:\n- {name: r, score: {regex_match: "\\d+"}}', 2, "", "write a pattern in single quotes"),
         ("rewards:\n- name: a b\n  score: {string_match: x}", 2, "rewards[0].name", "got 'a b'"),
         ("rewards:\n- name: r", 2, "rewards[0]", "needs a field 'score'"),
         ("rewards:\n- name: 5\n  score: {string_match: x}", 2, "rewards[0].name", "found number 5, allowed: text; write it in quotes"),
@@ -262,8 +267,8 @@ finite = st.floats(-1e17, 1e17)
 
 @given(
     texts=st.lists(st.text(min_size=1).filter(str.strip), min_size=1, max_size=3),
-    weight=finite,
-    clip=st.none() | st.tuples(finite, finite).filter(lambda pair: pair[0] < pair[1]),
+    weight=st.floats(-1e3, 1e3),
+    clip=st.none() | st.tuples(*[st.floats(-1e14, 1e14)] * 2).filter(lambda pair: pair[0] < pair[1]),
     when=st.none() | st.dictionaries(st.text(), st.text() | st.integers() | st.booleans() | finite, min_size=1, max_size=3),
 )
 def test_every_rubric_loads_back_equal(tmp_path_factory, texts, weight, clip, when):

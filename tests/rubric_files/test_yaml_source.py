@@ -96,10 +96,23 @@ def test_all_mistakes_are_told_at_once():
     assert [problem.line for problem in raised.value.problems] == [1, 2, 3]
 
 
-def test_aliases_are_shared_so_that_nested_ones_cost_nothing():
-    lines = ["a0: &a0 [x]"] + [f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 9)}]" for i in range(1, 40)]
-    data = read("\n".join(lines))  # 9 ** 39 values, were they copied
-    assert data["a39"][0] is data["a38"]
+def test_aliases_are_shared():
+    data = read("a: &a [x]\nb: [*a, *a]")
+    assert data["b"] == [["x"], ["x"]] and data["b"][0] is data["a"]
+
+
+@pytest.mark.parametrize("nested", ["[{}]", "{{k: {}}}"])
+def test_nested_aliases_that_stand_for_too_many_values_are_refused(nested):
+    def line(i):
+        before = ", ".join(f"*a{i - 1}" for _ in range(9)) if "k" not in nested else None
+        return f"a{i}: &a{i} [{before}]" if before else f"a{i}: &a{i} {{{', '.join(f'k{j}: *a{i - 1}' for j in range(9))}}}"
+
+    with pytest.raises(RubricFileError, match="a[45]: must have at most 20,000 values with all aliases written out"):
+        read("\n".join(["a0: &a0 [x]", *map(line, range(1, 40))]))
+
+
+def test_a_long_document_without_aliases_is_read():
+    assert len(read("a: [" + "x, " * 30_000 + "x]")["a"]) == 30_001
 
 
 def test_every_value_knows_its_line():
