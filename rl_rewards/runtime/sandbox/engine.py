@@ -130,7 +130,7 @@ class Engine(ABC):
     def run_trusted(self, program: str, cases: Sequence[Script] | Sequence[Call], limits: Limits) -> list[Execution]:
         """As `run`, for the user's own code, where no program of a model's can read what it is given."""
 
-    def submit(self, work: Callable[[Item], Result], items: Sequence[Item]) -> Future[Sequence[Result]]:
+    def submit(self, work: Callable[[Item], Result], items: Sequence[Item]) -> Future[list[Result]]:
         """`work` on every item, in order, on this engine's threads, of which there are as many as workers.
 
         The future fails with the first exception that `work` raises, once all are done.
@@ -152,8 +152,8 @@ class Engine(ABC):
             threads.shutdown(wait=False, cancel_futures=True)
 
 
-def _gathered(futures: Sequence[Future[Result]]) -> Future[Sequence[Result]]:
-    together: Future[Sequence[Result]] = Future()
+def _gathered(futures: Sequence[Future[Result]]) -> Future[list[Result]]:
+    together: Future[list[Result]] = Future()
     waiting = [len(futures)]
     lock = threading.Lock()
 

@@ -80,9 +80,9 @@ class PythonReward(RowScorer):
         return Limits(self.timeout, self.memory_mb)
 
     def score(self, samples: Sequence[Sample], answers: Sequence[Any]) -> list[EvaluateResult]:
-        return list(self.submit(samples, answers).result())
+        return self.submit(samples, answers).result()
 
-    def submit(self, samples: Sequence[Sample], answers: Sequence[Any]) -> Future[Sequence[EvaluateResult]]:
+    def submit(self, samples: Sequence[Sample], answers: Sequence[Any]) -> Future[list[EvaluateResult]]:
         """Start scoring a batch; the future holds what `score` returns."""
         return self._engine.submit(lambda pair: self.score_row(*pair), list(zip(samples, answers, strict=True)))
 

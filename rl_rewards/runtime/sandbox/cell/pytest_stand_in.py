@@ -12,7 +12,7 @@ import math
 import re
 import types
 import unittest
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from .remote import Channel
@@ -158,7 +158,7 @@ class Runner:
     """Runs test functions and classes with the fixtures that the tests define."""
 
     def __init__(self, namespace: dict[str, Any]) -> None:
-        self._fixtures = {value._fixture[3]: value for value in namespace.values() if inspect.isfunction(value) and hasattr(value, "_fixture")}
+        self._fixtures = _fixtures_of(namespace.values())
         self._namespace = namespace
         self._kept: dict[str, Any] = {}
 
@@ -167,7 +167,7 @@ class Runner:
         if _is_skipped(kind):
             return
         inherited = {name: value for each in reversed(kind.__mro__) for name, value in vars(each).items()}
-        fixtures = {value._fixture[3]: value for value in inherited.values() if inspect.isfunction(value) and hasattr(value, "_fixture")}
+        fixtures = _fixtures_of(inherited.values())
         _call_if_there(kind, "setup_class")
         for name, method in inherited.items():
             if name.startswith("test") and inspect.isfunction(method):
@@ -229,6 +229,11 @@ class Runner:
                 next(generator, None)
             if instance is not None:
                 _call_if_there(instance, "teardown_method", function)
+
+
+def _fixtures_of(values: Iterable[Any]) -> dict[str, Any]:
+    """The fixtures among some values, by name."""
+    return {value._fixture[3]: value for value in values if hasattr(value, "__code__") and hasattr(value, "_fixture")}
 
 
 def _arguments(function: Any) -> list[str]:

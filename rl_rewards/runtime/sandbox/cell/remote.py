@@ -250,7 +250,7 @@ class Channel:
             kept: names that it may not give.
         """
         words = set(re.findall(r"\w+", source))  # what nobody mentions may be large
-        names = {
+        names: dict[str, Any] = {
             name: self.ask("name", name) if tree is None else plain.decode(tree, self._import)
             for name, tree in self.read()["names"].items()
             if name in words
@@ -259,8 +259,9 @@ class Channel:
             and (name in wanted or (not hasattr(builtins, name) and name not in kept))
         }
         for name in set(re.findall(r"\b(\w+)\s*\.", source)) & names.keys():
-            if importable(ALIASES.get(name, name)):
-                names[name] = importlib.import_module(ALIASES.get(name, name))
+            module = str(ALIASES.get(name) or name)
+            if importable(module):
+                names[name] = importlib.import_module(module)
         self.asked = 0
         for name in self._classes & names.keys():
             if isinstance(names[name], StandIn):

@@ -33,18 +33,24 @@ def _comes_back(tree: plain.Tree) -> bool:
 
 def restore(old: Any, new: Any) -> None:
     """Change `old` in place into what the program left of it, keeping the lists and dicts inside that are still there."""
+    kind = type(old).__name__
     if isinstance(old, list) and isinstance(new, list):
         old[:] = [_kept(old[at], item) if at < len(old) else item for at, item in enumerate(new)]
     elif isinstance(old, dict) and isinstance(new, dict):
         kept = {key: _kept(old[key], item) if key in old else item for key, item in new.items()}
         old.clear()
         old.update(kept)
-    elif isinstance(old, (set, bytearray)) or type(old).__name__ == "deque":
+    elif isinstance(old, (set, bytearray)) or kind == "deque":
         old.clear()
         (old.extend if hasattr(old, "extend") else old.update)(new)  # type: ignore[union-attr]
-    elif type(old).__name__ == "ndarray" and type(new) is type(old) and old.shape == new.shape:
+    elif type(old) is type(new):
+        _restore_of_library(kind, old, new)
+
+
+def _restore_of_library(kind: str, old: Any, new: Any) -> None:
+    if kind == "ndarray" and old.shape == new.shape:
         old[...] = new
-    elif type(old).__name__ in ("DataFrame", "Series") and type(new) is type(old):
+    elif kind in ("DataFrame", "Series"):
         old._update_inplace(new)
 
 

@@ -93,6 +93,7 @@ class Server:
             )
         finally:
             sys.setrecursionlimit(before)
+        value = None
         try:
             value = _OPERATIONS[request["do"]](self, *arguments, **keywords)
             raised = None
