@@ -102,10 +102,8 @@ def _flows(tree: ast.Module) -> Iterator[tuple[frozenset[str], frozenset[str]]]:
             body = frozenset().union(*map(reads, node.body))
             yield body, frozenset(handler.name for handler in node.handlers if handler.name) | _stored(*node.handlers, *node.orelse)
         elif isinstance(node, ast.Match):
-            yield (
-                reads(node.subject),
-                frozenset(part.name for part in ast.walk(node) if isinstance(part, (ast.MatchAs, ast.MatchStar)) and part.name),
-            )
+            captured = frozenset(part.name for part in ast.walk(node) if isinstance(part, (ast.MatchAs, ast.MatchStar)) and part.name)
+            yield reads(node.subject), captured | _stored(*(statement for case in node.cases for statement in case.body))
         elif isinstance(node, _SCOPES):
             yield reads(node), frozenset({node.name, f"self.{node.name}"})
             if isinstance(node, ast.ClassDef):

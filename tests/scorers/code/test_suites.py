@@ -63,6 +63,13 @@ FORMS = {
     "approx": ("import pytest\ndef test_a():\n    assert f(0.1 + 0.2) == pytest.approx(1.3)\n    assert [f(1)] == pytest.approx([2])", {}),
     "a marked function": ("import pytest\n@pytest.mark.slow\ndef test_a():\n    assert f(1) == 2", {}),
     "main of pytest": ("import pytest, sys\ndef test_a():\n    assert f(1) == 2\nif __name__ == '__main__':\n    sys.exit(pytest.main([__file__]))", {}),
+    # origin: HumanEval+
+    "assertion with a tolerance": (
+        "def assertion(out, exp, atol):\n    if out != exp and atol != 0:\n        assert abs(out - exp) < atol\n    else:\n        assert out == exp, f'{out}, {exp}'\n"
+        "def check(candidate):\n    for i, (inp, exp) in enumerate(zip([[1], [2]], [2, 3])):\n        assertion(candidate(*inp), exp, 0)\n",
+        {"entry_point": "f"},
+    ),
+    "a reference solution": ("def ref(x): return x + 1\ndef check(candidate):\n    for x in range(5):\n        assert candidate(x) == ref(x)\n", {"entry_point": "f"}),
     # origin: others
     "under a main guard": ("if __name__ == '__main__':\n    assert f(1) == 2\n    print('ok')", {}),
     "an async function": ("async def test_a():\n    assert f(1) == 2", {}),
@@ -72,6 +79,15 @@ FORMS = {
     "a count of failures": ("failures = 0\nfor given, wanted in ((1, 2), (2, 3)):\n    if f(given) != wanted:\n        failures += 1\nassert failures == 0", {}),
     "a helper that checks": ("def same(given, wanted):\n    assert f(given) == wanted\nfor at in range(3):\n    same(at, at + 1)", {}),
     "a seed": ("import random\nrandom.seed(1)\nfor _ in range(5):\n    x = random.randint(0, 9)\n    assert f(x) == x + 1", {}),
+    "a match": ("match f(1):\n    case 2:\n        ok = True\n    case _:\n        ok = False\nassert ok", {}),
+    "a list of lambdas": ("checks = [lambda: f(1) == 2]\nassert all(check() for check in checks)", {}),
+    "a decorated test": ("def wrap(g): return g\n@wrap\ndef test_a():\n    assert f(1) == 2", {}),
+    "a base class of cases": (
+        "import unittest\nclass B(unittest.TestCase):\n    def same(self, a, b): self.assertEqual(a, b)\nclass T(B):\n    def test_a(self): self.same(f(1), 2)", {},
+    ),
+    "assertRaises as a call": (
+        UNITTEST + "    def test_a(self):\n        self.assertRaises(TypeError, f, 'a')\n        self.assertEqual(f(1), 2)", {},
+    ),
     "numpy's assertions": ("import numpy as np\nnp.testing.assert_allclose(f(1), 2)", {}),
     "self.fail": (UNITTEST + "    def test_a(self):\n        if f(1) != 2:\n            self.fail('wrong')", {}),
     "another right answer": ("try:\n    assert f(1) == 3\nexcept AssertionError:\n    assert f(1) == 2", {}),
@@ -107,7 +123,7 @@ VACUOUS = [
     UNITTEST + "    def test_a(self):\n        self.skipTest('x')\n        self.assertEqual(f(1), 2)",
     UNITTEST + "    @unittest.expectedFailure\n    def test_a(self):\n        self.assertEqual(f(1), 3)", "import unittest\nunittest.main()",
     # origin: pytest
-    "def test_a():\n    pass", "def test_a():\n    return f(1) == 2", "class Tests_:\n    x = f", "class TestF:\n    def __init__(self): pass\n    def test_a(self):\n        assert f(1) == 2",
+    "def test_a():\n    yield 1\n    assert f(1) == 2", "def test_a():\n    pass", "def test_a():\n    return f(1) == 2", "class Tests_:\n    x = f", "class TestF:\n    def __init__(self): pass\n    def test_a(self):\n        assert f(1) == 2",
     "import pytest\n@pytest.mark.skip(reason='x')\ndef test_a():\n    assert f(1) == 2", "import pytest\n@pytest.mark.xfail\ndef test_a():\n    assert f(1) == 3",
     "import pytest\n@pytest.mark.parametrize('x', [])\ndef test_a(x):\n    assert f(x) == 2", "import pytest\ndef test_a():\n    pytest.skip('x')\n    assert f(1) == 2",
     "import pytest\n@pytest.mark.parametrize('x', [1])\ndef test_a(x):\n    assert x == 1",
