@@ -1,6 +1,8 @@
 import os
 import signal
 
+from hypothesis import HealthCheck, settings
+
 # No test may reach a model hub, and torch's threads only get in each other's way on small machines.
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -9,3 +11,7 @@ os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 # A job in the background of a shell ignores Ctrl-C, and so would the processes that tests start and interrupt.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# A busy machine is slow, which says nothing about the code.
+settings.register_profile("no_clock", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("no_clock")

@@ -57,6 +57,8 @@ REWARD = "rewards:\n- name: r\n  score: {string_match: x}\n"
         REWARD + "  clip: [0, 1.5]\n  on_error: raise\n  weight: 0\n  when: {task: [a, 1]}",
         REWARD + "  on_error: -1",
         REWARD + "max_error_rate: 0.5",
+        "rewards:\n- name: r\n  score: {reward_model: {model: a/b, torch_dtype: bfloat16}}",
+        "rewards:\n- name: r\n  score: {cosine_similarity: {reference: answer, model: a/b, dtype: bfloat16}}",
     ],
 )
 def test_the_schema_and_the_loader_accept(tmp_path, text):
@@ -86,6 +88,7 @@ def test_the_schema_and_the_loader_accept(tmp_path, text):
         "rewards:\n- name: r\n  score: {string_mach: x}",
         "rewards:\n- name: r\n  score: {string_match: 4}",
         "rewards:\n- score: {string_match: x}",
+        "rewards:\n- name: r\n  score: {reward_model: {model: a/b, torch_dtype: bfloat}}",
     ],
 )
 def test_the_schema_and_the_loader_refuse(tmp_path, text):
