@@ -18,7 +18,8 @@ from pathlib import Path
 __all__ = ["Block", "anchors", "blocks", "links"]
 
 _FENCE = re.compile(
-    r"^(?:<!-- (?P<mark>file|logs|prints|slow|syntax)(?:: (?P<value>[^\n]*?))? -->\n)?```(?P<language>\w*)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL
+    r"^(?:<!-- (?P<mark>file|logs|prints|slow|syntax)(?:: (?P<value>[^\n]*?))? -->\n)?```(?P<language>\w*)\n(?P<text>.*?)^```$",
+    re.MULTILINE | re.DOTALL,
 )
 _LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)|!\[[^\]]*\]\(([^)\s]+)\)")
 _HEADING = re.compile(r"^#{1,6} (.+)$", re.MULTILINE)
