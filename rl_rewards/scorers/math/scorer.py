@@ -125,17 +125,16 @@ class MathVerify(ReferenceScorer):
             return self.unparsed()
         if len(found) > LONGEST or not (text := canonical(found)):
             return EvaluateResult(self.wrong, f"the answer is empty or longer than {LONGEST} characters", outcome=Outcome.UNPARSED)
-        row = Open([], [])
-        rules = self._rules
+        pairs, verdicts, rules = [], [], self._rules
         for reference in target:
             verdict = self._settle(reference, text, sample, rules)
             if verdict is None:
-                row.pairs.append((reference, text))
+                pairs.append((reference, text))
             elif verdict.kind == "right":
                 return self.result(verdict)
             else:
-                row.verdicts.append(verdict)
-        return row if row.pairs else self.result(best(row.verdicts))
+                verdicts.append(verdict)
+        return Open(pairs, verdicts) if pairs else self.result(verdicts[0] if len(verdicts) == 1 else best(verdicts))
 
     def _settle(self, reference: str, answer: str, sample: Sample, rules: Rules) -> Verdict | None:
         """The verdict on two canonical texts, where it needs no algebra."""
