@@ -44,6 +44,10 @@ class RowChecks:
         self._prompts: Counter[str] = Counter()
         self._rows = 0
 
+    def reads(self, reward: Reward) -> bool:
+        """Whether a reward's references are read by its scorer."""
+        return reward.name in self._references
+
     def add(self, row: Mapping[str, Any], number: int) -> None:
         """Look at a row.
 

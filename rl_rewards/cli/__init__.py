@@ -1,9 +1,15 @@
-"""The command `rl-rewards`: one file a verb. Verbs import what they need when they run, so that `--help` answers at once."""
+"""The command `rl-rewards`: one file a verb. Verbs import what they need when they run, so that `--help` answers at once.
+
+Every verb ends with status 0 when all is well, 1 when it found something or a row failed, and 2 when it could not run.
+"""
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import typer
 
+from rl_rewards import __version__
 from rl_rewards.cli.preview import preview
 from rl_rewards.cli.schema import schema
 from rl_rewards.cli.score import score
@@ -15,13 +21,31 @@ app = typer.Typer(
     name="rl-rewards",
     help="Score what language models write, with the rubric that trains them.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
 )
-for _verb in (validate, preview, score, schema):
+for _verb in (validate, preview, score):
+    app.command()(_verb)
+
+for _verb in (schema,):
     app.command()(_verb)
 
 
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(f"rl-rewards {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")] = False,
+) -> None:
+    """Score what language models write, with the rubric that trains them."""
+
+
 def main() -> None:
-    """Run the command line."""
+    """Run the command line; a signal that ends it leaves no half-written file."""
+    from rl_rewards.tables.atomic import clean_up_on_signals
+
+    clean_up_on_signals()
     app()

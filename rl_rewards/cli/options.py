@@ -22,4 +22,12 @@ TokenizerOption = Annotated[
         show_default=False,
     ),
 ]
+NoCodeOption = Annotated[
+    bool,
+    typer.Option(
+        "--no-code",
+        help="Refuse to run code that the rubric or the data names: functions, classes, files to import, a checkpoint's own code. A rubric file is "
+        "code: look at one of somebody else's with this first.",
+    ),
+]
 VerboseOption = Annotated[bool, typer.Option("--verbose", "-v", help="Show the traceback of an error.")]

@@ -8,15 +8,16 @@ from typing import Annotated
 
 import typer
 
-from rl_rewards.cli.options import RubricArgument, TokenizerOption, VerboseOption
+from rl_rewards.cli.options import NoCodeOption, RubricArgument, TokenizerOption, VerboseOption
 from rl_rewards.cli.user_errors import INCOMPLETE, say, user_errors
 
 
 def score(
     rubric: RubricArgument,
-    data: Annotated[Path, typer.Argument(metavar="DATA", help="Rows to score: .jsonl, .csv or .parquet.", show_default=False)],
+    data: Annotated[Path, typer.Argument(metavar="DATA", help="Rows to score: .jsonl, .json, .csv or .parquet.", show_default=False)],
     out: Annotated[Path, typer.Option("--out", "-o", help="Scored rows: .jsonl or .parquet.", show_default=False)],
     tokenizer: TokenizerOption = None,
+    no_code: NoCodeOption = False,
     verbose: VerboseOption = False,
 ) -> None:
     """Score every row of a dataset.
@@ -28,12 +29,12 @@ def score(
     Exit status: 0 everything was scored, 1 rows were left out or a reward failed on some, 2 nothing was written.
     """
     with user_errors(verbose):
-        complete = _score(rubric, data, out, tokenizer)
+        complete = _score(rubric, data, out, tokenizer, not no_code)
     if not complete:
         raise typer.Exit(INCOMPLETE)
 
 
-def _score(rubric_name: str, data: Path, out: Path, tokenizer: str | None) -> bool:
+def _score(rubric_name: str, data: Path, out: Path, tokenizer: str | None, code: bool) -> bool:
     """Whether every row was read, and scored by every reward that applies to it."""
     from rl_rewards.cli.progress import progress_over
     from rl_rewards.cli.reports import BadRows, Failures
@@ -45,7 +46,7 @@ def _score(rubric_name: str, data: Path, out: Path, tokenizer: str | None) -> bo
     from rl_rewards.tables.scored import ADDED, scored_rows
     from rl_rewards.tables.writers import open_writer, writable_kind
 
-    rubric, kind = load_target(rubric_name), writable_kind(out)
+    rubric, kind = load_target(rubric_name, code), writable_kind(out)
     tokenize, size = tokenize_with(tokenizer), table_size(data)
     whole_groups = any(reward.score.traits.needs_groups for reward in rubric)
     bad, failures, total, replaced = BadRows(data), Failures(), 0, set()

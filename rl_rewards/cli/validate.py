@@ -2,35 +2,52 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from rl_rewards.cli.options import RubricArgument, VerboseOption
+from rl_rewards.cli.options import NoCodeOption, RubricArgument, VerboseOption
 from rl_rewards.cli.user_errors import INCOMPLETE, say, user_errors
 
 if TYPE_CHECKING:
+    from rl_rewards.checks import RowChecks
     from rl_rewards.rubric import Rubric
 
 
 def validate(
     rubric: RubricArgument,
-    data: Annotated[Path | None, typer.Option(help="Training data, JSONL, CSV or Parquet, that the rubric must fit.", show_default=False)] = None,
+    data: Annotated[
+        str | None,
+        typer.Option(
+            help="Training data that the rubric must fit, named as for the recipes: a .jsonl, .json, .csv or .parquet file, MODULE:FUNCTION, or an id "
+            "on the hub.",
+            show_default=False,
+        ),
+    ] = None,
+    data_config: Annotated[str | None, typer.Option(help="Configuration of data on the hub.", show_default=False)] = None,
+    data_split: Annotated[str, typer.Option(help="Split of data on the hub.")] = "train",
+    no_code: NoCodeOption = False,
     verbose: VerboseOption = False,
 ) -> None:
     """Check a rubric file, and with --data that training data has the columns and values that it reads.
 
+    Every row's prompt and references are read as training would read them.
+
     Exit status: 0 right, 1 some rows do not fit, 2 the rubric or the data cannot be used.
     """
     with user_errors(verbose):
+        from rl_rewards import loading
         from rl_rewards.rubric_files.target import load_target
 
-        loaded = load_target(rubric)
+        loaded = load_target(rubric, code=not no_code)
         _show(loaded)
-        fits = data is None or _check_data(loaded, data)
+        with loading.no_code() if no_code else contextlib.nullcontext():
+            fits = data is None or _check_data(loaded, data, data_config, data_split)
     if not fits:
         raise typer.Exit(INCOMPLETE)
 
@@ -41,16 +58,26 @@ def _show(rubric: Rubric) -> None:
     from rich.text import Text
 
     table = Table()
-    for heading in ("reward", "weight", "parse", "score", "columns"):
+    for heading in ("reward", "weight", "parse", "score", "columns", "options"):
         table.add_column(heading, overflow="fold")
     for reward in rubric:
         columns = ", ".join(sorted(reward.columns))
-        table.add_row(*map(Text, (reward.name, f"{reward.weight:g}", _spelled(reward.parse), _spelled(reward.score), columns)))
+        further = {name: value for name in ("when", "gate", "clip", "isolate", "on_error") if (value := _option(reward, name)) is not None}
+        options = ", ".join(f"{name}: {_spelled(value)}" for name, value in further.items())
+        table.add_row(*map(Text, (reward.name, f"{reward.weight:g}", _spelled(reward.parse), _spelled(reward.score), columns, options)))
+    if not any(map(str, table.columns[-1].cells)):
+        table.columns.pop()
     Console().print(table)
 
 
+def _option(reward: Any, name: str) -> Any:
+    """An option of a reward that differs from its default, else None."""
+    value = getattr(reward, name)
+    return None if value == type(reward).__pydantic_fields__[name].get_default(call_default_factory=True) else value
+
+
 def _spelled(value: Any) -> str:
-    """A parser or scorer as a rubric file spells it."""
+    """A parser, a scorer or another option as a rubric file spells it."""
     import yaml
 
     from rl_rewards.rubric_files.specs import plain
@@ -59,55 +86,63 @@ def _spelled(value: Any) -> str:
         spec = plain(value, Path.cwd())
     except ValueError:  # made in Python, of what no file can name
         return repr(value)
-    return spec if isinstance(spec, str) else yaml.safe_dump(spec, default_flow_style=True, sort_keys=False, width=1 << 20).strip()
+    return (
+        spec if isinstance(spec, str) else yaml.safe_dump(spec, default_flow_style=True, sort_keys=False, width=1 << 20).partition("\n...")[0].strip()
+    )
 
 
-def _check_data(rubric: Rubric, data: Path) -> bool:
+def _check_data(rubric: Rubric, data: str, config: str | None, split: str) -> bool:
     """Whether every row of the data fits the rubric."""
-    from rl_rewards.checks import RubricDataError, check_columns, check_routes
-    from rl_rewards.cli.progress import progress_over
+    from rl_rewards.checks import RouteCheck, RowChecks, RubricDataError, check_columns, check_weights
     from rl_rewards.cli.reports import BadRows
-    from rl_rewards.tables.readers import TableError, read_rows, table_size
+    from rl_rewards.tables.datasets import dataset_rows
+    from rl_rewards.tables.readers import TableError
 
-    bad, total, columns, empty = BadRows(data), 0, set(), Counter()
-
-    def rows() -> Iterator[Mapping[str, Any]]:
-        nonlocal total
-        with progress_over(table_size(data), "checking") as advance:
-            for row in read_rows(data):
-                advance(row.size)
-                if row.values is None:
-                    bad(row)
-                    continue
-                total += 1
-                columns.update(row.values)
-                empty.update(_empty_columns(rubric, row.values))
-                yield row.values
-
-    stream, unhandled = rows(), None
-    try:
-        check_routes(rubric, stream)
-    except RubricDataError as error:
-        unhandled = error
-    for _ in stream:  # where nothing is routed, nothing was read
-        pass
+    bad, total, columns = BadRows(data), 0, set()
+    empty: Counter[tuple[str, str]] = Counter()
+    routes, checks = RouteCheck(rubric), RowChecks(rubric)
+    with _progress(data) as advance:
+        for row in dataset_rows(data, config, split):
+            advance(row.size)
+            if row.values is None:
+                bad(row)
+                continue
+            total += 1
+            columns.update(row.values)
+            empty.update(_empty_columns(rubric, checks, row.values))
+            routes.add(row.values)
+            checks.add(row.values, row.number)
     if not total:
         raise TableError(f"{data}: no rows")
     check_columns(rubric, columns - {"prompt", "completion"})
-    if unhandled is not None:
-        raise unhandled
-    for (reward, column), count in empty.items():
-        say(f"reward {reward!r} needs {column!r}, which is empty in {count} of {total} rows")
+    check_weights(rubric)
+    if "prompt" not in columns:
+        raise RubricDataError(f"{data}: training data needs a column 'prompt'; it has {sorted(columns)}")
+    routes.finish()
+    checks.finish()
+    findings = [f"reward {reward!r} needs {column!r}, which is empty in {count} of {total} rows" for (reward, column), count in empty.items()]
+    findings += checks.findings
     if bad.count:
-        say(f"{bad.count} rows could not be read")
-    say(f"{total} rows checked")
-    return not bad.count and not empty
+        findings.append(f"{bad.count} row{'s' * (bad.count != 1)} could not be read")
+    for line in [*checks.warnings, *findings]:
+        say(line)
+    say(f"{total} row{'s' * (total != 1)} checked")
+    return not findings
 
 
-def _empty_columns(rubric: Rubric, row: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """(reward, column) for every column that a reward needs of this row and that has no value in it."""
+def _progress(data: str) -> AbstractContextManager[Callable[[int], None]]:
+    """A progress bar over a file; none where the size is not known before."""
+    from rl_rewards.cli.progress import progress_over
+    from rl_rewards.tables.datasets import is_file_name
+    from rl_rewards.tables.readers import table_size
+
+    return progress_over(table_size(data), "checking") if is_file_name(data) else contextlib.nullcontext(lambda size: None)
+
+
+def _empty_columns(rubric: Rubric, checks: RowChecks, row: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """(reward, column) for every column without a value in this row that a reward needs of it, where no scorer says so itself."""
     for reward in rubric:
-        if reward.applies_to(row):
+        if not checks.reads(reward) and reward.applies_to(row):
             for column in reward.columns:
                 if row.get(column) in (None, "", []):
                     yield reward.name, column

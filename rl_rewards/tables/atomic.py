@@ -6,8 +6,33 @@ import contextlib
 import errno
 import os
 import secrets
+import signal
 from collections.abc import Iterator
 from pathlib import Path
+from types import FrameType
+
+__all__ = ["atomic_path", "clean_up_on_signals"]
+
+
+_unfinished: set[Path] = set()
+"""Temporary files of this process."""
+
+
+def clean_up_on_signals() -> None:
+    """Remove the temporary files of this process when SIGTERM or SIGHUP ends it, for commands: a library leaves signals to its caller.
+
+    A signal that is ignored, as under nohup, or has a handler stays as it is.
+    """
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is signal.SIG_DFL:
+            signal.signal(number, _clean_up_and_end)
+
+
+def _clean_up_and_end(number: int, frame: FrameType | None) -> None:
+    for path in list(_unfinished):
+        path.unlink(missing_ok=True)
+    signal.signal(number, signal.SIG_DFL)
+    os.kill(os.getpid(), number)  # the caller sees which signal ended the process
 
 
 @contextlib.contextmanager
@@ -21,9 +46,11 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
     if target.is_dir():
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), os.fspath(path))
     temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}.tmp")
+    _unfinished.add(temporary)
     try:
         os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
     except OSError as error:
+        _unfinished.discard(temporary)
         error.filename = os.fspath(path)  # the name that the caller knows
         raise
     try:
@@ -34,3 +61,5 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+    finally:
+        _unfinished.discard(temporary)

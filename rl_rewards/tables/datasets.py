@@ -90,6 +90,8 @@ def _as_dataset(made: Any, name: str) -> Dataset:
 
 
 def _from_hub(name: str, config: str | None, split: str) -> Dataset:
+    if Path(name).exists() and not Path(name).is_dir():
+        raise TableError(f"{name}: the name of a data file ends in {', '.join(READABLE)}, found {Path(name).suffix or 'no ending'!r}")
     _needs_datasets(name)
     import datasets
 
@@ -97,10 +99,7 @@ def _from_hub(name: str, config: str | None, split: str) -> Dataset:
         return datasets.load_dataset(name, config, split=split)
     except Exception as error:  # of datasets, of the hub's client, of the network: dozens of classes, and each says what is wrong
         why = " ".join(str(error).split())[:300]
-        ending = Path(name).suffix
         spelled = "; did you mean " + repr(":".join(name.rsplit(".", 1))) + "?" if _DOTTED.fullmatch(name) else ""
-        if Path(name).exists() and ending:
-            spelled = f"; a data file's name must end in {', '.join(READABLE)}"
         raise TableError(
             f"{name!r} is no data file and no module:function, and as a dataset on the hub it cannot be loaded: {type(error).__name__}: {why}{spelled}"
         ) from error

@@ -5,7 +5,6 @@ Half a surrogate pair, which JSON can spell and no reader of tables takes, becom
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterable
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any, Protocol
 
 from rl_rewards.tables.readers import TableError, read_rows
 from rl_rewards.tables.scored import ADDED, added_fields
+from rl_rewards.tables.strict_json import strict_json
 
 WRITABLE = (".jsonl", ".ndjson", ".parquet")
 # Rows of which the types are learnt at a time, when a file without a schema becomes Parquet.
@@ -52,9 +52,6 @@ def open_writer(kind: str, path: Path, data: str | os.PathLike[str], reward_name
     return _JsonlWriter(path)
 
 
-_encode = json.JSONEncoder(ensure_ascii=False, default=str).encode
-
-
 class _JsonlWriter:
     def __init__(self, path: Path) -> None:
         self._file = open(path, "wb")
@@ -62,9 +59,9 @@ class _JsonlWriter:
     def write(self, rows: list[dict[str, Any]]) -> None:
         for row in rows:
             try:
-                line = _encode(row).encode("utf-8")
+                line = strict_json(row).encode("utf-8")
             except UnicodeEncodeError:
-                line = _encode(_valid_text(row)).encode("utf-8")
+                line = strict_json(_valid_text(row)).encode("utf-8")
             self._file.write(line + b"\n")
 
     def close(self) -> None:

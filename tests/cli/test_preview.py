@@ -54,6 +54,8 @@ def test_every_reward_of_every_sample_is_in_the_json(run):
     assert result.exit_code == 0
     assert samples[2] == {
         "number": 3,
+        "prompt": "1+3?",
+        "references": {"answer": "4"},
         "response": "four",
         "score": 0.0,
         "rewards": {
@@ -159,7 +161,7 @@ def test_rows_that_are_no_samples_are_told_and_status_is_1(run, place, write_row
     assert "samples.jsonl:1: not JSON" in result.stderr and "samples.jsonl:3: no response in this row" in result.stderr
 
 
-@pytest.mark.parametrize(("content", "message"), [("", "no samples"), ("oops\n", "no samples, 1 rows with problems")])
+@pytest.mark.parametrize(("content", "message"), [("", "no samples"), ("oops\n", "no samples, 1 row with problems")])
 def test_a_file_without_samples_cannot_be_shown(run, place, content, message):
     (place / "samples.jsonl").write_text(content)
     result = run("preview", "rubric.yaml", "--samples", "samples.jsonl")

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from rl_rewards import __version__
+
 ROOT = Path(__file__).parents[2]
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT)}
 COMMAND = [sys.executable, "-m", "rl_rewards.cli"]
@@ -106,3 +108,25 @@ def test_a_full_disk_is_told_and_leaves_nothing(place, write_rows):
     told = subprocess.run(score, env={**ENVIRONMENT, "PYTHONDONTWRITEBYTECODE": "1"}, capture_output=True, text=True, preexec_fn=small_files)
     assert told.returncode == 2 and "File too large" in told.stderr and "Traceback" not in told.stderr
     assert sorted(os.listdir(place)) == before
+
+
+def test_the_package_is_a_command_with_a_version():
+    for command in ([sys.executable, "-m", "rl_rewards", "--version"], [*COMMAND, "--version"]):
+        assert subprocess.run(command, env=ENVIRONMENT, capture_output=True, text=True, check=True).stdout == f"rl-rewards {__version__}\n"
+
+
+def test_a_shell_can_be_told_how_to_complete():
+    shown = subprocess.run([*COMMAND, "--show-completion", "bash"], env=ENVIRONMENT, capture_output=True, text=True)
+    assert shown.returncode == 0 and "complete" in shown.stdout
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_command_that_is_ended_leaves_no_temporary_file(place, number):
+    (place / "mine.py").write_text(
+        "import os, signal\ndef mine(response):\n    os.kill(os.getpid(), int(open('signal').read()))\n    signal.pause()\n"
+    )
+    (place / "signal").write_text(str(int(number)))
+    score = [*COMMAND, "score", "mine.py:mine", "data.jsonl", "--out", "out.jsonl"]
+    ended = subprocess.run(score, env={**ENVIRONMENT, "PYTHONDONTWRITEBYTECODE": "1"}, capture_output=True)
+    assert ended.returncode == -number
+    assert sorted(os.listdir(place)) == ["data.jsonl", "mine.py", "rubric.yaml", "signal"]

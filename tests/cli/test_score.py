@@ -92,7 +92,7 @@ def test_a_malformed_line_is_told_with_its_number_counted_and_the_rest_goes_on(r
     result = run("score", "rubric.yaml", "data.jsonl", "--out", "out.jsonl")
     assert result.exit_code == 1
     told = result.stderr.splitlines()
-    assert told[0].startswith("data.jsonl:2: not JSON: ") and told[1] == "data.jsonl:3: a row is a JSON object, found list"
+    assert told[0].startswith("data.jsonl:2: not JSON: ") and told[1] == "data.jsonl:3: a row must be a JSON object, got list"
     assert told[2].startswith("data.jsonl:4: no response in this row") and told[3] == "3 of 5 rows were left out"
     assert len(rows_of(place / "out.jsonl")) == 2
 
@@ -157,7 +157,7 @@ def test_hostile_responses_are_scored_as_wrong(run, place, write_rows, response,
         (["rubric.yaml", "data.jsonl", "--out", "folder.jsonl"], "error: folder.jsonl: Is a directory"),
         (["rubric.yaml", "data.jsonl", "--out", "out.csv"], "ends in .jsonl, .ndjson, .parquet, found '.csv'"),
         (["rubric.yaml", "data.jsonl", "--out", "/proc/out.jsonl"], "error: /proc/out.jsonl: "),
-        (["rubric.yaml", "rubric.yaml", "--out", "out.jsonl"], "ends in .jsonl, .ndjson, .csv, .parquet, found '.yaml'"),
+        (["rubric.yaml", "rubric.yaml", "--out", "out.jsonl"], "ends in .jsonl, .ndjson, .json, .csv, .parquet, found '.yaml'"),
         (["rubric.yaml", "empty.jsonl", "--out", "out.jsonl"], "error: empty.jsonl: no rows to score"),
         (["rubric.yaml", "empty.parquet", "--out", "out.jsonl"], "error: empty.parquet: not Parquet"),
         (["rubric.yaml", "data.jsonl"], "Missing option"),

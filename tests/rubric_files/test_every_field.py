@@ -13,7 +13,7 @@ from rl_rewards.rubric_files.schema import PATH
 REQUIRED = {
     "function": {"path": "builtins:len"},
     "python_reward": {"snippet": "def reward(response): return 1.0"},
-    "cosine_length": {"max_length": 10},
+    "cosine_length": {"right": {"string_match": "x"}, "max_tokens": 10},
     "remote_reward_model": {"url": "http://127.0.0.1:1", "model": "m"},
 }
 VALUES = [1, 2.5, True, "answer", "float32", ["a", "b"], {"a": 1}, "{string_match: x}"]

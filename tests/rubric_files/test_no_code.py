@@ -15,7 +15,7 @@ REFUSED = {
     "a file": "{function: side.py:mine}",
     "a class": "{side:Mine: {}}",
     "a class in a file": "{side.py:Mine: {}}",
-    "a function within another scorer": "{cosine_length: {right: {function: side.py:mine}, max_length: 9}}",
+    "a function within another scorer": "{cosine_length: {right: {function: side.py:mine}, max_tokens: 9}}",
     "code of a checkpoint": "{reward_model: {model: x, trust_remote_code: true}}",
     "code of an embedding model": "{cosine_similarity: {reference: answer, model: x, trust_remote_code: true}}",
 }

@@ -1,7 +1,10 @@
 """Files that are there whole or not at all."""
 
 import os
+import signal
 import stat
+import subprocess
+import sys
 
 import pytest
 
@@ -46,3 +49,28 @@ def test_what_cannot_be_written_fails_at_once_under_the_name_that_was_given(tmp_
     with pytest.raises(error) as raised, atomic_path(tmp_path / name):
         pytest.fail("not reached")
     assert raised.value.filename == os.fspath(tmp_path / name)
+
+
+KILLED = """
+import os, signal, sys
+from rl_rewards.tables.atomic import atomic_path, clean_up_on_signals
+clean_up_on_signals()
+with atomic_path("out.jsonl") as temporary:
+    temporary.write_text("half")
+    os.kill(os.getpid(), getattr(signal, sys.argv[1]))
+    signal.pause()
+"""
+
+
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
+def test_a_signal_that_ends_a_command_leaves_no_temporary_file(tmp_path, name):
+    (tmp_path / "out.jsonl").write_text("old")
+    ended = subprocess.run([sys.executable, "-c", KILLED, name], cwd=tmp_path, env={**os.environ, "PYTHONPATH": os.getcwd()})
+    assert ended.returncode == -getattr(signal, name)
+    assert [path.name for path in tmp_path.iterdir()] == ["out.jsonl"] and (tmp_path / "out.jsonl").read_text() == "old"
+
+
+def test_a_signal_that_is_ignored_stays_ignored(tmp_path):
+    code = "import signal; signal.signal(signal.SIGHUP, signal.SIG_IGN)\n" + KILLED.replace("signal.pause()", "pass")
+    ended = subprocess.run([sys.executable, "-c", code, "SIGHUP"], cwd=tmp_path, env={**os.environ, "PYTHONPATH": os.getcwd()})
+    assert ended.returncode == 0 and (tmp_path / "out.jsonl").read_text() == "half"
