@@ -31,6 +31,8 @@ def encode(value: Any, inner: Encode) -> plain.Tree | None:
     root = kind.__module__.partition(".")[0]
     if root == "numpy" and "numpy" in sys.modules:
         return _numpy(value, inner)
+    if root == "sympy" and getattr(value, "is_Rational", False):
+        return {"made": ["Rational", inner([int(value.p), int(value.q)])]}
     if root == "pandas" and "pandas" in sys.modules:
         return _pandas(value, inner)
     return None
@@ -53,6 +55,8 @@ def decode(content: Any, inner: Callable[[plain.Tree], Any]) -> Any:
         return _array(name, parts, inner)
     if name in ("DataFrame", "Series", "Index"):
         return _frame(name, parts, inner)
+    if name == "Rational":
+        return importlib.import_module("sympy").Rational(*map(int, inner(parts)))
     if name == "missing":
         return importlib.import_module("pandas").NaT if parts == "NaT" else importlib.import_module("pandas").NA
     if name == "Timestamp":
