@@ -161,9 +161,7 @@ def test_arrays_and_frames_pass_as_what_they_are(library, program, tests):
 def test_of_sympy_numbers_pass_and_expressions_are_unsupported():
     pytest.importorskip("sympy")
     program = "import sympy\ndef f(): return sympy.Integer(18) / 4\ndef g(): return sympy.Symbol('x') + 1"
-    assert (
-        score(program, "import sympy\nassert f() == sympy.Rational(9, 2) and f() * 2 == 9", memory_mb=1024).score == 1.0
-    )
+    assert score(program, "import sympy\nassert f() == sympy.Rational(9, 2) and f() * 2 == 9", memory_mb=1024).score == 1.0
     assert score(program, "assert f() == 4", memory_mb=1024).score == 0.0
     result = score(program, "import sympy\nassert g() == sympy.Symbol('x') + 1", memory_mb=1024)
     assert (result.score, result.outcome) == (None, Outcome.UNSUPPORTED), result
