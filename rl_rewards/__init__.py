@@ -1,6 +1,23 @@
 """Reward functions for fine-tuning language models with TRL.
 
-The names below are loaded when first used, so that `import rl_rewards` costs nothing and loads neither torch nor trl.
+    load_rubric      a rubric file -> a Rubric
+    Rubric           ordered rewards: reward functions for a trainer, or an evaluation of samples
+    Reward, Gate     a name, a parser, a scorer, a weight; a threshold on another reward
+    reward_function  a Python function -> a scorer
+    EvaluateResult, MetricResult, StepOutput, Outcome   what a scorer says of a sample
+    Sample, Message  a completion with its prompt and references; one turn
+    Evaluation       what a rubric makes of a batch
+    RewardError      a reward failed and must not be trained on
+    parsers, scorers their kinds, as classes
+
+The names are loaded when first used, so that `import rl_rewards` costs nothing and loads neither torch nor trl.
+
+Example:
+    >>> from rl_rewards import Reward, Rubric, Sample
+    >>> rubric = Rubric([Reward("correct", {"number_match": "answer"}, {"tag": "answer"})])
+    >>> rows = [{"prompt": "40 + 2?", "completion": "<answer>42.0</answer>", "answer": "42"}, {"prompt": "1 + 1?", "completion": "2", "answer": "2"}]
+    >>> rubric.evaluate([Sample.from_row(row) for row in rows]).totals()
+    [1.0, 0.0]
 """
 
 from __future__ import annotations

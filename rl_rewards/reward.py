@@ -50,10 +50,16 @@ class Gate:
 class Reward:
     """A named score of a response.
 
-    Works alone (`reward_funcs=[my_reward]`) or as part of a Rubric. `runs` is what scores a batch: the scorer, isolated where asked for.
+    Works alone (`reward_funcs=[my_reward]`) or as part of a Rubric. Called as a reward function it takes N prompts and N completions (strings,
+    or lists of messages) and the dataset's columns, and returns N floats, None where there is no score.
 
     Raises:
         pydantic.ValidationError: when an option is wrong; the message names it and what is allowed.
+
+    Example:
+        >>> correct = Reward("correct", score={"string_match": {"equals": "{{references.answer}}"}}, parse={"tag": "answer"})
+        >>> correct(prompts=["1 + 1?", "2 + 2?"], completions=["<answer>2</answer>", "five"], answer=["2", "4"])
+        [1.0, 0.0]
     """
 
     name: str

@@ -26,7 +26,7 @@ __all__ = ["Rubric"]
 
 @configured
 class Rubric:
-    """Ordered rewards with unique names.
+    """Ordered rewards with unique names: what a trainer trains on, and what scores samples anywhere else.
 
     Args:
         rewards: at least one Reward.
@@ -38,6 +38,14 @@ class Rubric:
 
     Raises:
         pydantic.ValidationError: no rewards, two of one name, a gate that names no reward or forms a circle.
+
+    Example:
+        GRPOTrainer(model, reward_funcs=rubric.reward_funcs, args=GRPOConfig(reward_weights=rubric.reward_weights), ...)
+
+        >>> rubric = Rubric([Reward("brief", {"length_window": {"min_tokens": 1, "max_tokens": 3, "unit": "words"}})])
+        >>> evaluation = rubric.evaluate([Sample.from_row({"prompt": "Well?", "completion": text}) for text in ("Very well.", "I do not know.")])
+        >>> evaluation.scores("brief"), evaluation.columns["brief"].results[1].reason
+        ([1.0, 0.0], '4 words')
     """
 
     rewards: tuple[Reward, ...]

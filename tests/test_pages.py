@@ -1,16 +1,19 @@
 """Every page is true: its code runs and prints what it says, its links lead somewhere, the files it names exist."""
 
 import ast
+import doctest
 import os
 import re
 import shlex
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 import yaml
 
+import rl_rewards
 from tests.pages import Block, anchors, blocks, links
 
 ROOT = Path(__file__).parents[1]
@@ -151,6 +154,14 @@ def test_a_command_of_a_page_names_options_that_its_script_has(page):
             source = (ROOT / script).read_text()
             for option in (word.partition("=")[0] for word in words[words.index(script) + 1 :] if word.startswith("--")):
                 assert f'"{option}"' in source, f"{script} has no option {option}"
+
+
+@pytest.mark.parametrize("module", ["rl_rewards", "rl_rewards.functions", "rl_rewards.reward", "rl_rewards.rubric"])
+def test_the_examples_of_docstrings_run_and_print_what_they_say(module):
+    found = import_module(module)
+    names = {name: getattr(rl_rewards, name) for name in rl_rewards.__all__}
+    results = doctest.testmod(found, extraglobs=names)
+    assert results.attempted and not results.failed
 
 
 def test_the_readme_is_at_most_160_lines_and_has_one_picture():
