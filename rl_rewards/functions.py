@@ -201,6 +201,7 @@ class FunctionScorer(Scorer):
         return Traits(
             columns=frozenset(self._required - provided),
             per_sample=self.mode == "pointwise",
+            reads_answer="parsed" in self._parameters,
             pure=self._pure,
             isolate=self.isolate,
             timeout=self.timeout,

@@ -109,6 +109,11 @@ class Reward:
         """The parser at work: `parse`, but where that takes all of the response, the scorer says whether the thinking is part of it."""
         return Identity(thinking="keep") if self.parse == Identity() and self.score.traits.reads_thinking else self.parse
 
+    @cached_property
+    def reads_answer(self) -> bool:
+        """Whether responses are parsed for it: its scorer reads the answer, or it has a parser of its own."""
+        return self.score.traits.reads_answer or self.parse != Identity()
+
     @field_validator("name")
     @classmethod
     def _plain_name(cls, name: str) -> str:
@@ -148,6 +153,18 @@ class Reward:
         NaN, infinities, wrong types, self-declared invalid scores, and numbers that the trainer's float32 arithmetic cannot square
         become failures; so do fields of a wrong type, such as metrics that are no mapping, and outcomes that contradict the score.
         """
+        if (  # by far the most common form, so it is decided first
+            result.__class__ is EvaluateResult
+            and result.score.__class__ is float
+            and result.outcome is Outcome.SCORED
+            and not result.metrics
+            and result.metrics.__class__ is dict
+            and result.is_score_valid is True
+            and (result.reason.__class__ is str or result.reason is None)
+            and result.error is None
+            and -self._largest <= result.score <= self._largest
+        ):
+            return result
         try:
             return self._checked(result)
         except Exception as error:  # a value of the user's own class may raise wherever it is touched
@@ -263,6 +280,8 @@ def component_scores(results: Sequence[EvaluateResult]) -> dict[str, list[float]
     """Finite component values by name, over results; invalid components are left out."""
     found: dict[str, list[float]] = {}
     for result in results:
+        if not result.metrics:
+            continue
         for name, metric in result.metrics.items():
             value = component_score(metric)
             if value is not None:

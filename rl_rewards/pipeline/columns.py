@@ -18,7 +18,7 @@ class RewardColumn:
 
     Attributes:
         reward: whose share it is.
-        answers: N parsed answers; None where there was none, or where the reward does not apply.
+        answers: N parsed answers; None where there was none, where the reward does not apply, and for one that reads no answer.
         results: N results of the scorer, checked: finite scores, failures without a score.
         raw: N scores as the scorer gave them; None where it gave none.
         scores: N scores after clip, gate and `on_error`; None where there is none.
@@ -35,16 +35,22 @@ class RewardColumn:
     seconds: float = 0.0
     clipped: int = 0
     gate_open: list[bool | None] | None = None
+    _final: tuple[list[Outcome], list[int]] | None = None
 
     @property
     def outcomes(self) -> list[Outcome]:
         """N outcomes, of the results."""
-        return [result.outcome for result in self.results]
+        return self._final[0] if self._final else [result.outcome for result in self.results]
 
     @property
     def failed(self) -> list[int]:
         """Positions of the samples on which the reward itself failed."""
-        return [i for i, result in enumerate(self.results) if result.score is None and result.failed]
+        return self._final[1] if self._final else [i for i, result in enumerate(self.results) if result.score is None and result.failed]
+
+    def finish(self) -> None:
+        """Count outcomes and failures once: gates and policies have been applied."""
+        self._final = None
+        self._final = self.outcomes, self.failed
 
 
 @dataclass(slots=True)
@@ -67,6 +73,7 @@ class Evaluation:
     def __post_init__(self) -> None:
         self.scorable = [True] * len(self.samples)
         for column in self.columns.values():
+            column.finish()
             if column.reward.weight == 0:  # a metric is never trained on
                 continue
             for i in column.failed:

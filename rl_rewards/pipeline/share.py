@@ -21,10 +21,10 @@ class Share:
         self.reward = reward
         self._samples = samples
         self._rows: list[int] | None = None
-        answers = self._answers = parse.answers()
-        self._failures = parse.failures
-        if reward.when is not None or parse.failures:
-            self._rows = [i for i, sample in enumerate(samples) if i not in parse.failures and reward.applies_to(sample.references)]
+        answers = self._answers = parse.answers() if reward.reads_answer else [None] * len(samples)
+        self._failures = parse.failures if reward.reads_answer else {}
+        if reward.when is not None or self._failures:
+            self._rows = [i for i, sample in enumerate(samples) if i not in self._failures and reward.applies_to(sample.references)]
             samples, answers = [samples[i] for i in self._rows], [answers[i] for i in self._rows]
         self._first: list[int] | None = None
         traits = reward.score.traits

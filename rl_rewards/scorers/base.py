@@ -25,6 +25,7 @@ class Traits:
         columns: names of the dataset columns that it reads: a missing one is reported before training starts.
         literals: texts of its options that are compared as they are, and so must not be the name of a column by mistake.
         reads_thinking: a reward without a parser hands this scorer the thinking, too: a format scorer looks at both.
+        reads_answer: a score depends on the parsed answer: without one and without a parser of its own, a reward parses nothing.
         needs_groups: a score depends on the other completions to the same prompt.
         needs_token_ids: a score depends on `sample.completion_ids`.
         per_sample: each sample is scored by itself, so that an isolated one can be lost without its batch-mates.
@@ -38,6 +39,7 @@ class Traits:
     columns: frozenset[str] = frozenset()
     literals: frozenset[str] = frozenset()
     reads_thinking: bool = False
+    reads_answer: bool = True
     needs_groups: bool = False
     needs_token_ids: bool = False
     per_sample: bool = False

@@ -82,7 +82,7 @@ class TrainerCall:
             Sample(
                 prompts[i],
                 completion,
-                completion if completion.__class__ is str else response_of(completion),
+                completion if completion.__class__ is str else _response(completion),
                 rows[i],
                 ids[i],
                 groups[i],
@@ -110,6 +110,14 @@ class TrainerCall:
         # Wherever they are: OnlineDPO passes p1 p2 p1 p2.
         numbers: dict[Any, int] = {}
         return [numbers.setdefault(prompt if isinstance(prompt, str) else pickle.dumps(prompt), len(numbers)) for prompt in self.prompts]
+
+
+def _response(completion: Any) -> str:
+    """`response_of` messages, faster for the most common form of a completion."""
+    last = completion[-1] if completion else None
+    if last.__class__ is dict and last.get("role") == "assistant" and (content := last.get("content")).__class__ is str:
+        return content
+    return response_of(completion)
 
 
 def _plain_values(values: Sequence[Any]) -> Sequence[Any]:

@@ -75,7 +75,8 @@ class _Scoring:
             if (log_metric := call.extras.get("log_metric")) is not None:
                 # A trainer averages over its processes.
                 log_metric("rewards/unscorable_rows", float(evaluation.unscorable * call.world_size))
-            if (log_extra := call.extras.get("log_extra")) is not None:
+            # A trainer that shows no completions table keeps what it is given all the same.
+            if (log_extra := call.extras.get("log_extra")) is not None and getattr(call.trainer, "log_completions", True):
                 log_details(evaluation, self._details, log_extra)
         return evaluation
 

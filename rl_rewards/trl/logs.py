@@ -84,17 +84,30 @@ def log_details(evaluation: Evaluation, column: str, log_extra: Callable[[str, l
     lines: list[list[str]] = [[] for _ in evaluation.samples]
     for name, rewards in evaluation.columns.items():
         whole = isinstance(rewards.reward.parse, Identity)  # then the answer is the response, which the table has anyway
+        known: dict[tuple[Outcome, str | None], str] = {}  # outcomes and reasons are few and repeated
         for row, answer, result in zip(lines, rewards.answers, rewards.results, strict=True):
-            if result.outcome is Outcome.SKIPPED:
-                continue
-            said = [] if result.outcome is Outcome.SCORED else [result.outcome.value]
-            if not whole and answer is not None:
-                said.append(_cell(answer, _TABLE_ANSWER))
-            if reason := result.error or result.reason:
-                said.append(_cell(reason, _TABLE_REASON))
-            if said:
-                row.append(f"{name}: {', '.join(said)}")
+            outcome, reason = result.outcome, result.error or result.reason
+            if whole or answer is None:
+                text = known.get((outcome, reason))
+                if text is None:
+                    text = known[outcome, reason] = _line(name, outcome, None, reason)
+            else:
+                text = _line(name, outcome, answer, reason)
+            if text:
+                row.append(text)
     log_extra(column, ["\n".join(row) for row in lines])
+
+
+def _line(name: str, outcome: Outcome, answer: Any, reason: str | None) -> str:
+    """What a reward has to say of a row; nothing of one that it does not apply to."""
+    if outcome is Outcome.SKIPPED:
+        return ""
+    said = [] if outcome is Outcome.SCORED else [outcome.value]
+    if answer is not None:
+        said.append(_cell(answer, _TABLE_ANSWER))
+    if reason:
+        said.append(_cell(reason, _TABLE_REASON))
+    return f"{name}: {', '.join(said)}" if said else ""
 
 
 def _cell(value: Any, longest: int) -> str:

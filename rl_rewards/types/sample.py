@@ -135,8 +135,10 @@ class Sample:
         prompt = self.prompt
         if isinstance(prompt, str):
             return opening_mark(prompt)
-        if prompt and _role_of(prompt[-1]) == "assistant":  # a prefill
-            return opening_mark(text_of(_field(prompt[-1], "content")))
+        if prompt:
+            last = prompt[-1]
+            if (last.get("role") if last.__class__ is dict else _role_of(last)) == "assistant":  # a prefill
+                return opening_mark(text_of(_field(last, "content")))
         return self.tokenizer.opening_mark if self.tokenizer is not None and prompt is not None else ""
 
     @property
@@ -236,7 +238,7 @@ def _role_of(turn: Any) -> Any:
 def _reasoning_apart(completion: Sequence[Any] | None) -> str | None:
     """The reasoning that the last assistant message holds beside its text."""
     for turn in reversed(completion or ()):
-        if _role_of(turn) == "assistant":
+        if (turn.get("role") if turn.__class__ is dict else _role_of(turn)) == "assistant":
             message = turn.model_dump() if turn.__class__ is Message else turn
             return None if message.get("content").__class__ is str and _NO_REASONING(message) else reasoning_in(message)
     return None
