@@ -29,7 +29,7 @@ SCHEMA = pa.schema(
         "prompt": _TEXT,  # text as it is, messages as JSON
         "completion": _TEXT,  # text as it is, messages as JSON
         "reward": _TEXT,  # the reward's name
-        "parsed": _TEXT,  # the parser's answer: text as it is, else JSON; null where there was none
+        "parsed": _TEXT,  # the parser's answer: text as it is, else JSON; null where there was none, or none was asked for
         "score": pa.float64(),  # what the trainer got, after clip, gate and on_error; null where there was none
         "weight": pa.float64(),
         "outcome": _TEXT,

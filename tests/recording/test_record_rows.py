@@ -38,7 +38,7 @@ def test_a_row_says_where_it_belongs_and_how_its_score_came_about(tmp_path):
     row = rows[2]
     assert row.pop("seconds") > 0
     assert row == {
-        "step": 3, "mode": "train", "rank": 0, "group": 0, "index": 1, "prompt": "p", "completion": "abcd", "reward": "length", "parsed": "abcd",
+        "step": 3, "mode": "train", "rank": 0, "group": 0, "index": 1, "prompt": "p", "completion": "abcd", "reward": "length", "parsed": None,
         "score": 3.0, "weight": 0.5, "outcome": "scored", "failed": False, "reason": "counted", "components": [{"name": "half", "score": 2.0}, {"name": "broken", "score": None}],
     }  # fmt: skip
 
