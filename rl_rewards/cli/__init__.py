@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from rl_rewards import __version__
+from rl_rewards.cli.explain import explain, list_kinds
 from rl_rewards.cli.preview import preview
 from rl_rewards.cli.schema import schema
 from rl_rewards.cli.score import score
@@ -26,7 +27,8 @@ app = typer.Typer(
 for _verb in (validate, preview, score):
     app.command()(_verb)
 
-for _verb in (schema,):
+app.command("list")(list_kinds)
+for _verb in (explain, schema):
     app.command()(_verb)
 
 

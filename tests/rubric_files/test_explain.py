@@ -1,0 +1,87 @@
+"""The page of all kinds: complete, current, and every example of it run."""
+
+import json
+
+import pytest
+import yaml
+from typer.testing import CliRunner
+
+from rl_rewards import Reward, Rubric, load_rubric, parsers, scorers
+from rl_rewards.cli import app
+from rl_rewards.rubric_files.explain import PAGE, examples_of, page
+from rl_rewards.rubric_files.locations import option_names
+from rl_rewards.types import Sample
+
+KINDS = [(kinds, kind) for kinds in (parsers.KINDS, scorers.KINDS) for kind in kinds.table]
+EXAMPLES = [(kinds, kind, example) for kinds, kind in KINDS for example in examples_of(kinds, kind)]
+OF_PARSERS = [(kind, example) for kinds, kind, example in EXAMPLES if kinds is parsers.KINDS]
+RUN = [(kind, example) for kinds, kind, example in EXAMPLES if "gives" in example]
+READ_ONLY = [(kind, example) for kinds, kind, example in EXAMPLES if kinds is scorers.KINDS and "gives" not in example]
+
+
+def ids(examples):
+    return [f"{kind}-{i}" for i, (kind, _) in enumerate(examples)]
+
+
+def test_the_page_is_up_to_date():
+    assert PAGE.read_text() == page(), "write it anew: python -m rl_rewards.rubric_files.explain"
+
+
+@pytest.mark.parametrize(("kinds", "kind"), KINDS, ids=[kind for _, kind in KINDS])
+def test_every_kind_has_an_example_and_every_option_a_meaning(kinds, kind):
+    assert examples_of(kinds, kind)
+    told = CliRunner().invoke(app, ["explain", kind, "--markdown"])
+    assert told.exit_code == 0
+    for option in option_names(kinds.load(kind)):
+        [row] = [line for line in told.stdout.splitlines() if line.startswith(f"| `{option}` |")]
+        assert all(cell.strip() for cell in row.replace("\\|", "").strip("|").split("|")), row
+
+
+@pytest.mark.parametrize(("kind", "example"), OF_PARSERS, ids=ids(OF_PARSERS))
+def test_an_example_of_a_parser_parses_what_it_says(kind, example):
+    assert parsers.parser(example["parse"]).parse(example["response"]) == example["parsed"]
+
+
+@pytest.mark.parametrize(("kind", "example"), RUN, ids=ids(RUN))
+def test_an_example_of_a_scorer_scores_what_it_says(kind, example, tmp_path):
+    if kind == "math_verify":
+        pytest.importorskip("math_verify")
+    reward = {"name": "r", "score": example["score"], "parse": example.get("parse", "identity")}
+    (tmp_path / "rubric.yaml").write_text(yaml.safe_dump({"rewards": [reward]}))
+    rubric, row = load_rubric(tmp_path / "rubric.yaml"), dict(example["row"])
+    completion = row.pop("completion")
+    [score] = rubric.evaluate([Sample("q", completion, completion, row, group=0)]).columns["r"].scores
+    assert score == pytest.approx(example["gives"], abs=1e-4)
+
+
+@pytest.mark.parametrize(("kind", "example"), READ_ONLY, ids=ids(READ_ONLY))
+def test_an_example_that_needs_more_can_be_read(kind, example, tmp_path, monkeypatch):
+    (tmp_path / "my_package").mkdir()
+    for file in ("my_rewards.py", "my_package/rewards.py"):
+        (tmp_path / file).write_text("def brevity(response, longest=100):\n    return float(len(response) < longest)\n")
+    monkeypatch.chdir(tmp_path)
+    assert Rubric((Reward("r", example["score"]),))
+
+
+@pytest.mark.parametrize("name", ["reward", "rubric"])
+def test_rewards_and_rubrics_are_explained(name):
+    told = CliRunner().invoke(app, ["explain", name, "--markdown"])
+    assert told.exit_code == 0 and "| option | value | default | meaning |" in told.stdout
+
+
+def test_the_list_names_every_kind():
+    told = CliRunner().invoke(app, ["list"], env={"COLUMNS": "200"})
+    assert told.exit_code == 0 and all(kind in told.stdout for _, kind in KINDS)
+
+
+def test_an_unknown_kind_is_a_line_with_the_nearest():
+    told = CliRunner().invoke(app, ["explain", "number_mach"])
+    assert told.exit_code == 2
+    assert told.stderr == "error: there is no parser or scorer 'number_mach'; `rl-rewards list` has all of them; did you mean 'number_match'?\n"
+
+
+def test_every_example_in_the_page_is_yaml():
+    blocks = PAGE.read_text().split("```yaml\n")[1:]
+    written = [each for block in blocks for each in yaml.safe_load(block.partition("```")[0])]
+    assert written == [{name: example[name] for name in ("parse", "score") if name in example} for _, _, example in EXAMPLES]
+    json.dumps(written)
