@@ -12,7 +12,7 @@ from typing import Any
 
 from rl_rewards.types import EvaluateResult, Outcome, describe
 
-__all__ = ["failure_of", "stops_the_process"]
+__all__ = ["described_with_place", "failure_of", "stops_the_process"]
 
 _OURS = str(Path(__file__).parent) + os.sep
 _LIBRARIES = tuple({str(sysconfig.get_path(name)) + os.sep for name in ("stdlib", "platstdlib", "purelib", "platlib")})
@@ -26,8 +26,13 @@ def failure_of(error: BaseException, outcome: Outcome = Outcome.ERROR) -> Evalua
     """
     if stops_the_process(error):
         raise error
+    return EvaluateResult.failure(outcome, described_with_place(error), error)
+
+
+def described_with_place(error: BaseException) -> str:
+    """Type and message of an exception, and the place in the user's code where there is one: file, line and function."""
     where = _place(error.__traceback__)
-    return EvaluateResult.failure(outcome, describe(error) + (f" ({where})" if where else ""), error)
+    return describe(error) + (f" ({where})" if where else "")
 
 
 def stops_the_process(error: BaseException) -> bool:

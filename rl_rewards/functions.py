@@ -200,6 +200,7 @@ class FunctionScorer(Scorer):
         provided = {*_PROVIDED, *_ALIASES, *_OF_THE_CALL}
         return Traits(
             columns=frozenset(self._required - provided),
+            needs_token_ids="completion_ids" in self._required,
             per_sample=self.mode == "pointwise",
             reads_answer="parsed" in self._parameters,
             pure=self._pure,

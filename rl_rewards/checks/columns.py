@@ -51,6 +51,20 @@ def _nearest(missing: Mapping[str, list[str]], there: set[str]) -> str:
     return f"; did you mean {', '.join(map(repr, sorted(near)))}?" if near else ""
 
 
+def check_token_ids(rubric: Rubric, given: bool) -> None:
+    """Check that the caller gives the completions' token ids where a reward counts the policy's own tokens.
+
+    Raises:
+        RubricDataError: naming the rewards.
+    """
+    needing = [reward.name for reward in rubric.rewards if reward.score.traits.needs_token_ids]
+    if needing and not given:
+        raise RubricDataError(
+            f"the caller must give the completions' token ids (completion_ids) for the rewards {needing}, got none; set their option `unit` "
+            f"to what the text shows (words, characters), or use a trainer that passes them"
+        )
+
+
 def check_weights(rubric: Rubric) -> None:
     """Check that some reward has a weight: metrics alone train nothing.
 

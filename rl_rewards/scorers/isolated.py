@@ -7,6 +7,7 @@ from concurrent.futures import Future
 from dataclasses import replace
 from typing import Any
 
+from rl_rewards.failures import failure_of
 from rl_rewards.runtime.workers.jobs import ItemResult
 from rl_rewards.runtime.workers.serialization import serialize_call
 from rl_rewards.runtime.workers.shared_pool import shared_pool
@@ -75,20 +76,31 @@ class _Remote:
     def __init__(self, scorer: Scorer) -> None:
         self.scorer = scorer
 
+    def score(self, samples: Sequence[Sample], answers: Sequence[Any]) -> list[EvaluateResult]:
+        """N results; what the scorer raises fails all of them, with the place and the traceback in this process."""
+        try:
+            results = [_with_plain_numbers(result) for result in self.scorer.score(samples, answers)]
+        except MemoryError:  # the worker's limit, which the pool reports
+            raise
+        except BaseException as error:
+            return [failure_of(error) for _ in samples]
+        if len(results) != len(samples):
+            found = f"the scorer must return {len(samples)} results for {len(samples)} samples, got {len(results)}"
+            return [EvaluateResult.failure(Outcome.ERROR, found) for _ in samples]
+        return results
+
     def __repr__(self) -> str:
         return repr(self.scorer)
 
 
 class _OneSample(_Remote):
     def __call__(self, item: tuple[Sample, Any]) -> EvaluateResult:
-        sample, answer = item
-        (result,) = self.scorer.score([sample], [answer])
-        return _with_plain_numbers(result)
+        return self.score([item[0]], [item[1]])[0]
 
 
 class _WholeBatch(_Remote):
     def __call__(self, item: tuple[list[Sample], list[Any]]) -> list[EvaluateResult]:
-        return [_with_plain_numbers(result) for result in self.scorer.score(*item)]
+        return self.score(*item)
 
 
 def _with_plain_numbers(result: Any) -> Any:

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from rl_rewards.checks import check_columns, check_dataset, check_weights
+from rl_rewards.checks import check_columns, check_dataset, check_token_ids, check_weights
 from rl_rewards.reward import Reward, RewardError
 from rl_rewards.rubric import Rubric
 from rl_rewards.trl.call import split_group
@@ -174,6 +174,7 @@ def check_call(rubric: Rubric, call: TrainerCall, weighted: bool) -> None:
             raise RewardError(said)
         logger.warning("%s, unless it applies rubric.reward_weights itself", said)
     check_columns(rubric, call.columns)
+    check_token_ids(rubric, given=call.completion_ids is not None)
 
 
 def _calling_trainer(rubric: Rubric) -> Any:

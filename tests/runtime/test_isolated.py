@@ -6,20 +6,23 @@ import pickle
 import subprocess
 import sys
 import threading
+import traceback
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import hostile_calls
 import pytest
 
+from rl_rewards import Reward, RewardError, Rubric, reward_function
 from rl_rewards.runtime.workers.serialization import NotPicklableError
-from rl_rewards.scorers.base import AnswerScorer, configured
+from rl_rewards.scorers.base import AnswerScorer, Scorer, Traits, configured
 from rl_rewards.scorers.isolated import Isolated
 from rl_rewards.types import EvaluateResult, Outcome, Sample
 
 
-def samples(count: int) -> list[Sample]:
-    return [Sample("question", "text", "text", {"answer": 1}, index=number) for number in range(count)]
+def samples(count: int, text: str = "text") -> list[Sample]:
+    return [Sample("question", text, text, {"answer": 1}, index=number) for number in range(count)]
 
 
 def test_results_are_those_of_the_scorer_itself() -> None:
@@ -83,7 +86,8 @@ def test_a_timeout_that_is_no_time_is_refused(timeout: float) -> None:
 
 IN_MAIN = """
 import sys
-from rl_rewards.scorers.base import AnswerScorer, configured
+from rl_rewards import Reward, RewardError, Rubric, reward_function
+from rl_rewards.scorers.base import AnswerScorer, Scorer, Traits, configured
 from rl_rewards.scorers.isolated import Isolated
 from rl_rewards.types import EvaluateResult, Sample
 BONUS = 0.5
@@ -112,6 +116,81 @@ def test_a_scorer_of_a_script_or_notebook_is_carried_by_cloudpickle() -> None:
 def test_without_cloudpickle_it_is_refused_with_the_reason() -> None:
     said = run_main(IN_MAIN.replace("WITHOUT", "True"))
     assert "Mine is defined in __main__, which a worker does not have. Define it at the top of a module" in said
+
+
+@configured
+class _RaisesForARow(AnswerScorer):
+    def score_answer(self, answer: Any, target: Any, sample: Sample) -> EvaluateResult:
+        return EvaluateResult(1 / len(answer))
+
+
+@configured
+class _RaisesForABatch(Scorer):
+    per_sample: bool = False
+
+    @property
+    def traits(self) -> Traits:
+        return Traits(per_sample=self.per_sample)
+
+    def score(self, samples: Sequence[Sample], answers: Sequence[Any]) -> list[EvaluateResult]:
+        raise SystemExit("over") if self.per_sample else KeyError("lost")
+
+
+@reward_function
+def raises_for_a_row(parsed: str) -> float:
+    return float(parsed[7])
+
+
+@reward_function(mode="batch")
+def raises_for_a_batch(parsed: list[str]) -> list[float]:
+    raise LookupError(f"no {parsed}")
+
+
+@pytest.mark.parametrize(
+    ("scorer", "place", "line"),
+    [
+        (_RaisesForARow(), "in _RaisesForARow.score_answer)", "1 / len(answer)"),
+        (_RaisesForABatch(), "in _RaisesForABatch.score)", 'else KeyError("lost")'),
+        (_RaisesForABatch(per_sample=True), "in _RaisesForABatch.score)", 'raise SystemExit("over")'),
+        (raises_for_a_row, "in raises_for_a_row)", "float(parsed[7])"),
+        (raises_for_a_batch, "in raises_for_a_batch)", "raise LookupError"),
+    ],
+    ids=str,
+)
+def test_an_isolated_failure_has_the_same_place_and_traceback_as_one_in_the_caller(scorer: Scorer, place: str, line: str) -> None:
+    own, isolated = (Rubric((Reward("mine", scorer, isolate=isolate),)).evaluate(samples(2, "")) for isolate in (False, True))
+    assert isolated.columns["mine"].results == own.columns["mine"].results
+    for evaluation in (own, isolated):
+        for result in evaluation.columns["mine"].results:
+            assert (
+                result.outcome is Outcome.ERROR and result.error is not None and result.error.endswith(place) and "test_isolated.py:" in result.error
+            )
+            assert line in "".join(traceback.format_exception(result.cause))
+
+
+def test_a_reward_error_is_raised_from_the_isolated_exception() -> None:
+    with pytest.raises(RewardError) as caught:
+        Rubric((Reward("mine", raises_for_a_row, isolate=True, on_error="raise"),)).evaluate(samples(1, ""))
+    assert "float(parsed[7])" in "".join(traceback.format_exception(caught.value))
+
+
+UNLOADABLE = """
+import sys
+sys.path.insert(0, {place!r})
+import mine
+from rl_rewards.scorers.isolated import Isolated
+from rl_rewards import Sample
+scorer = Isolated(mine.Mine())
+with open(mine.__file__, "a") as file:
+    file.write("def broken():\\n    raise OSError('no file')\\nbroken()\\n")
+print(scorer.score([Sample("q", "a", "a")], ["a"])[0].error)
+"""
+
+
+def test_a_scorer_that_a_worker_cannot_import_names_the_line_of_its_module(tmp_path: Path) -> None:
+    scorer = "from rl_rewards.scorers.base import *\nclass Mine(Scorer):\n    def score(self, samples, answers):\n        return []\n"
+    (tmp_path / "mine.py").write_text(scorer)
+    assert run_main(UNLOADABLE.format(place=str(tmp_path))).strip().endswith("mine.py:6 in broken)")
 
 
 DECORATED = """

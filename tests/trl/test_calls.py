@@ -301,3 +301,21 @@ def test_a_reward_alone_is_a_rubric_of_one():
     assert reward.__name__ == "right"
     assert reward(prompts=["q", "q"], completions=["4", "5"], answer=["4", "4"], **log.calls) == [1.0, 0.0]
     assert log.metrics["rewards/right/max"] == [1.0]
+
+
+@reward_function
+def ids_counted(completion_ids: list[int]) -> float:
+    return float(len(completion_ids))
+
+
+@pytest.mark.parametrize("score", [{"soft_overlong": {"max_tokens": 8, "buffer": 2}}, {"repetition": {}}, ids_counted], ids=str)
+def test_a_caller_without_token_ids_is_refused_before_a_reward_counts_them(score):
+    [function] = Rubric((Reward("length", score),)).reward_funcs
+    with pytest.raises(RubricDataError, match=r"token ids \(completion_ids\) for the rewards \['length'\], got none"):
+        function(prompts=["q"], completions=["a"])
+    assert function(prompts=["q"], completions=["a"], completion_ids=[[1]]) != [None]
+
+
+def test_a_caller_without_token_ids_may_count_words():
+    [function] = Rubric((Reward("length", {"repetition": {"unit": "words"}}),)).reward_funcs
+    assert function(prompts=["q"], completions=["a"]) == [0.0]

@@ -13,11 +13,11 @@ import resource
 import signal
 import socket
 import sys
-import traceback
 from collections.abc import Callable, Sequence
 from pickle import HIGHEST_PROTOCOL, dumps, loads  # by name: an item that replaces `pickle.dumps` must not damage the results of others
 from typing import Any
 
+from rl_rewards.failures import described_with_place
 from rl_rewards.runtime.workers.frames import LARGEST_ANSWER, Kind, frame, read_chunk
 from rl_rewards.runtime.workers.serialization import deserialize_call
 
@@ -133,17 +133,8 @@ def _run(function: Callable[[Any], Any], item: bytes) -> tuple[Kind, bytes]:
 
 
 def _text(error: BaseException) -> bytes:
-    """The exception and where it was raised, in the words of a traceback's last lines."""
-    frames = traceback.extract_tb(error.__traceback__)
-    where = f" ({os.path.basename(frames[-1].filename)}, line {frames[-1].lineno}, in {frames[-1].name})" if frames else ""
-    return f"{type(error).__name__}: {_message(error):.2000}{where}".encode(errors="replace")
-
-
-def _message(error: BaseException) -> str:
-    try:
-        return str(error)
-    except BaseException as second:
-        return f"(its __str__ raised {type(second).__name__})"
+    """The exception, and where in the user's code it was raised."""
+    return described_with_place(error)[:4000].encode(errors="replace")
 
 
 def _peak_mb() -> float:

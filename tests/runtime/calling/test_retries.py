@@ -96,6 +96,7 @@ NOW = datetime.now(UTC)
         (format_datetime(NOW + timedelta(seconds=3600), usegmt=True), 3000, 3600),
         (format_datetime(NOW - timedelta(days=3), usegmt=True), 0, 0),
     ],
+    ids=["seconds", "spaces", "zero", "ages", "in an hour", "three days ago"],  # the dates themselves differ between the processes that run tests
 )
 def test_retry_after_is_seconds_or_a_date(value: str, low: float, high: float) -> None:
     seconds = retry_after(value)
