@@ -12,6 +12,23 @@
 
 The names are loaded when first used, so that `import rl_rewards` costs nothing and loads neither torch nor trl.
 
+Public modules; what they name in `__all__` changes with a note in CHANGELOG.md only. Everything else is internal.
+
+    rl_rewards                          rubrics, rewards, results, samples
+    rl_rewards.parsers                  the parsers
+    rl_rewards.parsers.base             what a parser of your own extends
+    rl_rewards.scorers                  the scorers
+    rl_rewards.scorers.base             what a scorer of your own extends
+    rl_rewards.functions                @reward_function
+    rl_rewards.types                    messages, samples, results
+    rl_rewards.checks                   checks of a rubric against a dataset
+    rl_rewards.loading                  objects by their path
+    rl_rewards.rubric_files             rubric files
+    rl_rewards.evaluation.aggregates    numbers over evaluated batches
+    rl_rewards.recording                the record of a run
+    rl_rewards.trl                      TRL's call
+    rl_rewards.trainers                 PPO
+
 Example:
     >>> from rl_rewards import Reward, Rubric, Sample
     >>> rubric = Rubric([Reward("correct", {"number_match": "answer"}, {"tag": "answer"})])
@@ -34,7 +51,7 @@ if TYPE_CHECKING:
     from rl_rewards.rubric_files import load_rubric
     from rl_rewards.types import EvaluateResult, Message, MetricResult, Outcome, Sample, StepOutput
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 _HOME = {
     "Gate": "rl_rewards.reward",

@@ -17,6 +17,8 @@ from rl_rewards.runtime import event_loop
 from rl_rewards.scorers.base import Scorer, Traits
 from rl_rewards.types import EvaluateResult, Message, MetricResult, Outcome, Sample, describe
 
+__all__ = ["FunctionScorer", "as_result", "reward_function"]
+
 # What a function may ask for by parameter name, beside the dataset's columns. These win over columns of the same name.
 _Provider = Callable[[Sample, Any], Any]
 _PROVIDED: dict[str, _Provider] = {

@@ -21,6 +21,8 @@ from typing import Any
 
 from rl_rewards.user_errors import UserError
 
+__all__ = ["LoadError", "absolute_path", "base_directory", "load_object", "object_path", "relative_to"]
+
 _FILE_MODULE = "rl_rewards_file_"
 _base: ContextVar[Path | None] = ContextVar("base", default=None)
 _code: ContextVar[bool] = ContextVar("code", default=True)

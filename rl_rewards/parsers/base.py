@@ -13,7 +13,7 @@ from rl_rewards.thinking import answer_start, without_residue
 if TYPE_CHECKING:
     from rl_rewards.types import Sample
 
-__all__ = ["Parser", "TextParser"]
+__all__ = ["Parser", "TextParser", "configured"]
 
 
 class Parser(ABC):

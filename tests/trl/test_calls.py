@@ -308,7 +308,7 @@ def ids_counted(completion_ids: list[int]) -> float:
     return float(len(completion_ids))
 
 
-@pytest.mark.parametrize("score", [{"soft_overlong": {"max_tokens": 8, "buffer": 2}}, {"repetition": {}}, ids_counted], ids=str)
+@pytest.mark.parametrize("score", [{"soft_overlong": {"max_tokens": 8, "buffer_tokens": 2}}, {"repetition": {}}, ids_counted], ids=str)
 def test_a_caller_without_token_ids_is_refused_before_a_reward_counts_them(score):
     [function] = Rubric((Reward("length", score),)).reward_funcs
     with pytest.raises(RubricDataError, match=r"token ids \(completion_ids\) for the rewards \['length'\], got none"):
