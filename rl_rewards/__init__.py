@@ -25,9 +25,12 @@ Public modules; what they name in `__all__` changes with a note in CHANGELOG.md 
     rl_rewards.loading                  objects by their path
     rl_rewards.rubric_files             rubric files
     rl_rewards.evaluation.aggregates    numbers over evaluated batches
+    rl_rewards.tables.datasets          data sets by name
     rl_rewards.recording                the record of a run
     rl_rewards.trl                      TRL's call
+    rl_rewards.trl.arguments            arguments of a training script
     rl_rewards.trainers                 PPO
+    rl_rewards.user_errors              errors that a user can correct
 
 Example:
     >>> from rl_rewards import Reward, Rubric, Sample

@@ -85,7 +85,10 @@ def text_of(value: Any) -> str:
 
 def is_whole_float(value: Any) -> bool:
     """Whether a value is a float, numpy's included, that stands for exactly one integer."""
-    return isinstance(value, Real) and not isinstance(value, Integral) and abs(value) < _EXACT_INTEGERS and float(value).is_integer()
+    if not isinstance(value, Real) or isinstance(value, Integral):
+        return False
+    number: Any = value
+    return bool(abs(number) < _EXACT_INTEGERS) and float(number).is_integer()
 
 
 @lru_cache(maxsize=1024)

@@ -10,8 +10,6 @@ from rl_rewards.user_errors import UserError
 
 __all__ = ["RESERVED_COLUMNS", "RubricDataError", "check_columns", "check_token_ids", "check_weights"]
 
-__all__ = ["RESERVED_COLUMNS", "RubricDataError", "check_columns", "check_dataset", "check_routes", "check_token_ids"]
-
 # A trainer passes these to a reward function by name; a dataset column of that name would shadow or break its call.
 RESERVED_COLUMNS = frozenset({"prompts", "completions", "trainer_state", "log_extra", "log_metric", "environments"})
 

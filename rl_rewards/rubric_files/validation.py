@@ -149,7 +149,7 @@ def _pairs(built: Any, found: Any, path: Path) -> Iterator[tuple[Path, Any, Any]
     if is_dataclass(built) and isinstance(found, Mapping):
         aliases = aliases_of(type(built))
         for name, value in found.items():
-            yield from _pairs(getattr(built, aliases.get(name, name)), value, (*path, name))
+            yield from _pairs(getattr(built, aliases.get(name) or name), value, (*path, name))
     elif isinstance(built, (list, tuple)) and isinstance(found, list):
         for index, (value, item) in enumerate(zip(built, found)):
             yield from _pairs(value, item, (*path, index))

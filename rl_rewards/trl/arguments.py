@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import yaml
-from trl import TrlParser
+from trl import TrlParser  # pyright: ignore[reportPrivateImportUsage] - it is in trl.__all__, made when first used
 
 from rl_rewards.user_errors import UserError
 
@@ -28,7 +28,7 @@ def parse_arguments(classes: Sequence[type], arguments: Iterable[str] | None = N
         ArgumentsError: unknown, missing or wrong arguments, a config file that is missing or no mapping.
     """
     given = list(sys.argv[1:] if arguments is None else arguments)
-    parser = _Parser(tuple(classes))
+    parser = _Parser(tuple(classes))  # pyright: ignore[reportArgumentType] - a dataclass is a type
     parser.given = given
     _check_config(given, parser)
     try:

@@ -51,10 +51,10 @@ class Judging:
         self._timeout, self._memory_mb = timeout, memory_mb
         pairs = {pair: None for row in rows if isinstance(row, Open) for pair in row.pairs}  # equal pairs are judged once
         self._pairs = sorted(pairs, key=_suspicion, reverse=True)
-        self._future: Future[Sequence[EvaluateResult]] = Future()
+        self._future: Future[list[EvaluateResult]] = Future()
         self._verdicts: dict[Pair, Verdict] = {}
 
-    def start(self) -> Future[Sequence[EvaluateResult]]:
+    def start(self) -> Future[list[EvaluateResult]]:
         """Start the open pairs in the workers; the future holds one result a row."""
         if not self._pairs:
             self._finish()

@@ -100,7 +100,7 @@ class MathVerify(ReferenceScorer):
     def score(self, samples: Sequence[Sample], answers: Sequence[Any]) -> list[EvaluateResult]:
         return list(self.submit(samples, answers).result())
 
-    def submit(self, samples: Sequence[Sample], answers: Sequence[Any]) -> Future[Sequence[EvaluateResult]]:
+    def submit(self, samples: Sequence[Sample], answers: Sequence[Any]) -> Future[list[EvaluateResult]]:
         """Settle what needs no algebra and start the rest in the workers; equal pairs of answer and reference are judged once."""
         rows: list[EvaluateResult | Open] = [self.score_row(sample, answer) for sample, answer in zip(samples, answers, strict=True)]
         return Judging(rows, self._rules, self.result, self.timeout, self.memory_mb).start()
