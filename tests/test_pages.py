@@ -65,6 +65,13 @@ def run_python(code: list[str], place: Path) -> str:
     return done.stdout
 
 
+def rubric_of(text: str) -> str | None:
+    """The rubric file that a block of YAML is, or that holds it where it is the score of a reward."""
+    if re.match(r"(version: .*\n)?rewards:", text):
+        return text
+    return "rewards:\n- name: r\n" + re.sub("^", "  ", text, flags=re.MULTILINE) if text.startswith("score:") else None
+
+
 def console_commands(block: Block) -> list[tuple[str, str]]:
     """The commands of a console block, and what each prints."""
     return [(part.partition("\n")[0], part.partition("\n")[2]) for part in re.split(r"^\$ ", block.text, flags=re.MULTILINE)[1:]]
@@ -88,8 +95,8 @@ def test_the_code_of_a_page_runs_and_prints_what_the_page_says(page, place):
                 said += [f"{line}\n" for line in _PRINTED.findall(block.text)]
         elif block.language == "yaml":
             yaml.safe_load(block.text)
-            if block.mark is None and block.text.startswith("rewards:"):
-                (place / "_rubric.yaml").write_text(block.text)
+            if block.mark is None and (rubric := rubric_of(block.text)):
+                (place / "_rubric.yaml").write_text(rubric)
                 done = run(["rl-rewards", "validate", "_rubric.yaml"], place)
                 assert done.returncode == 0, f"{where}: {done.stderr}"
         elif block.language in ("bash", "sh"):
