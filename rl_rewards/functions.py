@@ -430,7 +430,8 @@ def as_result(value: Any, name: str) -> EvaluateResult:
             fields["outcome"] = Outcome(fields["outcome"])
         return EvaluateResult(**fields)
     if isinstance(value, (str, bytes)) or not hasattr(value, "__float__"):
-        raise ValueError(f"reward function {name!r} returns an EvaluateResult, a dict, a number, a bool or None; got {value!r:.80}")
+        batch = '; a function of a whole batch is decorated with @reward_function(mode="batch")' if isinstance(value, (list, tuple)) else ""
+        raise ValueError(f"reward function {name!r} returns an EvaluateResult, a dict, a number, a bool or None; got {value!r:.80}{batch}")
     return EvaluateResult(float(value))
 
 

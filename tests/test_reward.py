@@ -124,3 +124,27 @@ def test_components_are_finite_valid_numbers():
         EvaluateResult(1.0, metrics={"a": MetricResult(0.0), "invalid": MetricResult(1.0, is_score_valid=False), "text": "x"}),
     ]
     assert component_scores(results) == {"a": [1.0, 0.0], "b": [0.5]}
+
+
+def plain(response):
+    return 1.0
+
+
+class Callable_:
+    def __call__(self, response):
+        return 1.0
+
+
+@pytest.mark.parametrize(
+    ("score", "message"),
+    [
+        (plain, "got the function plain: decorate it with @rl_rewards.reward_function"),
+        (lambda response: 1.0, "decorate it with @rl_rewards.reward_function"),
+        (Callable_(), "got the function Callable_: decorate it"),
+        (print, "got the function print: decorate it"),
+        (scorers.StringMatch, r"got the class StringMatch: write StringMatch\(\.\.\.\)"),
+    ],
+)
+def test_what_is_no_scorer_yet_is_refused_with_what_makes_it_one(score, message):
+    with pytest.raises(ValidationError, match=message):
+        Reward("r", score)

@@ -111,6 +111,11 @@ def scorer(spec: Any) -> Scorer:
     """
     if isinstance(spec, Scorer):
         return spec
+    if isinstance(spec, type) and issubclass(spec, Scorer):
+        raise ValueError(f"a scorer must be an instance, got the class {spec.__name__}: write {spec.__name__}(...)")
+    if callable(spec):
+        name = getattr(spec, "__name__", type(spec).__name__)
+        raise ValueError(f"a scorer must be a kind, a mapping or a Scorer, got the function {name}: decorate it with @rl_rewards.reward_function")
     return KINDS.make(spec)
 
 

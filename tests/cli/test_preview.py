@@ -204,3 +204,45 @@ def test_a_tokenizer_counts_tokens_where_the_data_does_not(run, place, write_row
     assert [sample["score"] for sample in samples] == [-1.0, 0.0]
     result = run("preview", "rubric.yaml", "--samples", "samples.jsonl", "--tokenizer", "./nope")
     assert result.exit_code == 2 and "nope" in result.stderr
+
+
+def test_prompt_references_and_a_reason_for_every_wrong_answer_are_shown(run, place, write_rows):
+    (place / "rubric.yaml").write_text(
+        "rewards:\n"
+        "- {name: text, score: {string_match: answer}}\n"
+        "- {name: number, score: {number_match: answer}}\n"
+        "- {name: words, score: {exact_match: answer}}\n"
+        "- {name: overlap, score: {token_f1: answer}}\n"
+        "- {name: pattern, score: {regex_match: '[a-z]+'}}\n"
+        "- {name: choice, score: {multiple_choice: letter}}\n"
+        "- {name: other, when: {task: other}, score: {string_match: answer}}\n"
+        "- {name: length, score: {length_window: {min_tokens: 1, max_tokens: 3, unit: words}}, gate: {reward: text}}\n"
+    )
+    row = {"prompt": [{"role": "system", "content": "be short"}, {"role": "user", "content": "1+1?"}], "completion": "3"}
+    write_rows("samples.jsonl", [{**row, "answer": "2", "letter": "B", "task": "sums"}])
+    result = run("preview", "rubric.yaml", "--samples", "samples.jsonl")
+    for piece in ("prompt: 1+1?", "answer: 2", "letter: B", "'3' is not '2'", "does not match '3'", "F1 0", "not for this row: other"):
+        assert piece in result.stdout, piece
+    assert "gate closed: 'text' is below 1; without it 1" in result.stdout
+    _, [sample] = preview_json(run, "rubric.yaml", "--samples", "samples.jsonl")
+    assert sample["prompt"] == row["prompt"] and sample["references"] == {"answer": "2", "letter": "B", "task": "sums"}
+    assert sample["rewards"]["length"]["gate_open"] is False and "gate_open" not in sample["rewards"]["text"]
+    for name, reward in sample["rewards"].items():
+        assert reward["reason"], name
+
+
+def test_a_literal_that_is_the_name_of_a_column_is_told(run, place):
+    (place / "rubric.yaml").write_text("rewards: [{name: r, score: {string_match: {equals: answer}}}]")
+    assert "`reference: answer` is the column" in run("preview", "rubric.yaml", "--samples", "data.jsonl").stderr
+
+
+def test_nan_is_null_in_json(run, place, write_rows):
+    write_rows("samples.jsonl", ['{"prompt": "q", "completion": "a", "answer": "4", "x": NaN}'])
+    (place / "rubric.yaml").write_text(
+        "rewards: [{name: r, when: {task: x}, score: {string_match: answer}}, {name: s, score: {function: mine.py:mine}}]"
+    )
+    (place / "mine.py").write_text("def mine(response, x):\n    return {'score': 1.0, 'metrics': {'x': x}}\n")
+    result = run("preview", "rubric.yaml", "--samples", "samples.jsonl", "--json")
+    assert "NaN" not in result.stdout and json.loads(result.stdout)["samples"][0]["references"]["x"] is None
+    run("score", "rubric.yaml", "samples.jsonl", "--out", "out.jsonl")
+    assert "NaN" not in (place / "out.jsonl").read_text()

@@ -82,6 +82,6 @@ def test_an_unknown_kind_is_a_line_with_the_nearest():
 
 def test_every_example_in_the_page_is_yaml():
     blocks = PAGE.read_text().split("```yaml\n")[1:]
-    written = [each for block in blocks for each in yaml.safe_load(block.partition("```")[0])]
+    written = [each for block in blocks for each in yaml.safe_load(block.partition("\n```\n")[0])]
     assert written == [{name: example[name] for name in ("parse", "score") if name in example} for _, _, example in EXAMPLES]
     json.dumps(written)
