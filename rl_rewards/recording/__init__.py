@@ -7,6 +7,7 @@ trainer = GRPOTrainer(
 )
 """
 
+from rl_rewards.recording.reader import RunRecord, read_record
 from rl_rewards.recording.recorder import RecordError, RunRecorder
 
-__all__ = ["RecordError", "RunRecorder"]
+__all__ = ["RecordError", "RunRecord", "RunRecorder", "read_record"]

@@ -8,7 +8,7 @@ N and later ones, since these steps are run again, and keeps every other, since 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -18,6 +18,8 @@ import pyarrow.ipc
 import pyarrow.parquet as pq
 
 from rl_rewards.recording.rows import SCHEMA
+
+__all__ = ["Part", "PartWriter", "merge", "parts_in"]
 
 _NAME = re.compile(r"after-(?P<after>\d+)\.rank-(?P<rank>\d+)\.(?P<number>\d+)\.arrow")
 _ROW_GROUP_ROWS = 65_536
@@ -62,6 +64,11 @@ class PartWriter:
         self._file, self.path = _create(directory, after, rank)
         self._stream = pa.ipc.new_stream(self._file, SCHEMA, options=pa.ipc.IpcWriteOptions(compression="zstd"))
 
+    @property
+    def exists(self) -> bool:
+        """Whether its file is still there."""
+        return self.path.exists()
+
     def write(self, batch: pa.RecordBatch) -> None:
         self._stream.write_batch(batch)
         self._file.flush()
@@ -82,20 +89,32 @@ def _create(directory: Path, after: int, rank: int) -> tuple[BinaryIO, Path]:
             number += 1
 
 
-def merge(directory: Path, target: Path) -> None:
-    """Write all parts as one Parquet file, which appears whole or not at all. Holds one row group in memory at a time."""
+def merge(directory: Path, target: Path, metadata: Mapping[str, str] | None = None) -> int:
+    """Write all parts as one Parquet file, which appears whole or not at all. Holds one row group in memory at a time.
+
+    Args:
+        metadata: key-value metadata of the file.
+
+    Returns:
+        The number of rows.
+    """
+    rows = 0
     partial = target.with_name(f".{target.name}.partial")
     # Each text is stored once per row group, however long; without Arrow's schema in the file, readers see plain strings.
     options = {"compression": "zstd", "store_schema": False, "dictionary_pagesize_limit": 2 * _ROW_GROUP_BYTES}
     with pq.ParquetWriter(partial, SCHEMA, **options) as writer:
+        if metadata:
+            writer.add_key_value_metadata(metadata)
         pending: list[pa.RecordBatch] = []
         for part in parts_in(directory):
             for batch in part.batches():
                 pending.append(batch)
+                rows += batch.num_rows
                 if sum(b.num_rows for b in pending) >= _ROW_GROUP_ROWS or sum(b.nbytes for b in pending) >= _ROW_GROUP_BYTES:
                     _write_row_group(writer, pending)
         _write_row_group(writer, pending)
     partial.replace(target)
+    return rows
 
 
 def _write_row_group(writer: pq.ParquetWriter, pending: list[pa.RecordBatch]) -> None:

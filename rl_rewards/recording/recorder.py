@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import logging
 import os
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from rl_rewards.evaluation.context import BatchContext
 from rl_rewards.pipeline.columns import Evaluation
 from rl_rewards.recording.parts import PartWriter, merge, parts_in
+from rl_rewards.recording.provenance import difference, metadata_of, read_rubric, rubric_text, write_rubric
 from rl_rewards.recording.rows import rows_of
 from rl_rewards.rubric import Rubric
 from rl_rewards.user_errors import UserError
 
 if TYPE_CHECKING:
     from rl_rewards.recording.summary import RunSummary
+
+
+__all__ = ["RecordError", "RunRecorder"]
+
+logger = logging.getLogger(__name__)
 
 
 class RecordError(UserError, RuntimeError):
@@ -26,27 +34,53 @@ class RunRecorder:
 
     Every process of a run makes one. Its `record` goes to `rl_rewards.trl.reward_functions`, and itself to a
     `rl_rewards.trl.RecordingCallback`, through which the trainer then tells it of checkpoints, and which calls `finish` after the last step.
+    The run's rubric is kept beside the record, as `rubric.yaml`.
 
     Args:
         output_dir: the trainer's output directory, made if missing. Processes on several machines need a common one, as for checkpoints.
         rubric: what is trained on.
+        allow_changed_rubric: whether a run may go on with another rubric than it began with.
+        push: whether the record goes along when the trainer pushes its output directory to a hub; by default it is kept in a folder that
+            is not uploaded, `_rewards`, since it holds the dataset's prompts and references.
 
     Raises:
         RecordError: when the output directory cannot be written.
     """
 
-    def __init__(self, output_dir: str | os.PathLike[str], rubric: Rubric) -> None:
+    def __init__(self, output_dir: str | os.PathLike[str], rubric: Rubric, allow_changed_rubric: bool = False, push: bool = False) -> None:
         self.rubric = rubric
         self.output_dir = Path(output_dir)
-        self.parquet = self.output_dir / "rewards.parquet"
-        self.plot = self.output_dir / "rewards.png"
-        self._parts = self.output_dir / "rewards.parts"
+        self.allow_changed_rubric = allow_changed_rubric
+        self.push = push
+        self._folder = self.output_dir
+        # transformers uploads nothing that begins with an underscore.
+        self._parts = self.output_dir / "_rewards.parts"
         self._after = 0
         self._begun = False
+        self._max_steps: int | None = None
+        self._config: dict[str, Any] = {}
         self._writer: PartWriter | None = None
+        self._recorded = False
+        # The last batch, until its advantages are known.
+        self._pending: _Pending | None = None
         # Step, completions and groups so far, by mode: several batches of a step are counted through.
         self._counted: dict[bool, tuple[int | None, int, int]] = {}
         self._check_writable()
+
+    @property
+    def parquet(self) -> Path:
+        """The record."""
+        return self._folder / "rewards.parquet"
+
+    @property
+    def plot(self) -> Path:
+        """The plot of the record."""
+        return self._folder / "rewards.png"
+
+    @property
+    def kept_rubric(self) -> Path:
+        """The run's rubric."""
+        return self._folder / "rubric.yaml"
 
     def _check_writable(self) -> None:
         probe = self._parts / f".writable-{os.getpid()}"
@@ -58,21 +92,74 @@ class RunRecorder:
             raise RecordError(f"output directory {str(self.output_dir)!r} cannot be written, so nothing of the run could be kept: {error}") from error
 
     def record(self, batch: BatchContext, result: Evaluation) -> None:
-        """Append a batch to the record; it is safe from a kill when this returns."""
+        """Append a batch to the record. It is written with the next event of the trainer, when its advantages are known, or the next batch.
+
+        A step past the run's last one, which transformers runs where a finished run is resumed, is not part of the run.
+        """
+        self.flush()
+        if batch.training and self._max_steps is not None and batch.step is not None and batch.step > self._max_steps:
+            logger.warning("step %d is past max_steps %d and is left out of the record", batch.step, self._max_steps)
+            return
+        self._pending = _Pending(batch, result)
+
+    @property
+    def pending_size(self) -> int:
+        """How many completions wait for their advantages."""
+        return 0 if self._pending is None else len(self._pending.evaluation.samples)
+
+    def know_advantages(self, advantages: Sequence[float] | None) -> None:
+        """Write the last batch with the N advantages that the trainer made of it; None where it does not say."""
+        self.flush(advantages)
+
+    def flush(self, advantages: Sequence[float] | None = None) -> None:
+        """Write the last batch; it is safe from a kill when this returns."""
+        if self._pending is None:
+            return
+        batch, result = self._pending.context, self._pending.evaluation
+        self._pending = None
         step, index, group = self._counted.get(batch.training, (None, 0, 0))
         if step != batch.step:
             index, group = 0, 0
+        if self._writer is not None and not self._writer.exists:
+            logger.error("the record's parts in %s were removed while the run goes on: what they held is lost", self._parts)
+            self._close()
         if self._writer is None:
             self._writer = PartWriter(self._parts, self._after, batch.rank)
-        self._writer.write(rows_of(batch, result, index, group))
+        known = advantages if advantages is not None and len(advantages) == len(result.samples) else None
+        self._writer.write(rows_of(batch, result, index, group, known))
+        self._recorded = True
         groups = {sample.group for sample in result.samples} - {None}
         self._counted[batch.training] = (batch.step, index + len(result.samples), group + len(groups))
 
-    def begin(self, step: int, rank: int, world_size: int) -> None:
+    def begin(
+        self,
+        step: int,
+        rank: int,
+        world_size: int,
+        max_steps: int | None = None,
+        config: Mapping[str, Any] | None = None,
+        pushed: bool = False,
+    ) -> None:
         """Training begins after checkpoint `step`, or anew at 0: drop what was recorded of the steps that are now run (again).
 
         An evaluation that this process recorded before training begins is kept at 0; a resumed run has it on record already.
+
+        Args:
+            step: optimiser steps taken.
+            rank, world_size: this process, and how many there are.
+            max_steps: the run's last step.
+            config: the trainer's configuration, kept with the record.
+            pushed: whether the trainer uploads its output directory.
+
+        Raises:
+            RecordError: when the run began with another rubric, and that is not allowed; the message has the lines that differ.
         """
+        self.flush()
+        if pushed and not self.push:
+            self._folder = self.output_dir / "_rewards"
+            self._folder.mkdir(exist_ok=True)
+        self._check_rubric(step)
+        self._max_steps, self._config = max_steps, dict(config or {})
         earlier = None if self._writer is None or self._begun else self._writer.path
         keep = earlier if step == 0 else None
         if keep is None:
@@ -83,12 +170,25 @@ class RunRecorder:
             if stale and part.path != keep:
                 part.path.unlink()
         self._after, self._begun = step, True
-        if step == 0 and rank == 0:
-            self.parquet.unlink(missing_ok=True)
-            self.plot.unlink(missing_ok=True)
+        if rank == 0:
+            if step == 0:
+                self.parquet.unlink(missing_ok=True)
+                self.plot.unlink(missing_ok=True)
+            write_rubric(rubric_text(self.rubric, self._folder), self.kept_rubric)
+
+    def _check_rubric(self, step: int) -> None:
+        before = read_rubric(self.kept_rubric) if step else None
+        if before is None or self.allow_changed_rubric:
+            return
+        if changed := difference(before, rubric_text(self.rubric, self._folder)):
+            raise RecordError(
+                f"the run in {self.output_dir} began with another rubric ({self.kept_rubric}); go on with that one, give another output "
+                f"directory, or allow the change (--allow_changed_rubric true, RunRecorder(..., allow_changed_rubric=True)):\n{changed}"
+            )
 
     def checkpoint(self, step: int) -> None:
         """Checkpoint `step` has been saved: what follows goes into a part of its own."""
+        self.flush()
         self._close()
         self._after = step
 
@@ -101,16 +201,29 @@ class RunRecorder:
         """Merge the record into `rewards.parquet`, draw `rewards.png`, and say how each reward fared; on one process only.
 
         May be called at any time, also of a run that was killed: `RunRecorder(output_dir, rubric).finish()`. The parts are kept in
-        `rewards.parts`, for a resume; a run that is over for good does not need them.
+        `_rewards.parts`, for a resume; a run that is over for good does not need them.
+
+        Raises:
+            RecordError: when batches were recorded and none is left.
         """
         from rl_rewards.recording.plot import draw
         from rl_rewards.recording.summary import summarise
 
-        merge(self._parts, self.parquet)
+        self.flush()
+        rows = merge(self._parts, self.parquet, metadata_of(rubric_text(self.rubric, self._folder), self._config))
+        if self._recorded and not rows:
+            raise RecordError(f"the run's record was removed from {self._parts} while the run went on; nothing of it is left")
         summary = summarise(self.parquet)
         draw(summary, self.plot)
         return summary
 
     def __getstate__(self) -> dict[str, Any]:
         """A copy in another process writes to a part of its own."""
-        return {**self.__dict__, "_writer": None}
+        return {**self.__dict__, "_writer": None, "_pending": None}
+
+
+class _Pending(NamedTuple):
+    """A batch that waits for its advantages."""
+
+    context: BatchContext
+    evaluation: Evaluation

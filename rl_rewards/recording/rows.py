@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterable, Sequence
 from itertools import accumulate
@@ -13,6 +14,11 @@ from rl_rewards.evaluation.context import BatchContext
 from rl_rewards.pipeline.columns import Evaluation
 from rl_rewards.reward import component_score
 
+__all__ = ["SCHEMA", "SCHEMA_VERSION", "prompt_id", "rows_of"]
+
+# Raised whenever a column changes its meaning; readers compare it with their own.
+SCHEMA_VERSION = 2
+
 # A prompt is there once per generation and reward, a completion once per reward: in a dictionary each text is stored once per batch.
 _TEXT = pa.dictionary(pa.int32(), pa.large_string())
 
@@ -21,17 +27,25 @@ _COMPONENTS = pa.list_(pa.struct({"name": pa.string(), "score": pa.float64()}))
 
 SCHEMA = pa.schema(
     {
-        "step": pa.int64(),  # optimiser steps taken before the batch; null outside training
+        "step": pa.int64(),  # the trainer's logged step that the batch belongs to; null outside training
         "mode": _TEXT,  # train or eval
         "rank": pa.int32(),  # the process that scored it
         "group": pa.int32(),  # completions to one prompt; counted within step, mode and rank; null when unknown
         "index": pa.int32(),  # the completion; counted within step, mode and rank
+        "prompt_id": _TEXT,  # the same for equal prompts, in every run
         "prompt": _TEXT,  # text as it is, messages as JSON
         "completion": _TEXT,  # text as it is, messages as JSON
+        "reasoning": _TEXT,  # what the completion thought; null where there is none
+        "references": _TEXT,  # the dataset's other columns as JSON
+        "tokens": pa.int32(),  # tokens that the policy wrote; null where the caller has no ids
+        "scorable": pa.bool_(),  # false where a weighted reward failed, so that no reward of the row counted
+        "advantage": pa.float64(),  # of the completion, its mean over tokens for PPO; null where unknown
         "reward": _TEXT,  # the reward's name
         "parsed": _TEXT,  # the parser's answer: text as it is, else JSON; null where there was none, or none was asked for
-        "score": pa.float64(),  # what the trainer got, after clip, gate and on_error; null where there was none
+        "raw": pa.float64(),  # as the scorer gave it; null where it gave none
+        "score": pa.float64(),  # after clip, gate and on_error; null where there was none. The trainer got it where the row is scorable
         "weight": pa.float64(),
+        "gate": pa.bool_(),  # whether the gate let the score through; null where there is none, or it was not decided
         "outcome": _TEXT,
         "failed": pa.bool_(),  # whether the reward itself failed, through no fault of the response
         "reason": _TEXT,  # the reward's reason; for a failure, the error
@@ -41,11 +55,12 @@ SCHEMA = pa.schema(
 )
 
 
-def rows_of(batch: BatchContext, result: Evaluation, first_index: int, first_group: int) -> pa.RecordBatch:
+def rows_of(batch: BatchContext, result: Evaluation, first_index: int, first_group: int, advantages: Sequence[float] | None = None) -> pa.RecordBatch:
     """The rows of a batch of N samples and R rewards, in SCHEMA: N * R, all rewards of a completion together.
 
     Args:
         first_index, first_group: what the batch's first completion and group are counted from.
+        advantages: N advantages; None where they are not known.
     """
     samples, columns = result.samples, list(result.columns.values())
     size, repeat = len(samples), len(columns)
@@ -57,10 +72,18 @@ def rows_of(batch: BatchContext, result: Evaluation, first_index: int, first_gro
         "rank": pa.repeat(pa.scalar(batch.rank, pa.int32()), size * repeat),
         "group": _spread(groups, repeat),
         "index": _spread(range(first_index, first_index + size), repeat),
+        "prompt_id": _texts([prompt_id(sample.prompt) for sample in samples], repeat),
         "prompt": _texts([_text(sample.prompt) for sample in samples], repeat),
         "completion": _texts([_text(sample.completion) for sample in samples], repeat),
+        "reasoning": _texts([sample.reasoning for sample in samples], repeat),
+        "references": _texts([_text(dict(sample.references)) for sample in samples], repeat),
+        "tokens": _spread([None if (ids := sample.policy_ids) is None else len(ids) for sample in samples], repeat),
+        "scorable": pa.array([ok for ok in result.scorable for _ in columns], pa.bool_()),
+        "advantage": pa.array([value for value in advantages or [None] * size for _ in columns], pa.float64()),
         "reward": _texts([column.reward.name for column in columns] * size),
         "parsed": _texts([_text(column.answers[i]) for i in range(size) for column in columns]),
+        "raw": pa.array([column.raw[i] for i in range(size) for column in columns], pa.float64()),
+        "gate": pa.array([None if column.gate_open is None else column.gate_open[i] for i in range(size) for column in columns], pa.bool_()),
         "score": pa.array([column.scores[i] for i in range(size) for column in columns], pa.float64()),
         "weight": pa.array([column.reward.weight for column in columns] * size, pa.float64()),
         "outcome": _texts([result.outcome.value for result in results]),
@@ -70,6 +93,11 @@ def rows_of(batch: BatchContext, result: Evaluation, first_index: int, first_gro
         "seconds": pa.array([column.seconds for column in columns] * size, pa.float64()),
     }
     return pa.RecordBatch.from_arrays([values[name] for name in SCHEMA.names], schema=SCHEMA)
+
+
+def prompt_id(prompt: Any) -> str | None:
+    """A prompt's name, the same in every run: the start of a hash of its text, or of its messages."""
+    return None if prompt is None else hashlib.sha256((_text(prompt) or "").encode("utf-8", "backslashreplace")).hexdigest()[:16]
 
 
 def _spread(values: Iterable[int | None], repeat: int) -> pa.Array:

@@ -6,13 +6,17 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from rl_rewards.evaluation.aggregates import Tally
 from rl_rewards.types import Outcome
+
+__all__ = ["Curve", "RewardSummary", "RunSummary", "summarise"]
 
 # A run's start and end are means over the first and the last tenth of its steps.
 _SHARE = 10
@@ -46,7 +50,7 @@ class RewardSummary:
     Attributes:
         mean, evaluation: mean score by step, in training and in evaluation.
         unparsed, errors: shares in [0, 1] of the training rows that the reward applied to.
-        unparsed_rate, error_rate: the same over the whole training.
+        tally: what became of all training rows.
         components: mean of each component by step, in training.
     """
 
@@ -56,8 +60,7 @@ class RewardSummary:
     evaluation: Curve
     unparsed: Curve
     errors: Curve
-    unparsed_rate: float
-    error_rate: float
+    tally: Tally
     components: dict[str, Curve]
 
 
@@ -91,10 +94,9 @@ def summarise(parquet: Path) -> RunSummary:
                 weight,
                 mean=rewards.curve(("train", name), "score", "count"),
                 evaluation=rewards.curve(("eval", name), "score", "count"),
-                unparsed=rewards.curve(("train", name), "unparsed", "applied"),
-                errors=rewards.curve(("train", name), "failed", "applied"),
-                unparsed_rate=rewards.ratio(("train", name), "unparsed", "applied"),
-                error_rate=rewards.ratio(("train", name), "failed", "applied"),
+                unparsed=rewards.rates(("train", name), "unparsed_rate"),
+                errors=rewards.rates(("train", name), "error_rate"),
+                tally=rewards.tally(("train", name)),
                 components={key: components.curve(("train", name, key), "score", "count") for key in names.get(name, ())},
             )
             for name, weight in weights.items()
@@ -105,7 +107,7 @@ def summarise(parquet: Path) -> RunSummary:
 
 
 def _row_groups(parquet: Path) -> Iterator[pa.Table]:
-    columns = ["step", "mode", "rank", "index", "reward", "score", "weight", "outcome", "failed", "components"]
+    columns = ["step", "mode", "rank", "index", "reward", "score", "weight", "outcome", "failed", "scorable", "gate", "components"]
     with pq.ParquetFile(parquet) as file:
         for i in range(file.num_row_groups):
             rows = file.read_row_group(i, columns=columns)
@@ -118,13 +120,28 @@ def _reward_sums(rows: pa.Table) -> pa.Table:
     rows = pa.table(
         {
             **{name: rows[name] for name in ("mode", "reward", "step", "score")},
-            "count": pc.is_valid(rows["score"]).cast(pa.int64()),
-            "applied": pc.not_equal(rows["outcome"], Outcome.SKIPPED.value).cast(pa.int64()),
-            "unparsed": pc.equal(rows["outcome"], Outcome.UNPARSED.value).cast(pa.int64()),
-            "failed": rows["failed"].cast(pa.int64()),
+            **{name: values.cast(pa.int64()) for name, values in _counted(rows).items()},
         }
     )
     return _sum_by(rows, ["mode", "reward", "step"])
+
+
+def _counted(rows: pa.Table) -> dict[str, Any]:
+    """The fields of a Tally that are counts of rows, as a truth value for each row."""
+    has_score, left_out = pc.is_valid(rows["score"]), pc.and_(pc.is_valid(rows["score"]), pc.invert(rows["scorable"]))
+    no_answer = pc.equal(rows["outcome"], Outcome.UNPARSED.value)
+    return {
+        "rows": pc.is_valid(rows["step"]),
+        "count": has_score,
+        "skipped": pc.equal(rows["outcome"], Outcome.SKIPPED.value),
+        "no_answer": no_answer,
+        "unparsed": pc.and_(no_answer, pc.invert(left_out)),
+        "failed": rows["failed"],
+        "left_out": left_out,
+        "timeouts": pc.equal(rows["outcome"], Outcome.TIMEOUT.value),
+        "gated": pc.is_valid(rows["gate"]),
+        "gate_closed": pc.equal(rows["gate"], False).fill_null(False),
+    }
 
 
 def _component_sums(rows: pa.Table) -> pa.Table:
@@ -136,9 +153,10 @@ def _component_sums(rows: pa.Table) -> pa.Table:
 
 
 def _total_sums(rows: pa.Table) -> pa.Table:
-    """Totals as TRL makes them: absent scores count nothing, a completion without any has no total, metrics are left out."""
+    """Totals as TRL makes them: absent scores count nothing, a completion without any has no total, nor has an unscorable one; metrics are left out."""
     trained = rows.filter(pc.not_equal(rows["weight"], 0.0))
-    weighted = trained.append_column("total", pc.multiply(trained["score"], trained["weight"]))
+    counted = pc.if_else(trained["scorable"], pc.multiply(trained["score"], trained["weight"]), pa.scalar(None, pa.float64()))
+    weighted = trained.append_column("total", counted)
     completions = weighted.group_by(["mode", "step", "rank", "index"]).aggregate([("total", "sum")])
     total = completions["total_sum"]
     values = {"step": completions["step"], "score": total, "count": pc.is_valid(total).cast(pa.int64())}
@@ -174,9 +192,25 @@ class _Sums:
             np.array([_ratio(row[numerator], row[denominator]) for row in rows], float),
         )
 
-    def ratio(self, key: tuple[str, ...], numerator: str, denominator: str) -> float:
+    def rates(self, key: tuple[str, ...], rate: str) -> Curve:
+        """One of a Tally's rates by step; NaN where there is none."""
         rows = self._rows.get(key, [])
-        return _ratio(sum(row[numerator] for row in rows), sum(row[denominator] for row in rows))
+        values = [_tally(row).rates()[rate] for row in rows]
+        return Curve(np.array([row["step"] for row in rows], np.int64), np.array([math.nan if v is None else v for v in values], float))
+
+    def tally(self, key: tuple[str, ...]) -> Tally:
+        """What became of the rows of all steps."""
+        whole = Tally()
+        for row in self._rows.get(key, []):
+            whole.merge(_tally(row))
+        return whole
+
+
+def _tally(row: dict[str, float]) -> Tally:
+    """The tally of one step, from its sums."""
+    counts = {name: int(row[name]) for name in ("rows", "skipped", "unparsed", "failed", "left_out", "no_answer", "timeouts", "gated", "gate_closed")}
+    count = int(row["count"])
+    return Tally(**counts, count=count, mean=row["score"] / count if count else 0.0)
 
 
 def _ratio(numerator: float | None, denominator: float) -> float:

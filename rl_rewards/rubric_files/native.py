@@ -107,18 +107,19 @@ def save(rubric: Rubric, path: str | os.PathLike[str]) -> None:
         OSError: when it cannot be written.
         ValueError: when it holds a parser or scorer that no file can name, such as a function made inside another one.
     """
-    directory = Path(path).resolve().parent
-    text = yaml.dump(
-        {"version": VERSION, **plain(rubric, directory)},
-        Dumper=_Dumper,
-        sort_keys=False,
-        allow_unicode=True,
-        default_flow_style=None,
-        width=120,
-        encoding="utf-8",
-    )
+    text = to_text(rubric, Path(path).resolve().parent)
     with atomic_path(path) as temporary:
-        temporary.write_bytes(text)
+        temporary.write_bytes(text.encode())
+
+
+def to_text(rubric: Rubric, directory: Path) -> str:
+    """The text of a rubric's file in `directory`, which functions' files beside it are relative to.
+
+    Raises:
+        ValueError: when it holds a parser or scorer that no file can name.
+    """
+    data = {"version": VERSION, **plain(rubric, directory)}
+    return yaml.dump(data, Dumper=_Dumper, sort_keys=False, allow_unicode=True, default_flow_style=None, width=120)
 
 
 class _Dumper(yaml.SafeDumper):

@@ -70,6 +70,8 @@ def _classes_in(annotation: Any) -> Iterator[type]:
 def _spec(value: Any, directory: Path) -> Any:
     """A parser or scorer in its shortest spelling."""
     kinds, cls = kinds_of(value), type(value)
+    if not is_dataclass(cls):
+        raise ValueError(f"{cls.__name__} does not declare its options with @configured, so no rubric file can write them")
     kind = None if kinds is None else kinds.kind_of(cls)
     if kind is None:
         raise ValueError(f"{cls.__name__} is not at the top of a module, so no rubric file can name it: put it into a module of its own")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
+import weakref
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,7 @@ class RecordingCallback(TrainerCallback):
     def __init__(self, recorder: RunRecorder) -> None:
         self._recorder = recorder
         self._over = False
+        self._found: weakref.ref[Any] | None = None
 
     def on_train_begin(self, args: Any, state: Any, control: Any, train_dataloader: Any = None, **kwargs: Any) -> None:
         rubric = self._recorder.rubric
@@ -41,19 +43,45 @@ class RecordingCallback(TrainerCallback):
             check_dataset(rubric, getattr(train_dataloader, "dataset", None))
             check_config(rubric, args, args.world_size)
         self._over = False
-        self._recorder.begin(state.global_step, args.process_index, args.world_size)
+        self._recorder.begin(
+            state.global_step, args.process_index, args.world_size, state.max_steps, args.to_sanitized_dict(), pushed=args.push_to_hub
+        )
         if state.global_step:
             load_scorer_state(rubric, _checkpoint(args, state), args.process_index)
 
     def _trainer(self) -> Any:
         """The trainer whose event this is; transformers tells a callback everything but that. None where none is found."""
+        if self._found is not None and (trainer := self._found()) is not None:
+            return trainer
         frame = sys._getframe(1)
         while frame is not None:
             caller = frame.f_locals.get("self")
             if self in getattr(getattr(caller, "callback_handler", None), "callbacks", ()):
+                self._found = weakref.ref(caller)
                 return caller
             frame = frame.f_back
         return None
+
+    def _know_advantages(self, args: Any) -> None:
+        """Give the recorder the advantages of the batch that was scored last, as far as TRL logs them for all processes together."""
+        trainer = self._trainer()
+        logged, size = getattr(trainer, "_logs", {}).get("advantages"), self._recorder.pending_size
+        if not size:
+            return
+        known = list(logged)[-size * args.world_size :] if logged is not None and len(logged) >= size * args.world_size else None
+        self._recorder.know_advantages(None if known is None else known[size * args.process_index : size * (args.process_index + 1)])
+
+    def on_substep_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        self._know_advantages(args)
+
+    def on_pre_optimizer_step(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        self._know_advantages(args)
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        self._know_advantages(args)
+
+    def on_prediction_step(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        self._know_advantages(args)
 
     def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         save_scorer_state(self._recorder.rubric, _checkpoint(args, state), args.process_index)
@@ -61,13 +89,18 @@ class RecordingCallback(TrainerCallback):
 
     def on_train_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         self._over = True
-        self._finish(state, table=True)
+        self._finish(args, state, table=True)
 
     def on_evaluate(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        self._know_advantages(args)
         if self._over:  # an evaluation after training belongs to the record too
-            self._finish(state, table=False)
+            self._finish(args, state, table=False)
 
-    def _finish(self, state: Any, table: bool) -> None:
+    def _finish(self, args: Any, state: Any, table: bool) -> None:
+        self._know_advantages(args)
+        self._recorder.flush()
+        if (accelerator := getattr(self._trainer(), "accelerator", None)) is not None:
+            accelerator.wait_for_everyone()  # until every process has written its part
         if not state.is_world_process_zero:
             return
         try:

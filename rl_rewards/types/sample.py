@@ -135,7 +135,7 @@ class Sample:
         prompt = self.prompt
         if isinstance(prompt, str):
             return opening_mark(prompt)
-        if prompt:
+        if isinstance(prompt, (list, tuple)) and prompt:
             last = prompt[-1]
             if (last.get("role") if last.__class__ is dict else _role_of(last)) == "assistant":  # a prefill
                 return opening_mark(text_of(_field(last, "content")))
@@ -228,7 +228,10 @@ _Parts = tuple[str, str | None, str | None]
 
 
 def _field(turn: Any, name: str) -> Any:
-    return turn.get(name) if turn.__class__ is dict or not isinstance(turn, Message) else getattr(turn, name)
+    """A field of a message; None of what is no message, such as a caller's odd prompt."""
+    if turn.__class__ is dict or isinstance(turn, Mapping):
+        return turn.get(name)
+    return getattr(turn, name) if isinstance(turn, Message) else None
 
 
 def _role_of(turn: Any) -> Any:

@@ -23,7 +23,7 @@ def run(output_dir, *arguments):
 
 
 def expected_rows():
-    steps, rewards = range(tiny_run.MAX_STEPS), ("letters", "right")
+    steps, rewards = range(1, tiny_run.MAX_STEPS + 1), ("letters", "right")
     train = {("train", step, i, name) for step in steps for i in range(tiny_run.COMPLETIONS) for name in rewards}
     # Evaluated before training and every SAVE_STEPS; the evaluation after training is at the last step too, and counted on.
     evaluated = dict.fromkeys(range(0, tiny_run.MAX_STEPS, tiny_run.SAVE_STEPS), tiny_run.EVALUATED) | {tiny_run.MAX_STEPS: 2 * tiny_run.EVALUATED}
@@ -66,3 +66,13 @@ def test_a_new_run_in_the_same_directory_replaces_the_record(tmp_path):
     assert len(record) == tiny_run.COMPLETIONS * 2
     assert list(record.columns[:5]) == ["step", "mode", "rank", "group", "index"]
     assert set(record["outcome"]) == {"scored"} and list(record["group"][::4]) == [0, 1]
+
+
+def test_the_record_has_the_advantages_of_its_scores(tmp_path):
+    tiny_run.trainer(tmp_path, tiny_run.rubric(), max_steps=3, save_strategy="no", eval_strategy="no").train()
+    record = pd.read_parquet(tmp_path / "rewards.parquet")
+    record["total"] = record["score"] * record["weight"]
+    totals = record.groupby(["step", "group", "index"]).agg({"total": "sum", "advantage": "first"}).reset_index()
+    groups = totals.groupby(["step", "group"])["total"]
+    expected = (totals["total"] - groups.transform("mean")) / (groups.transform("std") + 1e-4)
+    assert totals["advantage"].tolist() == pytest.approx(expected.tolist(), abs=1e-5) and totals["advantage"].abs().max() > 0.5

@@ -32,12 +32,13 @@ def steps(recorder, column="step"):
 def record(recorder, *steps, rank=0, training=True, size=1):
     for step in steps:
         recorder.record(BatchContext(step, rank, training), batch(size))
+    recorder.flush()
 
 
 def test_a_part_cut_off_at_any_byte_gives_its_whole_batches_and_no_error(tmp_path):
     recorder = RunRecorder(tmp_path, RUBRIC)
     record(recorder, 0, 1, 2)
-    (part,) = parts_in(tmp_path / "rewards.parts")
+    (part,) = parts_in(tmp_path / "_rewards.parts")
     whole = part.path.read_bytes()
     counts = []
     for length in [*range(0, len(whole), 97), len(whole)]:
@@ -107,7 +108,7 @@ def test_a_copy_in_another_process_writes_a_part_of_its_own(tmp_path):
     record(recorder, 0)
     record(pickle.loads(pickle.dumps(recorder)), 1)
     record(recorder, 2)
-    assert len(parts_in(tmp_path / "rewards.parts")) == 2
+    assert len(parts_in(tmp_path / "_rewards.parts")) == 2
     assert sorted(steps(recorder)) == [0, 1, 2]
 
 

@@ -1,0 +1,70 @@
+"""Reads a record: its rows, and what the run was made of."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from rl_rewards.recording.rows import SCHEMA_VERSION
+
+__all__ = ["RunRecord", "read_record"]
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """The record of a run: one row per completion per reward.
+
+    Attributes:
+        path: the Parquet file.
+        rubric: the rubric's file as text.
+        config: the trainer's configuration.
+        versions: package -> version of what ran it.
+        rows: how many rows it has.
+    """
+
+    path: Path
+    rubric: str
+    config: dict[str, Any]
+    versions: dict[str, str]
+    rows: int
+
+    def table(self, columns: Sequence[str] | None = None) -> pa.Table:
+        """All rows, or some columns of them."""
+        return pq.read_table(self.path, columns=None if columns is None else list(columns))
+
+    def batches(self, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
+        """The rows a row group at a time; all rewards of a completion are in one."""
+        with pq.ParquetFile(self.path) as file:
+            for i in range(file.num_row_groups):
+                yield file.read_row_group(i, columns=None if columns is None else list(columns))
+
+
+def read_record(run: str | os.PathLike[str]) -> RunRecord:
+    """The record of a run, by its output directory or its `rewards.parquet`.
+
+    Raises:
+        FileNotFoundError: when there is none.
+        ValueError: when a later version of the library wrote it, or it is no record.
+    """
+    path = Path(run)
+    if path.is_dir():
+        path = next(
+            (place for place in (path / "rewards.parquet", path / "_rewards" / "rewards.parquet") if place.is_file()), path / "rewards.parquet"
+        )
+    with pq.ParquetFile(path) as file:
+        held = {key.decode(): value.decode() for key, value in (file.metadata.metadata or {}).items()}
+        rows = file.metadata.num_rows
+    version = held.get("rl_rewards.schema_version")
+    if version is None:
+        raise ValueError(f"{path} must be the record of a run, and has no rl_rewards.schema_version")
+    if int(version) > SCHEMA_VERSION:
+        raise ValueError(f"{path} is a record of schema version {version}, and this rl_rewards reads up to {SCHEMA_VERSION}: install a later one")
+    config, versions = (json.loads(held.get(f"rl_rewards.{name}", "{}")) for name in ("config", "versions"))
+    return RunRecord(path, held.get("rl_rewards.rubric", ""), config, versions, rows)
