@@ -524,9 +524,47 @@ FORMATS = {
     "integers formatted as torch": taken(train_dataset=Dataset.from_dict({**DATA, "answer": [1, 2, 3, 4]}).with_format("torch")),
     "lists formatted as torch": taken(train_dataset=Dataset.from_dict({**DATA, "answer": [[1, 2]] * 4}).with_format("torch")),
     "integers formatted as numpy": taken(train_dataset=Dataset.from_dict({**DATA, "answer": [1, 2, 3, 4]}).with_format("numpy")),
+    "texts formatted as pandas": taken(train_dataset=Dataset.from_dict(DATA).with_format("pandas")),
     "ragged lists formatted as numpy": taken(train_dataset=Dataset.from_dict({**DATA, "answer": [[1], [1, 2], [3], [4]]}).with_format("numpy")),
 }
 
+
+# ---- TRL's own arguments, by name and through **kwargs ----
+
+TRLS = ("prompts", "completions", "completion_ids", "trainer_state", "log_metric", "log_extra")
+
+
+@reward_function
+def by_name(prompts, completions, completion_ids, trainer_state, log_metric, log_extra) -> float:  # type: ignore[no-untyped-def]
+    log_metric("seen", 1.0)
+    return float(isinstance(prompts, str) and isinstance(completions, str) and isinstance(completion_ids, list) and trainer_state.global_step == 0)
+
+
+@reward_function
+def with_defaults(trainer_state: Any = None, log_metric: Any = None, environments: Any = "none") -> float:
+    return float(trainer_state is not None and log_metric is not None and environments is None)
+
+
+@reward_function
+def through_kwargs(**kwargs: Any) -> float:
+    return float(set(TRLS) <= set(kwargs) and "environments" not in kwargs and isinstance(kwargs["prompts"], str))
+
+
+@reward_function(mode="batch")
+def batch_by_name(prompts, completions, completion_ids, trainer_state, log_metric, log_extra, answer):  # type: ignore[no-untyped-def]
+    log_extra("seen", prompts)
+    whole = all(isinstance(each, list) and len(each) == 4 for each in (prompts, completions, completion_ids, answer))
+    return [float(whole and trainer_state.max_steps == 1)] * len(completions)
+
+
+@reward_function(mode="batch")
+def batch_through_kwargs(completions, **kwargs):  # type: ignore[no-untyped-def]
+    whole = set(TRLS) - {"completions"} <= set(kwargs) and len(kwargs["prompts"]) == len(kwargs["answer"]) == len(completions)
+    return [float(whole and kwargs["trainer_state"].max_steps == 1)] * len(completions)
+
+
+ARGUMENTS = {"by name": by_name, "with defaults": with_defaults, "through **kwargs": through_kwargs}
+ARGUMENTS |= {"of a batch, by name": batch_by_name, "of a batch, through **kwargs": batch_through_kwargs}
 
 # ---- Policies, gates, the watch ----
 
@@ -597,6 +635,7 @@ FAULTS: dict[str, Fault] = {
         rubric_with(Reward("bad", batch(lambda texts: [1.0, "1.0", 1.0, math.nan]))), says="got '1.0'.*finite number, got nan", error_rate=0.5
     ),
     **{f"a scorer: {name}": whole(OddScorer(name), says) for name, says in SCORERS.items()},
+    **{f"TRL's arguments {name}": Fault(rubric_with(Reward("bad", asked))) for name, asked in ARGUMENTS.items()},
     **{f"weights: {name}": fault for name, fault in WEIGHTS.items()},
     **{f"data: {name}": fault for name, fault in {**DATA_FAULTS, **FORMATS}.items()},
     **MORE,

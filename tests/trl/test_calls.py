@@ -243,6 +243,38 @@ def test_groups_are_found_by_their_prompt_in_any_order():
     assert function(prompts=chat, completions=list("abcd")) == [0, 1, 0, 1]
 
 
+class Room:
+    def __init__(self, doors):
+        self.doors = doors
+
+
+@reward_function
+def doors(environments):
+    return float(environments.doors)
+
+
+@reward_function
+def doors_if_there(environments=None):
+    return -1.0 if environments is None else float(environments.doors)
+
+
+@reward_function
+def doors_of_all(**kwargs):
+    return float(kwargs["environments"].doors)
+
+
+@reward_function(mode="batch")
+def doors_of_a_batch(environments):
+    return [float(room.doors) for room in environments]
+
+
+@pytest.mark.parametrize("function", [doors, doors_if_there, doors_of_all, doors_of_a_batch])
+def test_a_function_is_given_the_environment_of_its_row(function):
+    (reward,) = Rubric((Reward("doors", function),)).reward_funcs
+    rooms = [Room(2), Room(5)]
+    assert reward(prompts=["q", "q"], completions=["a", "b"], environments=rooms) == [2.0, 5.0]
+
+
 def test_forgotten_weights_are_refused_since_a_metric_would_be_trained_on():
     with pytest.raises(RewardError, match=r"has no reward_weights.*'length' 1 instead of 0; pass reward_weights=rubric.reward_weights"):
         check_trainer(RUBRIC, Args, 1)

@@ -253,6 +253,7 @@ if rank == 0:
 """
 
 
+@pytest.mark.torchrun
 def test_ranks_may_log_different_components(tmp_path):
     script = tmp_path / "ranks.py"
     script.write_text(RANKS.format(root=str(ROOT), tests=str(ROOT / "tests" / "trl"), out=str(tmp_path / "out")))
@@ -267,12 +268,15 @@ from rl_rewards import Reward, Rubric, reward_function
 rubric = Rubric((
     Reward("correct", {"string_match": {"equals": "{{references.answer}}"}}, {"tag": "answer"}),
     Reward("tags", {"regex_match": {"pattern": "<answer>"}}),
+    Reward("metric", {"regex_match": {"pattern": "<think>"}}, weight=0),
 ))
-correct, tags = rubric.reward_funcs
+correct, tags, metric = rubric.reward_funcs
 """
 
 
-def test_trls_own_command_line_takes_reward_functions_by_name(tmp_path):
+@pytest.mark.slow
+@pytest.mark.parametrize(("functions", "refusal"), [("correct, my_rewards.tags", None), ("metric", "'metric' 1 instead of 0")])
+def test_trls_own_command_line_takes_reward_functions_by_name_and_trains_on_no_metric(tmp_path, functions, refusal):
     (tmp_path / "my_rewards.py").write_text(REWARDS_MODULE)
     CHAT.to_json(tmp_path / "data.jsonl")
     (tmp_path / "config.yaml").write_text(
@@ -281,7 +285,7 @@ model_name_or_path: {POLICY}
 datasets:
   - path: json
     data_files: {tmp_path / "data.jsonl"}
-reward_funcs: [my_rewards.correct, my_rewards.tags]
+reward_funcs: [my_rewards.{functions}]
 output_dir: {tmp_path / "out"}
 max_steps: 1
 logging_steps: 1
@@ -298,5 +302,8 @@ save_strategy: "no"
     command = [Path(sys.executable).parent / "trl", "grpo", "--config", tmp_path / "config.yaml"]
     environment = {**os.environ, "PYTHONPATH": f"{ROOT}", "OMP_NUM_THREADS": "1"}
     result = subprocess.run(command, capture_output=True, text=True, timeout=300, cwd=tmp_path, env=environment)
+    if refusal is not None:
+        assert result.returncode != 0 and refusal in result.stderr and "grad_norm" not in result.stdout
+        return
     assert result.returncode == 0, result.stderr[-3000:]
     assert "rewards/correct/unparsed_rate" in result.stdout and "rewards/tags/seconds" in result.stdout
