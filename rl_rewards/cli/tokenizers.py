@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from rl_rewards.user_errors import require
+
 
 def tokenize_with(name: str | None) -> Callable[[str], Sequence[int]] | None:
     """Text -> token ids by a tokenizer of transformers, without special tokens; None for no name.
@@ -13,6 +15,7 @@ def tokenize_with(name: str | None) -> Callable[[str], Sequence[int]] | None:
     """
     if name is None:
         return None
+    require("--tokenizer", "transformers")
     from transformers import AutoTokenizer
 
     tokenizer = AutoTokenizer.from_pretrained(name)

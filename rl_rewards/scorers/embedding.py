@@ -20,6 +20,7 @@ from rl_rewards.scorers.base import RowScorer, Traits
 from rl_rewards.scorers.reference import Reference, columns_of, value_of
 from rl_rewards.scorers.texts import reference_texts
 from rl_rewards.types import EvaluateResult, MetricResult, Outcome, Sample
+from rl_rewards.user_errors import require
 
 if TYPE_CHECKING:
     from rl_rewards.models.embedder import Embedder
@@ -76,6 +77,7 @@ class CosineSimilarity(RowScorer):
 
     def __post_init__(self) -> None:
         value_of(self.reference)
+        require("the cosine_similarity scorer", "torch", "transformers")
         self._mask  # noqa: B018 - a wrong mask fails here
         unlike = self._scaled(0.0)
         if self.wrong is not None and self.wrong > unlike:

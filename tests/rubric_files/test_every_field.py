@@ -12,7 +12,7 @@ from rl_rewards.rubric_files.schema import PATH
 # What a kind cannot do without.
 REQUIRED = {
     "function": {"path": "builtins:len"},
-    "python_reward": {"snippet": "def reward(response): return 1.0"},
+    "python_reward": {"snippet": "def evaluate(example, response): return 1.0"},
     "cosine_length": {"right": {"string_match": "x"}, "max_tokens": 10},
     "remote_reward_model": {"url": "http://127.0.0.1:1", "model": "m"},
 }

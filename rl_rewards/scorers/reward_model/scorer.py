@@ -15,6 +15,7 @@ from rl_rewards.scorers.reward_model.heads import Heads
 from rl_rewards.scorers.reward_model.shaped import ShapedScorer
 from rl_rewards.scorers.reward_model.steps import Steps
 from rl_rewards.types import EvaluateResult, MetricResult, Outcome, Sample, StepOutput
+from rl_rewards.user_errors import require
 
 if TYPE_CHECKING:
     import torch
@@ -102,6 +103,7 @@ class RewardModel(ShapedScorer):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        require("the reward_model scorer", "torch", "transformers")
         if self.truncation and self.overflow not in (None, "left"):
             raise ValueError(f"truncation is overflow 'left'; overflow says {self.overflow!r}")
         if self.offload and (self.device_map is not None or self.quantization is not None):
