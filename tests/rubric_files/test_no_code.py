@@ -43,7 +43,9 @@ def test_without_code_a_parser_of_somebody_is_refused_too(place):
     assert not (place / "ran").exists()
 
 
-@pytest.mark.parametrize("score", ["{string_match: answer}", '{python_reward: "def evaluate(example, response): return 1.0"}', "{python_tests: tests}"])
+@pytest.mark.parametrize(
+    "score", ["{string_match: answer}", '{python_reward: "def evaluate(example, response): return 1.0"}', "{python_tests: tests}"]
+)
 def test_without_code_kinds_and_sandboxed_snippets_stay(place, score):
     (place / "rubric.yaml").write_text(f"rewards: [{{name: r, score: {score}}}]")
     assert load_rubric("rubric.yaml", code=False) == load_rubric("rubric.yaml")
