@@ -12,7 +12,7 @@ import rl_rewards
 ROOT = Path(__file__).parent.parent
 PUBLIC = re.findall(r"^    (rl_rewards[\w.]*)  ", rl_rewards.__doc__, re.M)
 RECIPES = sorted((ROOT / "recipes").glob("*.py"))
-PAGES = [path for path in (ROOT / "README.md", ROOT / "rl_rewards" / "EXTENDING.md") if path.exists()]
+PAGES = [ROOT / "README.md", ROOT / "rl_rewards" / "EXTENDING.md"]
 
 
 def imports(source):
@@ -47,7 +47,8 @@ def test_recipes_import_public_names_alone(path):
 
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
 def test_pages_import_public_names_alone(path):
-    assert not [each for block in re.findall(r"```python\n(.*?)```", path.read_text(), re.S) for each in internal(block)]
+    text = path.read_text().partition("\n## A verb\n")[0]  # a verb is a part of the package, as a file format is
+    assert not [each for block in re.findall(r"```python\n(.*?)```", text, re.S) for each in internal(block)]
 
 
 def test_an_internal_name_is_seen():
