@@ -17,6 +17,8 @@ logger = logging.getLogger(__name__)
 # Rows whose references are read before training, spread over the dataset: what is wrong with all is wrong with these. `rl-rewards validate`
 # reads every row.
 _READ_ROWS = 1000
+_told: set[str] = set()
+"""Warnings of this process: a recipe, a callback and the first batch all check the same datasets."""
 _LEAST_ROWS = 20  # of those that a reward applies to, where not all rows are read
 
 
@@ -59,4 +61,6 @@ def _check_rows(rubric: Rubric, dataset: Any) -> None:
         checks.add(row, place + 1)
     checks.finish(least=1 if step == 1 else _LEAST_ROWS)
     for line in [*checks.findings, *checks.warnings]:
-        logger.warning("%s", line)
+        if line not in _told:
+            _told.add(line)
+            logger.warning("%s", line)
