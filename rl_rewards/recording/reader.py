@@ -52,6 +52,10 @@ def read_record(run: str | os.PathLike[str]) -> RunRecord:
     Raises:
         FileNotFoundError: when there is none.
         ValueError: when a later version of the library wrote it, or it is no record.
+
+    Example:
+        scores = read_record("runs/arithmetic").table(["step", "reward", "score"]).to_pandas()
+        scores.groupby(["reward", "step"]).score.mean()
     """
     path = Path(run)
     if path.is_dir():

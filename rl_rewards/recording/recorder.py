@@ -45,6 +45,13 @@ class RunRecorder:
 
     Raises:
         RecordError: when the output directory cannot be written.
+
+    Example:
+        recorder = RunRecorder(args.output_dir, rubric)
+        trainer = GRPOTrainer(
+            model, args=args, train_dataset=dataset,
+            reward_funcs=reward_functions(rubric, record=recorder.record), callbacks=[RecordingCallback(recorder)],
+        )
     """
 
     def __init__(self, output_dir: str | os.PathLike[str], rubric: Rubric, allow_changed_rubric: bool = False, push: bool = False) -> None:

@@ -27,6 +27,14 @@ class RecordingCallback(TrainerCallback):
     """Checks rubric, datasets and configuration before the first step, tells the recorder of checkpoints, and prints the closing table.
 
     `callbacks=[RecordingCallback(recorder)]` of a trainer whose functions are `reward_functions(rubric, record=recorder.record)`.
+
+    Args:
+        recorder: this process's recorder.
+
+    Raises:
+        RewardError: as training begins, when weights are not the rubric's, two functions have one name, or batches split groups.
+        RubricDataError: likewise, when columns are missing, or no reward handles a row.
+        RecordError: likewise, when the run began with another rubric.
     """
 
     def __init__(self, recorder: RunRecorder) -> None:
