@@ -115,7 +115,7 @@ def test_pairs_of_every_form_that_the_trainer_takes_become_samples(row, prompt, 
 def test_dataset_without_preferences_is_refused_before_anything_is_loaded(tmp_path):
     with pytest.raises(PreferencesError, match="'chosen' and 'rejected'"):
         load("recipes.arithmetic:test", None, "train")
-    with pytest.raises(PreferencesError, match="no dataset file"):
+    with pytest.raises(FileNotFoundError, match="none.jsonl"):
         load(str(tmp_path / "none.jsonl"), None, "train")
 
 
