@@ -15,7 +15,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["Block", "anchors", "blocks", "links"]
+__all__ = ["Block", "anchors", "blocks", "headings", "indented_code", "links"]
 
 _FENCE = re.compile(
     r"^(?:<!-- (?P<mark>file|logs|prints|slow|syntax)(?:: (?P<value>[^\n]*?))? -->\n)?```(?P<language>\w*)\n(?P<text>.*?)^```$",
@@ -42,18 +42,25 @@ def blocks(page: Path) -> list[Block]:
     return [Block(text[: m.start("text")].count("\n") + 1, m["language"], m["text"], m["mark"], m["value"]) for m in _FENCE.finditer(text)]
 
 
-def _prose(page: Path) -> str:
-    """A page without its blocks of code and its inline code."""
-    text = re.sub(r"^```.*?^```$", "", page.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
-    return re.sub(r"`[^`\n]*`", "", text)
+def _without_blocks(page: Path) -> str:
+    return re.sub(r"^```.*?^```$", "", page.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
 
 
 def links(page: Path) -> list[str]:
     """The targets of links and pictures."""
-    return [link or picture for link, picture in _LINK.findall(_prose(page))]
+    return [link or picture for link, picture in _LINK.findall(re.sub(r"`[^`\n]*`", "", _without_blocks(page)))]
+
+
+def headings(page: Path) -> list[str]:
+    """The headings, in order."""
+    return _HEADING.findall(_without_blocks(page))
 
 
 def anchors(page: Path) -> set[str]:
     """The anchors of a page's headings, as GitHub makes them."""
-    text = re.sub(r"^```.*?^```$", "", page.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
-    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in _HEADING.findall(text)}
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings(page)}
+
+
+def indented_code(page: Path) -> list[str]:
+    """Lines that Markdown takes for code because of their indent, which no test would look at."""
+    return re.findall(r"(?:^|\n)\n((?: {4}|\t).+)", _without_blocks(page))

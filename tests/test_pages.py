@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 import rl_rewards
-from tests.pages import Block, anchors, blocks, links
+from tests.pages import Block, anchors, blocks, headings, indented_code, links
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted(
@@ -169,6 +169,13 @@ def test_the_examples_of_docstrings_run_and_print_what_they_say(module):
     names = {name: getattr(rl_rewards, name) for name in rl_rewards.__all__}
     results = doctest.testmod(found, extraglobs=names)
     assert results.attempted and not results.failed
+
+
+@pytest.mark.parametrize("page", PAGES, ids=IDS)
+def test_a_page_has_no_heading_twice_and_no_code_outside_of_fences(page):
+    found = headings(page)
+    assert sorted(set(found)) == sorted(found)
+    assert not indented_code(page)
 
 
 def test_the_readme_is_at_most_160_lines_and_has_one_picture():
