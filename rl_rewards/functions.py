@@ -87,6 +87,8 @@ class FunctionScorer(Scorer):
             )
         functools.update_wrapper(self, function)
         self.__name__ = _name(function)  # a reward function is logged under it, also where the callable has none of its own
+        if not hasattr(function, "__qualname__"):  # a partial, or an object with `__call__`: nothing that could be imported
+            self.__qualname__ = f"<{self.__name__}>"
         self.mode: Literal["pointwise", "batch"] = mode
         self.concurrency = concurrency
         self.isolate, self.timeout, self.memory_mb, self._pure = isolate, timeout, memory_mb, pure

@@ -1,3 +1,4 @@
+import gc
 import os
 import signal
 
@@ -15,3 +16,8 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 # A busy machine is slow, which says nothing about the code.
 settings.register_profile("no_clock", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("no_clock")
+
+
+def pytest_collection_finish(session: object) -> None:
+    """Take what the imports made out of the garbage collector: a trainer collects in full after each run, over a million objects."""
+    gc.freeze()

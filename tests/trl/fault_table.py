@@ -96,9 +96,10 @@ def run(fault: Fault, steps: int = 1) -> Finding:
         assert trainer.state.global_step == trainer.state.max_steps
         assert all(torch.isfinite(parameter).all() for parameter in trainer.model.parameters()), "the policy is destroyed"
         row = next(row for row in trainer.state.log_history if "reward" in row)
-    reasons = [str(result.error or result.reason) for one in evaluations for result in one.columns["bad"].results]
+    results = [result for one in evaluations for result in one.columns["bad"].results]
+    reasons = [result.error or result.reason or "" for result in results]
     rate, mean = row.get("rewards/bad/error_rate"), row.get("rewards/bad/mean")
-    return Finding("survived", "; ".join(dict.fromkeys(reasons)), rate, mean)
+    return Finding("survived", "; ".join(filter(None, dict.fromkeys(reasons))), rate, mean)
 
 
 def trainer_parts(folder: str, rubric: Rubric, functions: Any, options: dict[str, Any]) -> dict[str, Any]:
