@@ -7,12 +7,23 @@ describe itself as JSON schema. Unknown options are refused, not dropped: a typo
 from __future__ import annotations
 
 import dataclasses
-from typing import Annotated, Any, TypeVar, dataclass_transform
+from typing import TYPE_CHECKING, Annotated, Any, Generic, TypeVar, dataclass_transform
 
 from pydantic import AfterValidator, ConfigDict, Field, SecretStr
 from pydantic.dataclasses import dataclass
 
 from rl_rewards.redaction import Secret
+
+if TYPE_CHECKING:
+    Value = TypeVar("Value", covariant=True)
+    Given = TypeVar("Given", contravariant=True)
+
+    class Converted(Generic[Value, Given]):
+        """To a type checker, an option that is given as one type and read as another; pydantic's validators convert it."""
+
+        def __get__(self, instance: object, owner: Any) -> Value: ...
+        def __set__(self, instance: object, value: Given) -> None: ...
+
 
 __all__ = ["SecretOption", "configured"]
 

@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import field
 from functools import cached_property
-from typing import Annotated, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator, InstanceOf, field_validator
 
@@ -34,6 +34,17 @@ LARGEST_SCORE = 1e17
 
 class RewardError(UserError, RuntimeError):
     """A reward failed and must not be trained on: `on_error: raise`, or too many failures."""
+
+
+if TYPE_CHECKING:
+    from rl_rewards.configured import Converted
+
+    _Spec = str | Mapping[str, Any]
+    _ScorerOption = Converted[Scorer, Scorer | _Spec]
+    _ParserOption = Converted[Parser, Parser | _Spec | Sequence[Parser | _Spec]]
+else:
+    _ScorerOption = Annotated[InstanceOf[Scorer], BeforeValidator(scorer)]
+    _ParserOption = Annotated[InstanceOf[Parser], BeforeValidator(parser)]
 
 
 @configured
@@ -64,9 +75,9 @@ class Reward:
 
     name: str
     """Unique name: the key of its metrics and columns."""
-    score: Annotated[InstanceOf[Scorer], BeforeValidator(scorer)]
+    score: _ScorerOption
     """Scorer, or its spelling in a rubric file: {string_match: {equals: ...}}."""
-    parse: Annotated[InstanceOf[Parser], BeforeValidator(parser)] = field(default_factory=Identity)
+    parse: _ParserOption = field(default_factory=Identity)  # pyright: ignore[reportAssignmentType]
     """Parser, or its spelling in a rubric file: {tag: answer}; by default all that the response says behind its thinking."""
     weight: float = 1.0
     """Weight in the total; 0 makes it a metric: logged, never trained on."""

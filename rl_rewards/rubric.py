@@ -6,7 +6,7 @@ import asyncio
 import os
 from collections.abc import Iterator, Sequence
 from functools import cached_property
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import field_validator
 
@@ -22,6 +22,14 @@ from rl_rewards.reward import Reward, gate_order
 from rl_rewards.types import Sample
 
 __all__ = ["Rubric"]
+
+
+if TYPE_CHECKING:
+    from rl_rewards.configured import Converted
+
+    _RewardsOption = Converted[tuple[Reward, ...], Sequence[Reward]]
+else:
+    _RewardsOption = tuple[Reward, ...]
 
 
 @configured
@@ -48,7 +56,7 @@ class Rubric:
         ([1.0, 0.0], '4 words')
     """
 
-    rewards: tuple[Reward, ...]
+    rewards: _RewardsOption
     max_error_rate: float = 0.8
     error_window: int = 10
     error_min_rows: int = 32

@@ -115,7 +115,7 @@ class TrainerCall:
 def _response(completion: Any) -> str:
     """`response_of` messages, faster for the most common form of a completion."""
     last = completion[-1] if completion else None
-    if last.__class__ is dict and last.get("role") == "assistant" and (content := last.get("content")).__class__ is str:
+    if last is not None and last.__class__ is dict and last.get("role") == "assistant" and (content := last.get("content")).__class__ is str:
         return content
     return response_of(completion)
 

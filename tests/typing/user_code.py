@@ -30,6 +30,8 @@ class Share(ReferenceScorer):
 assert_type(bare, FunctionScorer)
 assert_type(with_options, FunctionScorer)
 assert_type(load_rubric("rubric.yaml"), Rubric)
+assert_type(Reward("spelled", {"number_match": "answer"}, ["boxed", {"tag": "answer"}]).score, Scorer)
+assert_type(Rubric([Reward("short", bare)]).rewards, tuple[Reward, ...])
 rubric = Rubric((Reward("right", NumberMatch("answer"), parse=Boxed(), weight=2.0), Reward("own", Share("answer", least=0.5)), Reward("short", bare)))
 evaluation = rubric.evaluate([Sample.from_row({"prompt": "1 + 1", "completion": "2", "answer": "2"})])
 assert_type(evaluation, Evaluation)
@@ -41,6 +43,7 @@ reward_function(concurency=2)  # error: reportCallIssue
 Rubric((), max_eror_rate=3)  # error: reportCallIssue
 Rubric((), max_error_rate="high")  # error: reportArgumentType
 Reward("right", NumberMatch("answer"), wieght=2.0)  # error: reportCallIssue
+Reward("right", 3)  # error: reportArgumentType
 Tag()  # error: reportCallIssue
 NumberMatch("answer", tolerence=0.1)  # error: reportCallIssue
 Share("answer", least="half")  # error: reportArgumentType
