@@ -47,7 +47,7 @@ def test_a_run_that_is_killed_ends_as_one_that_is_not(tmp_path, monkeypatch, cap
         for name, weight in load_file(whole / file).items():
             assert torch.allclose(weight, weights[name], rtol=1e-5, atol=1e-7), name
     records = [pd.read_parquet(out / "rewards.parquet") for out in (whole, killed)]
-    assert records[0].groupby(["step", "reward"]).size().to_dict() == {(step, reward): 8 for step in range(0, 12, 2) for reward in REWARDS}
+    assert records[0].groupby(["step", "reward"]).size().to_dict() == {(step, reward): 8 for step in range(1, 13, 2) for reward in REWARDS}
     pd.testing.assert_frame_equal(*(record[["step", "index", "reward", "score", "completion"]] for record in records))
 
 

@@ -25,7 +25,7 @@ def test_run_leaves_its_record_and_goes_on_from_its_checkpoint(tmp_path, monkeyp
         rloo.main()
     assert "going on from" in capsys.readouterr().out
     record = pd.read_parquet(tmp_path / "out" / "rewards.parquet")
-    assert record.groupby("step").size().to_dict() == {0: 8 * 6, 1: 8 * 6}
+    assert record.groupby("step").size().to_dict() == {1: 8 * 6, 2: 8 * 6}
 
 
 def test_the_recipe_is_grpos_with_another_trainer():
