@@ -24,16 +24,21 @@ if [ $# -eq 0 ]; then
 fi
 place="$(mktemp -d)"
 trap 'rm -rf "$place"' EXIT
+# A copy, so that no other environment's files are in the way.
+cp -r README.md LICENSE pyproject.toml rl_rewards tests recipes scripts "$place"
+cd "$place" || exit 1
+
+tests_pass() { venv/bin/python -m pytest -q -m "not slow and not torchrun" -p no:cacheprovider "$@"; }
+
 failed=0
 for python in "$@"; do
     works "$python" || { echo "$python: does not run, or is older than 3.11"; failed=1; continue; }
     "$python" --version
-    rm -rf "$place/venv"
-    "$python" -m venv "$place/venv" &&
-        "$place/venv/bin/python" -m pip install --quiet --disable-pip-version-check '.[math,code,ifeval]' 'pytest>=8' 'hypothesis>=6.100' 'jsonschema>=4.21' &&
-        # What is tested is what was installed: `-P` and the import mode keep this directory off the path.
-        "$place/venv/bin/python" -P -m pytest --import-mode=importlib -m "not slow and not torchrun" -p no:cacheprovider \
-            tests/test_functions.py tests/test_kinds.py tests/test_reward.py tests/test_rubric.py tests/test_rows.py tests/test_types.py tests/test_thinking.py \
-            tests/parsers tests/rubric_files tests/tables tests/scorers/test_*.py tests/cli || failed=1
+    rm -rf venv
+    "$python" -m venv venv &&
+        venv/bin/python -m pip install --quiet --disable-pip-version-check -e '.[math,code,ifeval]' 'pytest>=8' 'hypothesis>=6.100' 'jsonschema>=4.21' || { failed=1; continue; }
+    tests_pass tests/test_functions.py tests/test_kinds.py tests/test_extension.py tests/test_reward.py tests/test_rubric.py tests/test_rows.py \
+        tests/test_types.py tests/test_thinking.py tests/parsers tests/rubric_files tests/tables tests/scorers/test_*.py || failed=1
+    tests_pass tests/cli || failed=1
 done
 exit "$failed"

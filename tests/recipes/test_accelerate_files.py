@@ -17,6 +17,8 @@ from safetensors.torch import load_file
 
 from tests.recipes import launch
 
+pytestmark = pytest.mark.slow  # it trains
+
 SHARDED = ("fsdp", "zero2", "zero3")
 EVALUATED = {"eval_dataset": "recipes.arithmetic:test", "num_generations_eval": 1}
 

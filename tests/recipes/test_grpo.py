@@ -25,6 +25,8 @@ from rl_rewards.trl.arguments import ArgumentsError, parse_arguments
 from rl_rewards.user_errors import one_line_errors
 from tests.recipes import launch
 
+pytestmark = pytest.mark.slow  # it trains
+
 ROOT = Path(__file__).parents[2]
 RUBRIC = "recipes/rubrics/arithmetic.yaml"
 REWARDS = ["correct", "format", "length", "tags", "sums", "differences"]

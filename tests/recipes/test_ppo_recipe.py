@@ -18,6 +18,8 @@ from recipes import ppo
 from rl_rewards import RewardError
 from tests.recipes import launch
 
+pytestmark = pytest.mark.slow  # it trains
+
 ROOT = Path(__file__).parents[2]
 REWARDS = {"correct", "format", "length", "tags", "sums", "differences"}
 

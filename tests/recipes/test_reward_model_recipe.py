@@ -19,6 +19,8 @@ from recipes import arithmetic, preferences
 from recipes.reward_model import PreferencesError, load, main, samples
 from rl_rewards import scorers
 
+pytestmark = pytest.mark.slow  # it trains
+
 ROOT = Path(__file__).parents[2]
 CONFIGS, RUBRIC = ROOT / "recipes" / "configs", ROOT / "recipes" / "rubrics" / "arithmetic_reward_model.yaml"
 FORMAT = re.compile(r"<think>[^<]+</think><answer>\d+</answer>")

@@ -14,6 +14,8 @@ import pandas as pd
 from recipes import rloo
 from tests.recipes import launch
 
+pytestmark = pytest.mark.slow  # it trains
+
 ROOT = Path(__file__).parents[2]
 
 

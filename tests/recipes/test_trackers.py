@@ -16,6 +16,8 @@ pytest.importorskip("trackio")
 
 from rl_rewards import load_rubric
 
+pytestmark = pytest.mark.slow  # it trains
+
 ROOT = Path(__file__).parent.parent.parent
 CONFIG = ROOT / "recipes" / "configs" / "arithmetic.yaml"
 RATES = ("unparsed_rate", "error_rate", "timeout_rate", "skipped_rate", "clipped_rate")

@@ -13,6 +13,8 @@ pytest.importorskip("trl")
 import pandas as pd
 import tiny_run
 
+pytestmark = pytest.mark.slow  # it trains
+
 ROOT = Path(__file__).parents[2]
 
 

@@ -158,6 +158,7 @@ def test_a_pool_works_in(place: str) -> None:
     assert finish(start(PREAMBLE + WORKS_IN[place])).split() == ["1"]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(importlib.util.find_spec("torch") is None, reason="torch is not installed")
 def test_a_pool_works_in_dataloader_workers() -> None:
     program = PREAMBLE + (
@@ -168,6 +169,7 @@ def test_a_pool_works_in_dataloader_workers() -> None:
     assert finish(start(program)).split() == ["0", "1", "2", "3"]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(importlib.util.find_spec("torch") is None, reason="torch is not installed")
 def test_ranks_share_the_machine_and_each_has_a_pool(tmp_path: Path) -> None:
     script = tmp_path / "rank.py"

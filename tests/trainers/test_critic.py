@@ -11,6 +11,8 @@ from rl_rewards.trainers import PPOTrainer
 from rl_rewards.trainers.critic import without_critic
 from tests.trainers import tiny
 
+pytestmark = pytest.mark.slow  # it trains
+
 LORA = LoraConfig(r=4, target_modules=["q_proj", "v_proj"], task_type="CAUSAL_LM")
 
 

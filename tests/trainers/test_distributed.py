@@ -12,6 +12,8 @@ import torch
 
 from tests.trainers import distributed_run, sharded_run
 
+pytestmark = pytest.mark.slow  # it trains
+
 ROOT = Path(__file__).resolve().parents[2]
 
 

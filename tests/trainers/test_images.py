@@ -13,6 +13,8 @@ from transformers import CLIPImageProcessorPil, CLIPVisionConfig, LlavaConfig, L
 from rl_rewards.trainers import PPOTrainer
 from tests.trainers import tiny
 
+pytestmark = pytest.mark.slow  # it trains
+
 TEMPLATE = """{% for message in messages %}{% if message['content'] is string %}{{ message['content'] }}{% else %}
 {%- for part in message['content'] %}{{ '<image>' if part['type'] == 'image' else part['text'] }}{% endfor %}{% endif %}{% endfor %}"""
 

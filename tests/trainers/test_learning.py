@@ -8,6 +8,8 @@ import torch
 from rl_rewards.trainers import PPOTrainer
 from tests.trainers import tiny
 
+pytestmark = pytest.mark.slow  # it trains
+
 
 def trainer(folder, reward, **options) -> PPOTrainer:
     defaults = {"per_device_train_batch_size": 64, "learning_rate": 5e-3, "critic_learning_rate": 5e-3, "logging_steps": 10}

@@ -9,6 +9,8 @@ from trl import GRPOConfig
 from rl_rewards.trainers import PPOTrainer
 from tests.trainers import reference, tiny
 
+pytestmark = pytest.mark.slow  # it trains
+
 PROMPTS = {"1+1=?": ("2 or 3", "111111"), "2+2=?": ("4", "1"), "3+3=?": ("66", "11"), "4+4=?": ("8 9 10", "111111")}
 SCORES = {"1+1=?": 1.0, "2+2=?": 0.0, "3+3=?": 0.5, "4+4=?": 2.0}
 

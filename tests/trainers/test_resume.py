@@ -7,6 +7,8 @@ from peft import LoraConfig
 from rl_rewards.trainers import PPOTrainer
 from tests.trainers import tiny
 
+pytestmark = pytest.mark.slow  # it trains
+
 LORA = LoraConfig(r=4, target_modules=["q_proj", "v_proj"], task_type="CAUSAL_LM")
 
 

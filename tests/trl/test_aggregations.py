@@ -19,6 +19,8 @@ from rl_rewards.scorers.base import Scorer, configured
 from tests.trainers import tiny
 from tests.trl.gradient import COMMON
 
+pytestmark = pytest.mark.slow  # it trains
+
 DOCUMENT = Path(__file__).parents[2] / "recipes" / "ALGORITHMS.md"
 
 
