@@ -12,7 +12,7 @@ class FieldMask:
     A field that is kept keeps all that is in it; a field that is dropped leaves no trace.
 
     Raises:
-        ValueError: when a name is empty, stands twice, or stands both in `keep` and in `drop`.
+        ValueError: when a name is empty, given twice, or given in both `keep` and `drop`.
     """
 
     __slots__ = ("_keep", "_drop")
@@ -36,7 +36,7 @@ class FieldMask:
         return dict(value) or None
 
 
-# Names -> what to look for inside; an empty dict stands for the whole field.
+# Names -> what to look for inside; an empty dict means the whole field.
 _Tree = dict[str, "_Tree"]
 
 

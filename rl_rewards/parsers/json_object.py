@@ -24,7 +24,7 @@ class Json(TextParser):
     leaves nothing is no answer, nor is one that the words around it deny ("the answer is not {...}").
 
     Raises:
-        ValueError: when a field's name is empty or stands twice.
+        ValueError: when a field's name is empty or given twice.
     """
 
     keep: tuple[str, ...] = ()

@@ -33,7 +33,7 @@ class RunRecorder:
     """Keeps every evaluated batch of a run in its output directory, one row per completion per reward.
 
     Every process of a run makes one. Its `record` goes to `rl_rewards.trl.reward_functions`, and itself to a
-    `rl_rewards.trl.RecordingCallback`, through which the trainer then tells it of checkpoints, and which calls `finish` after the last step.
+    `rl_rewards.trl.RecordingCallback`, through which the trainer reports checkpoints to it, and which calls `finish` after the last step.
     The run's rubric is kept beside the record, as `rubric.yaml`.
 
     Args:

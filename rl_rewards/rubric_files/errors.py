@@ -1,4 +1,4 @@
-"""What is wrong with a file, told so that it can be mended: file, line, field, what was found, what is allowed."""
+"""What is wrong with a file, and what its writer needs to correct it: file, line, field, what was found, what is allowed."""
 
 from __future__ import annotations
 

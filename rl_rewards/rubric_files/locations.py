@@ -1,4 +1,4 @@
-"""From where pydantic says that something is wrong to where that stands in the file."""
+"""From the place where pydantic says that something is wrong to its place in the file."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def spelled(kinds: Kinds, spec: Any) -> tuple[str, Any] | None:
 
 
 def locate(root: type, data: Any, loc: Path) -> tuple[Path, Shape]:
-    """Where a pydantic error's `loc` stands in a file's data, and what the value there is read as.
+    """The place of a pydantic error's `loc` in a file's data, and what the value there is read as.
 
     The two differ: the file has a kind between `score` and its options, may leave a first option's name out, and lacks pydantic's
     labels of the arms of a union.

@@ -50,7 +50,7 @@ def rubric_schema() -> _Schema:
 
 
 class _Generator(GenerateJsonSchema):
-    """Marks where a parser or scorer stands; pydantic itself follows no reference that it did not make, so `_tidy` puts it in."""
+    """Marks the place of a parser or scorer; pydantic itself follows no reference that it did not make, so `_tidy` puts it in."""
 
     def is_instance_schema(self, schema: Any) -> _Schema:
         kinds = kinds_of(schema["cls"])
@@ -67,7 +67,7 @@ def _class_schema(cls: type, definitions: _Schema) -> _Schema:
 
 
 def _spec_schema(kinds: Kinds, definitions: _Schema) -> _Schema:
-    """What may stand for a parser or scorer: a kind, a mapping of one kind to its options or its first option, a list of parsers."""
+    """What a file may write for a parser or scorer: a kind, a mapping of one kind to its options or its first option, a list of parsers."""
     options, bare = {}, []
     for kind in sorted(kinds.table):
         cls = kinds.load(kind)

@@ -19,7 +19,7 @@ logger = logging.getLogger(__name__)
 
 
 def plain(value: Any, directory: Path, known: frozenset[type] = frozenset()) -> Any:
-    """What stands in a rubric file in `directory` for a value, in its shortest form.
+    """What a rubric file in `directory` writes for a value, in its shortest form.
 
     Args:
         known: classes that the place itself asks for, so that no kind need be named there.

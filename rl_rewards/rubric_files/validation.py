@@ -40,7 +40,7 @@ _ALLOWED = {
 
 
 def name_problems(source: YamlSource) -> list[Problem]:
-    """Problems of the names of rewards: one that stands twice, a gate that names none."""
+    """Problems of the names of rewards: one that is given twice, a gate that names none."""
     rewards = source.data.get("rewards")
     if not isinstance(rewards, list):
         return []

@@ -39,7 +39,7 @@ class CosineSimilarity(RowScorer):
     CosineSimilarity, with leaves matched by key instead of by position.
 
     Raises:
-        ValueError: when `wrong` is above what texts with nothing in common score, or a field's name is empty or stands twice.
+        ValueError: when `wrong` is above what texts with nothing in common score, or a field's name is empty or given twice.
     """
 
     reference: str | Reference

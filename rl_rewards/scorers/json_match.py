@@ -20,12 +20,12 @@ class JsonMatch(ReferenceScorer):
     """Scores the share of the reference's fields that the answer has with the same value; one component for each field.
 
     The reference is an object or the JSON text of one, the answer an object (parser `json`) or JSON text. Fields are found by their exact
-    names, wherever they stand; lists are equal item by item; text is equal letter by letter; `1`, `true` and `"1"` are three values. The
+    names, wherever they are; lists are equal item by item; text is equal letter by letter; `1`, `true` and `"1"` are three values. The
     score is wrong + share * (correct - wrong). A mask that leaves nothing of the reference is an error, never a full score. A dataset's
     column of objects has null for fields that only other rows have, so objects of different fields are better kept as JSON text.
 
     Raises:
-        ValueError: when a field's name is empty or stands twice.
+        ValueError: when a field's name is empty or given twice.
     """
 
     keep: tuple[str, ...] = field(default=(), kw_only=True)

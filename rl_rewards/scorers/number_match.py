@@ -48,7 +48,7 @@ class NumberMatch(ReferenceScorer):
     decimal_comma: bool = field(default=False, kw_only=True)
     """Whether a comma is the decimal point, and the point separates thousands: 1.234,5."""
     percent: bool = field(default=False, kw_only=True)
-    """Whether 12% is 0.12; otherwise a percent sign stands on both sides or on neither."""
+    """Whether 12% is 0.12; otherwise both sides have a percent sign or neither has one."""
 
     def __post_init__(self) -> None:
         super().__post_init__()

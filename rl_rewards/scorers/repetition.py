@@ -15,7 +15,7 @@ from rl_rewards.types import EvaluateResult, Outcome, Sample
 
 @configured
 class Repetition(Scorer):
-    """Penalises n-grams that stand more than once: penalty * (1 - different n-grams / all n-grams) (2502.03373, appendix C.2).
+    """Penalises n-grams that occur more than once: penalty * (1 - different n-grams / all n-grams) (2502.03373, appendix C.2).
 
     0 for a completion shorter than one n-gram. The paper applies it to wrong answers only: gate it for that.
 

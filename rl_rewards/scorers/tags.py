@@ -17,12 +17,12 @@ from rl_rewards.types import EvaluateResult, Sample
 class TagCount(AnswerScorer):
     """Scores the share of tags that are as they should be, so that a format can be learned piece by piece.
 
-    An opening tag counts when it stands exactly once, a closing tag when it stands exactly once, behind its opening tag, with more than
+    An opening tag counts when it occurs exactly once, a closing tag when it occurs exactly once, after its opening tag, with more than
     white space between the two: empty and repeated tags earn nothing. One component for each name. The score is
     wrong + share * (correct - wrong).
 
     Raises:
-        ValueError: when there is no name, or one cannot be a tag's, or stands twice.
+        ValueError: when there is no name, or one cannot be a tag's, or is given twice.
     """
 
     names: tuple[str, ...] = ("think", "answer")
@@ -59,7 +59,7 @@ def _tag_share(text: str, name: str) -> float:
 class ThinkAnswerFormat(AnswerScorer):
     """Scores whether a response is reasoning and then an answer, each in its tags, and nothing else.
 
-    Both tags have content, each tag stands exactly once, and there is only white space before, between and after them.
+    Both tags have content, each tag occurs exactly once, and there is only white space before, between and after them.
 
     Raises:
         ValueError: when a name cannot be a tag's, or both are the same.
@@ -71,7 +71,7 @@ class ThinkAnswerFormat(AnswerScorer):
     """Name of the tag around the answer."""
     opened: bool = field(default=False, kw_only=True)
     """Whether the prompt ends with the opening tag of the reasoning, as some chat templates do, so that the response has none. A prompt of
-    plain text and the trainer's chat template are looked at without being told."""
+    plain text and the trainer's chat template are looked at in any case."""
 
     def __post_init__(self) -> None:
         if Tag(self.think) == Tag(self.answer):
@@ -100,7 +100,7 @@ class ThinkAnswerFormat(AnswerScorer):
             text = think + text
         for tag in self._tags:
             if (count := text.count(tag)) != 1:
-                return f"{tag} stands {count} times"
+                return f"{tag} occurs {count} times"
         before, _, rest = text.partition(think)
         reasoning, _, rest = rest.partition(think_end)
         between, _, rest = rest.partition(answer)
@@ -128,7 +128,7 @@ class ThinkFormat(AnswerScorer):
     """Name of the tag around the reasoning."""
     opened: bool = field(default=False, kw_only=True)
     """Whether the prompt ends with the opening tag, as some chat templates do, so that the response has none. A prompt of plain text and the
-    trainer's chat template are looked at without being told."""
+    trainer's chat template are looked at in any case."""
     empty: bool = field(default=True, kw_only=True)
     """Whether the reasoning may be empty, as TRL lets it."""
 

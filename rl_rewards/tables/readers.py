@@ -145,7 +145,7 @@ def _decode(content: bytes) -> Any:
 
 
 class _TwiceError(ValueError):
-    """One key stands twice in an object."""
+    """One key is given twice in an object."""
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -24,7 +24,7 @@ logger = logging.getLogger(__name__)
 
 
 class RecordingCallback(TrainerCallback):
-    """Checks rubric, datasets and configuration before the first step, tells the recorder of checkpoints, and prints the closing table.
+    """Checks rubric, datasets and configuration before the first step, reports checkpoints to the recorder, and prints the closing table.
 
     `callbacks=[RecordingCallback(recorder)]` of a trainer whose functions are `reward_functions(rubric, record=recorder.record)`.
 
@@ -58,7 +58,7 @@ class RecordingCallback(TrainerCallback):
             load_scorer_state(rubric, _checkpoint(args, state), args.process_index)
 
     def _trainer(self) -> Any:
-        """The trainer whose event this is; transformers tells a callback everything but that. None where none is found."""
+        """The trainer whose event this is; transformers passes a callback everything but that. None where none is found."""
         if self._found is not None and (trainer := self._found()) is not None:
             return trainer
         frame = sys._getframe(1)

@@ -47,7 +47,7 @@ class MathVerify(ReferenceScorer):
     """
 
     extract: Extract = field(default="stated", kw_only=True)
-    """Where the answer may stand: "boxed" (in a box only), "stated", or "anywhere" (failing these, the last formula or number of the text:
+    """Where the answer may be: "boxed" (in a box only), "stated", or "anywhere" (failing these, the last formula or number of the text:
     more recall for models that state no answer, and a reward for ending on a likely number)."""
     allow_think: bool = field(default=False, kw_only=True)
     """Count an answer before `</think>`. Off costs the responses that were cut off while thinking, right as their last line may be."""
@@ -58,7 +58,7 @@ class MathVerify(ReferenceScorer):
     stop short of the last step, such as 2^{10} for 1024; fractions and powers of ten stay right, and so do roots, powers and arithmetic
     where the reference is no plain number."""
     allow_copied: bool = field(default=False, kw_only=True)
-    """Count an expression that stands in the question as it is and differs from the reference's text. Off costs problems whose answer is
+    """Count an expression that is in the question as it is and differs from the reference's text. Off costs problems whose answer is
     one of the expressions of the question, written otherwise than the reference."""
     one_box: bool = field(default=False, kw_only=True)
     """Refuse a response with different boxes. The last box is the answer in any case, so a second guess gains nothing; on costs responses

@@ -33,7 +33,7 @@ class RewardModel(ShapedScorer):
     """Scores conversations with a reward model, as fast as the model allows and each as it would be scored alone.
 
     A conversation is the sample's prompt and completion, rendered by the reward model's own chat template and tokenizer. With a parser, the
-    parsed answer (text) stands in for the response; a response without an answer, like an empty one, is scored as the empty response:
+    parsed answer (text) replaces the response; a response without an answer, like an empty one, is scored as the empty response:
     what the reward model thinks of silence is its own to say. The model is loaded at the first batch or by `load()`, once a process, on
     this process's accelerator by default; the scorer itself stays small and picklable.
 
