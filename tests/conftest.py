@@ -2,7 +2,10 @@ import gc
 import os
 import signal
 
+import pytest
 from hypothesis import HealthCheck, settings
+
+from rl_rewards import redaction
 
 # No test may reach a model hub, and torch's threads only get in each other's way on small machines.
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
@@ -21,3 +24,11 @@ settings.load_profile("no_clock")
 def pytest_collection_finish(session: object) -> None:
     """Take what the imports made out of the garbage collector: a trainer collects in full after each run, over a million objects."""
     gc.freeze()
+
+
+@pytest.fixture(autouse=True)
+def no_secrets_of_other_tests():
+    """A text such as "answer" that one test uses for a key is hidden in no other test."""
+    before = set(redaction._known)
+    yield
+    redaction._known.intersection_update(before)

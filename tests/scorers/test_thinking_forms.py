@@ -5,7 +5,7 @@ import pytest
 from rl_rewards import Reward, Rubric
 from rl_rewards.types import Sample, response_of
 
-COLUMNS = {"answer": "42"}
+COLUMNS = {"answer": "42", "object": {"a": 42}}
 
 
 def inline(thought, said):
@@ -81,7 +81,7 @@ def test_what_a_tokenizer_leaves_at_the_end_changes_no_score(reward, scores, res
         Reward("r", STRING, [{"after": "</think>"}, {"tag": "answer"}]),
         Reward("r", {"number_match": "answer"}, {"regex": r"(\d+)"}),
         Reward("r", {"string_match": {"contains": "42"}}),
-        Reward("r", {"json_match": "answer"}, "json"),
+        Reward("r", {"json_match": "object"}, "json"),
     ],
 )
 @pytest.mark.parametrize("cut", ["<think>42 <answer>42</answer>", "<answer>42</answer><think>or", '<think>{"a": 42}'])
