@@ -70,6 +70,7 @@ class RunRecorder:
         self._recorded = False
         # The last batch, until its advantages are known.
         self._pending: _Pending | None = None
+        self._is_copy = False
         # Step, completions and groups so far, by mode: several batches of a step are counted through.
         self._counted: dict[bool, tuple[int | None, int, int]] = {}
         self._check_writable()
@@ -108,6 +109,8 @@ class RunRecorder:
             logger.warning("step %d is past max_steps %d and is left out of the record", batch.step, self._max_steps)
             return
         self._pending = _Pending(batch, result)
+        if self._is_copy:
+            self.flush()
 
     @property
     def pending_size(self) -> int:
@@ -225,8 +228,8 @@ class RunRecorder:
         return summary
 
     def __getstate__(self) -> dict[str, Any]:
-        """A copy in another process writes to a part of its own."""
-        return {**self.__dict__, "_writer": None, "_pending": None}
+        """A copy in another process writes to a part of its own, and at once: no trainer tells it of advantages, or of the end."""
+        return {**self.__dict__, "_writer": None, "_pending": None, "_is_copy": True}
 
 
 class _Pending(NamedTuple):
