@@ -18,9 +18,7 @@ from tests.pages import Block, anchors, blocks, headings, indented_code, links
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted(
-    page
-    for page in ROOT.rglob("*.md")
-    if not {".venv", ".cache", "runs", "shared", "node_modules", ".pytest_cache"} & set(page.relative_to(ROOT).parts) and ".git" not in page.parts
+    [*ROOT.glob("*.md"), *(page for folder in (".github", "recipes", "rl_rewards", "scripts", "tests") for page in (ROOT / folder).rglob("*.md"))]
 )
 IDS = [str(page.relative_to(ROOT)) for page in PAGES]
 # Paths of this project as a page writes them, in code and in prose.
