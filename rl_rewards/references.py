@@ -111,10 +111,12 @@ def lookup(references: Mapping[str, Any], path: tuple[str, ...]) -> Any:
     """
     value: Any = references
     for depth, key in enumerate(path):
-        if not isinstance(value, Mapping) or key not in value:
+        if not (value.__class__ is dict or isinstance(value, Mapping)) or key not in value:
             where = ".".join(path[: depth + 1])
             raise MissingReferenceError(f"no reference {where!r} in this row; it has {sorted(references)}")
         value = value[key]
+    if value.__class__ is str and value and not value[0].isspace():  # what most references are
+        return value
     if (
         value is None
         or (isinstance(value, str) and not value.strip())

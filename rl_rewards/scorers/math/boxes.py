@@ -26,15 +26,19 @@ _NAME = re.compile(r"(?:^|[\s$(\[,;])((?:[a-zA-Z]|\\[a-zA-Z]+)(?:_(?:\w|\{\w+\})
 
 
 class Box(NamedTuple):
-    """A box and where its command starts and its last brace ends."""
+    """A box, where its command starts and its last brace ends, and whether it has one."""
 
     start: int
     end: int
     content: str
+    closed: bool = True
 
 
 def boxes_in(text: str) -> list[Box]:
-    """The boxes, outermost ones only, in order. A last one that is never closed goes to the end of its line."""
+    """The boxes, outermost ones only, in order. A last one that is never closed goes to the end of its line.
+
+    Where that repeats the beginning of the box before it, as a response does that was cut off, it is left out.
+    """
     first = text.find("box")
     if first < 0:
         return []
@@ -61,16 +65,23 @@ def boxes_in(text: str) -> list[Box]:
     unclosed = next((box for box in open_boxes if box is not None), None)
     if unclosed is not None and not (boxes and boxes[-1].start > unclosed[0]):
         line = _LINE_END.split(text[unclosed[1] : unclosed[1] + _LONGEST], maxsplit=1)[0]
-        boxes.append(Box(unclosed[0], unclosed[1] + len(line), _content(line)))
+        cut_off = Box(unclosed[0], unclosed[1] + len(line), _content(line), closed=False)
+        if not (boxes and boxes[-1].content.startswith(cut_off.content)):
+            boxes.append(cut_off)
     return [box for box in boxes if box.content]
 
 
 def answer_in(boxes: list[Box], text: str, denied: bool) -> str | None:
-    """The last box that is not denied, with the boxes before it whose list it ends ("\\boxed{2} or \\boxed{3}"), with their names if they have any."""
+    """The last box that is not denied, with the boxes before it whose list it ends ("\\boxed{2} or \\boxed{3}"), with their names if they have any.
+
+    None where a box is cut off that another one precedes: which of the two answers it would have been cannot be said.
+    """
     if not denied:
         boxes = [box for box in boxes if not is_denied(text, box.start, box.end)]
     if len(boxes) < 2:
         return boxes[0].content if boxes else None
+    if not boxes[-1].closed:
+        return None
     joined = [boxes[-1]]
     for earlier, later in zip(boxes[-2::-1], boxes[:0:-1]):
         if not _is_joined(text[earlier.end : later.start]):

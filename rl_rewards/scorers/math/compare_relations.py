@@ -10,7 +10,18 @@ from rl_rewards.scorers.math.rules import Comparer
 from rl_rewards.scorers.math.values import Choice, Collection, Expression, Named, Number, Relation, Value, Words
 from rl_rewards.scorers.math.words import letters
 
-__all__ = ["any_and_choice", "any_and_words", "choices", "never", "no_set", "relation_and_any", "relations", "scalar_and_relation", "words"]
+__all__ = [
+    "any_and_choice",
+    "any_and_words",
+    "choice_and_any",
+    "choices",
+    "never",
+    "no_set",
+    "relation_and_any",
+    "relations",
+    "scalar_and_relation",
+    "words",
+]
 
 
 def relations(comparison: Comparer, r: Value, a: Value) -> bool | None:
@@ -56,7 +67,15 @@ def any_and_words(comparison: Comparer, r: Value, a: Words) -> bool | None:
 
 
 def choices(comparison: Comparer, r: Choice, a: Choice) -> bool | None:
+    """The same letter, with no other number behind it: (C) 15 is not (C) 14."""
+    values = read(r.content), read(a.content)
+    if r.letter == a.letter and all(isinstance(value, Number) for value in values):
+        return comparison.equal(*values)
     return r.letter == a.letter
+
+
+def choice_and_any(comparison: Comparer, r: Choice, a: Value) -> bool | None:
+    return comparison.equal(read(r.content), a) if r.content else False
 
 
 def never(comparison: Comparer, r: Value, a: Value) -> bool | None:
@@ -64,4 +83,6 @@ def never(comparison: Comparer, r: Value, a: Value) -> bool | None:
 
 
 def any_and_choice(comparison: Comparer, r: Value, a: Choice) -> bool | None:
+    if a.content:
+        return comparison.equal(r, read(a.content))
     return scalars(comparison, r, Expression(a.text)) if isinstance(r, (Expression, Number)) else False

@@ -114,7 +114,7 @@ _BY_ANSWER: dict[type, Any] = {
 _BY_REFERENCE: dict[type, Any] = {
     Named: compare_names.named_reference,
     Words: compare_relations.words,
-    Choice: compare_relations.never,
+    Choice: compare_relations.choice_and_any,
     Relation: compare_relations.relation_and_any,
     Ratio: compare_several.ratio_and_scalar,
     Record: compare_relations.never,

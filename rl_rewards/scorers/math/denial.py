@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 __all__ = ["WINDOW", "corrected", "denied_after", "denied_before", "is_denied", "is_hedged", "negation"]
 
@@ -19,10 +20,10 @@ _DENYING_SIGNS = ("\\ne", "\\neq", "\\not=", "\\not =", "≠", "!=")
 _DOUBTED = re.compile(
     r"(?:\b(?<!no )(?<!not )(?<!cannot )(?<!never )(?:false|wrong|incorrect|untrue|impossible|doubt(?:s|ful)?|unlikely|refus(?:e|ed|es|ing)|reluctant|unable|den(?:y|ies)|disagree)"
     r"|(?:\bnot|n['’]t|\bnever|\bhardly|\bcannot|\bno\s+longer|\bnobody|\bno\s+one)\s+(?:\w+\s+){0,2}?"
-    r"(?:true|the\s+case|correct|right|so|possible|certain|sure|clear|likely|believe|think|say|said|claim|mean|imply|follow|convinced|conclude|be(?=\s+that\b))|\bno\s+(?:way|chance)\b)"
+    r"(?:true|the\s+case|correct|right|so|possible|certain|sure|clear|likely|believe|think|say|said|claim|mean|imply|follow|convinced|conclude|says|thinks|believes|claims|be(?=\s+that\b))|\bno\s+(?:way|chance)\b)"
     r"\b(?:\s+(?:that|to\s+say|to\s+claim|if|whether)\b)?[^.;:\n]*$"
 )
-_CLAUSE = re.compile(r"\b(?:that|to|if|whether|think|believe|say|way|chance)\b")
+_CLAUSE = re.compile(r"\b(?:that|to|if|whether|thinks?|believes?|says?|claims?|way|chance)\b")
 _SUPPOSED = re.compile(
     r"\b(?:if|whether|suppose|supposing|assume|assuming|imagine|unless)\s+(?:that\s+)?(?:the\s+|my\s+|our\s+)?(?:\w+\s+)?answer\s+(?:is|was|were)$"
 )
@@ -34,13 +35,15 @@ _NEGATED = re.compile(
 _DENIED_AFTER = re.compile(
     r"[\s$*)\]}\\,]*(?:(?:is|was|would be|seems)\s+(?:not\s+(?:the|a|my|correct|right|true|valid|it\b)|wrong|incorrect|false|impossible)"
     r"|\?\s*(?:no|not|never|wrong)\b|[^.!?\n]{0,30}\b(?:they|he|she|this|that|it|which)\s+(?:are|is|was|were)\s+(?:wrong|incorrect|false|mistaken)\b"
+    r"|[^.!?\n]{0,20}[.!]\s+(?:(?:wait|no|hmm|oops|sorry|actually|but|hold on)\b\W*)*(?:that|this|it)(?:['’]s|\s+(?:is|was))\s+(?:\w+ly\s+)?"
+    r"(?:wrong|incorrect|false|mistaken|a mistake|not\s+(?:right|correct|true|it\b))"
     r"|(?:is|was)n['’]t\s+(?:the|correct|right|true|valid|it\b)"
     r"|(?:cannot|can['’]t|could not)\s+be\s+(?:the|correct|right|true|valid|it\b))",
     re.IGNORECASE,
 )
 # Another answer in the same breath: "or maybe 57", "or 57", "(or 57)", "perhaps 57", "but it could be 57", "alternatively 57".
 _HEDGE = re.compile(
-    r"[^.!?\n]{0,40}?(?:\bor\b|\bmaybe\b|\bperhaps\b|\bpossibly\b|\balternatively\b|\b(?:could|might|may)\s+(?:also\s+)?be\b|\beither\b|\bunless\b)"
+    r"[^.!?\n]{0,40}?(?:\bor\b|\bmaybe\b|\bperhaps\b|\bpossibly\b|\balternatively\b|\b(?:could|might|may)\s+(?:also\s+)?be\b|\beither\b|\bunless\b|\botherwise\b|\bor else\b)"
     r"[^.!?\n]{0,40}?(?:\d|\\[a-zA-Z]|\$)",
     re.IGNORECASE,
 )
@@ -55,6 +58,7 @@ def denied_after(text: str, end: int) -> bool:
     return _DENIED_AFTER.match(text, end, end + WINDOW) is not None
 
 
+@lru_cache(maxsize=4096)
 def denied_before(before: str) -> bool:
     """Whether the words before an answer deny it."""
     before = before.rstrip(" \t\n:$*([{\\").lower()

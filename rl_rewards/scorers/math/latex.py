@@ -35,6 +35,9 @@ _GAMMA = re.compile(r"\\gamma(?![a-zA-Z]) ?(?:_\{([^{}]*)\})?")  # the letter, w
 _DIVISOR = re.compile(r"\\(?:gcd|lcm)[^a-zA-Z]{0,40}[a-zA-Z]")
 _PERCENT = re.compile(r"(?<!\\)%")
 _ANGLE = re.compile(r"\\(?:sin|cos|tan|cot|sec|csc)(?![a-zA-Z])")
+_PRODUCT = re.compile(  # \sin x\cdot y is no sine of x\cdot y, as the grammar has it
+    r"(\\(?:a?r?c?(?:sin|cos|tan)h?|cot|sec|csc|ln|log|exp)(?:\^\{-?\d+\}|_\{\w+\})*) ?(\d*(?:\d|[a-zA-Z]|\\(?:theta|alpha|beta|phi|omega|pi)))(?= ?(?:\\cdot|\\times|\*))"
+)
 _DEGREES = re.compile(r"(\d+(?:\.\d+)?)\^\{\\circ\}")
 _STARRED = re.compile(r"([a-zA-Z])\^\{?\*\}?")
 _DEEPEST = 100  # brackets in brackets; the parser's time grows fast with them
@@ -50,6 +53,7 @@ def parsed(text: str) -> Any | None:
     if _DIVISOR.search(text) is not None:
         return None  # sympy's gcd(a,b) is 1, as that of two polynomials
     text = _GAMMA.sub(lambda match: f"Y_{{gam{match[1] or ''}}}", text)
+    text = _PRODUCT.sub(r"\1(\2)", text)
     text = _PERCENT.sub(r"\\%", text)
     if _ANGLE.search(text) is not None:
         text = _DEGREES.sub(r"\\frac{\1\\pi}{180}", text)

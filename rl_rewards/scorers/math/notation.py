@@ -33,6 +33,7 @@ _SYMBOLS = str.maketrans(
 _TEXT_FONT = r"\\(?:mathrm|mathit|mathsf|mathtt|mathnormal|text|textrm|textit|textbf|textsf|texttt|textup|textnormal|emph|operatorname|mbox|hbox)\*?"
 _SYMBOL_FONT = r"\\(?:mathbf|boldsymbol|bm|pmb|bold|vec|overrightarrow|hat|mathbit)(?![a-zA-Z])"
 _SWITCH = r"\\(?:bf|rm|it|sf|tt|bfseries|rmfamily|itshape|boldmath|large|Large|LARGE|huge|Huge|normalsize|small)(?![a-zA-Z])"
+_LETTER = r"\\(?:pi|theta|alpha|beta|gamma|lambda|mu|omega|phi|rho|sigma)(?![a-zA-Z])"
 _FUNCTIONS = "sqrt|pi|infty|sin|cos|tan|cot|sec|csc|arcsin|arccos|arctan|log|ln|exp"
 
 
@@ -44,6 +45,7 @@ def _compiled(*rewrites: tuple[str, str]) -> list[tuple[re.Pattern[str], str]]:
 _COSMETICS = _compiled(
     (r"\*\*(?=\S)(?<=\S\*\*)", "^"),  # Python's power; what is left of ** is Markdown
     (r"(?<=\d)\s*(?:,\s*\\[!;:]|\\[,!;:]|\{\s*,\s*\}|\{\\,\})\s*(?=\d{3}(?!\d))", ""),  # TeX's ways to write thousands
+    (r"(?<=\d)\s*\{\s*,\s*\}\s*(?=\d)", "."),  # and decimals
     (r"(?<=\d),\s*\\,\s*(?=\d{3}(?!\d))", ","),
     (r"\*\*|(?<!\\)\$\$?|(?<!\\)\\[()\[\]]", " "),
     (r"(?<!\\)\\[!,;:>]|\\q?quad|\\(?:displaystyle|textstyle|limits|nolimits|hspace\{[^{}]*\}|hfill|noindent)(?![a-zA-Z])", " "),
@@ -95,6 +97,9 @@ _REWRITES = _compiled(
     (r"(?<![a-zA-Z\\])(?:infinity|inf)(?![a-zA-Z])", r"\\infty"),
     (rf"(?<![a-zA-Z\\])({_FUNCTIONS})(?![a-zA-Z])", r"\\\1"),
     (r"\\text\s*\{([^a-zA-Z{}\\]*)\}", r"\1"),
+    (r"\\text\s*\{\s*~?([a-zA-Z]+)\s*\}\s*/\s*\\text\s*\{\s*~?([a-zA-Z]+)\s*\}", r"\\text{\1/\2}"),
+    (rf"\\frac\s*({_LETTER})", r"\\frac{\1}"),
+    (rf"(\\frac\s*(?:\{{[^{{}}]*\}}|\d))\s*({_LETTER})", r"\1{\2}"),
     (r"\\frac\s*(\d)\s*(\d)", r"\\frac{\1}{\2}"),
     (r"\\frac\s*(\d)\s*\{", r"\\frac{\1}{"),
     (r"(\\frac\s*\{[^{}]*\})\s*(\w)", r"\1{\2}"),

@@ -9,7 +9,7 @@ from typing import Literal
 from rl_rewards.scorers.math.number_words import number_in_words
 from rl_rewards.scorers.math.values import Number
 
-__all__ = ["Percent", "close", "has_base", "read_number", "same_number", "split_unit"]
+__all__ = ["Percent", "close", "lacks_digit", "read_number", "same_number", "split_unit"]
 
 Percent = Literal["either", "exact"]
 
@@ -97,8 +97,10 @@ def is_list_too(number: Number) -> bool:
     )
 
 
-def has_base(text: str) -> bool:
-    return _BASE.fullmatch(text) is not None
+def lacks_digit(text: str) -> bool:
+    """Whether a canonical text has a digit that its base lacks, as 59_8 does, so that it is no number."""
+    based = _BASE.fullmatch(text.removeprefix("-"))
+    return based is not None and based["digits"].isdigit() and _in_base(text, based) is None
 
 
 def split_unit(text: str, words: bool = True) -> tuple[str, str]:

@@ -8,7 +8,7 @@ from functools import lru_cache
 from rl_rewards.scorers.math import environments, relations
 from rl_rewards.scorers.math.brackets import enclosed, split
 from rl_rewards.scorers.math.lists import named_list, spread
-from rl_rewards.scorers.math.number import is_list_too, read_number, split_unit
+from rl_rewards.scorers.math.number import is_list_too, lacks_digit, read_number, split_unit
 from rl_rewards.scorers.math.values import (
     Bracketed,
     Choice,
@@ -21,7 +21,7 @@ from rl_rewards.scorers.math.values import (
     Value,
     Words,
 )
-from rl_rewards.scorers.math.words import read_words, text_within
+from rl_rewards.scorers.math.words import letters, read_words, text_within
 
 __all__ = ["is_prose", "read"]
 
@@ -41,6 +41,8 @@ def read(text: str, depth: int = 0) -> Value:
     """The value of a canonical text, read to its last character."""
     if (number := read_number(text)) is not None:
         return _with_list(number, depth)
+    if lacks_digit(text):
+        return Words(text, letters(text))
     if (within := text_within(text)) is not None and not isinstance(value := read(within, depth + 1), Expression):
         return value
     if (said := read_words(text)) is not None:

@@ -75,7 +75,8 @@ class MathVerify(ReferenceScorer):
     """Count an inequality for a reference that is its set of solutions, m >= 2 for [2, oo), which costs a question that asks for an interval
     its meaning. The set for a reference that is an inequality counts in any case."""
     domain: Literal["real", "positive"] = field(default="real", kw_only=True)
-    """What variables stand for where expressions are compared: with "positive", \\sqrt{1/n} is 1/\\sqrt{n}, and |x| is x."""
+    """What variables stand for where expressions are compared: with "positive", |x| is x, and \\ln(x^2) is 2\\ln x. With "real", they are
+    compared where either is real."""
     decimals: int = field(default=6, kw_only=True)
     """Decimals at which a decimal number is compared: 0.333333 is 1/3, 0.333 is not; with 3 it is."""
     timeout: float = field(default=5.0, kw_only=True)
@@ -109,15 +110,15 @@ class MathVerify(ReferenceScorer):
     def _rules(self) -> Rules:
         return Rules(self.decimals, self.percent, self.units, self.lists, self.allow_set_relation, self.allow_unevaluated, self.domain == "positive")
 
-    def target(self, sample: Sample) -> list[str]:
+    def target(self, sample: Sample) -> tuple[str, ...]:
         """The canonical references of a row."""
         texts = reference_texts(super().target(sample))
-        references = [reference for text in texts if (reference := read_reference(text))]
+        references = _read_references(texts)
         if not references:
             raise MissingReferenceError(f"the reference has no answer in it that can be read: {texts[0]:.200}")
         return references
 
-    def score_answer(self, answer: Any, target: list[str], sample: Sample) -> Any:
+    def score_answer(self, answer: Any, target: tuple[str, ...], sample: Sample) -> Any:
         """The result where no algebra is needed, else the pairs that need it."""
         written = answer if isinstance(answer, str) else str(answer)
         found = final_answer(written, self.extract, self.allow_think, self.allow_denied, self.one_box)
@@ -140,10 +141,9 @@ class MathVerify(ReferenceScorer):
         """The verdict on two canonical texts, where it needs no algebra."""
         if reference == answer:
             return Verdict("right", f"equal to the reference: {answer:.80}")
+        if (verdict := _numbers(reference, answer, rules.decimals, rules.percent)) is not None:  # most answers are, so at once
+            return verdict
         expected, given = read(reference), read(answer)
-        if isinstance(expected, Number) and isinstance(given, Number) and not (expected.unit or given.unit):  # most answers are, so at once
-            right = same_number(expected, given, rules.decimals, rules.percent)
-            return Verdict("right", f"equal: {answer:.80}") if right else Verdict("wrong", f"{answer:.80} is not {reference:.80}")
         if is_prose(reference):
             if spelled(reference) == spelled(answer):
                 return Verdict("right", f"the reference's words: {answer:.80}")
@@ -172,6 +172,21 @@ def read_reference(text: str) -> str:
     """The canonical answer in a reference, which may be a whole solution; "" when there is none."""
     found = reference_answer(text)
     return canonical(found) if len(found) <= LONGEST else ""
+
+
+@lru_cache(maxsize=8192)
+def _read_references(texts: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(reference for text in texts if (reference := read_reference(text)))
+
+
+@lru_cache(maxsize=8192)
+def _numbers(reference: str, answer: str, decimals: int, percent: Percent) -> Verdict | None:
+    """The verdict on two canonical texts that are numbers without units; None for all others."""
+    expected, given = read(reference), read(answer)
+    if not (isinstance(expected, Number) and isinstance(given, Number)) or expected.unit or given.unit:
+        return None
+    right = same_number(expected, given, decimals, percent)
+    return Verdict("right", f"equal: {answer:.80}") if right else Verdict("wrong", f"{answer:.80} is not {reference:.80}")
 
 
 def _needs_algebra(*_: object) -> None:

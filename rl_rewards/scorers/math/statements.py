@@ -20,6 +20,7 @@ _STATED = re.compile(
     rf"|answer\s+(?P<bare>(?:{_FORMULA}).*)",
     re.IGNORECASE,
 )
+_SUGGESTED = re.compile(r"\b(?:might|may|could)(?:\s+\w+)?\s+be\W*$", re.IGNORECASE)  # "The answer might be 58"
 _BOLD = re.compile(r"(?<![\w)}\]*])\*\*(?=\S)([^*\n]{1,80})\*\*(?!\w)")  # and not x**2+y**2
 # An expression in prose: everything but words, where single letters, LaTeX commands, function names and the words that join answers count
 # as mathematics. "42 or 43" is one answer, so that guessing twice is no way to be right.
@@ -29,11 +30,12 @@ _EXPRESSION = re.compile(
 _JOIN = re.compile(r"\s*(?P<word>,|and|or)\s*(?P<second>and|or)?\s*")
 _TRAILING_JOIN = re.compile(r"(?:\b(?:and|or|a|I)\s*)+$")
 _SENTENCE_END = re.compile(r"[.!?](?:\s|$)")
+_SCALE = re.compile(r"[\s$]*(?:hundred|thousand|million|billion|trillion|dozen)\b", re.IGNORECASE)
 _NUMBER = re.compile(r"-?\d[\d,]*(?:\.\d+)?(?:/\d+)?%?")
 # How a sentence says what its answer is, and words that may follow it.
 _VERB = re.compile(
     r"(?:(?:\b|['’])(?:is|are|was|be|s|equals?|becomes?|gets?|got|gives?|yields?|obtains?|has|have|find|found|thus|therefore|hence|so|that|to|by|coordinates are)\b|[=:])"
-    r"(?:\s+(?:exactly|simply|just|equal to|approximately|about|around|only|at most|at least|the interval|the set))?[\s:,*]*$",
+    r"(?:\s+(?:us|me|you))?(?:\s+(?:exactly|simply|just|equal to|approximately|about|around|only|at most|at least|the interval|the set))?[\s:,*]*$",
     re.IGNORECASE,
 )
 _CONCLUSION = re.compile(
@@ -79,11 +81,15 @@ def stated(text: str, denied: bool) -> tuple[str | None, bool]:
         denial = negation(rest)
         if denial is not None and not denied and denial[0].endswith(("not", "n't", "n’t")) and (better := corrected(rest)) is not None:
             denial, rest = None, better
-        if not denied and (denial is not None or denied_before(text[max(0, place - WINDOW) : start])):
+        if not denied and (
+            denial is not None or _SUGGESTED.search(text, place, start) is not None or denied_before(text[max(0, place - WINDOW) : start])
+        ):
             refused = True
             continue
         rest = rest[denial.end() :] if denial is not None else rest
         expression, after = _expression_in(rest)
+        if expression is not None and (scale := _SCALE.match(after)) is not None:
+            expression += scale[0]  # 58 thousand
         if expression is None or (not denied and (denied_after(after, 0) or is_hedged(after))):
             refused = True
             continue

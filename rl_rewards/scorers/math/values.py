@@ -131,10 +131,11 @@ class Approximate:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """The letter of an option: A, (B), C. Paris."""
+    """The letter of an option, and what the option says where that is written, too: A, (B), C. Paris."""
 
     text: str
     letter: str
+    content: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,11 +31,17 @@ def read_words(text: str) -> Value | None:
     if (time := _TIME.fullmatch(text)) is not None:
         return Words(text, f"{time[1].lstrip('0')}:{time[2]}{time[3].lower()}")
     if (choice := _CHOICE.fullmatch(text)) is not None:
-        return Choice(text, choice[1])
+        return Choice(text, choice[1], _content(text[choice.end(1) :]))
     if not _are_words(text):
         return None
     said = letters(text)
     return Expression(_SETS[said]) if said in _SETS else Words(text, _SPELLED_OUT.get(said, said))
+
+
+def _content(rest: str) -> str:
+    """What the option says, of the text behind its letter."""
+    said = rest.lstrip(".:)}")
+    return said if said.count("}") <= said.count("{") else f"\\text{{{said.removesuffix('}')}}}"
 
 
 def text_within(text: str) -> str | None:

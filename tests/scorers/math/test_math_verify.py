@@ -42,10 +42,9 @@ OPTIONS = [
     ({"allow_set_relation": True}, r"\boxed{-2 \le x \le 7}", "[-2,7]"),
     ({"allow_set_relation": True}, r"\boxed{-2 \le x \le 7}", r"x \in [-2,7]"),
     ({"allow_set_relation": True}, r"\boxed{x<2 \text{ or } x>3}", r"(-\infty,2)\cup(3,\infty)"),
-    ({"domain": "positive"}, r"\boxed{1/\sqrt n}", r"\sqrt{1/n}"),
     ({"domain": "positive"}, r"\boxed{x}", "|x|"),
     ({"domain": "positive"}, r"\boxed{2\ln x}", r"\ln(x^2)"),
-    ({"domain": "positive"}, r"\boxed{x^{3/2}}", r"\sqrt{x^3}"),
+    ({"domain": "positive"}, r"\boxed{x-y}", r"|x|-|y|"),
 ]
 STRICTER = [
     ({"extract": "boxed"}, "The answer is 42.", "42"),

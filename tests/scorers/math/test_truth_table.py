@@ -7,6 +7,7 @@ import pytest
 pytest.importorskip("math_verify")
 
 import truth_numbers
+import truth_siblings
 import truth_spellings
 import truth_statements
 import truth_structures
@@ -15,7 +16,7 @@ import truth_table
 from rl_rewards.scorers.math import MathVerify
 from rl_rewards.types import EvaluateResult, Outcome, Sample
 
-TABLES = (truth_table, truth_structures, truth_numbers, truth_statements, truth_spellings)
+TABLES = (truth_table, truth_structures, truth_numbers, truth_statements, truth_spellings, truth_siblings)
 ROWS = [(origin, *row) for table in TABLES for origin, rows in table.TABLE.items() for row in rows]
 
 

@@ -142,7 +142,7 @@ TABLE: dict[str, list[tuple[str, str, str]]] = {
         ("185\\", r"\boxed{185}", R),
     ],
     "issue 11: domains": [
-        (r"\sqrt{1/n}", r"\boxed{1/\sqrt n}", W),
+        (r"\sqrt{1/n}", r"\boxed{1/\sqrt n}", R),
         (r"\ln(x^2)", r"\boxed{2\ln x}", W),
         ("2i", r"\boxed{2\sqrt{-1}}", R),
         ("1+2i", r"\boxed{\frac{(2+i)^2 - 1 - 2i}{2}+\frac{1-2i}{2}+2i-\frac12}", R),

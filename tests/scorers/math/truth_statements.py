@@ -137,7 +137,7 @@ TABLE: dict[str, list[tuple[str, str, str]]] = {
         (r"58", r"The answer is not 59, it is 58.", R),
         (r"58", r"The answer is 58 or 59, I am not sure.", W),
         (r"58", r"Is the answer 58?", U),
-        (r"58", r"The answer might be 58 or 59.", W),
+        (r"58", r"The answer might be 58 or 59.", U),
         (r"58", r"58 or 59", W),
         (r"58", r"58, 59", W),
         (r"58", r"Either 58 or 59.", W),
