@@ -40,11 +40,11 @@ NOUNS = ANSWER | _set("option choice letter response pick selection conclusion �
 CHOOSE = _set("choose chose pick picked picking choosing select selected selecting go going opt")
 RIGHT = _set("correct right true best valid richtig correcto correcta correct正确 正确 对")
 WRONG = _set(
-    "wrong incorrect false impossible invalid unlikely excluded eliminated out rejected falsch falso incorrecto faux fails fail 错 错误 不对 不正确 是错的"
+    "wrong incorrect false impossible invalid unlikely excluded eliminated out rejected mistake erroneous falsch falso incorrecto faux fails fail 错 错误 不对 不正确 是错的"
 )
 VERDICTS = RIGHT | WRONG
 NEGATIONS = _set(
-    "not no never neither nor none nothing without except excluding exclude excludes eliminate eliminates eliminated eliminating discard reject rule rules "
+    "not no never neither nor none nothing without except apart avoid avoided avoids avoiding excluding exclude excludes eliminate eliminates eliminated eliminating discard reject rule rules "
     "ruled ruling doubt unlike than instead cannot nowhere hardly refuse refuses decline nicht kein keine pas non ne 不是 不 并非 非 不选 答案不是 而不是"
 )
 SEPARATORS = _set(
@@ -56,7 +56,7 @@ TRANSPARENT = _set(
     "either both the option options choice choices letter letters answer maybe perhaps possibly probably also even either just simply definitely clearly "
     "then likely actually here either: ( ) [ ] { } * _ $ \" ' “ ” ` < > ) # |"
 )
-HEDGES = _set("maybe perhaps possibly alternatively or could might also")
+HEDGES = _set("otherwise else maybe perhaps possibly alternatively or could might also")
 HEDGING = HEDGES | TRANSPARENT | _set("but be it")
 CONCLUSIONS = _set("so therefore thus hence consequently finally leaves leaving conclusion so, ergo ∴ 所以 因此")
 CONDITIONS = _set("if suppose assume assuming unless whether supposing were wenn falls si 如果")

@@ -130,6 +130,7 @@ def _judged(group: _Group) -> _Statement | None:
     if _is_supposed(before, group.after):
         return None
     negations = _count_negations(before) + _count_negations(after) + len(WRONG & set(before)) + len(WRONG & set(after))
+    negations -= "out" in (*before, *after) and any(word.startswith(("rule", "ruling")) for word in (*before, *after))  # once for both words
     near = [word for word in _last_part(before) if word not in TRANSPARENT or word in ANSWER]
     last = near[-1] if near else ""
     verb = bool(after) and (after[0] in BE or after[0].endswith("n't") or after[0] in ("must", "can", "cannot", "does", "should", "has", "fails"))
@@ -189,6 +190,7 @@ def _count_negations(words: Sequence[str]) -> int:
             for phrase in (("not", "only"), ("no", "matter")):
                 count -= sum(pair == phrase for pair in zip(part, part[1:]))
             count += sum(first in ("anything", "everything", "all", "any") and second == "but" for first, second in zip(part, part[1:]))
+            count += sum(first == "least" and second in ("likely", "plausible", "probable", "correct") for first, second in zip(part, part[1:]))
             count -= sum(first in ("nothing", "none") and second == "but" for first, second in zip(part, part[1:]))
             count -= sum(first == "rather" and second != "than" for first, second in zip(part, part[1:]))
         part = []
