@@ -84,6 +84,8 @@ def test_the_code_of_a_page_runs_and_prints_what_the_page_says(page, place):
         if block.mark == "file":
             (place / block.value).parent.mkdir(parents=True, exist_ok=True)
             (place / block.value).write_text(block.text)
+            if block.language == "python":
+                code.append(f"import {Path(block.value).stem}\n")
         elif block.mark == "prints":
             said.append(block.text)
         elif block.language == "python":
@@ -106,6 +108,15 @@ def test_the_code_of_a_page_runs_and_prints_what_the_page_says(page, place):
     if code:
         printed = run_python(code, place)
         assert same(printed, "".join(said)), f"{page.relative_to(ROOT)} printed\n{printed}"
+
+
+def test_the_scorer_of_the_readme_is_named_in_a_file_as_the_readme_says(place):
+    block = next(block for block in blocks(ROOT / "README.md") if block.value == "my_scorers.py")
+    (place / "my_scorers.py").write_text(block.text)
+    (place / "rubric.yaml").write_text(f"rewards: [{{name: shared, {re.search('in a file: (.+)', block.text)[1]}}}]")
+    row = {"prompt": "Sum up.", "completion": "a red fox", "summary": "the red fox ran"}
+    evaluation = rl_rewards.load_rubric(place / "rubric.yaml").evaluate([rl_rewards.Sample.from_row(row)])
+    assert evaluation.totals() == [0.5]
 
 
 @pytest.mark.slow
