@@ -45,6 +45,8 @@ class RecipeArguments:
     dataset_split: str = field(default="train", metadata={"help": "split of a dataset on the hub"})
     eval_dataset: str | None = field(default=None, metadata={"help": "what is evaluated on before and after training, named like `dataset`"})
     eval_dataset_split: str = field(default="test", metadata={"help": "split of an evaluation dataset on the hub"})
+    allow_changed_rubric: bool = field(default=False, metadata={"help": "go on with a run that began with another rubric"})
+    push_record: bool = field(default=False, metadata={"help": "with push_to_hub: upload the record too, which holds prompts and references"})
 
 
 def load(name: str, config: str | None, split: str) -> Dataset:
@@ -95,7 +97,7 @@ def main() -> None:
     if args.reward_weights is not None:
         raise RewardError(f"reward_weights are the rubric's: set them in {recipe.rubric}, not in the config")
     args.reward_weights = rubric.reward_weights
-    recorder = RunRecorder(args.output_dir, rubric)
+    recorder = RunRecorder(args.output_dir, rubric, recipe.allow_changed_rubric, push=recipe.push_record)
     dataset = load(recipe.dataset, recipe.dataset_config, recipe.dataset_split)
     check_dataset(rubric, dataset)
     eval_dataset = None
