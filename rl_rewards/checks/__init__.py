@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rl_rewards.checks.columns import RESERVED_COLUMNS, RubricDataError, check_columns, check_token_ids, check_weights
+from rl_rewards.checks.columns import RESERVED_COLUMNS, RubricDataError, check_columns, check_token_ids, check_weights, literals_like_columns
 from rl_rewards.checks.dataset import check_dataset
 from rl_rewards.checks.routes import RouteCheck, check_routes
 from rl_rewards.checks.rows import RowChecks
@@ -17,4 +17,5 @@ __all__ = [
     "check_routes",
     "check_token_ids",
     "check_weights",
+    "literals_like_columns",
 ]

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 
+from rl_rewards.reward import Reward
 from rl_rewards.rubric import Rubric
 from rl_rewards.user_errors import UserError
 
-__all__ = ["RESERVED_COLUMNS", "RubricDataError", "check_columns", "check_token_ids", "check_weights"]
+__all__ = ["RESERVED_COLUMNS", "RubricDataError", "check_columns", "check_token_ids", "check_weights", "literals_like_columns"]
 
 # A trainer passes these to a reward function by name; a dataset column of that name would shadow or break its call.
 RESERVED_COLUMNS = frozenset({"prompts", "completions", "trainer_state", "log_extra", "log_metric", "environments"})
+
+# A column as it may be written where a text is expected: answer, references.answer, {answer}, $answer.
+_COLUMN = re.compile(r"[{$\s]*(?:references?\.)?([^{}\s]+)[}\s]*")
 
 
 class RubricDataError(UserError, ValueError):
@@ -30,10 +35,10 @@ def check_columns(rubric: Rubric, columns: Iterable[str], more: bool = False) ->
     """
     there = set(columns)
     for reward in rubric.rewards:
-        for literal in sorted(reward.score.traits.literals & there):
+        for literal, column in literals_like_columns(reward, there):
             raise RubricDataError(
-                f"reward {reward.name!r} compares with the text {literal!r}, and the dataset has a column of that name; write "
-                f"`reference: {literal}` or '{{{{references.{literal}}}}}' for the column, or rename the column"
+                f"reward {reward.name!r} compares with the text {literal!r}, and the dataset has a column {column!r}; write "
+                f"`reference: {column}` or '{{{{references.{column}}}}}' for the column, or rename the column"
             )
     missing = {reward.name: sorted(reward.columns - there) for reward in rubric.rewards if reward.columns - there and not more}
     if missing:
@@ -44,6 +49,12 @@ def check_columns(rubric: Rubric, columns: Iterable[str], more: bool = False) ->
         raise RubricDataError(
             f"the dataset has columns {reserved}, names under which the trainer passes its own values to reward functions; rename them"
         )
+
+
+def literals_like_columns(reward: Reward, columns: Iterable[str]) -> list[tuple[str, str]]:
+    """The texts that a reward's answers are compared with, each with the column among `columns` that it may have meant."""
+    found = ((literal, _COLUMN.fullmatch(literal)) for literal in sorted(reward.score.traits.literals))
+    return [(literal, match[1]) for literal, match in found if match is not None and match[1] in set(columns)]
 
 
 def _nearest(missing: Mapping[str, list[str]], there: set[str]) -> str:

@@ -41,6 +41,7 @@ def preview(
 
 def _preview(rubric_name: str, path: Path, limit: int, as_json: bool, tokenizer: str | None, code: bool) -> bool:
     """Whether every row was a sample, and every reward ran on it or did not apply."""
+    from rl_rewards.checks import literals_like_columns
     from rl_rewards.cli.reports import BadRows, Failures
     from rl_rewards.cli.tokenizers import tokenize_with
     from rl_rewards.rubric_files.target import load_target
@@ -64,9 +65,9 @@ def _preview(rubric_name: str, path: Path, limit: int, as_json: bool, tokenizer:
         raise TableError(f"{path}: no samples" + (f", {bad.count} row{'s' * (bad.count != 1)} with problems" if bad.count else ""))
     (_print_json if as_json else _print_tables)(shown)
     for reward in rubric:
-        for literal in sorted(reward.score.traits.literals & columns):
+        for literal, column in literals_like_columns(reward, columns):
             say(
-                f"reward {reward.name!r} compares with the text {literal!r}, and the data has a column of that name: `reference: {literal}` is the column"
+                f"reward {reward.name!r} compares with the text {literal!r}, and the data has a column {column!r}: `reference: {column}` is the column"
             )
     if more:
         say(f"the first {limit} rows; --max-samples shows more")

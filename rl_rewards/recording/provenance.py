@@ -27,8 +27,8 @@ def rubric_text(rubric: Rubric, directory: Path) -> str:
     try:
         return to_text(rubric, directory)
     except ValueError as error:
-        shown = "\n".join(f"# {_ADDRESS.sub('', repr(reward))}" for reward in rubric.rewards)
-        return f"# No file can hold this rubric: {error}\n{shown}\n"
+        shown = "\n".join(f"# {reward!r}" for reward in rubric.rewards)
+        return _ADDRESS.sub("", f"# No file can hold this rubric: {error}\n{shown}\n")
 
 
 def write_rubric(text: str, path: Path) -> None:

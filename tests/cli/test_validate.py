@@ -110,11 +110,15 @@ ROUTED = "rewards: [{name: r, when: {task: [math, code]}, score: {string_match: 
         (NUMBER, [{"answer": "so 5\n#### 5", "prompt": "q"}] * 3, 2, "cannot use the reference of any row; row 1: the reference is not a number"),
         (GSM8K, [{"answer": "so 5\n#### 5", "prompt": "q"}, {"answer": "5", "prompt": "q"}], 1, "of 1 of 2 rows; the first: row 2"),
         (NUMBER.replace("score", "weight: 0, score"), [{"answer": "5", "prompt": "q"}], 2, "some reward must have a weight other than 0"),
-        (
-            "rewards: [{name: r, score: {string_match: {equals: answer}}}]",
-            [{"answer": "5", "prompt": "q"}],
-            2,
-            "the dataset has a column of that name",
+        *(
+            (
+                f"rewards: [{{name: r, score: {{string_match: {{{option}: '{text}'}}}}}}]",
+                [{"answer": "5", "prompt": "q"}],
+                2,
+                f"text '{text}', and the",
+            )
+            for option in ("equals", "contains")
+            for text in ("answer", "references.answer", "reference.answer", "{answer}", "$answer")
         ),
         ("rewards: [{name: r, score: {json_match: answer}}]", [{"answer": "no", "prompt": "q"}], 2, "the reference is not a JSON object"),
         ("rewards: [{name: r, score: {multiple_choice: answer}}]", [{"answer": "E", "prompt": "q"}], 2, "of ABCD"),

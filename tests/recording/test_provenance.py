@@ -1,5 +1,6 @@
 """What a run keeps of itself: its rubric, configuration and versions; and what later readers need of every row."""
 
+import functools
 import json
 import logging
 
@@ -81,6 +82,27 @@ def test_a_resume_with_another_rubric_is_refused_with_the_difference(tmp_path):
     RunRecorder(tmp_path, rubric(0.9), allow_changed_rubric=True).begin(4, 0, 1)
     assert load_rubric(tmp_path / "rubric.yaml") == rubric(0.9)
     RunRecorder(tmp_path, rubric(0.2)).begin(0, 0, 1)  # a new run may have any
+
+
+class Judge:
+    def __init__(self, name):
+        self.name = name
+
+    def __call__(self, response):
+        return 1.0
+
+
+@pytest.mark.parametrize(
+    "function", [lambda: Judge("a"), lambda: Judge("a").__call__, lambda: functools.partial(Judge("a")), lambda: lambda response: 1.0]
+)
+def test_a_reward_that_no_file_can_name_is_the_same_in_the_next_process(tmp_path, function):
+    def made():
+        return Rubric((Reward("judge", reward_function(function())),))
+
+    first = made()
+    RunRecorder(tmp_path, first).begin(0, 0, 1)
+    RunRecorder(tmp_path, made()).begin(4, 0, 1)
+    assert "0x" not in (tmp_path / "rubric.yaml").read_text()
 
 
 def test_a_step_past_the_runs_last_is_left_out(tmp_path):
