@@ -115,11 +115,13 @@ def _add(said: list[_Statement], statement: _Statement, group: _Group, first: bo
     if previous is not None and previous.affirmed and statement.affirmed and not first and words[:1] in (["and"], ["or"]):
         said[-1] = _Statement(previous.labels | statement.labels, max(previous.plainness, statement.plainness), True)
         return
-    if previous is not None and statement.affirmed and statement.plainness == _MENTIONED:
-        if previous.affirmed and words and HEDGING.issuperset(words) and not HEDGES.isdisjoint(words):
-            said[-1] = _Statement(previous.labels | statement.labels, previous.plainness, True)
+    if previous is not None and statement.affirmed:
+        widens = bool(words) and HEDGING.issuperset(words) and not HEDGES.isdisjoint(words)
+        if previous.affirmed and widens and statement.plainness < _STATED:
+            said[-1] = _Statement(previous.labels | statement.labels, max(previous.plainness, statement.plainness), True)
             return
-        if not previous.affirmed and not first and (not words or words[-1] in BE | {"but", "rather", "sondern", "sino", "mais", "而是", "it"}):
+        goes_on = not previous.affirmed and not first and (not words or words[-1] in BE | {"but", "rather", "sondern", "sino", "mais", "而是", "it"})
+        if goes_on and statement.plainness == _MENTIONED:
             statement.plainness = previous.plainness
     said.append(statement)
 
