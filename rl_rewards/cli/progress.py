@@ -11,7 +11,7 @@ def progress_over(total: int, what: str) -> Iterator[Callable[[int], None]]:
     """A progress bar on the terminal, if there is one, over `total` bytes.
 
     Returns:
-        A function that is told how many bytes more were done.
+        A function to call with the number of bytes done since its last call.
     """
     from rich.console import Console
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn

@@ -11,12 +11,12 @@ if TYPE_CHECKING:
     from rl_rewards.pipeline.columns import Evaluation
     from rl_rewards.tables.readers import Row
 
-# So many are told one by one; the rest is counted.
-_TOLD = 20
+# So many are printed one by one; the rest is counted.
+_PRINTED = 20
 
 
 class BadRows:
-    """Rows with problems, told as they come, with the file and their number in it."""
+    """Rows with problems, printed as they come, with the file and their number in it."""
 
     def __init__(self, path: object) -> None:
         self._path = path
@@ -24,9 +24,9 @@ class BadRows:
 
     def __call__(self, row: Row) -> None:
         self.count += 1
-        if self.count <= _TOLD:
+        if self.count <= _PRINTED:
             say(f"{self._path}:{row.number}: {row.problem}")
-        elif self.count == _TOLD + 1:
+        elif self.count == _PRINTED + 1:
             say(f"{self._path}: further rows with problems are only counted")
 
 

@@ -56,7 +56,7 @@ class Source:
                 raise FileNotFoundError(f"no directory {name!r} with a model in it")
 
     def resolved(self) -> Source:
-        """With base model and adapter told apart, where `model` names an adapter's directory or repository."""
+        """With base model and adapter kept apart, where `model` names an adapter's directory or repository."""
         if self.adapter is not None or find_adapter_config_file(self.model, token=self.token, revision=self.revision) is None:
             return self
         from peft import PeftConfig

@@ -15,7 +15,7 @@ from transformers import AutoModel, AutoTokenizer
 from transformers.utils import cached_file
 
 from rl_rewards.models.checkpoint import Source, default_device
-from rl_rewards.models.engine import Engine
+from rl_rewards.models.engine import ForwardEngine
 from rl_rewards.models.padded import PaddedBatch
 from rl_rewards.models.sharding import outside_sharding
 
@@ -41,7 +41,7 @@ class Embedder:
         device: where to; by default this process's accelerator, or the CPU where there is none.
         pooling: how token states become one embedding, instead of the checkpoint's own way.
         max_length: tokens after which a text is cut, instead of the checkpoint's own limit.
-        token_budget: tokens per forward pass; see Engine.
+        token_budget: tokens per forward pass; see ForwardEngine.
 
     Raises:
         EmbeddingModelError: when weights are missing, or the checkpoint has modules or a pooling other than these.
@@ -78,7 +78,7 @@ class Embedder:
             getattr(model.config, "max_position_embeddings", None),
         ]
         self.limit = min((limit for limit in limits if limit and limit < _NO_LIMIT), default=None)
-        self._engine = Engine(model, pad_token_id=self._tokenizer.pad_token_id or 0, token_budget=token_budget)
+        self._engine = ForwardEngine(model, pad_token_id=self._tokenizer.pad_token_id or 0, token_budget=token_budget)
         self._cache: OrderedDict[str, tuple[torch.Tensor, bool]] = OrderedDict()
         self._lock = threading.Lock()
 

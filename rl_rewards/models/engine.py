@@ -2,14 +2,14 @@
 
 How to use it:
 
-    engine = Engine(model, pad_token_id=tokenizer.pad_token_id)
+    engine = ForwardEngine(model, pad_token_id=tokenizer.pad_token_id)
 
     # any model: one tensor a sequence, read from what the model returned for a padded batch
     scores = engine.run(sequences, lambda output, batch: output.logits.float())
     embeddings = engine.run(sequences, mean_pooled)
 
     # a causal decoder without its head: a head's values at chosen positions
-    values = Engine(model.model, pad_token_id=0).at(sequences, [[len(ids) - 1] for ids in sequences], head)
+    values = ForwardEngine(model.model, pad_token_id=0).at(sequences, [[len(ids) - 1] for ids in sequences], head)
 
 Equal sequences are computed once. The way through is chosen by what the model can do, and it is tried before it is trusted: on the first
 call a few rows go through alone and together, and a way whose results differ is given up, with a line in the log that says so.
@@ -51,7 +51,7 @@ Head = Callable[[torch.Tensor], torch.Tensor]
 Compute = Callable[[list[tuple[int, ...]], Way], list[torch.Tensor]]
 
 
-class Engine:
+class ForwardEngine:
     """Computes sequences with one model.
 
     Args:

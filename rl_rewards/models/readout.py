@@ -13,7 +13,7 @@ from torch import nn
 from transformers import PreTrainedModel
 
 from rl_rewards.models.checkpoint import Reading
-from rl_rewards.models.engine import Engine
+from rl_rewards.models.engine import ForwardEngine
 from rl_rewards.models.outputs import named_numbers, token_logits
 from rl_rewards.models.padded import PaddedBatch
 
@@ -39,7 +39,7 @@ class Readout(ABC):
     """
 
     columns: tuple[str, ...]
-    engine: Engine
+    engine: ForwardEngine
 
     @abstractmethod
     def __call__(self, sequences: Sequences, positions: Sequences) -> list[torch.Tensor]:
@@ -56,7 +56,7 @@ class HeadReadout(Readout):
 
     def __init__(self, backbone: PreTrainedModel, head: nn.Module, columns: tuple[str, ...], **options: Any) -> None:
         self.columns = columns
-        self.engine = Engine(backbone, **options)
+        self.engine = ForwardEngine(backbone, **options)
         self._head = copy.deepcopy(head).float().eval()
 
     def __call__(self, sequences: Sequences, positions: Sequences) -> list[torch.Tensor]:
@@ -69,7 +69,7 @@ class SequenceReadout(Readout):
     """A model that pools for itself (an encoder, custom code): one row of numbers a sequence, whatever the positions."""
 
     def __init__(self, model: nn.Module, output: str | None, probe: Sequence[int], names: Sequence[str] | None, **options: Any) -> None:
-        self.engine = Engine(model, **options)
+        self.engine = ForwardEngine(model, **options)
         self._output = output
         self.columns, _ = self._read(self.engine.forward_one(probe), 1)
         heads = [column for column in self.columns if column.startswith("head_")]
@@ -88,7 +88,7 @@ class TokenReadout(Readout):
     """A custom model with logits at every token."""
 
     def __init__(self, model: nn.Module, output: str | None, probe: Sequence[int], **options: Any) -> None:
-        self.engine = Engine(model, **options)
+        self.engine = ForwardEngine(model, **options)
         self._output = output
         logits = token_logits(self.engine.forward_one(probe), output)
         self.columns = tuple(f"class_{index}" for index in range(logits.shape[-1]))
@@ -120,7 +120,7 @@ def readout_of(
         probe: token ids of a short conversation.
         output: which member of a custom output to read.
         candidates: for next_token, the token ids whose logits are read.
-        options: of the Engine.
+        options: of the ForwardEngine.
 
     Raises:
         OutputError: when the model returns nothing that can be read so.
@@ -163,8 +163,8 @@ def _agrees(
     candidates: Sequence[int] | None,
 ) -> bool:
     """Whether the head over the last hidden states is all that the model does."""
-    hidden = Engine(backbone).forward_one(probe).last_hidden_state[0]
-    output = Engine(model).forward_one(probe)
+    hidden = ForwardEngine(backbone).forward_one(probe).last_hidden_state[0]
+    output = ForwardEngine(model).forward_one(probe)
     logits = getattr(output, "logits", None)
     if logits is None or getattr(output, "score", None) is not None or getattr(output, "rewards", None) is not None:
         return False  # heads of its own

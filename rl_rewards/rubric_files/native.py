@@ -27,7 +27,7 @@ from rl_rewards.loading import no_code, relative_to
 from rl_rewards.rubric import Rubric
 from rl_rewards.rubric_files.errors import Problem, RubricFileError, field_name
 from rl_rewards.rubric_files.specs import plain
-from rl_rewards.rubric_files.validation import VERSION, coercions, mistakes, name_problems, remote_code, version_problem
+from rl_rewards.rubric_files.validation import VERSION, coercions, name_problems, problems_of, remote_code, version_problem
 from rl_rewards.rubric_files.yaml_source import CoreResolver, YamlSource
 from rl_rewards.tables.atomic import atomic_path
 from rl_rewards.tables.regular_file import open_regular
@@ -63,7 +63,7 @@ def load(path: str | os.PathLike[str], *, code: bool = True) -> Rubric:
         try:
             rubric = Rubric(**fields)
         except ValidationError as error:
-            found = mistakes(error, source)
+            found = problems_of(error, source)
             raise RubricFileError(source.name, problems + [each for each in found if not problems or each.field != "rewards"]) from None
         except ImportError as error:
             line, field = _place_of_import_error(fields, source)

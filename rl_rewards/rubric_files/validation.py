@@ -80,7 +80,7 @@ def remote_code(data: Any, path: Path = ()) -> Iterator[Path]:
         yield from remote_code(value, (*path, key))
 
 
-def mistakes(error: ValidationError, source: YamlSource) -> list[Problem]:
+def problems_of(error: ValidationError, source: YamlSource) -> list[Problem]:
     """A Problem for each field that pydantic refused."""
     messages: dict[Path, list[str]] = {}
     allowed: dict[Path, list[str]] = {}

@@ -140,7 +140,7 @@ def _then(finished: Future[list[ItemResult]], results_of: Callable[[list[ItemRes
             return
         try:
             future.set_result(results_of(done.result()))
-        except BaseException as error:  # CancelledError too: who waits must be told
+        except BaseException as error:  # CancelledError too: the waiting caller must get it
             future.set_exception(error)
 
     finished.add_done_callback(pass_on)

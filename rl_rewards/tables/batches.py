@@ -18,7 +18,7 @@ GROUP_ROWS = 65_536
 
 
 @dataclass(slots=True)
-class Batch:
+class RowBatch:
     """Rows and their samples, in the file's order. `size` is the bytes of the file that it took, rows with problems included."""
 
     rows: list[Row] = field(default_factory=list)
@@ -31,18 +31,18 @@ class Batch:
         return [row.values for row in self.rows if row.values is not None]
 
 
-def batches(rows: Iterable[Row], report: Callable[[Row], None], whole_groups: bool = False, tokenize: Tokenize | None = None) -> Iterator[Batch]:
+def batches(rows: Iterable[Row], report: Callable[[Row], None], whole_groups: bool = False, tokenize: Tokenize | None = None) -> Iterator[RowBatch]:
     """Batches of samples; neighbours with equal prompts are one group.
 
     Args:
-        report: told of each row with a problem; it is left out.
+        report: called with each row with a problem; it is left out.
         whole_groups: never end a batch within a group, for rewards that compare the completions to one prompt.
         tokenize: text -> token ids, for rows without a column `completion_ids`.
 
     Raises:
         TableError: when a group is too large to be one.
     """
-    batch, group, group_rows = Batch(), 0, 0
+    batch, group, group_rows = RowBatch(), 0, 0
     for row in rows:
         sample = _sample(row, tokenize)
         if sample is None:
@@ -53,7 +53,7 @@ def batches(rows: Iterable[Row], report: Callable[[Row], None], whole_groups: bo
         full = len(batch.rows) >= BATCH_ROWS or batch.size >= BATCH_BYTES
         if full and (opens_group or not whole_groups):
             yield batch
-            batch, group, group_rows = Batch(), 0, 0
+            batch, group, group_rows = RowBatch(), 0, 0
         elif opens_group and batch.samples:
             group, group_rows = group + 1, 0
         group_rows += 1

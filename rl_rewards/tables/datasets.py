@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["dataset_rows", "is_file_name", "load_dataset"]
 
 _CHUNK_ROWS = 4096
-_TOLD = 5  # rows with problems that an error quotes
+_PRINTED = 5  # rows with problems that an error quotes
 _DOTTED = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+")
 
 
@@ -132,8 +132,8 @@ def _from_text_file(name: str) -> Dataset:
     _check_rows(name)
     problems = [row for row in read_rows(name) if row.values is None]
     if problems:
-        told = "; ".join(f"row {row.number}: {row.problem}" for row in problems[:_TOLD])
-        raise TableError(f"{name}: {len(problems)} row{'s' * (len(problems) > 1)} cannot be read: {told}")
+        listed = "; ".join(f"row {row.number}: {row.problem}" for row in problems[:_PRINTED])
+        raise TableError(f"{name}: {len(problems)} row{'s' * (len(problems) > 1)} cannot be read: {listed}")
     return Dataset(_faithful_table(lambda: (row.values for row in read_rows(name) if row.values is not None)))
 
 

@@ -26,7 +26,7 @@ from transformers.modeling_utils import PreTrainedModel
 from transformers.models.llama import LlamaForSequenceClassification
 from transformers.models.qwen2 import Qwen2ForSequenceClassification
 
-from rl_rewards.models import Engine
+from rl_rewards.models import ForwardEngine
 
 PAD, GROUP, LONGEST = 0, 8, 1500
 
@@ -102,7 +102,7 @@ def in_batches(model: PreTrainedModel, rows: list[list[int]], size: int, masked:
     return torch.cat(scores)
 
 
-def with_engine(engine: Engine, head: torch.nn.Module, rows: list[list[int]]) -> torch.Tensor:
+def with_engine(engine: ForwardEngine, head: torch.nn.Module, rows: list[list[int]]) -> torch.Tensor:
     """Scores (N,) of the engine."""
     return torch.stack([value[0, 0] for value in engine.at(rows, [[len(row) - 1] for row in rows], head)])
 
@@ -138,7 +138,7 @@ def compare(name: str, mix: Mix, model: PreTrainedModel, count: int, repeats: in
     device = model.device.type
     rows, prompt_tokens = mix.conversations(count, model.config.vocab_size)
     lengths = np.array([len(row) for row in rows])
-    engine, head = Engine(model.model, token_budget=budget), copy.deepcopy(model.score).float()
+    engine, head = ForwardEngine(model.model, token_budget=budget), copy.deepcopy(model.score).float()
     ways: dict[str, Callable[[], torch.Tensor]] = {
         "one at a time": lambda: in_batches(model, rows, 1, masked=False),
         "8 in order, no mask (distilabel)": lambda: in_batches(model, rows, 8, masked=False),

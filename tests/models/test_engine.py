@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from rl_rewards.models import Engine
+from rl_rewards.models import ForwardEngine
 
 VOCABULARY = 211
 COMMON = {
@@ -74,7 +74,7 @@ def test_values_are_those_of_single_sequences_whatever_the_batch(name, decoders,
     positions = [sorted(rng.sample(range(len(row)), min(len(row), rng.randrange(1, 4)))) for row in rows]
     with torch.no_grad():
         alone = [head(model(torch.tensor([row])).last_hidden_state[0, places]) for row, places in zip(rows, positions, strict=True)]
-        engine = Engine(model, token_budget=budget)
+        engine = ForwardEngine(model, token_budget=budget)
         together = engine.at(rows, positions, head)
     assert engine.way("at") in (DECODERS[name][1], None)
     for one, other in zip(alone, together, strict=True):
@@ -88,7 +88,7 @@ def test_a_decoder_computes_a_shared_prefix_once(name, decoders):
     hook = model.get_input_embeddings().register_forward_pre_hook(lambda _module, inputs: seen.append(inputs[0].numel()))
     prompt = list(range(5, 105))
     rows = [prompt + [tail] * 5 for tail in range(110, 118)]
-    engine = Engine(model)
+    engine = ForwardEngine(model)
     engine.at(rows[:2], [[104], [104]], nn.Identity())
     seen.clear()
     engine.at(rows, [[104]] * 8, nn.Identity())
@@ -104,7 +104,7 @@ def test_encoders_score_as_alone_in_padded_batches(name, encoders, seed, budget)
     model, rows = encoders[name], conversations(random.Random(seed))
     with torch.no_grad():
         alone = torch.stack([model(torch.tensor([row])).logits[0] for row in rows])
-    together = torch.stack(Engine(model, token_budget=budget).run(rows, lambda output, batch: output.logits))
+    together = torch.stack(ForwardEngine(model, token_budget=budget).run(rows, lambda output, batch: output.logits))
     torch.testing.assert_close(alone, together, atol=1e-4, rtol=0)
 
 
@@ -139,7 +139,7 @@ class IgnoresTheMask(nn.Module):
 def test_a_model_that_batches_badly_is_found_out_and_given_the_way_that_is_right(model, way, decoders, caplog):
     model = model(decoders["llama"])
     rows = conversations(random.Random(3))
-    engine = Engine(model)
+    engine = ForwardEngine(model)
     with caplog.at_level(logging.WARNING):
         together = engine.run(rows, lambda output, batch: output)
     assert engine.way("run") == way
@@ -164,7 +164,7 @@ class SmallMemory(nn.Module):
 def test_out_of_memory_halves_the_budget_and_goes_on(caplog):
     rows = [[index + 1] * (index % 7 + 1) for index in range(60)]
     model = SmallMemory(60)
-    engine = Engine(model, token_budget=400)
+    engine = ForwardEngine(model, token_budget=400)
     with caplog.at_level(logging.WARNING):
         results = engine.run(rows, lambda output, batch: output)
     assert [result.item() for result in results] == [sum(row) for row in rows]
@@ -174,12 +174,12 @@ def test_out_of_memory_halves_the_budget_and_goes_on(caplog):
 
 def test_a_single_row_that_does_not_fit_is_an_error():
     with pytest.raises(torch.OutOfMemoryError):
-        Engine(SmallMemory(5), token_budget=100).run([[1] * 10, [2]], lambda output, batch: output)
+        ForwardEngine(SmallMemory(5), token_budget=100).run([[1] * 10, [2]], lambda output, batch: output)
 
 
 def test_equal_rows_are_computed_once(decoders):
     model = SmallMemory(1000)
-    engine = Engine(model)
+    engine = ForwardEngine(model)
     engine.run([[1, 2], [3]], lambda output, batch: output)
     model.calls.clear()
     assert [value.item() for value in engine.run([[4, 5]] * 9, lambda output, batch: output)] == [9] * 9
@@ -189,25 +189,25 @@ def test_equal_rows_are_computed_once(decoders):
 def test_the_models_own_attention_is_put_back(decoders):
     model = decoders["llama"]
     before = model.config._attn_implementation
-    Engine(model).at(conversations(random.Random(0)), [[0]] * len(conversations(random.Random(0))), nn.Identity())
+    ForwardEngine(model).at(conversations(random.Random(0)), [[0]] * len(conversations(random.Random(0))), nn.Identity())
     assert model.config._attn_implementation == before
     assert not model.layers[-1]._forward_hooks and not model.layers[-1]._forward_pre_hooks
 
 
 def test_no_rows_give_no_results(decoders):
-    assert Engine(decoders["llama"]).at([], [], nn.Identity()) == []
-    assert Engine(decoders["llama"]).run([], lambda output, batch: output) == []
+    assert ForwardEngine(decoders["llama"]).at([], [], nn.Identity()) == []
+    assert ForwardEngine(decoders["llama"]).run([], lambda output, batch: output) == []
 
 
 def test_a_budget_that_is_not_positive_is_refused():
     with pytest.raises(ValueError, match="at least 1 token, got -4"):
-        Engine(SmallMemory(5), token_budget=-4)
+        ForwardEngine(SmallMemory(5), token_budget=-4)
 
 
 def test_bfloat16_shares_prefixes_too_and_the_head_computes_in_float32(decoders):
     model = made(hf.AutoModel.from_config, DECODERS["llama"][0]).bfloat16()
     dtypes = []
-    engine = Engine(model)
+    engine = ForwardEngine(model)
     rows = conversations(random.Random(5))
     engine.at(rows, [[len(row) - 1] for row in rows], lambda hidden: dtypes.append(hidden.dtype) or hidden[:, :1])
     assert engine.way("at") == "tree"

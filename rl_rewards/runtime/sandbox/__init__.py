@@ -12,17 +12,17 @@ import threading
 from functools import cache
 from typing import Literal, get_args
 
-from rl_rewards.runtime.sandbox.chain import Chain
+from rl_rewards.runtime.sandbox.chain import EngineChain
 from rl_rewards.runtime.sandbox.engine import Asserts, Call, Case, Engine, Execution, Limits, Script
 
-__all__ = ["Asserts", "Call", "Case", "Chain", "Engine", "EngineName", "Execution", "Limits", "Script", "engine"]
+__all__ = ["Asserts", "Call", "Case", "EngineChain", "Engine", "EngineName", "Execution", "Limits", "Script", "engine"]
 
 EngineName = Literal["process", "monty"]
 _lock = threading.Lock()
 
 
 def engine(*names: EngineName, workers: int | None = None, require_isolation: bool = False) -> Engine:
-    """The engine of that name, shared by all who ask for the same; of several names, a Chain of them.
+    """The engine of that name, shared by all who ask for the same; of several names, a EngineChain of them.
 
     Args:
         names: `process`, `monty`, or both in the order of trying.
@@ -42,7 +42,7 @@ def engine(*names: EngineName, workers: int | None = None, require_isolation: bo
 @cache
 def _engine(names: tuple[EngineName, ...], workers: int | None, require_isolation: bool) -> Engine:
     if len(names) > 1:
-        return Chain([_engine((name,), workers, require_isolation) for name in names])
+        return EngineChain([_engine((name,), workers, require_isolation) for name in names])
     if names == ("monty",):
         from rl_rewards.runtime.sandbox.monty import MontyEngine
 

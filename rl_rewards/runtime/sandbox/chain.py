@@ -11,7 +11,7 @@ from rl_rewards.types import Outcome
 INCONCLUSIVE = (Outcome.UNSUPPORTED, Outcome.CRASHED)
 
 
-class Chain(Engine):
+class EngineChain(Engine):
     """Runs a program in the first engine; what that does not support, or what ends in an exception there, in the next one."""
 
     def __init__(self, engines: Sequence[Engine]) -> None:

@@ -25,7 +25,7 @@ class ItemResult(NamedTuple):
 
 
 @dataclass(eq=False)
-class Job:
+class PoolJob:
     """One `submit`: its call, its items and, one by one, their results."""
 
     call: bytes
@@ -74,7 +74,7 @@ class Chunk(NamedTuple):
         exclusive: whether nothing else may run meanwhile.
     """
 
-    job: Job
+    job: PoolJob
     indices: Sequence[int]
     deaths: tuple[Stage, ...] = ()
     exclusive: bool = False

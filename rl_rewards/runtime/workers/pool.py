@@ -20,7 +20,7 @@ from concurrent.futures import Future
 from typing import Any
 
 from rl_rewards.runtime.workers.dispatcher import Dispatcher
-from rl_rewards.runtime.workers.jobs import Chunk, ItemResult, Job, PoolError
+from rl_rewards.runtime.workers.jobs import Chunk, ItemResult, PoolError, PoolJob
 from rl_rewards.runtime.workers.server_link import IN_WORKER
 
 _CLOSE_SECONDS = 15.0  # more than the server is given to end
@@ -90,7 +90,7 @@ class WorkerPool:
             future.set_result([])
             return future
         pickled = [pickle.dumps(item, pickle.HIGHEST_PROTOCOL) for item in items]
-        job = Job(call, pickled, timeout, future, [None] * len(pickled), len(pickled))
+        job = PoolJob(call, pickled, timeout, future, [None] * len(pickled), len(pickled))
         everything = range(len(pickled))
         self._post(*(Chunk(job, everything[start : start + chunk]) for start in range(0, len(pickled), chunk)))
         return future

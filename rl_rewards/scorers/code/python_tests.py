@@ -28,7 +28,7 @@ class PythonTests(ReferenceScorer):
     """Runs the answer, a Python program, against the tests in a column: stdin and stdout, function calls, or asserts.
 
     Without a parser it takes the last fenced Python block of the response. The program runs in a sandbox, with a fresh interpreter for
-    every test, and is only ever told a test's input: what it prints or returns is compared outside. A program that ends early, patches
+    every test, and is given a test's input alone: what it prints or returns is compared outside. A program that ends early, patches
     what compares, or writes to any channel it finds has thereby given an answer, which is right or wrong like any other.
 
     A program that runs out of time or crashes is the policy's own doing: outcome `timeout` or `crashed`, with a score. Tests that cannot

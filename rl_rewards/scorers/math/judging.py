@@ -66,7 +66,7 @@ class Judging:
         def pass_on(done: Future[list[ItemResult]]) -> None:
             try:
                 then(done.result())
-            except BaseException as error:  # CancelledError too: who waits must be told
+            except BaseException as error:  # CancelledError too: the waiting caller must get it
                 self._future.set_exception(error)
 
         call, pool = _algebra(function), _pool(self._memory_mb)

@@ -126,7 +126,7 @@ class RemoteRewardModel(ShapedScorer):
         def run() -> None:
             try:
                 future.set_result(self.score(samples, answers))
-            except BaseException as error:  # this thread's own: who waits must be told
+            except BaseException as error:  # this thread's own: the waiting caller must get it
                 future.set_exception(error)
 
         # Not the loop's own executor: names are looked up there, which threads that wait for the loop would block.
@@ -149,19 +149,19 @@ class RemoteRewardModel(ShapedScorer):
     async def _ask_all(self, queries: Sequence[Query], key: Secret | None) -> list[Answer | EvaluateResult]:
         """The answer to each query, or why there is none."""
         size = 1 if self._form == "messages" else self.batch_size
-        places = asyncio.Semaphore(self.concurrency)
+        slots = asyncio.Semaphore(self.concurrency)
         async with http_client(self.url.rstrip("/").removesuffix(self._api.path), self.concurrency, key) as client:
-            parts = await asyncio.gather(*(self._ask(client, queries[start : start + size], places) for start in range(0, len(queries), size)))
+            parts = await asyncio.gather(*(self._ask(client, queries[start : start + size], slots) for start in range(0, len(queries), size)))
         return [answer for part in parts for answer in part]
 
-    async def _ask(self, client: httpx.AsyncClient, queries: Sequence[Query], places: asyncio.Semaphore) -> list[Answer | EvaluateResult]:
+    async def _ask(self, client: httpx.AsyncClient, queries: Sequence[Query], slots: asyncio.Semaphore) -> list[Answer | EvaluateResult]:
         try:
-            async with places:
+            async with slots:
                 reply = await post_json(client, self._api.path, self._api.body(queries, self.model), self._limits, _breaker(self.url))
             return list(self._api.read(reply, len(queries)))
         except CallError as failed:
             if failed.of_the_input and len(queries) > 1:
-                parts = await asyncio.gather(*(self._ask(client, [query], places) for query in queries))
+                parts = await asyncio.gather(*(self._ask(client, [query], slots) for query in queries))
                 return [answer for part in parts for answer in part]
             return [EvaluateResult.failure(failed.outcome, str(failed)) for _ in queries]
         except Exception as error:  # what a strange reply runs into costs its own samples

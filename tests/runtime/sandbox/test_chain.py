@@ -3,7 +3,7 @@
 import pytest
 
 from rl_rewards.runtime.sandbox import Asserts, Call, Limits, Script, engine
-from rl_rewards.runtime.sandbox.chain import Chain
+from rl_rewards.runtime.sandbox.chain import EngineChain
 from rl_rewards.types import Outcome
 
 LIMITS = Limits(seconds=20)
@@ -19,7 +19,7 @@ PROGRAMS = [
 
 @pytest.fixture
 def chain(monty, process):
-    return Chain([monty, process])
+    return EngineChain([monty, process])
 
 
 @pytest.mark.parametrize(("program", "case", "outcome", "stdout"), PROGRAMS)

@@ -46,7 +46,7 @@ def run(job: dict[str, Any], case: dict[str, Any]) -> int:
     made_before = dict(module.__dict__)
     exec(compile(program, PROGRAM, "exec"), module.__dict__)
     if kind == "call":
-        _give(_call(module.__dict__, case))
+        _send_value(_call(module.__dict__, case))
     elif kind == "serve":
         serving.Server(module.__dict__, made_before, case["shared"]).serve()
     return 0
@@ -64,7 +64,7 @@ def _call(namespace: dict[str, Any], case: dict[str, Any]) -> Any:
     return function(*arguments)
 
 
-def _give(value: Any) -> None:
+def _send_value(value: Any) -> None:
     data = json.dumps(_tree(value)).encode("ascii")
     while data:
         data = data[os.write(serving.CHANNEL, data) :]
