@@ -39,7 +39,8 @@ class CodeBlock(TextParser):
         if not mine:
             return None
         block = next((block for block in reversed(mine) if block.is_closed), mine[-1])
-        return "".join(_dedented(line, block.indent) + "\n" for line in lines[block.first : block.end])
+        code = lines[block.first : block.end]
+        return "\n".join([*([_dedented(line, block.indent) for line in code] if block.indent else code), ""])
 
 
 class _Block(NamedTuple):
