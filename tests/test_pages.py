@@ -192,6 +192,15 @@ def test_the_readme_is_at_most_160_lines_and_has_one_picture():
     assert text.count("![") == 1
 
 
+@pytest.mark.parametrize("recipe", ["grpo", "rloo", "ppo"])
+def test_the_recipes_page_names_every_argument_of_a_recipe(recipe):
+    text = (ROOT / "recipes" / "README.md").read_text()
+    source = (ROOT / "recipes" / f"{recipe}.py").read_text()
+    arguments = next(node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.ClassDef) and node.name == "RecipeArguments")
+    names = [field.target.id for field in arguments.body if isinstance(field, ast.AnnAssign)]
+    assert names and not [name for name in names if f"`--{name}" not in text]
+
+
 def test_the_readme_names_every_kind_of_parser_and_scorer():
     from rl_rewards.parsers import KINDS as PARSERS
     from rl_rewards.scorers import KINDS as SCORERS
