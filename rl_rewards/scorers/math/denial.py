@@ -27,14 +27,24 @@ _CLAUSE = re.compile(r"\b(?:that|to|if|whether|thinks?|believes?|says?|claims?|w
 _SUPPOSED = re.compile(
     r"\b(?:if|whether|suppose|supposing|assume|assuming|imagine|unless)\s+(?:that\s+)?(?:the\s+|my\s+|our\s+)?(?:\w+\s+)?answer\s+(?:is|was|were)$"
 )
+# What is said of the answer without saying what it is: "twice the answer is", "the answer plus one is", "one might think the answer is".
+_OF_THE_ANSWER = re.compile(
+    r"\b(?:twice|thrice|double|triple|half|(?:square|cube|root|negative|opposite|inverse|reciprocal|logarithm|double|half|third|multiple|power|digits?) of)"
+    r"\s+(?:of\s+)?(?:the|my|our|this)\s+(?:\w+\s+)?answer\b[^.;\n]{0,20}$"
+    r"|\banswer\s+(?:plus|minus|times|divided|multiplied|squared|cubed|increased|decreased|modulo|mod)\b[^.;\n]*$|\banswer\s*[-+*/]\s*\w+\s+(?:is|equals)$"
+    r"|\b(?:one|you|some|someone|many|people|students|others|they|he|she)\s+(?:\w+\s+)?(?:might|may|could|would)\s+(?:\w+\s+)?(?:think|believe|guess|suppose|expect)\b[^.;\n]*$"
+    r"|\b(?:some|many|people|students|others|they|he|she)\s+(?:\w+\s+)?(?:thinks?|says?|believes?|claims?|guess(?:es)?)\b[^.;\n]*$"
+    r"|\bat first (?:glance|sight)\b[^.;\n]*$"
+)
 _CORRECTION = re.compile(r"(?:\bbut(?: rather)?|\bit is|\bit['’]s|\brather|\binstead)\s+(?=[-$\\(\d])")
 _NEGATED = re.compile(
-    r"\W*(?:not|never|neither|hardly|unlikely|no longer|(?:anything|everything|nothing) but|(?:other|rather|less|more) than|far from|different from)\b|n['’]t",
+    r"\W*(?:not|never|neither|hardly|unlikely|no longer|(?:anything|everything|nothing) but|(?:other|rather|less|more) than|far from|close to|near|different from"
+    r"|(?:some|any|a)\s+(?:\w+\s+)?(?:number|value|integer)\s+(?:but|other than|except|different from))\b|n['’]t",
     re.IGNORECASE,
 )  # at the start of what is stated
 _DENIED_AFTER = re.compile(
     r"[\s$*)\]}\\,]*(?:(?:is|was|would be|seems)\s+(?:not\s+(?:the|a|my|correct|right|true|valid|it\b)|wrong|incorrect|false|impossible)"
-    r"|\?\s*(?:no|not|never|wrong)\b|[^.!?\n]{0,30}\b(?:they|he|she|this|that|it|which)\s+(?:are|is|was|were)\s+(?:wrong|incorrect|false|mistaken)\b"
+    r"|\?\s*(?:no|nope|not|never|wrong|hardly|unlikely|doubtful)\b|[^.!?\n]{0,30}\b(?:they|he|she|this|that|it|which)\s+(?:are|is|was|were)\s+(?:wrong|incorrect|false|mistaken)\b"
     r"|[^.!?\n]{0,20}[.!]\s+(?:(?:wait|no|hmm|oops|sorry|actually|but|hold on)\b\W*)*(?:that|this|it)(?:['’]s|\s+(?:is|was))\s+(?:\w+ly\s+)?"
     r"(?:wrong|incorrect|false|mistaken|a mistake|not\s+(?:right|correct|true|it\b))"
     r"|(?:is|was)n['’]t\s+(?:the|correct|right|true|valid|it\b)"
@@ -68,6 +78,8 @@ def denied_before(before: str) -> bool:
     while words and words[-1] in _BETWEEN:
         words.pop()
     if words and ((words[-1] in _DENYING and words[-1] != "but") or words[-1].endswith(("n't", "n’t")) or tuple(words[-2:]) in _DENYING_PAIRS):
+        return True
+    if "answer" in before and _OF_THE_ANSWER.search(before) is not None:
         return True
     return _is_doubted(before) or _SUPPOSED.search(before) is not None
 

@@ -31,6 +31,9 @@ _JOIN = re.compile(r"\s*(?P<word>,|and|or)\s*(?P<second>and|or)?\s*")
 _TRAILING_JOIN = re.compile(r"(?:\b(?:and|or|a|I)\s*)+$")
 _SENTENCE_END = re.compile(r"[.!?](?:\s|$)")
 _SCALE = re.compile(r"[\s$]*(?:hundred|thousand|million|billion|trillion|dozen)\b", re.IGNORECASE)
+_GOES_ON = re.compile(
+    r"[\s$]*(?:times|plus|minus|squared|cubed|factorial|(?:multiplied|divided) by|(?:percent |% )?(?:more|less|fewer) than)\b", re.IGNORECASE
+)
 _NUMBER = re.compile(r"-?\d[\d,]*(?:\.\d+)?(?:/\d+)?%?")
 # How a sentence says what its answer is, and words that may follow it.
 _VERB = re.compile(
@@ -90,7 +93,7 @@ def stated(text: str, denied: bool) -> tuple[str | None, bool]:
         expression, after = _expression_in(rest)
         if expression is not None and (scale := _SCALE.match(after)) is not None:
             expression += scale[0]  # 58 thousand
-        if expression is None or (not denied and (denied_after(after, 0) or is_hedged(after))):
+        if expression is None or (not denied and (denied_after(after, 0) or is_hedged(after) or _GOES_ON.match(after) is not None)):
             refused = True
             continue
         return expression, False
