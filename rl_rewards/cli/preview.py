@@ -42,13 +42,13 @@ def preview(
 def _preview(rubric_name: str, path: Path, limit: int, as_json: bool, tokenizer: str | None, code: bool) -> bool:
     """Whether every row was a sample, and every reward ran on it or did not apply."""
     from rl_rewards.checks import literals_like_columns
-    from rl_rewards.cli.reports import BadRows, Failures
+    from rl_rewards.cli.reports import BadRows, Totals
     from rl_rewards.cli.tokenizers import tokenize_with
     from rl_rewards.rubric_files.target import load_target
     from rl_rewards.tables.batches import batches
     from rl_rewards.tables.readers import TableError, read_rows
 
-    bad, failures, total, shown = BadRows(path), Failures(), 0, []
+    bad, totals, total, shown = BadRows(path), Totals(), 0, []
     columns: set[str] = set()
     with contextlib.redirect_stdout(sys.stderr):  # a user's function may print; standard output is ours
         rubric, tokenize = load_target(rubric_name, code), tokenize_with(tokenizer)
@@ -56,7 +56,7 @@ def _preview(rubric_name: str, path: Path, limit: int, as_json: bool, tokenizer:
         for batch in batches(itertools.islice(source, limit), bad, True, tokenize):
             if batch.samples:
                 result = rubric.evaluate(batch.samples)
-                failures.count(result)
+                totals.count(result)
                 shown.append((batch.rows, result))
                 total += len(batch.samples)
                 columns.update(*(sample.references for sample in batch.samples))
@@ -71,8 +71,8 @@ def _preview(rubric_name: str, path: Path, limit: int, as_json: bool, tokenizer:
             )
     if more:
         say(f"the first {limit} rows; --max-samples shows more")
-    failures.tell(total)
-    return not bad.count and not failures
+    totals.report_failures()
+    return not bad.count and not totals.failed
 
 
 def _print_json(shown: list[tuple[list[Row], Evaluation]]) -> None:

@@ -1,11 +1,11 @@
-"""What several verbs report: rows with problems, and rewards that failed."""
+"""What several verbs report: rows with problems, what became of the others, and rewards that failed."""
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import TYPE_CHECKING
 
 from rl_rewards.cli.user_errors import say
+from rl_rewards.evaluation.aggregates import Tally, tally_of
 
 if TYPE_CHECKING:
     from rl_rewards.pipeline.columns import Evaluation
@@ -30,23 +30,34 @@ class BadRows:
             say(f"{self._path}: further rows with problems are only counted")
 
 
-class Failures:
-    """How often each reward itself failed, with the first error of each."""
+class Totals:
+    """What became of each reward's rows, over all batches, with the first error of each."""
 
     def __init__(self) -> None:
-        self._counts: Counter[str] = Counter()
+        self._tallies: dict[str, Tally] = {}
         self._first: dict[str, str] = {}
 
-    def count(self, result: Evaluation) -> None:
-        for name, column in result.columns.items():
-            failed = [each for each in column.results if each.failed]
-            if failed:
-                self._counts[name] += len(failed)
-                self._first.setdefault(name, f"outcome {failed[0].outcome.value}, {failed[0].error}")
+    def count(self, evaluation: Evaluation) -> None:
+        for name, column in evaluation.columns.items():
+            self._tallies.setdefault(name, Tally()).merge(tally_of(evaluation, name))
+            if column.failed:
+                result = column.results[column.failed[0]]
+                self._first.setdefault(name, f"outcome {result.outcome.value}, {result.error}")
 
-    def __bool__(self) -> bool:
-        return bool(self._counts)
+    @property
+    def failed(self) -> bool:
+        """Whether a reward itself failed on some row."""
+        return bool(self._first)
 
-    def tell(self, total: int) -> None:
-        for name, count in self._counts.items():
-            say(f"reward {name!r} failed on {count} of {total} rows; the first: {self._first[name]}")
+    def report_failures(self) -> None:
+        for name, error in self._first.items():
+            tally = self._tallies[name]
+            say(f"reward {name!r} failed on {tally.failed} of {tally.rows} rows; the first: {error}")
+
+    def report_scores(self) -> None:
+        """One line for each reward: its mean, and every rate that is not 0."""
+        for name, tally in self._tallies.items():
+            rates = [f"{rate.replace('_', ' ')} {value:.1%}" for rate, value in tally.rates().items() if value]
+            left_out = [f"{tally.left_out} row{'s' * (tally.left_out != 1)} left out"] if tally.left_out else []
+            mean = f"mean {tally.mean:.4g} over {tally.count} row{'s' * (tally.count != 1)}" if tally.count else "no score"
+            say(f"{name}: {', '.join([mean, *rates, *left_out])}")

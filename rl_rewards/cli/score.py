@@ -37,7 +37,7 @@ def score(
 def _score(rubric_name: str, data: Path, out: Path, tokenizer: str | None, code: bool) -> bool:
     """Whether every row was read, and scored by every reward that applies to it."""
     from rl_rewards.cli.progress import progress_over
-    from rl_rewards.cli.reports import BadRows, Failures
+    from rl_rewards.cli.reports import BadRows, Totals
     from rl_rewards.cli.tokenizers import tokenize_with
     from rl_rewards.rubric_files.target import load_target
     from rl_rewards.tables.atomic import atomic_path
@@ -49,7 +49,7 @@ def _score(rubric_name: str, data: Path, out: Path, tokenizer: str | None, code:
     rubric, kind = load_target(rubric_name, code), writable_kind(out)
     tokenize, size = tokenize_with(tokenizer), table_size(data)
     whole_groups = any(reward.score.traits.needs_groups for reward in rubric)
-    bad, failures, total, replaced = BadRows(data), Failures(), 0, set()
+    bad, totals, total, replaced = BadRows(data), Totals(), 0, set()
     with (
         atomic_path(out) as temporary,
         contextlib.closing(open_writer(kind, temporary, data, [reward.name for reward in rubric])) as writer,
@@ -58,7 +58,7 @@ def _score(rubric_name: str, data: Path, out: Path, tokenizer: str | None, code:
         for batch in batches(read_rows(data), bad, whole_groups, tokenize):
             if batch.samples:
                 result = rubric.evaluate(batch.samples)
-                failures.count(result)
+                totals.count(result)
                 writer.write(list(scored_rows(batch.values, result)))
                 total += len(batch.rows)
                 replaced.update(name for values in batch.values for name in ADDED if name in values)
@@ -69,8 +69,9 @@ def _score(rubric_name: str, data: Path, out: Path, tokenizer: str | None, code:
             raise TableError(f"{data}: no rows to score" + (f", {bad.count} with problems" if bad.count else ""))
     if replaced:
         say(f"columns of the data that were replaced: {', '.join(sorted(replaced))}")
-    failures.tell(total)
+    totals.report_failures()
     if bad.count:
         say(f"{bad.count} of {total + bad.count} rows were left out")
+    totals.report_scores()
     say(f"{total} rows scored: {out}")
-    return not bad.count and not failures
+    return not bad.count and not totals.failed

@@ -24,10 +24,13 @@ def rows_of(path):
     return [json.loads(line) for line in path.read_text().splitlines()]
 
 
+SUMMARY = "correct: mean 0.3333 over 3 rows, unparsed rate 33.3%\nformat: mean 0.6667 over 3 rows\n"
+
+
 @pytest.mark.parametrize("out", ["out.jsonl", "out.parquet"])
 def test_rows_come_back_with_their_scores(run, place, out):
     result = run("score", "rubric.yaml", "data.jsonl", "--out", out)
-    assert (result.exit_code, result.stdout, result.stderr) == (0, "", f"3 rows scored: {out}\n")
+    assert (result.exit_code, result.stdout, result.stderr) == (0, "", f"{SUMMARY}3 rows scored: {out}\n")
     rows = rows_of(place / out)
     assert rows[0] == {"prompt": "1+1?", "completion": "<answer>2</answer>", "answer": "2", **ADDED_TO_THE_FIRST_ROW}
     assert [row["score"] for row in rows] == [1.5, 0.5, 0.0]
