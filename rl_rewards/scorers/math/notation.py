@@ -61,6 +61,7 @@ _REWRITES = _compiled(
     (r"\\langle(?![a-zA-Z])", "("),
     (r"\\rangle(?![a-zA-Z])", ")"),
     (_SYMBOL_FONT + r"\s*\{?\s*\\?([ijk])(?:math)?(?![a-zA-Z])\s*\}?", r"\\hat{\1}"),
+    (rf"(\\nabla|{_SYMBOL_FONT}\s*(?:\{{\s*[a-zA-Z]\s*\}}|[a-zA-Z]))\s*\\times(?=\s*(?:{_SYMBOL_FONT}|[a-zA-Z]))", r"\1\\otimes "),  # of vectors
     (_SYMBOL_FONT + r"\s*\{((?:[^{}]|\{[^{}]*\})*)\}", r"\1"),
     (_SYMBOL_FONT + r"\s*", ""),
     (r"\\operatorname\*?\s*\{\s*a(?:rc)?(sin|cos|tan)\s*\}", r"\\arc\1 "),
@@ -118,6 +119,10 @@ _REWRITES = _compiled(
     (r"(?<=[a-zA-Z])('+)\s*(_\s*\{[^{}]*\})", r"\2\1"),
     (r"(?<=\d)\s+(\d+)\s*/\s*(\d+)", r"\\frac{\1}{\2}"),
 )
+_LOGIC = re.compile(
+    r"(?=.*\\(?:land|lor|wedge|vee))(?:[A-Za-z()\s]|\\(?:land|lor|wedge|vee|neg|lnot|to|implies|(?:left)?rightarrow|(?:Left)?Rightarrow)(?![a-zA-Z]))+"
+)
+_LOGIC_SIGNS = {"\\wedge": "\\land", "\\vee": "\\lor", "\\lnot": "\\neg", "\\to": "\\rightarrow"}
 _PRIMES = re.compile(r"\^\s*\{\s*((?:\\prime\s*|'\s*)+)\}")
 _ESCAPED_TWICE = re.compile(r"\\\\(?=[a-zA-Z(){}\[\],!;$%|])")  # LaTeX that went through JSON twice; only an environment has line breaks
 # Spaces between digits group thousands: not in brackets, where (3, 100) are two numbers.
@@ -137,6 +142,8 @@ def canonical(text: str) -> str:
         text = _ascii(text)
     if "\\\\" in text and "\\begin" not in text:
         text = _ESCAPED_TWICE.sub(r"\\", text)
+    if _LOGIC.fullmatch(text) is not None:  # p \\land q is no list
+        return " ".join(re.sub(r"\\[a-zA-Z]+", lambda sign: f" {_LOGIC_SIGNS.get(sign[0], sign[0])} ", text).split())
     if "prime" in text:
         text = _PRIMES.sub(lambda primes: "'" * (primes[1].count("prime") + primes[1].count("'")), text)
     for pattern, replacement in (*_COSMETICS, *_REWRITES):

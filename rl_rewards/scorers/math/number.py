@@ -39,6 +39,9 @@ _UNIT = re.compile(
     r"(?:(?:\\text\{(?P<text>[^{}]*)\}|(?P<degree>\^\{\\circ\}(?:\\text\{[CFK]\}|[CFK])?)|(?P<prime>'{1,2})"
     r"|(?P<word>[a-zA-Z]{1,14}(?:/[a-zA-Z]{1,10})?))(?:\^\{?(?P<power>-?\d)\}?)?)$"
 )
+_BOUND = re.compile(
+    r"^\s*(?:or\b|;)|(?:\b(?:or|and)\s+|;\s*)(?:more|less|fewer|greater|higher|lower|above|below|over|under)\b|\bat\s*(?:least|most)\b"
+)  # no unit
 _ANGLE = re.compile(r"\\(?:sin|cos|tan|cot|sec|csc)(?![a-zA-Z])")
 _POWER_OF_TEN = re.compile(r"10\^\{-?\d+\}$")
 _UNIT_WORDS = frozenset(
@@ -129,7 +132,7 @@ def _last_unit(text: str, words: bool) -> tuple[str, str]:
     if match["prime"] and not before[-1].isdigit():
         return text, ""
     if match["text"] is not None:
-        if before[-1] in "_^" or _is_base(match["text"]):
+        if before[-1] in "_^" or _is_base(match["text"]) or _BOUND.search(match["text"]) is not None:
             return text, ""
         unit = match["text"]
     else:

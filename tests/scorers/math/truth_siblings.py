@@ -619,4 +619,11 @@ TABLE: dict[str, list[tuple[str, str, str]]] = {
         (r"7", r"The square of 3 is 9, so the answer is 7.", R),
         (r"7", r"Divide by 2. The answer is then 7.", R),
     ],
+    "mended: logic, vectors, bounds": [
+        ("10", r"\boxed{10 \text{ at most}}", W),
+        (r"p \wedge q", r"\boxed{p\land q}", R),
+        (r"\vec{a}\times\vec{b}", r"\boxed{\vec{a} \times \vec{b}}", R),
+        (r"3\mathbf{v}", r"\boxed{3 \times \mathbf{v}}", R),
+        ("12", r"\boxed{12 \text{ more apples}}", R),
+    ],
 }  # fmt: skip
