@@ -22,12 +22,12 @@ from pathlib import Path
 sys.path.insert(0, str(Path.cwd()))  # `accelerate launch` leaves the working directory out; `recipes.preferences:train` is found through it
 
 from datasets import Dataset
-from transformers import TrainerState
 from trl import ModelConfig, RewardConfig, RewardTrainer, get_peft_config, get_quantization_config
 
 from rl_rewards import scorers
 from rl_rewards.tables.datasets import load_dataset
 from rl_rewards.trl.arguments import check_model, parse_arguments
+from rl_rewards.trl.runs import unfinished_checkpoint
 from rl_rewards.types import Sample
 from rl_rewards.user_errors import UserError, one_line_errors
 
@@ -53,12 +53,6 @@ def load(name: str, config: str | None, split: str) -> Dataset:
     if len(dataset) == 0:
         raise PreferencesError(f"dataset {name!r} is empty: there is nothing to train on")
     return dataset
-
-
-def last_checkpoint(output_dir: str) -> Path | None:
-    """The newest complete checkpoint. One that a kill cut short has no trainer state, which is written last."""
-    complete = [path for path in Path(output_dir).glob("checkpoint-*") if (path / "trainer_state.json").is_file()]
-    return max(complete, key=lambda path: int(path.name.rpartition("-")[2]), default=None)
 
 
 def samples(pairs: Dataset, side: str) -> list[Sample]:
@@ -88,13 +82,7 @@ def main() -> None:
     eval_dataset = None
     if recipe.eval_dataset is not None:
         eval_dataset = load(recipe.eval_dataset, recipe.dataset_config, recipe.eval_dataset_split)
-    checkpoint = args.resume_from_checkpoint or last_checkpoint(args.output_dir)
-    if checkpoint is not None:
-        state = TrainerState.load_from_json(str(Path(checkpoint, "trainer_state.json")))
-        if state.global_step >= (args.max_steps if args.max_steps > 0 else state.max_steps):
-            if args.process_index == 0:
-                print(f"{args.output_dir} holds a finished run of {state.global_step} steps; remove it, or give another --output_dir")
-            return
+    checkpoint = unfinished_checkpoint(args)
 
     check_model(model.model_name_or_path, model.model_revision)
     args.model_init_kwargs = {

@@ -29,6 +29,7 @@ Public modules; what they name in `__all__` changes with a note in CHANGELOG.md 
     rl_rewards.recording                the record of a run
     rl_rewards.trl                      TRL's call
     rl_rewards.trl.arguments            arguments of a training script
+    rl_rewards.trl.runs                 loading, going on and showing of a training script
     rl_rewards.trainers                 PPO
     rl_rewards.user_errors              errors that a user can correct
 
