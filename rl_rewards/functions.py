@@ -33,6 +33,8 @@ _PROVIDED: dict[str, _Provider] = {
     "group": lambda sample, parsed: sample.group,
     "environments": lambda sample, parsed: sample.caller["environments"][sample.index] if sample.caller and "environments" in sample.caller else None,
 }
+# Those that are attributes of the sample, by the same name.
+_ATTRIBUTES = frozenset({"prompt", "completion", "response", "completion_ids", "step", "group"})
 # What a trainer passes once for the whole batch; outside training there is none.
 _OF_THE_CALL = ("trainer_state", "log_metric", "log_extra")
 # What `**kwargs` receives beside the columns, when a trainer calls: TRL's own names.
@@ -109,6 +111,11 @@ class FunctionScorer(Scorer):
             if name not in _OF_THE_CALL
         )
         self._of_the_call = tuple(name for name in _OF_THE_CALL if name in self._parameters)
+        # Most functions ask for attributes of the sample and columns alone.
+        plain = not (self._takes_all or self._of_the_call or any(self._message_depth.values())) and not (
+            set(self._parameters) & ((_PROVIDED.keys() | _ALIASES.keys()) - _ATTRIBUTES)
+        )
+        self._plain_plan = tuple((name, name in _ATTRIBUTES) for name in self._parameters) if plain else None
         # A column called as the first parameter of a method cannot reach it by name.
         bound_first = [*inspect.signature(function.__func__).parameters][:1] if inspect.ismethod(function) else []
         self._unreachable = frozenset(bound_first)
@@ -215,6 +222,14 @@ class FunctionScorer(Scorer):
 
     def _arguments(self, sample: Sample, parsed: Any) -> dict[str, Any]:
         references = sample.references
+        if self._plain_plan is not None:
+            arguments = {}
+            for name, is_attribute in self._plain_plan:
+                if is_attribute:
+                    arguments[name] = getattr(sample, name)
+                elif name in references:
+                    arguments[name] = references[name]
+            return arguments
         arguments = self._all_arguments(sample) if self._takes_all else {}
         for name in self._of_the_call:
             if (sample.caller and name in sample.caller) or name in self._required:
