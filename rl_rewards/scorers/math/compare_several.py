@@ -37,6 +37,8 @@ _ORDINARY = frozenset("()")
 
 
 def collections(comparison: Comparer, r: Collection, a: Collection) -> bool | None:
+    if all(isinstance(item, Relation) for item in (*r.items, *a.items)) and (";" in r.text) is not (";" in a.text):
+        return comparison.algebra(r, a)  # x>1 and x<3 is not x>1 or x<3
     if comparison.rules.lists == "sets" or (r.braces and a.braces):
         return sets(comparison, r.items, a.items)
     if comparison.rules.lists == "ordered" and not (r.braces or a.braces):

@@ -625,5 +625,9 @@ TABLE: dict[str, list[tuple[str, str, str]]] = {
         (r"\vec{a}\times\vec{b}", r"\boxed{\vec{a} \times \vec{b}}", R),
         (r"3\mathbf{v}", r"\boxed{3 \times \mathbf{v}}", R),
         ("12", r"\boxed{12 \text{ more apples}}", R),
+        (r"x>1 \land x<3", r"\boxed{1<x<3}", R),
+        (r"x>1 \land x<3", r"\boxed{x>1 \lor x<3}", W),
+        (r"x>1 \text{ and } x<3", r"\boxed{x>1 \text{ or } x<3}", W),
+        (r"x<1 \text{ or } x>3", r"\boxed{x<1 \text{ and } x>3}", W),
     ],
 }  # fmt: skip
