@@ -151,7 +151,9 @@ def test_finished_run_is_not_trained_again(trained, monkeypatch, capsys):
     _, _, options = trained
     arguments = [text for name, value in options.items() for text in (f"--{name}", str(value))]
     monkeypatch.setattr(sys, "argv", ["reward_model.py", "--config", str(CONFIGS / "arithmetic_reward_model.yaml"), *arguments])
-    main()
+    with pytest.raises(SystemExit) as stopped:
+        main()
+    assert stopped.value.code == 0
     assert "holds a finished run of 2 steps" in capsys.readouterr().out
 
 

@@ -201,5 +201,5 @@ def test_a_schema_in_a_rubric_file_is_a_mapping_and_is_saved_as_one(tmp_path):
     (tmp_path / "rubric.yaml").write_text(written)
     rubric = load_rubric(tmp_path / "rubric.yaml")
     rubric.save(tmp_path / "saved.yaml")
-    assert (tmp_path / "saved.yaml").read_text() == written
+    assert (tmp_path / "saved.yaml").read_text() == "version: 1\n" + written
     assert load_rubric(tmp_path / "saved.yaml") == rubric
