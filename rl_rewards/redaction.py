@@ -17,7 +17,17 @@ from functools import lru_cache
 from typing import Any
 from urllib.parse import quote, quote_plus
 
-__all__ = ["HIDDEN", "Secret", "logger_for", "redact", "redact_known", "secret_from_environment", "without_secrets"]
+__all__ = [
+    "HIDDEN",
+    "Secret",
+    "know_environment",
+    "logger_for",
+    "redact",
+    "redact_known",
+    "redact_reason",
+    "secret_from_environment",
+    "without_secrets",
+]
 
 HIDDEN = "***"
 _SHORTEST = 6  # characters: a shorter value would hide ordinary words
@@ -31,6 +41,7 @@ _SHAPES = re.compile(
     re.IGNORECASE,
 )
 _known: set[str] = set()
+_of_environment: set[str] = set()
 
 
 class Secret:
@@ -99,6 +110,18 @@ def redact(text: str) -> str:
 def redact_known(text: str) -> str:
     """`text` with *** for every secret that was made, whole or encoded, and nothing else changed: for data, such as a server's reply."""
     return _pattern(frozenset(_known)).sub(HIDDEN, text) if _known else text
+
+
+def know_environment() -> None:
+    """Look which variables of the environment hold secrets, for `redact_reason`. Called before every batch: for every reason it would be slow."""
+    global _of_environment
+    _of_environment = _secrets_of_environment()
+
+
+def redact_reason(text: str) -> str:
+    """`text` with *** for every known secret, and for those of the environment: for what a reward says of a score, such as a judge's reply."""
+    secrets = frozenset(_known | _of_environment)
+    return _pattern(secrets).sub(HIDDEN, text) if secrets else text
 
 
 def without_secrets(error: BaseException) -> BaseException:

@@ -68,6 +68,17 @@ def test_what_looks_like_a_key_is_hidden_and_other_words_are_not(text: str, show
     assert redact(text) == shown
 
 
+def test_a_reason_holds_no_secret_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("JUDGE_API_KEY", "correct horse")
+
+    @reward_function
+    def judged(response: str) -> EvaluateResult:
+        return EvaluateResult(1.0, f"{response}: the server got 'correct horse'")
+
+    result = Rubric((Reward("judged", judged),)).evaluate([Sample("q", "a", "a", {})]).columns["judged"].results[0]
+    assert (result.score, result.reason) == (1.0, "a: the server got '***'")
+
+
 def test_values_of_variables_named_like_secrets_are_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MY_SERVICE_PASSWORD", "correct horse")
     monkeypatch.setenv("WORD_OF_THE_DAY", "battery staple")

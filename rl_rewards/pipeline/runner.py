@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from rl_rewards.failures import failure_of
-from rl_rewards.redaction import logger_for
+from rl_rewards.redaction import know_environment, logger_for
 from rl_rewards.scorers.base import Scorer
 from rl_rewards.types import EvaluateResult, Outcome, Sample
 
@@ -80,6 +80,7 @@ def run_jobs(jobs: Sequence[ScoringJob], warn_after: float) -> None:
     Args:
         warn_after: seconds after which a job that still runs is named in a warning, again after each doubling.
     """
+    know_environment()
     watch = _Watch(jobs, warn_after)
     try:
         started = [(job, job.submit()) for job in jobs]
