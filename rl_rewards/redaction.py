@@ -120,8 +120,9 @@ def know_environment() -> None:
 
 def redact_reason(text: str) -> str:
     """`text` with *** for every known secret, and for those of the environment: for what a reward says of a score, such as a judge's reply."""
-    secrets = frozenset(_known | _of_environment)
-    return _pattern(secrets).sub(HIDDEN, text) if secrets else text
+    if not (_known or _of_environment):
+        return text
+    return _pattern(frozenset(_known | _of_environment)).sub(HIDDEN, text)
 
 
 def without_secrets(error: BaseException) -> BaseException:
