@@ -23,9 +23,12 @@ LAYERS = [
     ["pipeline"],
     ["rubric"],
     ["checks"],
-    ["evaluation", "rubric_files", "tables"],
+    ["evaluation", "rubric_files", "formats", "tables"],
     ["recording"],
+    ["generation"],
     ["trl", "trainers"],
+    ["bridges", "optimizers", "auditing", "reporting", "comparing", "calibration", "scale"],
+    ["serving", "deploying", "compat"],
     ["cli"],
 ]
 # Arrows up, each taken when it is called and not when the file is imported.
