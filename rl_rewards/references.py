@@ -32,7 +32,7 @@ class Template:
         ValueError: when a placeholder is not of that form.
     """
 
-    __slots__ = ("text", "_parts", "_whole", "columns")
+    __slots__ = ("text", "_parts", "whole", "columns")
 
     def __init__(self, text: str) -> None:
         self.text = text
@@ -49,7 +49,7 @@ class Template:
         if end < len(text):
             self._parts.append(text[end:])
         paths = [part for part in self._parts if isinstance(part, tuple)]
-        self._whole = paths[0] if len(self._parts) == 1 and paths else None
+        self.whole = paths[0] if len(self._parts) == 1 and paths else None
         self.columns = frozenset(path[0] for path in paths)
 
     def value(self, sample: Sample) -> Any:
@@ -58,8 +58,8 @@ class Template:
         Raises:
             MissingReferenceError: when a column that it names is absent or empty in this row.
         """
-        if self._whole is not None:
-            return lookup(sample.references, self._whole)
+        if self.whole is not None:
+            return lookup(sample.references, self.whole)
         return self.filled(lambda path: text_of(lookup(sample.references, path)))
 
     def filled(self, text_of: Callable[[tuple[str, ...]], str]) -> str:

@@ -13,9 +13,9 @@ PACKAGE = ROOT / "rl_rewards"
 
 # From the ground up: a module imports its own layer and those above it in this list. A longer prefix wins.
 LAYERS = [
-    ["redaction", "thinking", "policy_tokens", "types", "loading", "patterns", "user_errors"],
+    ["redaction", "thinking", "policy_tokens", "types", "loading", "patterns", "user_errors", "json_text"],
     ["configured", "failures"],
-    ["references", "kinds"],
+    ["references", "addresses", "kinds"],
     ["runtime", "models"],
     ["parsers"],
     ["scorers", "functions"],

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
-import math
 from dataclasses import field
 from functools import cached_property
 from typing import Any, Literal
 
 from rl_rewards.configured import configured
+from rl_rewards.json_text import load_json
 from rl_rewards.parsers.base import TextParser
 from rl_rewards.parsers.denial import denied
 from rl_rewards.parsers.fields import FieldMask
@@ -79,27 +78,3 @@ def _object(text: str) -> dict[str, Any] | None:
     except ValueError:
         return None
     return found if isinstance(found, dict) else None
-
-
-def load_json(text: str) -> Any:
-    """The value of a JSON text.
-
-    Raises:
-        ValueError: when the text is not JSON, nests deeper than can be read (about a thousand levels), or has a number too large.
-    """
-    try:
-        return json.loads(text, parse_constant=_refuse, parse_float=_finite)
-    except RecursionError:
-        raise ValueError("the JSON nests too deep to be read") from None
-
-
-def _refuse(constant: str) -> Any:
-    raise ValueError(f"{constant} is not JSON")
-
-
-def _finite(number: str) -> float:
-    """A float; without this 1e999 would be read as infinity, on which arithmetic and other people's JSON readers fail."""
-    value = float(number)
-    if value in (math.inf, -math.inf):
-        raise ValueError(f"{number:.20} is too large")
-    return value

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from rl_rewards.scorers.right_length import CosineLength, GroupLength
     from rl_rewards.scorers.string_match import StringMatch
     from rl_rewards.scorers.tags import TagCount, ThinkAnswerFormat, ThinkFormat
+    from rl_rewards.scorers.tool_call_match import ToolCallMatch
     from rl_rewards.scorers.words import ExactMatch, TokenF1
 
 __all__ = [
@@ -65,6 +66,7 @@ __all__ = [
     "ThinkAnswerFormat",
     "ThinkFormat",
     "TokenF1",
+    "ToolCallMatch",
     "Traits",
     "scorer",
 ]
@@ -82,6 +84,7 @@ KINDS = Kinds(
         "exact_match": "rl_rewards.scorers.words:ExactMatch",
         "token_f1": "rl_rewards.scorers.words:TokenF1",
         "json_match": "rl_rewards.scorers.json_match:JsonMatch",
+        "tool_call_match": "rl_rewards.scorers.tool_call_match:ToolCallMatch",
         "json_schema": "rl_rewards.scorers.json_schema:JsonSchema",
         "math_verify": "rl_rewards.scorers.math:MathVerify",
         "python_tests": "rl_rewards.scorers.code.python_tests:PythonTests",

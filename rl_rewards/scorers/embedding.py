@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import AliasChoices, Field, PositiveInt
 
 from rl_rewards.configured import SecretOption, configured
+from rl_rewards.json_text import load_json
 from rl_rewards.parsers.fields import FieldMask
-from rl_rewards.parsers.json_object import load_json
 from rl_rewards.references import MissingReferenceError
 from rl_rewards.scorers.base import RowScorer, Traits
 from rl_rewards.scorers.reference import Reference, columns_of, value_of

@@ -8,8 +8,8 @@ from functools import cached_property, lru_cache
 from typing import Any
 
 from rl_rewards.configured import configured
+from rl_rewards.json_text import load_json, same_json
 from rl_rewards.parsers.fields import FieldMask
-from rl_rewards.parsers.json_object import load_json
 from rl_rewards.references import MissingReferenceError
 from rl_rewards.scorers.base import ReferenceScorer
 from rl_rewards.types import EvaluateResult, Outcome, Sample
@@ -60,7 +60,7 @@ class JsonMatch(ReferenceScorer):
         if found is None:
             return EvaluateResult(self.wrong, "the answer is not a JSON object", outcome=Outcome.UNPARSED)
         found = self._mask.apply(found) or {}
-        right = {name: name in found and _same(found[name], value) for name, value in gold.items()}
+        right = {name: name in found and same_json(found[name], value) for name, value in gold.items()}
         extra = [] if self.extra_fields else [name for name in found if name not in gold]
         share = sum(right.values()) / (len(right) + len(extra))
         if self.all_or_nothing:
@@ -94,14 +94,3 @@ def _answer_object(answer: Any) -> dict[str, Any] | None:
         except ValueError:
             return None
     return answer if isinstance(answer, dict) else None
-
-
-def _same(found: Any, gold: Any) -> bool:
-    """Whether two JSON values are equal. It goes no deeper than the reference does."""
-    if isinstance(gold, Mapping):
-        return isinstance(found, dict) and found.keys() == gold.keys() and all(_same(found[name], value) for name, value in gold.items())
-    if isinstance(gold, (list, tuple)):
-        return isinstance(found, list) and len(found) == len(gold) and all(map(_same, found, gold))
-    if isinstance(gold, bool) or isinstance(found, bool):
-        return found is gold
-    return found == gold

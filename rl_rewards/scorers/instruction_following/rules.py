@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from rl_rewards.parsers.json_object import load_json
+from rl_rewards.json_text import load_json
 from rl_rewards.patterns import compile_pattern
 from rl_rewards.scorers.instruction_following.counting import capital_words, sentences, words
 from rl_rewards.scorers.instruction_following.language import is_in_language, languages

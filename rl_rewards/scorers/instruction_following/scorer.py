@@ -8,7 +8,7 @@ from difflib import get_close_matches
 from typing import Any, Literal
 
 from rl_rewards.configured import configured
-from rl_rewards.parsers.json_object import load_json
+from rl_rewards.json_text import load_json
 from rl_rewards.references import MissingReferenceError, column_template
 from rl_rewards.scorers.base import ReferenceScorer, Traits
 from rl_rewards.scorers.instruction_following.language import require_langdetect

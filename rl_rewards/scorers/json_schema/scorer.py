@@ -12,7 +12,7 @@ from functools import cached_property, partial
 from typing import Any
 
 from rl_rewards.configured import configured
-from rl_rewards.parsers.json_object import load_json
+from rl_rewards.json_text import load_json
 from rl_rewards.scorers.base import AnswerScorer
 from rl_rewards.scorers.json_schema.document import SchemaDocument
 from rl_rewards.scorers.json_schema.reason import reason

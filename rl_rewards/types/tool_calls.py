@@ -1,0 +1,74 @@
+"""The tool calls that the policy made in a completion."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from rl_rewards.json_text import load_json
+from rl_rewards.types.messages import Message
+from rl_rewards.types.sample import Sample
+
+__all__ = ["plain_call", "tool_calls_of"]
+
+_OPEN, _CLOSE = "<tool_call>", "</tool_call>"
+
+
+def tool_calls_of(sample: Sample) -> list[dict[str, Any]]:
+    """All calls of the policy's messages of a completion, in order: `{"name": ..., "arguments": ...}`, with `id` where there is one.
+
+    Read are OpenAI's form (`{"type": "function", "function": {"name", "arguments"}}`, arguments as JSON text or as an object), the old
+    `function_call`, and bare `{"name", "arguments"}`. Where no message has a call of these, those that the answer's text has as
+    `<tool_call>{"name": ..., "arguments": ...}</tool_call>` (Hermes, Qwen). Arguments that are no JSON stay the text that they are; a call
+    that cannot be read has None as its name.
+    """
+    if sample.completion.__class__ is not str:
+        calls = [plain_call(call) for turn in sample.completion if (fields := _policy_fields(turn)) for call in _calls_in(fields)]
+        if calls:
+            return calls
+    text = sample.answer_part
+    return [] if text is None or _OPEN not in text else [plain_call(call) for call in _written_calls(text)]
+
+
+def plain_call(call: Any) -> dict[str, Any]:
+    """A call in any of the known forms as `{"name", "arguments"}`, and `id` where it has one; no arguments are an empty object."""
+    inner = call.get("function", call) if isinstance(call, Mapping) else call
+    if not isinstance(inner, Mapping):
+        return {"name": None, "arguments": call}
+    name = inner.get("name")
+    arguments = inner.get("arguments", inner.get("parameters"))
+    if isinstance(arguments, str):
+        try:
+            arguments = load_json(arguments) if arguments.strip() else {}
+        except ValueError:
+            pass
+    plain = {"name": name if isinstance(name, str) else None, "arguments": {} if arguments is None else arguments}
+    return plain | {"id": call["id"]} if call.get("id") is not None else plain
+
+
+def _policy_fields(turn: Any) -> Mapping[str, Any] | None:
+    """The fields of a message of the policy's; None of another one."""
+    fields = turn.model_dump() if isinstance(turn, Message) else turn
+    return fields if isinstance(fields, Mapping) and fields.get("role") == "assistant" else None
+
+
+def _calls_in(message: Mapping[str, Any]) -> Sequence[Any]:
+    calls = message.get("tool_calls")
+    if isinstance(calls, Sequence) and not isinstance(calls, str) and calls:
+        return calls
+    return [message["function_call"]] if message.get("function_call") else []
+
+
+def _written_calls(text: str) -> Iterator[Any]:
+    """The calls in a text's `<tool_call>` blocks, in linear time; a block that is no JSON is a call that cannot be read."""
+    start = text.find(_OPEN)
+    while start >= 0:
+        end = text.find(_CLOSE, start)
+        block = text[start + len(_OPEN) : end if end >= 0 else len(text)]
+        try:
+            yield load_json(block.strip())
+        except ValueError:
+            yield block
+        if end < 0:
+            return
+        start = text.find(_OPEN, end)
