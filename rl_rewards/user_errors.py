@@ -21,6 +21,8 @@ EXTRAS = {
     "wandb": ("wandb",),
     "trackio": ("trackio",),
     "deepspeed": ("deepspeed",),
+    "judge": ("openai",),
+    "optimize": ("gepa",),
 }
 """Extra of this package -> the modules that it installs."""
 

@@ -19,7 +19,7 @@ from typing import Any
 from rl_rewards.types.messages import Message
 from rl_rewards.types.sample import Sample, response_of
 
-__all__ = ["CONVERSATIONS", "PAIRS", "RowError", "Tokenize", "sample_of"]
+__all__ = ["CONVERSATIONS", "PAIRS", "RowError", "Tokenize", "messages_of", "sample_of"]
 
 CONVERSATIONS = ("messages", "conversation")
 PAIRS = (("prompt", "completion"), ("instruction", "response"))
@@ -54,7 +54,7 @@ def _turns(row: Mapping[str, Any]) -> tuple[tuple[str, ...], Any, Any]:
     """The columns that hold the sample's text, its prompt and its completion."""
     for column in CONVERSATIONS:
         if row.get(column) is not None:
-            return ((column,), *_split(_messages(row[column], column), column))
+            return ((column,), *_split(messages_of(row[column], column), column))
     for columns in PAIRS:
         if all(row.get(column) is not None for column in columns):
             return (columns, *(_text_or_messages(row[column], column) for column in columns))
@@ -70,10 +70,15 @@ def _split(messages: list[Any], column: str) -> tuple[list[Any], list[Any]]:
 
 
 def _text_or_messages(value: Any, column: str) -> Any:
-    return value if isinstance(value, str) else _messages(value, column)
+    return value if isinstance(value, str) else messages_of(value, column)
 
 
-def _messages(value: Any, column: str) -> list[Any]:
+def messages_of(value: Any, column: str) -> list[Any]:
+    """The messages in a column: a list of them, or its JSON text.
+
+    Raises:
+        RowError: when it is neither.
+    """
     if isinstance(value, str):
         try:
             value = json.loads(value)
