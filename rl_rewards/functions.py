@@ -115,7 +115,9 @@ class FunctionScorer(Scorer):
         plain = not (self._takes_all or self._of_the_call or any(self._message_depth.values())) and not (
             set(self._parameters) & ((_PROVIDED.keys() | _ALIASES.keys()) - _ATTRIBUTES)
         )
-        self._plain_plan = tuple((name, name in _ATTRIBUTES) for name in self._parameters) if plain else None
+        self._plain = plain
+        self._attributes = tuple(name for name in self._parameters if name in _ATTRIBUTES)
+        self._columns = tuple(name for name in self._parameters if name not in _ATTRIBUTES)
         # A column called as the first parameter of a method cannot reach it by name.
         bound_first = [*inspect.signature(function.__func__).parameters][:1] if inspect.ismethod(function) else []
         self._unreachable = frozenset(bound_first)
@@ -145,12 +147,12 @@ class FunctionScorer(Scorer):
         if self.is_async:
             return event_loop.submit(self._score_each(samples, answers)).result()
         function, arguments, results, waiting = self.__wrapped__, self._arguments, [], {}
-        for place, (sample, answer) in enumerate(zip(samples, answers, strict=True)):
+        for sample, answer in zip(samples, answers, strict=True):
             try:
                 value = function(**arguments(sample, answer))
                 if value.__class__ is not EvaluateResult:
                     if inspect.isawaitable(value):  # a lambda, a wrapper or an object may return what is to be awaited
-                        waiting[place] = value
+                        waiting[len(results)] = value
                         value = _PENDING
                     else:
                         value = as_result(value, self.__name__)
@@ -222,12 +224,12 @@ class FunctionScorer(Scorer):
 
     def _arguments(self, sample: Sample, parsed: Any) -> dict[str, Any]:
         references = sample.references
-        if self._plain_plan is not None:
+        if self._plain:
             arguments = {}
-            for name, is_attribute in self._plain_plan:
-                if is_attribute:
-                    arguments[name] = getattr(sample, name)
-                elif name in references:
+            for name in self._attributes:
+                arguments[name] = getattr(sample, name)
+            for name in self._columns:
+                if name in references:
                     arguments[name] = references[name]
             return arguments
         arguments = self._all_arguments(sample) if self._takes_all else {}

@@ -26,6 +26,7 @@ __all__ = [
     "redact_known",
     "redact_reason",
     "secret_from_environment",
+    "secrets_of_reasons",
     "without_secrets",
 ]
 
@@ -41,7 +42,7 @@ _SHAPES = re.compile(
     re.IGNORECASE,
 )
 _known: set[str] = set()
-_of_environment: set[str] = set()
+secrets_of_reasons: set[str] = set()  # what `redact_reason` looks for: known secrets, and those of the environment at the start of a batch
 
 
 class Secret:
@@ -53,6 +54,7 @@ class Secret:
         self._value = value
         if len(value) >= _SHORTEST:
             _known.add(value)
+            secrets_of_reasons.add(value)
 
     def reveal(self) -> str:
         """The value itself, for the one place that sends it."""
@@ -114,15 +116,14 @@ def redact_known(text: str) -> str:
 
 def know_environment() -> None:
     """Look which variables of the environment hold secrets, for `redact_reason`. Called before every batch: for every reason it would be slow."""
-    global _of_environment
-    _of_environment = _secrets_of_environment()
+    secrets = _known | _secrets_of_environment()
+    secrets_of_reasons.update(secrets)  # never empty in between: other threads read it
+    secrets_of_reasons.intersection_update(secrets | _known)
 
 
 def redact_reason(text: str) -> str:
     """`text` with *** for every known secret, and for those of the environment: for what a reward says of a score, such as a judge's reply."""
-    if not (_known or _of_environment):
-        return text
-    return _pattern(frozenset(_known | _of_environment)).sub(HIDDEN, text)
+    return _pattern(frozenset(secrets_of_reasons)).sub(HIDDEN, text) if secrets_of_reasons else text
 
 
 def without_secrets(error: BaseException) -> BaseException:

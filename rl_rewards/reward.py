@@ -25,6 +25,7 @@ from rl_rewards.user_errors import UserError
 __all__ = ["LARGEST_SCORE", "Gate", "Reward", "RewardError"]
 
 # Names become metric keys, table columns and file fields: a slash would open a second level under `rewards/`.
+_SCORED = Outcome.SCORED  # looked up once: enum members are slow to reach
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 
 
@@ -164,24 +165,36 @@ class Reward:
         NaN, infinities, wrong types, self-declared invalid scores, and numbers that the trainer's float32 arithmetic cannot square
         become failures; so do fields of a wrong type, such as metrics that are no mapping, and outcomes that contradict the score.
         """
-        if (  # by far the most common form, so it is decided first
-            result.__class__ is EvaluateResult
-            and result.score.__class__ is float
-            and result.outcome is Outcome.SCORED
-            and not result.metrics
-            and result.metrics.__class__ is dict
-            and result.is_score_valid is True
-            and (result.reason.__class__ is str or result.reason is None)
-            and result.error is None
-            and -self._largest <= result.score <= self._largest
-        ):
-            return result
+        return self.all_checked([result])[0]
+
+    def all_checked(self, results: Sequence[Any]) -> list[EvaluateResult]:
+        """`checked` of each."""
+        largest = self._largest
+        return [
+            result
+            # by far the most common form, so it is decided first and here, without a call
+            if (
+                result.__class__ is EvaluateResult
+                and result.score.__class__ is float
+                and result.outcome is _SCORED
+                and result.error is None
+                and (result.reason.__class__ is str or result.reason is None)
+                and result.metrics.__class__ is dict
+                and not result.metrics
+                and result.is_score_valid is True
+                and -largest <= result.score <= largest
+            )
+            else self._checked(result)
+            for result in results
+        ]
+
+    def _checked(self, result: Any) -> EvaluateResult:
         try:
-            return self._checked(result)
+            return self._usable(result)
         except Exception as error:  # a value of the user's own class may raise wherever it is touched
             return failure_of(error)
 
-    def _checked(self, result: Any) -> EvaluateResult:
+    def _usable(self, result: Any) -> EvaluateResult:
         if result.__class__ is not EvaluateResult:
             return EvaluateResult.failure(Outcome.ERROR, f"a scorer must return EvaluateResults, got {type(result).__name__}: {result!r:.80}")
         if (wrong := _wrong_field(result)) is not None:

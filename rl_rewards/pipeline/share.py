@@ -36,8 +36,8 @@ class Share:
 
     def column(self) -> RewardColumn:
         """The reward's column, before its gate and its failure policy."""
-        reward, checked = self.reward, self.reward.checked
-        results = [checked(result) for result in self.job.results]
+        reward = self.reward
+        results = reward.all_checked(self.job.results)
         if self._first is not None:
             results = repeated(results, self._first)
         answers = self._answers

@@ -78,20 +78,10 @@ class TrainerCall:
         names = tuple(self.columns)
         rows = [dict(zip(names, row)) for row in zip(*map(_plain_values, self.columns.values()))] if names else [{} for _ in range(size)]
         groups, step = self._groups(size), getattr(self.state, "global_step", None)
+        tokenizer, extras = self.tokenizer, self.extras
         return [
-            Sample(
-                prompts[i],
-                completion,
-                completion if completion.__class__ is str else _response(completion),
-                rows[i],
-                ids[i],
-                groups[i],
-                step,
-                i,
-                tokenizer=self.tokenizer,
-                caller=self.extras,
-            )
-            for i, completion in enumerate(self.completions)
+            Sample(prompt, completion, _response(completion), row, policy_ids, group, step, i, None, tokenizer, extras)
+            for i, (prompt, completion, row, policy_ids, group) in enumerate(zip(prompts, self.completions, rows, ids, groups))
         ]
 
     def _groups(self, size: int) -> Sequence[int | None]:
@@ -114,6 +104,8 @@ class TrainerCall:
 
 def _response(completion: Any) -> str:
     """`response_of` messages, faster for the most common form of a completion."""
+    if completion.__class__ is str:
+        return completion
     last = completion[-1] if completion else None
     if last is not None and last.__class__ is dict and last.get("role") == "assistant" and (content := last.get("content")).__class__ is str:
         return content

@@ -15,6 +15,7 @@ __all__ = ["LogMetric", "log_components", "log_details", "log_numbers", "numbers
 
 LogMetric = Callable[[str, float], None]
 
+_SCORED = Outcome.SCORED  # looked up once: enum members are slow to reach
 # Longest text of a parsed answer and of a reason in the completions table, in characters; the record of a run keeps them whole.
 _TABLE_ANSWER = 80
 _TABLE_REASON = 200
@@ -84,13 +85,14 @@ def log_details(evaluation: Evaluation, column: str, log_extra: Callable[[str, l
     lines: list[list[str]] = [[] for _ in evaluation.samples]
     for name, rewards in evaluation.columns.items():
         whole = isinstance(rewards.reward.parse, Identity)  # then the answer is the response, which the table has anyway
-        known: dict[tuple[Outcome, str | None], str] = {}  # outcomes and reasons are few and repeated
+        known: dict[Any, str] = {}  # outcomes and reasons are few and repeated
         for row, answer, result in zip(lines, rewards.answers, rewards.results, strict=True):
             outcome, reason = result.outcome, result.error or result.reason
             if whole or answer is None:
-                text = known.get((outcome, reason))
+                key = reason if outcome is _SCORED else (outcome, reason)
+                text = known.get(key)
                 if text is None:
-                    text = known[outcome, reason] = _line(name, outcome, None, reason)
+                    text = known[key] = _line(name, outcome, None, reason)
             else:
                 text = _line(name, outcome, answer, reason)
             if text:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from rl_rewards.redaction import redact, redact_reason, without_secrets
+from rl_rewards.redaction import redact, redact_reason, secrets_of_reasons, without_secrets
 
 
 class Outcome(StrEnum):
@@ -165,7 +165,7 @@ class EvaluateResult(_DictReads):
     ) -> None:
         if error is not None:  # it may quote an exception or a server
             reason, error = _redacted(reason), _redacted(error)
-        elif reason is not None and reason.__class__ is str:
+        elif secrets_of_reasons and isinstance(reason, str):
             reason = redact_reason(reason)
         self.score = score
         self.reason = reason
