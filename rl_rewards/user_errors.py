@@ -23,6 +23,7 @@ EXTRAS = {
     "deepspeed": ("deepspeed",),
     "judge": ("openai",),
     "optimize": ("gepa",),
+    "metrics": ("sklearn",),
 }
 """Extra of this package -> the modules that it installs."""
 

@@ -16,28 +16,59 @@ import httpx
 from rl_rewards.redaction import Secret, logger_for
 from rl_rewards.runtime.calling.breaker import CircuitBreaker
 from rl_rewards.runtime.calling.errors import CallError, RetryableError
+from rl_rewards.runtime.calling.lanes import Lanes
 from rl_rewards.runtime.calling.limits import CallLimits
+from rl_rewards.runtime.calling.pace import Pace
 from rl_rewards.runtime.calling.replies import ACCEPTED_ENCODINGS, excerpt, read_json, read_text
 from rl_rewards.runtime.calling.retries import with_retries
 from rl_rewards.types import Outcome, describe
 
-__all__ = ["http_client", "post_json", "retry_after"]
+__all__ = ["BoundedClient", "http_client", "post_json", "retry_after"]
 
 for _name in ("httpx", "httpcore.connection", "httpcore.http11", "httpcore.http2", "httpcore.proxy"):
     logger_for(_name)  # they log reason phrases and headers of replies, in which a server may echo a key
 
 _OF_THE_INPUT = (400, 413, 422)  # refusals that another input might not meet
+_OF_THE_WIRE = ("content-encoding", "content-length", "transfer-encoding")  # what the sender said of bytes that are decoded here
 _LONGEST_FAILURE = 64 << 10  # bytes of a refusal that are read
 
 
-def http_client(base_url: str, connections: int, key: Secret | None = None) -> httpx.AsyncClient:
+def http_client(base_url: str, key: Secret | None = None) -> httpx.AsyncClient:
     """A client of one server, which sends the key as a bearer token, follows no redirects and sets no deadline of its own."""
     headers = {"accept-encoding": ACCEPTED_ENCODINGS} | ({} if key is None else {"authorization": f"Bearer {key.reveal()}"})
-    limits = httpx.Limits(max_connections=connections)
-    return httpx.AsyncClient(base_url=base_url, headers=headers, timeout=None, limits=limits, verify=_certificates())
+    return httpx.AsyncClient(base_url=base_url, headers=headers, timeout=None, transport=Lanes(base_url, _certificates()))
 
 
-async def post_json(client: httpx.AsyncClient, path: str, body: Mapping[str, Any], limits: CallLimits, breaker: CircuitBreaker | None = None) -> Any:
+class BoundedClient(httpx.AsyncClient):
+    """A client for libraries that read all of a reply: it gives them replies of bounded size, decompressed and read to their end.
+
+    Raises:
+        CallError: from `send`, for a reply that is larger, or damaged.
+    """
+
+    def __init__(self, base_url: str, reply_bytes: int) -> None:
+        super().__init__(timeout=None, transport=Lanes(base_url, _certificates()))
+        self._reply_bytes = reply_bytes
+
+    async def send(self, request: httpx.Request, **options: Any) -> httpx.Response:
+        request.headers["accept-encoding"] = ACCEPTED_ENCODINGS
+        reply = await super().send(request, **{**options, "stream": True})
+        try:
+            content = (await read_text(reply, self._reply_bytes)).encode()
+        finally:
+            await reply.aclose()
+        headers = {name: value for name, value in reply.headers.items() if name not in _OF_THE_WIRE}
+        return httpx.Response(reply.status_code, headers=headers, content=content, request=request)
+
+
+async def post_json(
+    client: httpx.AsyncClient,
+    path: str,
+    body: Mapping[str, Any],
+    limits: CallLimits,
+    breaker: CircuitBreaker | None = None,
+    pace: Pace | None = None,
+) -> Any:
     """The JSON that a server replies.
 
     Tried again: 5xx, 429, and connections that fail or break. Not tried again: other refusals, and an attempt that ran out of time.
@@ -61,7 +92,7 @@ async def post_json(client: httpx.AsyncClient, path: str, body: Mapping[str, Any
             raise RetryableError(failure, retry_after(reply.headers.get("retry-after", "")), busy=reply.status_code == 429)
         raise CallError(Outcome.ERROR, f"{path} refused the request with {failure}", reply.status_code in _OF_THE_INPUT)
 
-    return await with_retries(attempt, limits, str(client.base_url), breaker)
+    return await with_retries(attempt, limits, str(client.base_url), breaker, pace)
 
 
 def retry_after(value: str) -> float | None:

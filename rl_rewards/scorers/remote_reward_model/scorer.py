@@ -23,6 +23,7 @@ from rl_rewards.runtime.calling.breaker import CircuitBreaker
 from rl_rewards.runtime.calling.errors import CallError
 from rl_rewards.runtime.calling.http import http_client, post_json
 from rl_rewards.runtime.calling.limits import CallLimits
+from rl_rewards.runtime.calling.pace import Pace
 from rl_rewards.runtime.calling.urls import check_url
 from rl_rewards.scorers.base import Traits
 from rl_rewards.scorers.remote_reward_model.apis import APIS, Answer, Api, ApiName, Form, Query, ReplyError
@@ -149,19 +150,18 @@ class RemoteRewardModel(ShapedScorer):
     async def _ask_all(self, queries: Sequence[Query], key: Secret | None) -> list[Answer | EvaluateResult]:
         """The answer to each query, or why there is none."""
         size = 1 if self._form == "messages" else self.batch_size
-        slots = asyncio.Semaphore(self.concurrency)
-        async with http_client(self.url.rstrip("/").removesuffix(self._api.path), self.concurrency, key) as client:
-            parts = await asyncio.gather(*(self._ask(client, queries[start : start + size], slots) for start in range(0, len(queries), size)))
+        pace = Pace(self.concurrency)
+        async with http_client(self.url.rstrip("/").removesuffix(self._api.path), key) as client:
+            parts = await asyncio.gather(*(self._ask(client, queries[start : start + size], pace) for start in range(0, len(queries), size)))
         return [answer for part in parts for answer in part]
 
-    async def _ask(self, client: httpx.AsyncClient, queries: Sequence[Query], slots: asyncio.Semaphore) -> list[Answer | EvaluateResult]:
+    async def _ask(self, client: httpx.AsyncClient, queries: Sequence[Query], pace: Pace) -> list[Answer | EvaluateResult]:
         try:
-            async with slots:
-                reply = await post_json(client, self._api.path, self._api.body(queries, self.model), self._limits, _breaker(self.url))
+            reply = await post_json(client, self._api.path, self._api.body(queries, self.model), self._limits, _breaker(self.url), pace)
             return list(self._api.read(reply, len(queries)))
         except CallError as failed:
             if failed.of_the_input and len(queries) > 1:
-                parts = await asyncio.gather(*(self._ask(client, [query], slots) for query in queries))
+                parts = await asyncio.gather(*(self._ask(client, [query], pace) for query in queries))
                 return [answer for part in parts for answer in part]
             return [EvaluateResult.failure(failed.outcome, str(failed)) for _ in queries]
         except Exception as error:  # what a strange reply runs into costs its own samples
