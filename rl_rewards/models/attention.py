@@ -7,16 +7,18 @@ is faster than any mask over the whole pack.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import nn
-from transformers import AttentionInterface, PreTrainedModel
+from transformers import AttentionInterface, AttentionMaskInterface, PreTrainedModel
+from transformers.masking_utils import causal_mask_function
 
 from rl_rewards.models.blocks import tree_block_mask
 from rl_rewards.models.tree import Node, TokenTree
@@ -26,6 +28,13 @@ NAME = "rl_rewards_tree"
 
 class UnsupportedAttentionError(ValueError):
     """The model's attention needs something that attention over a tree does not have (a soft cap, sinks, both directions)."""
+
+
+@dataclass(frozen=True)
+class PathMask:
+    """The mask that a model makes for itself, as far as a tree can follow it: causal, within `window` tokens (None: all of the path)."""
+
+    window: int | None
 
 
 class KeysTaken(BaseException):
@@ -63,7 +72,7 @@ class TreeAttention:
     def _by_node(
         self, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, scale: float | None, window: int | None, last: bool
     ) -> torch.Tensor:
-        output = torch.empty_like(query)
+        output = query.new_empty(*query.shape[:-1], value.shape[-1])
         grouped = query.shape[1] != key.shape[1]
         for index, path, rows, places in self._last_layer_steps if last else self._steps:
             keys, values = _along(key, path), _along(value, path)
@@ -155,10 +164,33 @@ def _tree_attention(
     asked = [name for name in ("softcap", "s_aux", "position_bias", "head_mask") if options.get(name) is not None]
     if asked:
         raise UnsupportedAttentionError(f"{type(module).__name__} asks attention for {asked}")
-    return attend(query, key, value, options.get("scaling"), options.get("sliding_window")), None
+    if not isinstance(attention_mask, PathMask):
+        raise UnsupportedAttentionError(f"{type(module).__name__} makes a mask of its own, which may hide more than what comes later")
+    return attend(query, key, value, options.get("scaling"), attention_mask.window), None
+
+
+def _path_mask(*, mask_function: Callable[..., torch.Tensor], config: Any, device: torch.device, use_vmap: bool = False, **_options: Any) -> PathMask:
+    """What transformers calls for the mask of a forward pass: tried out, as its function says nothing of itself.
+
+    Raises:
+        UnsupportedAttentionError: when the mask is neither causal nor causal within the configuration's sliding window.
+    """
+    if mask_function is causal_mask_function:
+        return PathMask(None)
+    window = getattr(config, "sliding_window", None)
+    if use_vmap or not isinstance(window, int):
+        raise UnsupportedAttentionError("its mask is neither causal nor a sliding window")
+    places = [0, 1, window - 1, window, window + 1, 3 * window + 1]
+    queries = torch.tensor(places, device=device)[:, None]
+    keys = torch.tensor(sorted({max(0, place + near - back) for place in places for near in (-1, 0, 1) for back in (0, window)}), device=device)
+    zero = torch.zeros(1, dtype=torch.long, device=device)
+    if not torch.equal(mask_function(zero, zero, queries, keys), (keys <= queries) & (keys > queries - window)):
+        raise UnsupportedAttentionError(f"its mask is neither causal nor a sliding window of {window} tokens")
+    return PathMask(window)
 
 
 AttentionInterface.register(NAME, _tree_attention)
+AttentionMaskInterface.register(NAME, _path_mask)
 
 
 @contextmanager

@@ -73,7 +73,7 @@ class TokenBudget:
             try:
                 results.update(zip(batch, forward(batch), strict=True))
             except RuntimeError as error:
-                if not _out_of_memory(error) or len(batch) == 1:
+                if not out_of_memory(error) or len(batch) == 1:
                     raise
                 self._halve(len(batch))
                 pending = plan([row for row in range(rows) if row not in results], self.tokens)
@@ -86,6 +86,7 @@ class TokenBudget:
             torch.cuda.empty_cache()
 
 
-def _out_of_memory(error: RuntimeError) -> bool:
+def out_of_memory(error: Exception) -> bool:
+    """Whether an error says that memory ran out, on a GPU or a CPU."""
     # The CPU allocator raises a bare RuntimeError; only its text tells it from a wrong shape.
     return isinstance(error, torch.OutOfMemoryError) or "not enough memory" in str(error)

@@ -104,6 +104,8 @@ def _only_queries_in(layer: nn.Module, attention: TreeAttention) -> Iterator[Non
 
 def _inputs(tree: TokenTree, device: torch.device) -> dict[str, torch.Tensor]:
     return {
+        # Without a mask, positions that begin anew would be taken for packed sequences, each of which sees itself alone.
+        "attention_mask": torch.ones(1, len(tree.tokens), dtype=torch.long, device=device),
         "input_ids": torch.from_numpy(tree.tokens).to(device)[None],
         "position_ids": torch.from_numpy(tree.positions).to(device)[None],
     }

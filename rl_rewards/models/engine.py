@@ -12,13 +12,14 @@ How to use it:
     values = ForwardEngine(model.model, pad_token_id=0).at(sequences, [[len(ids) - 1] for ids in sequences], head)
 
 Equal sequences are computed once. The way through is chosen by what the model can do, and it is tried before it is trusted: on the first
-call a few rows go through alone and together, and a way whose results differ is given up, with a line in the log that says so.
+call, and when rows have grown much longer, a few rows go through alone and together, and a way whose results differ is given up, with a
+line in the log that says so. Sequences of lengths that the model computes in different ways never share a forward pass, and what a pass
+leaves behind in the model is undone after it.
 """
 
 from __future__ import annotations
 
 import logging
-import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Literal
@@ -27,28 +28,20 @@ import numpy as np
 import torch
 from transformers import PreTrainedModel
 
-from rl_rewards.models.batches import TokenBudget, batches_by_length, deduplicate
+from rl_rewards.models.batches import TokenBudget, batches_by_length, deduplicate, out_of_memory
 from rl_rewards.models.causal import hidden_states_at, packs, why_not_a_tree
+from rl_rewards.models.lengths import LengthClasses
 from rl_rewards.models.padded import PaddedBatch, Read, forward_padded
+from rl_rewards.models.probing import WHAT, Compute, Prober, Row, Way, reason
+from rl_rewards.models.state import ModuleState
 
 logger = logging.getLogger(__name__)
 
-Way = Literal["tree", "right", "left", "equal"]
-"""tree: shared prefixes once, no padding. right, left: padded on that side. equal: only sequences of one length together."""
-
-_WHAT = {
-    "tree": "shared prefixes computed once, no padding",
-    "right": "batches padded on the right",
-    "left": "batches padded on the left",
-    "equal": "batches of equal length only",
-}
 _CPU_TOKENS, _GPU_TOKENS = 4096, 32768
-_PROBE_ROWS = 6
-_TOLERANCE = {torch.float32: 1e-3, torch.float64: 1e-3}
-_TOLERANCE_16_BIT = 0.1  # both in units of the spread between rows: rounding is far below, a wrong mask or position far above
 
 Head = Callable[[torch.Tensor], torch.Tensor]
-Compute = Callable[[list[tuple[int, ...]], Way], list[torch.Tensor]]
+Forward = Callable[[list[int]], list[torch.Tensor]]
+Call = Literal["run", "at"]
 
 
 class ForwardEngine:
@@ -70,7 +63,10 @@ class ForwardEngine:
         self.pad_token_id = pad_token_id
         self.budget = TokenBudget(token_budget or (_CPU_TOKENS if self.device.type == "cpu" else _GPU_TOKENS))
         self.share_prefixes = share_prefixes
-        self._ways: dict[str, Way] = {}
+        self._probers: dict[Call, Prober] = {}
+        self._classes = LengthClasses(model)
+        self._single = self._probing = False
+        self._state: ModuleState | None = None
 
     @property
     def device(self) -> torch.device:
@@ -107,32 +103,38 @@ class ForwardEngine:
         if not rows:
             return []
         with self._exactly():
-            results = self._at(rows, head, self._way_at(rows, head))
+            results = self._at(rows, head, self._way_at([ids for ids, _ in rows], head))
         return [results[place] for place in index]
 
     def forward_one(self, sequence: Sequence[int]) -> Any:
         """What the model returns for one sequence, just as it is."""
         with self._exactly():
-            return self.model(input_ids=torch.tensor([list(sequence)], device=self.device))
+            output = self.model(input_ids=torch.tensor([list(sequence)], device=self.device))
+            self._state.restore()
+            return output
 
     @contextmanager
     def one_at_a_time(self) -> Iterator[None]:
         """Compute every sequence by itself, in the model's own forward pass: the standard that every way is held to."""
-        ways, self._ways = self._ways, {"run": "equal", "at": "equal"}
+        self._single = True
         try:
             yield
         finally:
-            self._ways = ways
+            self._single = False
 
-    def way(self, of: Literal["run", "at"]) -> Way | None:
+    def way(self, of: Call) -> Way | None:
         """The way that was chosen, or None before the first call."""
-        return self._ways.get(of)
+        return self._probers[of].way if of in self._probers else None
 
     @contextmanager
     def _exactly(self) -> Iterator[None]:
         # A trainer's autocast is for its own model; under it float32 scores would be rounded to bfloat16.
         with torch.inference_mode(), torch.autocast(self.device.type, enabled=False):
-            yield
+            self._state = ModuleState(self.model)
+            try:
+                yield
+            finally:
+                self._state.restore()
 
     def _at(self, rows: list[tuple[tuple[int, ...], tuple[int, ...]]], head: Head, way: Way) -> list[torch.Tensor]:
         if way != "tree":
@@ -150,14 +152,23 @@ class ForwardEngine:
             values = head(torch.cat(states).float()).float().cpu()
             return list(values.split([len(state) for state in states]))
 
-        values = self.budget.run(len(sequences), lambda pending, tokens: packs(sequences, pending, tokens), forward)
+        def plan(pending: list[int], tokens: int) -> list[list[int]]:
+            return [batch for rows in self._classes.split(pending, list(map(len, sequences))) for batch in packs(sequences, rows, tokens)]
+
+        values = self.budget.run(len(sequences), plan, self._surely(forward))
         return [values[place][[ascending[place].index(position) for position in places]] for place, (_, places) in zip(index, rows, strict=True)]
 
     def _padded(self, sequences: list[np.ndarray], read: Read | list[Read], way: Way) -> list[torch.Tensor]:
         lengths = [len(sequence) for sequence in sequences]
 
         def plan(pending: list[int], tokens: int) -> list[list[int]]:
-            batches = [[pending[row] for row in batch] for batch in batches_by_length([lengths[row] for row in pending], tokens)]
+            if way == "alone":
+                return [[row] for row in sorted(pending, key=lengths.__getitem__, reverse=True)]
+            batches = [
+                [rows[place] for place in batch]
+                for rows in self._classes.split(pending, lengths)
+                for batch in batches_by_length([lengths[row] for row in rows], tokens)
+            ]
             return batches if way != "equal" else [part for batch in batches for part in _of_one_length(batch, lengths)]
 
         def forward(batch: list[int]) -> list[torch.Tensor]:
@@ -171,56 +182,51 @@ class ForwardEngine:
             )
             return [result.cpu() for result in results]
 
-        return self.budget.run(len(sequences), plan, forward)
+        return self.budget.run(len(sequences), plan, self._surely(forward))
 
-    def _way_to_run(self, rows: list[tuple[int, ...]], read: Read) -> Way:
-        def compute(probe: list[tuple[int, ...]], way: Way) -> list[torch.Tensor]:
-            return self._padded(_arrays(probe), read, way)
+    def _surely(self, forward: Forward) -> Forward:
+        """`forward`, but row by row where the model refuses a batch as a whole; and after each pass the model is as it was before."""
 
-        return self._choose("run", ("right", "left"), _probe_rows(rows), compute)
+        def surely(batch: list[int]) -> list[torch.Tensor]:
+            try:
+                return forward(batch)
+            except Exception as error:
+                if len(batch) == 1 or self._probing or out_of_memory(error):
+                    raise
+                logger.warning("%s: %s for a batch of %d rows: %s", type(self.model).__name__, WHAT["alone"], len(batch), reason(error))
+                logger.debug("%s: %s", type(self.model).__name__, WHAT["alone"], exc_info=error)
+            finally:
+                self._state.restore()
+            return [result for row in batch for result in surely([row])]
 
-    def _way_at(self, rows: list[tuple[tuple[int, ...], tuple[int, ...]]], head: Head) -> Way:
-        def compute(probe: list[tuple[int, ...]], way: Way) -> list[torch.Tensor]:
+        return surely
+
+    def _way_to_run(self, rows: list[Row], read: Read) -> Way:
+        return self._choose("run", ("right", "left", "equal"), rows, lambda probe, way: self._padded(_arrays(probe), read, way))
+
+    def _way_at(self, rows: list[Row], head: Head) -> Way:
+        def compute(probe: list[Row], way: Way) -> list[torch.Tensor]:
             return self._at([(ids, tuple(sorted({len(ids) // 2, len(ids) - 1}))) for ids in probe], head, way)
 
-        reason = "sharing is turned off" if not self.share_prefixes else _why_not(self.model)
-        if reason is not None and "at" not in self._ways:
-            logger.info("%s cannot share prefixes: %s", type(self.model).__name__, reason)
-        ways: tuple[Way, ...] = ("right", "left") if reason else ("tree", "right", "left")
-        return self._choose("at", ways, _probe_rows([ids for ids, _ in rows]), compute)
+        ways: tuple[Way, ...] = ("right", "left", "equal")
+        if "at" not in self._probers:
+            why_not = "sharing is turned off" if not self.share_prefixes else _why_not(self.model)
+            if why_not is None:
+                ways = ("tree", *ways)
+            else:
+                logger.info("%s cannot share prefixes: %s", type(self.model).__name__, why_not)
+        return self._choose("at", ways, rows, compute)
 
-    def _choose(self, name: str, ways: Sequence[Way], probe: list[tuple[int, ...]], compute: Compute) -> Way:
-        if name in self._ways:
-            return self._ways[name]
-        alone = [compute([row], "equal")[0] for row in probe]
-        if len(probe) < 2:
-            return "equal"  # nothing to tell the ways apart by; look again at the next call
-        for way in ways:
-            # Whatever a model that we have never seen raises, a way that it cannot go is a reason to take the next one.
-            try:
-                difference = _difference(alone, compute(probe, way))
-            except Exception as error:
-                if isinstance(error, torch.OutOfMemoryError):
-                    raise
-                logger.warning("%s: no %s: %s", type(self.model).__name__, _WHAT[way], error)
-                continue
-            if difference <= self._tolerance:
-                self._ways[name] = way
-                logger.info("%s: %s", type(self.model).__name__, _WHAT[way])
-                return way
-            logger.warning(
-                "%s: no %s: there its results differ from those of single sequences by %.2g of their spread",
-                type(self.model).__name__,
-                _WHAT[way],
-                difference,
-            )
-        logger.warning("%s: %s, the only way in which its results do not depend on the batch", type(self.model).__name__, _WHAT["equal"])
-        self._ways[name] = "equal"
-        return "equal"
-
-    @property
-    def _tolerance(self) -> float:
-        return _TOLERANCE.get(next(self.model.parameters()).dtype, _TOLERANCE_16_BIT)
+    def _choose(self, call: Call, ways: tuple[Way, ...], rows: list[Row], compute: Compute) -> Way:
+        if self._single:
+            return "alone"
+        if call not in self._probers:
+            self._probers[call] = Prober(type(self.model).__name__, ways, next(self.model.parameters()).dtype)
+        self._probing = True
+        try:
+            return self._probers[call].choose(rows, compute)
+        finally:
+            self._probing = False
 
 
 def _why_not(model: Any) -> str | None:
@@ -229,24 +235,6 @@ def _why_not(model: Any) -> str | None:
     if len(set((getattr(model, "hf_device_map", None) or {}).values())) > 1:
         return "it is spread over several devices"
     return why_not_a_tree(model)
-
-
-def _probe_rows(rows: Sequence[tuple[int, ...]]) -> list[tuple[int, ...]]:
-    """A few rows of different lengths with common beginnings: short rows of the batch, and what is left of them without their ends."""
-    shortest = sorted(rows, key=len)[: _PROBE_ROWS // 2]
-    cut = [row[: max(1, len(row) - 1 - 3 * place)] for place, row in enumerate(shortest)]
-    return list(dict.fromkeys([*shortest, *cut]))
-
-
-def _difference(alone: list[torch.Tensor], together: list[torch.Tensor]) -> float:
-    """Mean difference in units of the mean spread between rows; infinite where shapes differ or a number is not finite."""
-    if [one.shape for one in alone] != [other.shape for other in together]:
-        return math.inf
-    one, other = torch.cat([part.flatten().float() for part in alone]), torch.cat([part.flatten().float() for part in together])
-    if not torch.isfinite(other).all():
-        return math.inf
-    spread = (one - one.mean()).abs().mean()
-    return ((one - other).abs().mean() / (spread + 1e-6)).item()
 
 
 def _hidden_at(positions: Sequence[int], head: Head) -> Callable[[torch.Tensor, int], torch.Tensor]:
