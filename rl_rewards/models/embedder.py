@@ -16,6 +16,7 @@ from transformers.utils import cached_file
 
 from rl_rewards.models.checkpoint import Source, default_device
 from rl_rewards.models.engine import ForwardEngine
+from rl_rewards.models.lengths import longest_sequence
 from rl_rewards.models.padded import PaddedBatch
 from rl_rewards.models.sharding import outside_sharding
 
@@ -25,7 +26,6 @@ Pooling = Literal["mean", "cls", "last"]
 """The mean of all tokens, the first token, or the last."""
 
 _CACHED = 8192  # embeddings; 12 MB of a model with 384 dimensions, 128 MB of one with 4096
-_NO_LIMIT = 10**9  # transformers writes 1e30 for a tokenizer without a limit
 
 
 class EmbeddingModelError(ValueError):
@@ -72,12 +72,7 @@ class Embedder:
         if missing:
             raise EmbeddingModelError(f"{source.model!r} has no weights for {sorted(missing)[:5]}: it would embed with random ones")
         model.to(device or default_device()).eval().requires_grad_(False)
-        limits = [
-            max_length or own.get("max_length"),
-            self._tokenizer.model_max_length,
-            getattr(model.config, "max_position_embeddings", None),
-        ]
-        self.limit = min((limit for limit in limits if limit and limit < _NO_LIMIT), default=None)
+        self.limit = longest_sequence(model, self._tokenizer, max_length or own.get("max_length"))
         self._engine = ForwardEngine(model, pad_token_id=self._tokenizer.pad_token_id or 0, token_budget=token_budget)
         self._cache: OrderedDict[str, tuple[torch.Tensor, bool]] = OrderedDict()
         self._lock = threading.Lock()

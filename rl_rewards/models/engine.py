@@ -69,6 +69,11 @@ class ForwardEngine:
         self._state: ModuleState | None = None
 
     @property
+    def model_name(self) -> str:
+        """The model's class."""
+        return type(self.model).__name__
+
+    @property
     def device(self) -> torch.device:
         """Where the model is now."""
         return next(self.model.parameters()).device
@@ -193,8 +198,8 @@ class ForwardEngine:
             except Exception as error:
                 if len(batch) == 1 or self._probing or out_of_memory(error):
                     raise
-                logger.warning("%s: %s for a batch of %d rows: %s", type(self.model).__name__, WHAT["alone"], len(batch), reason(error))
-                logger.debug("%s: %s", type(self.model).__name__, WHAT["alone"], exc_info=error)
+                logger.warning("%s: %s for a batch of %d rows: %s", self.model_name, WHAT["alone"], len(batch), reason(error))
+                logger.debug("%s: %s", self.model_name, WHAT["alone"], exc_info=error)
             finally:
                 self._state.restore()
             return [result for row in batch for result in surely([row])]
@@ -214,14 +219,14 @@ class ForwardEngine:
             if why_not is None:
                 ways = ("tree", *ways)
             else:
-                logger.info("%s cannot share prefixes: %s", type(self.model).__name__, why_not)
+                logger.info("%s cannot share prefixes: %s", self.model_name, why_not)
         return self._choose("at", ways, rows, compute)
 
     def _choose(self, call: Call, ways: tuple[Way, ...], rows: list[Row], compute: Compute) -> Way:
         if self._single:
             return "alone"
         if call not in self._probers:
-            self._probers[call] = Prober(type(self.model).__name__, ways, next(self.model.parameters()).dtype)
+            self._probers[call] = Prober(self.model_name, ways, next(self.model.parameters()).dtype)
         self._probing = True
         try:
             return self._probers[call].choose(rows, compute)

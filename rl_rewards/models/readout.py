@@ -36,10 +36,12 @@ class Readout(ABC):
     Attributes:
         columns: names of the K numbers read at a position; `score` is the model's own total.
         engine: what runs the sequences.
+        pools: whether the model chooses for itself what it reads of a sequence, whatever the positions.
     """
 
     columns: tuple[str, ...]
     engine: ForwardEngine
+    pools = False
 
     @abstractmethod
     def __call__(self, sequences: Sequences, positions: Sequences) -> list[torch.Tensor]:
@@ -67,6 +69,8 @@ class HeadReadout(Readout):
 
 class SequenceReadout(Readout):
     """A model that pools for itself (an encoder, custom code): one row of numbers a sequence, whatever the positions."""
+
+    pools = True
 
     def __init__(self, model: nn.Module, output: str | None, probe: Sequence[int], names: Sequence[str] | None, **options: Any) -> None:
         self.engine = ForwardEngine(model, **options)

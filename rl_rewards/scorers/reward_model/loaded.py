@@ -12,12 +12,11 @@ import torch
 from transformers import AutoTokenizer, PreTrainedModel
 
 from rl_rewards.models.checkpoint import Reading, Source, default_device, load_model
+from rl_rewards.models.lengths import longest_sequence
 from rl_rewards.models.readout import Readout, readout_of
 from rl_rewards.scorers.reward_model.rendering import Renderer
 
 logger = logging.getLogger(__name__)
-
-_NO_LIMIT = 10**9  # transformers writes 1e30 for a tokenizer without a limit
 
 _loaded: dict[str, Loaded] = {}
 _loading = threading.Lock()
@@ -30,15 +29,26 @@ class Loaded:
         renderer: conversations -> token ids.
         readout: token ids -> numbers.
         limit: the longest sequence, in tokens, that model and options allow; None without a limit.
+        pad: the checkpoint's pad token, which transformers passes over to the token that is read; None where there is none.
+        ends_in_pad: whether a conversation ends in that token, so that transformers reads the one before its end.
     """
 
-    def __init__(self, model: PreTrainedModel, renderer: Renderer, readout: Readout, limit: int | None, device: str | None) -> None:
+    def __init__(self, model: PreTrainedModel, renderer: Renderer, readout: Readout, limit: int | None, pad: int | None, device: str | None) -> None:
         self.renderer = renderer
         self.readout = readout
         self.limit = limit
+        self.pad = pad
+        self.ends_in_pad = renderer.probe()[-1:] == (pad,)
         self._model = model
         self._home = device
         self._lock = threading.RLock()
+        self._said: set[str] = set()
+
+    def warn_once(self, text: str) -> None:
+        """Log a warning about this model, unless it has been logged before."""
+        if text not in self._said:
+            self._said.add(text)
+            logger.warning(text)
 
     @contextmanager
     def in_place(self, offload: bool) -> Iterator[Readout]:
@@ -96,21 +106,22 @@ def load(
     segments = "token_type_ids" in tokenizer.model_input_names and (getattr(model.config, "type_vocab_size", 0) or 0) > 1
     if renderer.format == "pair" and segments:
         raise ValueError(f"{source.model!r} tells the two segments of a pair apart by token types, which are not supported")
-    pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id
-    if getattr(model.config, "pad_token_id", None) is None and pad is not None:
-        model.config.pad_token_id = pad  # models that pool for themselves refuse batches without one
+    config = model.config.get_text_config()
+    pad = getattr(config, "pad_token_id", None)
+    filler = next((token for token in (pad, tokenizer.pad_token_id, tokenizer.eos_token_id) if token is not None and token >= 0), 0)
+    if pad is None and tokenizer.pad_token_id not in (None, tokenizer.eos_token_id):
+        config.pad_token_id = tokenizer.pad_token_id  # models that pool for themselves refuse batches without one
     readout = readout_of(
         model,
         reading,
         renderer.probe(),
         output=output,
         candidates=None if words is None else [_one_token(tokenizer, word) for word in words],
-        pad_token_id=pad or 0,
+        pad_token_id=filler,
         token_budget=token_budget,
         share_prefixes=share_prefixes,
     )
-    limits = [max_length or tokenizer.model_max_length, getattr(model.config, "max_position_embeddings", None)]
-    return Loaded(model, renderer, readout, min((limit for limit in limits if limit and limit < _NO_LIMIT), default=None), place)
+    return Loaded(model, renderer, readout, longest_sequence(model, tokenizer, max_length), pad, place)
 
 
 def _tokenizer(source: Source) -> Any:

@@ -12,6 +12,7 @@ from pydantic import AliasChoices, Field, PositiveInt
 
 from rl_rewards.configured import SecretOption, configured
 from rl_rewards.scorers.reward_model.heads import Heads
+from rl_rewards.scorers.reward_model.reading import Pooling, check_pooling, pooled_position, read_rows
 from rl_rewards.scorers.reward_model.shaped import ShapedScorer
 from rl_rewards.scorers.reward_model.steps import Steps
 from rl_rewards.types import EvaluateResult, MetricResult, Outcome, Sample, StepOutput
@@ -88,8 +89,9 @@ class RewardModel(ShapedScorer):
     """Take <think>...</think> and reasoning fields out of the assistant's messages."""
     read_at: Literal["template_end", "end_of_turn"] | None = field(default=None, kw_only=True)
     """Where a template that goes on after the end of the turn is read; unset is its end, with a warning."""
-    pooling: Literal["last", "last_non_pad"] = field(default="last", kw_only=True)
-    """The token that is read: the last, or the last that is not the pad token, for models trained with pad = eos."""
+    pooling: Pooling | None = field(default=None, kw_only=True)
+    """The token that a decoder is read at: the last, or the last that is not the pad token. Unset is what transformers does with the checkpoint:
+    the last that is not the configuration's pad token. Where conversations end in it (pad = eos), a warning says so."""
     heads: dict[str, float] | list[str] | None = field(default=None, kw_only=True)
     """Names of several heads, with the weights that make the score; without weights for a model that returns a total."""
     distribution: list[float] | None = field(default=None, kw_only=True)
@@ -114,6 +116,8 @@ class RewardModel(ShapedScorer):
             raise ValueError("heads and distribution are two readings of the same numbers; give one")
         if self.steps is not None and (self.heads is not None or self.distribution is not None):
             raise ValueError("a process reward model is read by `steps` alone, without heads or distribution")
+        if self.steps is not None and self.pooling is not None:
+            raise ValueError(f"pooling {self.pooling!r} is of models with one score a conversation; a process reward model is read by `steps` alone")
         if self.steps is not None and self.format == "pair":
             raise ValueError("steps: format 'pair' has no place for step tokens; use 'chat' or 'text'")
 
@@ -127,6 +131,8 @@ class RewardModel(ShapedScorer):
 
         ready = loaded(self._key, self._load)
         self._heads(ready)
+        if self.steps is None:
+            check_pooling(self.model, ready, self.pooling)
         return ready
 
     def raw(self, samples: Sequence[Sample], answers: Sequence[Any]) -> list[EvaluateResult]:
@@ -135,7 +141,7 @@ class RewardModel(ShapedScorer):
         rows = [self._row(ready, sample, answer) for sample, answer in zip(samples, answers, strict=True)]
         readable = [row for row in rows if isinstance(row, _Row) and row.positions]
         with ready.in_place(self.offload) as readout:
-            values = iter(readout([row.ids for row in readable], [row.positions for row in readable]))
+            values = iter(read_rows(readout, [row.ids for row in readable], [row.positions for row in readable]))
         results = []
         for row, answer in zip(rows, answers, strict=True):
             result = row if isinstance(row, EvaluateResult) else self._result(heads, row, next(values) if row.positions else None)
@@ -201,14 +207,12 @@ class RewardModel(ShapedScorer):
         except (TemplateError, ValueError) as error:
             return EvaluateResult.failure(Outcome.ERROR, str(error))
         ids = rendered.ids
-        if self.pooling == "last_non_pad":
-            pad = ready.renderer.tokenizer.pad_token_id
-            while len(ids) > 1 and ids[-1] == pad:
-                ids = ids[:-1]
-        return _Row(ids, (len(ids) - 1,) if ids else (), max(0, excess))
+        return _Row(ids, (pooled_position(ids, ready, self.pooling),) if ids else (), max(0, excess))
 
-    def _result(self, heads: Heads | None, row: _Row, values: torch.Tensor | None) -> EvaluateResult:
+    def _result(self, heads: Heads | None, row: _Row, values: torch.Tensor | EvaluateResult | None) -> EvaluateResult:
         """The result of one row, from the numbers (positions, heads) read at it."""
+        if isinstance(values, EvaluateResult):
+            return values
         if self.steps is not None:
             return self._step_result(values)
         if values is None:

@@ -5,7 +5,7 @@ import random
 import pytest
 import torch
 import transformers as hf
-from conftest import CONFIG, make_model, make_tokenizer
+from conftest import make_model, make_tokenizer
 
 from rl_rewards import Reward, Rubric
 from rl_rewards.scorers.reward_model import RewardModel
@@ -69,15 +69,41 @@ def test_a_batch_scores_as_single_rows_whatever_its_order_and_the_tokenizers_pad
         assert scores(scorer, [rows[i] for i in order]) == pytest.approx([single[i] for i in order], abs=1e-4)
 
 
-def test_right_answers_to_the_end_token_question_pad_equal_to_eos_is_read_at_its_last_token(checkpoint):
-    model = make_model(pad_token_id=2)
-    tokenizer = make_tokenizer(pad_token="<|im_end|>")
+@pytest.mark.parametrize(
+    ("config_pad", "tokenizer_pad", "pooling", "read"),
+    [
+        (2, "<|im_end|>", None, -2),  # TRL's RewardTrainer makes such checkpoints: pad is eos
+        (2, "<|im_end|>", "last_non_pad", -2),
+        (2, "<|im_end|>", "last", -1),
+        (2, "<|pad|>", None, -2),  # the checkpoint decides, not its tokenizer
+        (None, "<|im_end|>", None, -1),  # without a pad token transformers reads the last
+        (None, "<|im_end|>", "last_non_pad", -2),
+        (0, "<|pad|>", None, -1),
+        (-1, "<|pad|>", None, -1),
+    ],
+)
+@pytest.mark.parametrize("config", [hf.LlamaConfig, hf.Gemma2Config])
+def test_a_decoder_is_read_where_transformers_reads_the_checkpoint(checkpoint, caplog, config, config_pad, tokenizer_pad, pooling, read):
+    model, tokenizer = make_model(config=config, pad_token_id=config_pad), make_tokenizer(pad_token=tokenizer_pad)
     directory = checkpoint(model, tokenizer)
-    ids = tokenizer(tokenizer.apply_chat_template(turns(QUESTION, "4"), tokenize=False), add_special_tokens=False)["input_ids"]
+    rows = [sample(QUESTION, text) for text in ("4", "four, I think", "no idea")]
+    texts = [tokenizer.apply_chat_template([m.model_dump() for m in row.messages], tokenize=False) for row in rows]
+    ids = [tokenizer(text, add_special_tokens=False)["input_ids"] for text in texts]
     with torch.no_grad():
-        at_each = model.score(model.model(torch.tensor([ids])).last_hidden_state)[0, :, 0].tolist()
-    assert scores(RewardModel(directory), [sample(QUESTION, "4")]) == [pytest.approx(at_each[-1], abs=1e-5)]
-    assert scores(RewardModel(directory, pooling="last_non_pad"), [sample(QUESTION, "4")]) == [pytest.approx(at_each[-2], abs=1e-5)]
+        at_each = [model.score(model.model(torch.tensor([row])).last_hidden_state)[0, :, 0].tolist() for row in ids]
+        transformers = [model(torch.tensor([row])).logits.item() for row in ids]
+    scorer = RewardModel(directory, pooling=pooling)
+    found = scores(scorer, rows)
+    assert found == pytest.approx([values[read] for values in at_each], abs=1e-4)
+    assert pooling is not None or found == pytest.approx(transformers, abs=1e-4)
+    scores(scorer, rows)
+    said = [record for record in caplog.records if "needs `pooling: last`" in record.getMessage()]
+    assert len(said) == (pooling is None and read == -2)
+
+
+def test_pooling_is_refused_for_a_model_that_pools_for_itself(checkpoint):
+    with pytest.raises(ValueError, match="pooling must be unset for a BertForSequenceClassification, which pools for itself; got 'last'"):
+        RewardModel(checkpoint(make_model(config=hf.BertConfig)), pooling="last").load()
 
 
 def test_a_parsed_answer_stands_in_for_the_response(checkpoint):
@@ -173,5 +199,52 @@ def test_both_documented_inputs_are_scored_from_a_file(checkpoint, tmp_path):
     assert found[0] == pytest.approx(found[1], abs=1e-5)
 
 
-def test_the_configuration_says_how_many_positions_there_are(checkpoint):
-    assert RewardModel(checkpoint()).load().limit == CONFIG["max_position_embeddings"]
+DYNAMIC = {"rope_parameters": {"rope_type": "dynamic", "factor": 4.0, "rope_theta": 10000.0}}
+YARN = {"rope_parameters": {"rope_type": "yarn", "factor": 4.0, "rope_theta": 10000.0, "original_max_position_embeddings": 64}}
+
+
+@pytest.mark.parametrize(
+    ("config", "options", "max_length", "limit"),
+    [
+        (hf.LlamaConfig, {}, None, 256),
+        (hf.LlamaConfig, {}, 100, 100),
+        (hf.LlamaConfig, {}, 1000, 256),
+        (hf.LlamaConfig, YARN, None, 256),
+        (hf.LlamaConfig, DYNAMIC, None, 1024),
+        (hf.LlamaConfig, DYNAMIC, 700, 700),
+        (hf.LlamaConfig, DYNAMIC, 5000, 5000),
+        (hf.BertConfig, {}, None, 256),
+        (hf.RobertaConfig, {"pad_token_id": 1}, None, 254),
+        (hf.RobertaConfig, {"pad_token_id": 0}, 1000, 255),
+        (hf.XLMRobertaConfig, {"pad_token_id": 1}, None, 254),
+        (hf.MPNetConfig, {"pad_token_id": 1}, None, 254),
+        (hf.OPTConfig, {"word_embed_proj_dim": 32, "ffn_dim": 48}, None, 256),
+    ],
+)
+def test_the_longest_conversation_is_what_the_checkpoint_can_compute(checkpoint, config, options, max_length, limit):
+    model = make_model(config=config, **{"max_position_embeddings": 256, **options})
+    scorer = RewardModel(checkpoint(model), format="text", max_length=max_length)
+    assert scorer.load().limit == limit
+    fits, beyond = scorer.score([sample("", "x" * length) for length in (limit, limit + 1)], ["x" * limit, "x" * (limit + 1)])
+    with torch.no_grad():
+        expected = model(torch.tensor([make_tokenizer()("x" * limit)["input_ids"]])).logits.item()
+    assert fits.score == pytest.approx(expected, abs=1e-4)
+    assert beyond.score is None and f"{limit + 1} tokens are more than the reward model's {limit}" in beyond.error
+
+
+def test_a_conversation_that_the_model_refuses_costs_no_other_its_score(checkpoint):
+    model = make_model(config=hf.LlamaConfig)
+    scorer, rows = RewardModel(checkpoint(model), format="text"), [sample("", text) for text in ("abc", "\u00ff", "abcdef")]
+    expected = scores(scorer, rows)
+    embeddings = scorer.load().readout.engine.model.get_input_embeddings()
+    bad = make_tokenizer()("\u00ff")["input_ids"][-1]
+
+    def refuse(_module, inputs):
+        if bool((inputs[0] == bad).any()):
+            raise IndexError("index out of range in self")
+
+    hook = embeddings.register_forward_pre_hook(refuse)
+    first, second, third = scorer.score(rows, [row.response for row in rows])
+    hook.remove()
+    assert [first.score, third.score] == pytest.approx([expected[0], expected[2]], abs=1e-5)
+    assert second.score is None and "LlamaModel refuses this conversation of 2 tokens (IndexError: index out of range" in second.error
