@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import field
+from difflib import get_close_matches
 from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
@@ -22,7 +23,7 @@ from rl_rewards.scorers.isolated import Isolated
 from rl_rewards.types import EvaluateResult, MetricResult, Outcome
 from rl_rewards.user_errors import UserError
 
-__all__ = ["LARGEST_SCORE", "Gate", "Reward", "RewardError"]
+__all__ = ["LARGEST_SCORE", "Gate", "Reward", "RewardError", "UncomputableError", "evaluation_order"]
 
 # Names become metric keys, table columns and file fields: a slash would open a second level under `rewards/`.
 _SCORED = Outcome.SCORED  # looked up once: enum members are slow to reach
@@ -35,6 +36,14 @@ LARGEST_SCORE = 1e17
 
 class RewardError(UserError, RuntimeError):
     """A reward failed and must not be trained on: `on_error: raise`, or too many failures."""
+
+
+class UncomputableError(ValueError):
+    """A reward that is computed from others' scores cannot be: `reward` is its name."""
+
+    def __init__(self, message: str, reward: str) -> None:
+        super().__init__(message)
+        self.reward = reward
 
 
 if TYPE_CHECKING:
@@ -105,6 +114,11 @@ class Reward:
                 if isinstance(value, float) and abs(value) > self._largest:
                     raise ValueError(f"{option} must be {self._range(value)}, got {value:g}")
         traits = self.score.traits
+        if traits.rewards:
+            if type(self.score).combine is Scorer.combine:
+                raise ValueError(f"{type(self.score).__name__} must hold a scorer of its own, not one that is computed from other rewards")
+            if self.isolate:
+                raise ValueError("isolate must be left out: a reward that is computed from other rewards' scores runs no code that could hang")
         isolate = self.isolate or traits.isolate
         limits = {name: getattr(self, name) or getattr(traits, name) for name in ("timeout", "memory_mb")}
         limits = {name: value for name, value in limits.items() if value is not None}
@@ -323,26 +337,43 @@ def component_score(metric: Any) -> float | None:
     return value if value is not None and math.isfinite(value) else None
 
 
-def gate_order(rewards: Sequence[Reward]) -> list[int]:
-    """Positions of the gated rewards, each after the one that decides it.
+def evaluation_order(rewards: Sequence[Reward]) -> list[Reward]:
+    """The rewards, each after those that it needs the scores of: the one that decides its gate, those that its formula names.
 
     Raises:
-        ValueError: when a gate names an unknown reward, itself, or one that in turn waits for it.
+        ValueError: when a gate or a formula names an unknown reward, itself, or one that in turn waits for it.
     """
-    position = {reward.name: i for i, reward in enumerate(rewards)}
+    by_name = {reward.name: reward for reward in rewards}
+    ordered: dict[str, Reward] = {}
+
+    def visit(reward: Reward, waiting: tuple[str, ...]) -> None:
+        if reward.name in waiting:
+            circle = [*waiting[waiting.index(reward.name) :], reward.name]
+            for name in circle:
+                if by_name[name].score.traits.rewards:
+                    raise UncomputableError(f"gates and formulas form a circle: {' -> '.join(circle)}", name)
+            raise ValueError(f"gates form a circle: {' -> '.join(circle)}")
+        if reward.name in ordered:
+            return
+        for needed, how in _needs(reward).items():
+            if needed not in by_name:
+                unknown = f"reward {reward.name!r} {how} {needed!r}, which does not exist; there are {sorted(by_name)}{_advice(needed, by_name)}"
+                raise UncomputableError(unknown, reward.name) if needed in reward.score.traits.rewards else ValueError(unknown)
+            visit(by_name[needed], (*waiting, reward.name))
+        ordered[reward.name] = reward
+
     for reward in rewards:
-        seen = [reward.name]
-        gate = reward.gate
-        while gate is not None:
-            if gate.reward not in position:
-                raise ValueError(f"reward {seen[-1]!r} is gated by {gate.reward!r}, which does not exist; there are {sorted(position)}")
-            if gate.reward in seen:
-                raise ValueError(f"gates form a circle: {' -> '.join([*seen, gate.reward])}")
-            seen.append(gate.reward)
-            gate = rewards[position[gate.reward]].gate
+        visit(reward, ())
+    return list(ordered.values())
 
-    def depth(index: int) -> int:
-        gate = rewards[index].gate
-        return 0 if gate is None else 1 + depth(position[gate.reward])
 
-    return sorted((i for i, reward in enumerate(rewards) if reward.gate is not None), key=depth)
+def _needs(reward: Reward) -> dict[str, str]:
+    """The rewards whose scores this one needs, and in what way."""
+    gate = {} if reward.gate is None else {reward.gate.reward: "is gated by"}
+    return dict.fromkeys(sorted(reward.score.traits.rewards), "is computed from") | gate
+
+
+def _advice(unknown: str, known: Mapping[str, Reward]) -> str:
+    if near := get_close_matches(unknown, known, n=1):
+        return f"; did you mean {near[0]!r}?"
+    return "; in a formula '-' is the minus" if any(name.startswith(f"{unknown}-") or name.endswith(f"-{unknown}") for name in known) else ""

@@ -15,10 +15,10 @@ from rl_rewards.parsers.base import Parser
 from rl_rewards.pipeline.columns import Evaluation
 from rl_rewards.pipeline.failure_log import FailureLog
 from rl_rewards.pipeline.parsing import Parse
-from rl_rewards.pipeline.policies import apply_policies
+from rl_rewards.pipeline.policies import finished_columns
 from rl_rewards.pipeline.runner import run_jobs
 from rl_rewards.pipeline.share import Share
-from rl_rewards.reward import Reward, gate_order
+from rl_rewards.reward import Reward, evaluation_order
 from rl_rewards.types import Sample
 
 __all__ = ["Rubric"]
@@ -72,7 +72,7 @@ class Rubric:
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
             raise ValueError(f"reward names must be unique, but {', '.join(map(repr, twice))} is there more than once among {names}")
-        gate_order(rewards)
+        evaluation_order(rewards)
         return rewards
 
     @field_validator("max_error_rate")
@@ -161,6 +161,10 @@ class Rubric:
                 parsers.append(reward.reader)
         return parsers
 
+    @cached_property
+    def _order(self) -> list[Reward]:
+        return evaluation_order(self.rewards)
+
     def evaluate(self, samples: Sequence[Sample]) -> Evaluation:
         """Score a batch once, all rewards side by side.
 
@@ -174,13 +178,9 @@ class Rubric:
             RewardError: when a reward with `on_error: raise` failed on a sample; raised from what its scorer raised.
         """
         parses = [Parse(parser, samples) for parser in self._parsers]
-        shares = [Share(reward, samples, parses[self._parsers.index(reward.reader)]) for reward in self.rewards]
-        run_jobs([share.job for share in shares], self.warn_after)
-        columns = {share.reward.name: share.column() for share in shares}
-        for column in columns.values():
-            self._failure_log.add(column)
-        apply_policies(columns, samples)
-        return Evaluation(samples, columns)
+        shares = {reward.name: Share(reward, samples, parses[self._parsers.index(reward.reader)]) for reward in self.rewards}
+        run_jobs([share.job for share in shares.values() if not share.combines], self.warn_after)
+        return Evaluation(samples, finished_columns(shares, self._order, samples, self._failure_log))
 
     async def aevaluate(self, samples: Sequence[Sample]) -> Evaluation:
         """Score a batch as `evaluate` does, in a thread: for servers and asynchronous trainers, whose event loop goes on meanwhile."""

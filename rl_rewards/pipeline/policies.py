@@ -1,29 +1,41 @@
-"""Gates and failure policies: from the scores of a batch to those that count."""
+"""Gates, formulas and failure policies: from the scores of a batch to those that count."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from rl_rewards.pipeline.columns import RewardColumn
-from rl_rewards.reward import Gate, RewardError, gate_order
+from rl_rewards.pipeline.failure_log import FailureLog
+from rl_rewards.pipeline.share import Share
+from rl_rewards.reward import Gate, Reward, RewardError
 from rl_rewards.types import EvaluateResult, Outcome, Sample
 
-__all__ = ["apply_policies"]
+__all__ = ["finished_columns"]
 
 
-def apply_policies(columns: dict[str, RewardColumn], samples: Sequence[Sample]) -> None:
-    """Apply every reward's gate and `on_error`, each reward after the one that decides its gate.
+def finished_columns(shares: Mapping[str, Share], order: Sequence[Reward], samples: Sequence[Sample], log: FailureLog) -> dict[str, RewardColumn]:
+    """The columns of a batch whose jobs are done, each after its formula, its gate and its `on_error`.
+
+    Args:
+        shares: reward name -> its share, in the rubric's order.
+        order: the rewards, each after those that it needs the scores of.
 
     Raises:
         RewardError: when a reward with `on_error: raise` failed on a sample.
     """
-    rewards = [column.reward for column in columns.values()]
-    gated = gate_order(rewards)
-    for reward in [reward for reward in rewards if reward.gate is None] + [rewards[i] for i in gated]:
+    columns = {name: share.column() for name, share in shares.items() if not share.combines}
+    for column in columns.values():
+        log.add(column)
+    for reward in order:
+        share = shares[reward.name]
+        if share.combines:
+            columns[reward.name] = share.combined(columns)
+            log.add(columns[reward.name])
         column = columns[reward.name]
         if reward.gate is not None:
             _apply_gate(column, reward.gate, columns[reward.gate.reward])
         _apply_failure_policy(column, samples)
+    return {name: columns[name] for name in shares}
 
 
 def _apply_gate(column: RewardColumn, gate: Gate, deciding: RewardColumn) -> None:

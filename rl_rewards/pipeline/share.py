@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Mapping, Sequence
 
+from rl_rewards.failures import failure_of
 from rl_rewards.pipeline.columns import RewardColumn
 from rl_rewards.pipeline.duplicates import first_equal, repeated
 from rl_rewards.pipeline.parsing import Parse
 from rl_rewards.pipeline.runner import ScoringJob
 from rl_rewards.reward import Reward
-from rl_rewards.types import EvaluateResult, Sample
+from rl_rewards.types import EvaluateResult, Outcome, Sample
 
 __all__ = ["Share"]
 
@@ -33,6 +35,34 @@ class Share:
             kept = sorted(set(self._first))
             samples, answers = [samples[i] for i in kept], [answers[i] for i in kept]
         self.job = ScoringJob(reward.name, reward.runs, samples, answers)
+
+    @property
+    def combines(self) -> bool:
+        """Whether its scores are computed from other rewards' columns, and its job is not to be run."""
+        return bool(self.reward.score.traits.rewards)
+
+    def combined(self, columns: Mapping[str, RewardColumn]) -> RewardColumn:
+        """The column of a reward that is computed from others, which have been through their gates and policies."""
+        start = time.perf_counter()
+        rows = range(len(self._samples)) if self._rows is None else self._rows
+        used = {name: columns[name] for name in sorted(self.reward.score.traits.rewards)}
+        self.job.results = [self._of_row(used, row) for row in rows]
+        self.job.seconds = time.perf_counter() - start
+        return self.column()
+
+    def _of_row(self, used: Mapping[str, RewardColumn], row: int) -> EvaluateResult:
+        """One row's result: failed where a reward that it needs has failed, skipped where one does not apply."""
+        results = {name: column.results[row] for name, column in used.items()}
+        for name, result in results.items():
+            if result.failed:
+                return EvaluateResult.failure(Outcome.ERROR, f"reward {name!r}, which it is computed from, failed here: {result.error}", result.cause)
+        skipped = [name for name, result in results.items() if result.outcome is Outcome.SKIPPED]
+        if skipped:
+            return EvaluateResult.skip(f"reward {skipped[0]!r}, which it is computed from, does not apply to this row")
+        try:
+            return self.reward.score.combine({name: score for name, column in used.items() if (score := column.scores[row]) is not None})
+        except BaseException as error:
+            return failure_of(error)
 
     def column(self) -> RewardColumn:
         """The reward's column, before its gate and its failure policy."""

@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from rl_rewards.parsers.chain import Chain
+from rl_rewards.reward import UncomputableError
 from rl_rewards.rubric import Rubric
 from rl_rewards.rubric_files.errors import Path, Problem, describe, field_name, listing, nearest
 from rl_rewards.rubric_files.locations import aliases_of, kinds_of, locate, option_names, positional_names, spelled
@@ -99,12 +100,21 @@ def problems_of(error: ValidationError, source: YamlSource) -> list[Problem]:
             if choice not in allowed.setdefault(path, []):
                 allowed[path].append(choice)
         else:
+            path = _place_of_formula(context.get("error"), source) or path
             messages.setdefault(path, []).append(line["msg"].removeprefix("Value error, ").removeprefix("Assertion failed, "))
     for path, choices in allowed.items():
         near = nearest(found[path], re.findall(r"'(\w+)'", " ".join(choices)))
         quotes = "; write it in quotes" if "text" in choices and isinstance(found[path], (bool, int, float)) else ""
         messages.setdefault(path, []).append(f"found {describe(found[path])}, allowed: {' or '.join(choices)}{near}{quotes}")
     return [Problem(source.line(path), field_name(path), message) for path, texts in messages.items() for message in dict.fromkeys(texts)]
+
+
+def _place_of_formula(error: Any, source: YamlSource) -> Path | None:
+    """Where the file has the scorer that cannot be computed from other rewards."""
+    if not isinstance(error, UncomputableError):
+        return None
+    names = [reward.get("name") for reward in source.data["rewards"]]
+    return locate(Rubric, source.data, ("rewards", names.index(error.reward), "score"))[0]
 
 
 def _unknown_field(field: str | int, owner: Any) -> str:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from rl_rewards.scorers.code.python_reward import PythonReward
     from rl_rewards.scorers.code.python_tests import PythonTests
     from rl_rewards.scorers.embedding import CosineSimilarity
+    from rl_rewards.scorers.formula import Formula
     from rl_rewards.scorers.function import Function
     from rl_rewards.scorers.instruction_following import InstructionFollowing
     from rl_rewards.scorers.json_match import JsonMatch
@@ -40,6 +41,7 @@ __all__ = [
     "CosineLength",
     "CosineSimilarity",
     "ExactMatch",
+    "Formula",
     "Function",
     "GroupLength",
     "InstructionFollowing",
@@ -76,6 +78,7 @@ KINDS = Kinds(
     Scorer,
     {
         "function": "rl_rewards.scorers.function:Function",
+        "formula": "rl_rewards.scorers.formula:Formula",
         "string_match": "rl_rewards.scorers.string_match:StringMatch",
         "regex_match": "rl_rewards.scorers.regex_match:RegexMatch",
         "number_match": "rl_rewards.scorers.number_match:NumberMatch",

@@ -34,6 +34,7 @@ class Traits:
         timeout: with isolate, seconds for one sample; None for the default.
         memory_mb: with isolate, what a worker may allocate, in MiB; None for the default.
         runs_in_workers: it starts processes of its own, so that `isolate` would start processes in processes.
+        rewards: names of the rubric's other rewards whose scores it is computed from, by `combine`; nothing else is scored by it then.
     """
 
     columns: frozenset[str] = frozenset()
@@ -48,6 +49,7 @@ class Traits:
     timeout: float | None = None
     memory_mb: int | None = None
     runs_in_workers: bool = False
+    rewards: frozenset[str] = frozenset()
 
 
 class Scorer(ABC):
@@ -81,6 +83,10 @@ class Scorer(ABC):
             A future of what `score` returns; None where the scorer runs in the caller, and `score` is to be called.
         """
         return None
+
+    def combine(self, scores: Mapping[str, float]) -> EvaluateResult:
+        """The result of one sample from the scores of the rewards that `traits.rewards` names, all of which have one there."""
+        raise NotImplementedError(f"a {type(self).__name__} cannot be computed from other rewards' scores")
 
     def state_dict(self) -> Mapping[str, Any]:
         """What must be kept with a checkpoint for scores to go on as they were; empty for a scorer without a state."""

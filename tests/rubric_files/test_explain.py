@@ -60,7 +60,9 @@ def test_an_example_that_needs_more_can_be_read(kind, example, tmp_path, monkeyp
     for file in ("my_rewards.py", "my_package/rewards.py"):
         (tmp_path / file).write_text("def brevity(response, longest=100):\n    return float(len(response) < longest)\n")
     monkeypatch.chdir(tmp_path)
-    assert Rubric((Reward("r", example["score"]),))
+    made = Reward("r", example["score"])
+    others = [Reward(name, "repetition") for name in sorted(made.score.traits.rewards)]
+    assert Rubric([made, *others])
 
 
 @pytest.mark.parametrize("name", ["reward", "rubric"])
