@@ -4,7 +4,7 @@
     Rubric           ordered rewards: reward functions for a trainer, or an evaluation of samples
     Reward, Gate     a name, a parser, a scorer, a weight; a threshold on another reward
     reward_function  a Python function -> a scorer
-    EvaluateResult, MetricResult, StepOutput, Outcome   what a scorer says of a sample
+    EvaluateResult, MetricResult, StepOutput, Outcome   the result of scoring a sample
     Sample, Message  a completion with its prompt and references; one turn
     Evaluation       what a rubric makes of a batch
     RewardError      a reward failed and must not be trained on

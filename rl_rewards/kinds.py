@@ -107,7 +107,7 @@ class Kinds:
         """The parser or scorer that a spec describes.
 
         Raises:
-            ValueError: when the spec is not of a form that the module's docstring tells, names an unknown kind, or has wrong options.
+            ValueError: when the spec is not of a form that the module's docstring describes, names an unknown kind, or has wrong options.
         """
         if isinstance(spec, str):
             return self.load(spec)()

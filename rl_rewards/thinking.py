@@ -36,7 +36,7 @@ OPEN, CLOSE = "<think>", "</think>"
 class Mark(NamedTuple):
     """The text before and behind the reasoning of a family of models.
 
-    `plain` marks are ordinary words as tags: they also occur in XML answers, and count only where no other tag stands before them.
+    `plain` marks are ordinary words as tags: they also occur in XML answers, and count only where no other tag comes before them.
     """
 
     open: str
@@ -131,7 +131,7 @@ def _with_heads(heads: frozenset[str]) -> tuple[Mark, ...]:
 
 
 def _in_markup(text: str, mark: Mark, start: int, close: int) -> bool:
-    """Whether the tags of a plain mark are part of an XML answer: another tag stands before them."""
+    """Whether the tags of a plain mark are part of an XML answer: another tag comes before them."""
     first = text.find(mark.open, start, close)
     if first < 0 and text.rfind(mark.open, 0, start) > text.rfind(mark.close, 0, start):
         return False  # it closes what was opened before other thinking in it

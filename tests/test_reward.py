@@ -53,7 +53,7 @@ def test_a_reward_takes_objects_or_a_files_spelling():
 
 
 @pytest.mark.parametrize(
-    ("score", "settled"),
+    ("score", "expected"),
     [
         (0.5, 0.5),
         (1, 1.0),
@@ -69,12 +69,12 @@ def test_a_reward_takes_objects_or_a_files_spelling():
     ],
     ids=lambda value: repr(value)[:20],
 )
-def test_only_a_finite_number_is_a_score(score, settled):
+def test_only_a_finite_number_is_a_score(score, expected):
     result = Reward("r", one).checked(EvaluateResult(score))
-    if isinstance(settled, str):
-        assert result.score is None and result.failed and settled in result.error
+    if isinstance(expected, str):
+        assert result.score is None and result.failed and expected in result.error
     else:
-        assert result.score == settled and type(result.score) is float
+        assert result.score == expected and type(result.score) is float
 
 
 def test_a_scalar_of_numpy_is_a_number_and_an_array_is_none():

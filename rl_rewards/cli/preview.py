@@ -1,4 +1,4 @@
-"""`rl-rewards preview`: what a rubric says of some samples, and why."""
+"""`rl-rewards preview`: the scores of some samples, with their reasons."""
 
 from __future__ import annotations
 
@@ -144,12 +144,12 @@ def _print_tables(shown: list[tuple[list[Row], Evaluation]]) -> None:
 def _reason(column: RewardColumn, i: int) -> str | None:
     """Why a reward has its score on a sample: what its scorer says, and its closed gate."""
     result, gate = column.results[i], column.reward.gate
-    said = result.error or result.reason
+    reason = result.error or result.reason
     if gate is None or column.gate_open is None or column.gate_open[i] is not False:
-        return said
+        return reason
     raw = column.raw[i]
     closed = f"gate closed: {gate.reward!r} is below {gate.at_least:g}" + ("" if raw is None else f"; without it {raw:.4g}")
-    return f"{closed}; {said}" if said else closed
+    return f"{closed}; {reason}" if reason else closed
 
 
 def _columns_read(result: Evaluation) -> list[str]:

@@ -52,7 +52,7 @@ KINDS = Kinds(
 
 
 def parser(spec: Any) -> Parser:
-    """Make a parser from what a rubric file says: a kind, a mapping of one kind to its options, a list of these, or a Parser as it is.
+    """Make a parser from a spec of a rubric file: a kind, a mapping of one kind to its options, a list of these, or a Parser as it is.
 
     Raises:
         ValueError: when the spec is of another form, names an unknown kind, or has wrong options.

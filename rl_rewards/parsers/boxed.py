@@ -33,7 +33,7 @@ class Boxed(TextParser):
 
 
 def _braced(text: str) -> str | None:
-    """What stands in the braces at the start of `text`; None where there are none, or they do not close."""
+    """What is in the braces at the start of `text`; None where there are none, or they do not close."""
     if "}" not in text or (text[0] != "{" and not (text := text.lstrip()).startswith("{")):
         return None
     depth, escaped = 0, False

@@ -31,7 +31,7 @@ _FIRST_LETTERS = frozenset("wtiamslcWTIAMSLC")  # of the words that such a claus
 
 
 def denied(text: str, start: int, end: int) -> bool:
-    """Whether what stands at `text[start:end]` is denied by the words of its own clause, before it or behind it."""
+    """Whether what is at `text[start:end]` is denied by the words of its own clause, before it or behind it."""
     before = text[max(0, start - _BEFORE) : start].rstrip()
     if before and before[-1] not in ".!?;,>" and _is_denial(before):
         return True

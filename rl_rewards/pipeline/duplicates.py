@@ -25,12 +25,12 @@ def first_equal(samples: Sequence[Sample], answers: Sequence[Any]) -> list[int]:
         return list(range(len(samples)))
 
 
-def repeated(results: Sequence[EvaluateResult], places: Sequence[int]) -> list[EvaluateResult]:
+def repeated(results: Sequence[EvaluateResult], indices: Sequence[int]) -> list[EvaluateResult]:
     """Every sample's result: its own, or a copy of its first equal's, so that a change to one leaves the other as it is.
 
     Args:
         results: one for each distinct position, in order.
-        places: `first_equal` of the samples.
+        indices: `first_equal` of the samples.
     """
-    by_place = dict(zip(sorted(set(places)), results, strict=True))
-    return [by_place[first] if first == place else copy.deepcopy(by_place[first]) for place, first in enumerate(places)]
+    by_place = dict(zip(sorted(set(indices)), results, strict=True))
+    return [by_place[first] if first == place else copy.deepcopy(by_place[first]) for place, first in enumerate(indices)]

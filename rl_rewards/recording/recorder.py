@@ -228,7 +228,7 @@ class RunRecorder:
         return summary
 
     def __getstate__(self) -> dict[str, Any]:
-        """A copy in another process writes to a part of its own, and at once: no trainer tells it of advantages, or of the end."""
+        """A copy in another process writes to a part of its own, and at once: no trainer gives it advantages, or of the end."""
         return {**self.__dict__, "_writer": None, "_pending": None, "_is_copy": True}
 
 

@@ -26,7 +26,7 @@ class RubricFileError(UserError, ValueError):
 
     Attributes:
         path: the file, as it was named.
-        problems: the mistakes, in the file's order.
+        problems: the errors, in the file's order.
     """
 
     def __init__(self, path: str, problems: Iterable[Problem]) -> None:

@@ -115,7 +115,7 @@ def _describe(schema: _Schema, cls: type) -> _Schema:
 
 
 def _field_docs(cls: type) -> dict[str, str]:
-    """What is said of each field of a class: under `Args:` in its docstring, or in the string below the field."""
+    """What is stated about each field of a class: under `Args:` in its docstring, or in the string below the field."""
     if cls.__module__.partition(".")[0] != Rubric.__module__.partition(".")[0]:
         return {}
     arguments = inspect.cleandoc(cls.__doc__ or "").partition("\nArgs:\n")[2].partition("\n\n")[0]

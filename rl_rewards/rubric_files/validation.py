@@ -129,7 +129,7 @@ def _missing(field: str | int) -> str:
 def coercions(rubric: Rubric, source: YamlSource) -> list[Problem]:
     """Values that were read as another type than the file gives them: `weight: "1.0"`, `full: 1`.
 
-    pydantic converts these for Python callers; in a file they are mistakes, and an editor that knows the schema calls them so too.
+    pydantic converts these for Python callers; in a file they are errors, and an editor that knows the schema calls them so too.
     """
     fields = {name: value for name, value in source.data.items() if name != "version"}
     return [

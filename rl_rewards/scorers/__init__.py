@@ -110,7 +110,7 @@ KINDS = Kinds(
 
 
 def scorer(spec: Any) -> Scorer:
-    """Make a scorer from what a rubric file says: a kind, a mapping of one kind to its options, or a Scorer as it is.
+    """Make a scorer from a spec of a rubric file: a kind, a mapping of one kind to its options, or a Scorer as it is.
 
     Raises:
         ValueError: when the spec is of another form, names an unknown kind, or has wrong options.

@@ -113,7 +113,7 @@ class RowScorer(Scorer):
         """What the row's answer is compared with; None for a scorer that looks at the answer alone.
 
         Raises:
-            MissingReferenceError: when the row has nothing of use. Ours to answer for: outcome `error`, whatever the response says.
+            MissingReferenceError: when the row has nothing of use. Our failure: outcome `error`, whatever the response is.
         """
         return None
 
@@ -180,7 +180,7 @@ class AnswerScorer(RowScorer):
 class ReferenceScorer(AnswerScorer):
     """A scorer that compares an answer with the row's reference.
 
-    A row whose reference is missing or empty is ours to answer for: outcome `error`, whatever the response says, never a full score.
+    A row whose reference is missing or empty is our failure: outcome `error`, whatever the response is, never a full score.
     """
 
     reference: str | Reference

@@ -116,8 +116,8 @@ class CosineSimilarity(RowScorer):
                 texts += [leaf.answer, *leaf.references]
                 keep += [False, *(True for _ in leaf.references)]
         embeddings, cut = self.load()([self.prefix + text for text in texts], keep) if texts else ((), ())
-        places = iter(range(len(texts)))
-        return [self._result(row, embeddings, cut, places) if isinstance(row, _Row) else row for row in rows]
+        indices = iter(range(len(texts)))
+        return [self._result(row, embeddings, cut, indices) if isinstance(row, _Row) else row for row in rows]
 
     def target(self, sample: Sample) -> Any:
         return value_of(self.reference)(sample)
@@ -147,12 +147,12 @@ class CosineSimilarity(RowScorer):
         leaves = tuple(_Leaf(".".join(path), text, (gold[path],)) for path, text in found.items() if text.strip())
         return _Row(leaves, tuple(".".join(path) for path, text in found.items() if not text.strip()))
 
-    def _result(self, row: _Row, embeddings: Any, cut: Sequence[bool], places: Iterator[int]) -> EvaluateResult:
-        """The result of one row; takes its texts' places."""
+    def _result(self, row: _Row, embeddings: Any, cut: Sequence[bool], indices: Iterator[int]) -> EvaluateResult:
+        """The result of one row; takes its texts' indices."""
         scores: dict[str | None, float] = {}
         overflow = 0
         for leaf in row.leaves:
-            answer, *references = (next(places) for _ in range(1 + len(leaf.references)))
+            answer, *references = (next(indices) for _ in range(1 + len(leaf.references)))
             scores[leaf.name] = self._scaled(max(float(embeddings[answer] @ embeddings[place]) for place in references))
             overflow += sum(cut[place] for place in (answer, *references))
         if not all(map(math.isfinite, scores.values())):

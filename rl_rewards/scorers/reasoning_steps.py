@@ -51,8 +51,8 @@ class ReasoningSteps(AnswerScorer):
         if text == sample.whole and sample.reasoning:  # a mark before the first step is no part of its line
             text = f"{sample.reasoning}\n{sample.answer_part or ''}"
         steps: set[frozenset[str]] = set()
-        for said in self._marked.each(text):
-            words = frozenset(word for word in word_units(said.casefold()) if any(map(str.isalpha, word)))
+        for step in self._marked.each(text):
+            words = frozenset(word for word in word_units(step.casefold()) if any(map(str.isalpha, word)))
             if len(words) >= self.min_words:
                 steps.add(words)
                 if len(steps) == self.steps:

@@ -1,6 +1,6 @@
 """Length rewards that treat right and wrong answers differently.
 
-What is right is another scorer's to say, nested as it would stand in a reward of its own, and with the same parser:
+What is right is decided by another scorer, nested as it would be in a reward of its own, and with the same parser:
 
     parse: boxed
     score:

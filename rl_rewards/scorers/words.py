@@ -68,7 +68,7 @@ def _gold(texts: tuple[str, ...]) -> tuple[tuple[str, ...], ...]:
 
 
 def _words(text: str) -> tuple[str, ...]:
-    """The words of a text, normalised; of a text without any (`+`, `?!`), what stands there as one word."""
+    """The words of a text, normalised; of a text without any (`+`, `?!`), what is there as one word."""
     if text.isalnum() and text.isascii():
         return (text.casefold(),)
     words = [word for token in word_units(text.casefold()) if (word := _word(token))]
@@ -77,7 +77,7 @@ def _words(text: str) -> tuple[str, ...]:
 
 
 def _word(token: str) -> str:
-    """A token without its punctuation; a number keeps its sign and what stands between digits (3.14, 1/2, 12:30) but thousands commas."""
+    """A token without its punctuation; a number keeps its sign and what is between digits (3.14, 1/2, 12:30) but thousands commas."""
     if token.isalnum():
         return token
     bare = token.strip(_PUNCTUATION)

@@ -100,7 +100,7 @@ class _ParquetWriter:
 
 
 def _schema_of(data: str | os.PathLike[str]) -> Iterable[Any]:
-    """The types of a file's columns: as Parquet tells them, else learnt from all rows, in a pass of its own that keeps none."""
+    """The types of a file's columns: as Parquet declares them, else learnt from all rows, in a pass of its own that keeps none."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 

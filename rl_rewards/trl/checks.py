@@ -169,10 +169,10 @@ def check_call(rubric: Rubric, call: TrainerCall, weighted: bool) -> None:
             logger.warning("%s takes a row without a score for one with a score of 0; its rewards should not fail", type(trainer).__name__)
     elif not weighted and any(reward.weight != 1.0 for reward in rubric.rewards):
         weights = {reward.name: reward.weight for reward in rubric.rewards}
-        said = f"the rubric has weights {weights}, and this caller does not apply them: give it reward_funcs=[rubric.as_reward_func()]"
+        message = f"the rubric has weights {weights}, and this caller does not apply them: give it reward_funcs=[rubric.as_reward_func()]"
         if call.state is not None or _within_async_grpo():
-            raise RewardError(said)
-        logger.warning("%s, unless it applies rubric.reward_weights itself", said)
+            raise RewardError(message)
+        logger.warning("%s, unless it applies rubric.reward_weights itself", message)
     check_columns(rubric, call.columns)
     check_token_ids(rubric, given=call.completion_ids is not None)
 

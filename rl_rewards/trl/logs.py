@@ -104,12 +104,12 @@ def _line(name: str, outcome: Outcome, answer: Any, reason: str | None) -> str:
     """What a reward has to say of a row; nothing of one that it does not apply to."""
     if outcome is Outcome.SKIPPED:
         return ""
-    said = [] if outcome is Outcome.SCORED else [outcome.value]
+    parts = [] if outcome is Outcome.SCORED else [outcome.value]
     if answer is not None:
-        said.append(_cell(answer, _TABLE_ANSWER))
+        parts.append(_cell(answer, _TABLE_ANSWER))
     if reason:
-        said.append(_cell(reason, _TABLE_REASON))
-    return f"{name}: {', '.join(said)}" if said else ""
+        parts.append(_cell(reason, _TABLE_REASON))
+    return f"{name}: {', '.join(parts)}" if parts else ""
 
 
 def _cell(value: Any, longest: int) -> str:

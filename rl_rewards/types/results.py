@@ -1,4 +1,4 @@
-"""Outcomes, components and results: what a scorer says of one sample.
+"""Outcomes, components and results: the result of scoring one sample.
 
 They are made once per completion per reward, so they are plain slotted classes and check nothing on the way in; what a scorer returned is
 checked in one place, by the Reward. Field names, defaults and dict-style reads of MetricResult, StepOutput and EvaluateResult are those of
@@ -137,7 +137,7 @@ class RemoteTracebackError(RuntimeError):
 
 
 class EvaluateResult(_DictReads):
-    """What a scorer says of one sample.
+    """The result of scoring one sample.
 
     Args:
         score: the score, of any size; None when there is none (the sample was skipped, or the scorer failed).

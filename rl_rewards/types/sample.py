@@ -127,7 +127,7 @@ class Sample:
 
     @property
     def thinking_opened(self) -> bool:
-        """Whether the prompt ends with the opening mark of the reasoning, as far as can be told, so that the response has none."""
+        """Whether the prompt ends with the opening mark of the reasoning, as far as can be known, so that the response has none."""
         return bool(self._opening_mark)
 
     @property

@@ -256,7 +256,7 @@ def _execution(ended: list[Any], with_value: bool) -> Execution:
 
 
 def _judge_asserts(verdict: Execution, served: Execution) -> Execution:
-    """The tests' word counts; where the program ended under them, its own end tells why."""
+    """The tests' word counts; where the program ended under them, its own end gives the reason."""
     if not verdict.ran:  # out of time or memory, over what the program sent
         return served if served.outcome is Outcome.TIMEOUT else verdict
     if not verdict.stdout:

@@ -220,7 +220,7 @@ class Dispatcher:
                 worker.release()
         self.server.kill(worker.number)
 
-    def _settle(self, worker: WorkerConnection, how: str, with_server: bool = False) -> None:
+    def _finish_lost(self, worker: WorkerConnection, how: str, with_server: bool = False) -> None:
         """A worker is gone: queue what it was at once more (see Chunk)."""
         chunk = worker.release()
         if chunk is None:
@@ -279,7 +279,7 @@ class Dispatcher:
                 self._limit = max(1, len(self._live) - 1)
             if worker is not None:
                 self._read_to_the_end(worker)
-            self._settle(self._dying.pop(number), how)
+            self._finish_lost(self._dying.pop(number), how)
 
     def _lose_server(self, trouble: str | None) -> None:
         assert self.server.control is not None
@@ -295,7 +295,7 @@ class Dispatcher:
         dying = list(self._dying.values())
         self._dying.clear()
         for worker in dying:
-            self._settle(worker, f"lost its server, which {how}", with_server=True)
+            self._finish_lost(worker, f"lost its server, which {how}", with_server=True)
 
     def _read_to_the_end(self, worker: WorkerConnection) -> None:
         """Read what a dead worker has left in its socket; a process that it forked may hold the other end open."""

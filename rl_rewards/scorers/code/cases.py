@@ -23,7 +23,7 @@ FORMS = (
 )
 _SCRIPTS = frozenset({"stdin", "stdin_stdout", "stdio", "standard_input", "standard_io"})
 _CALLS = frozenset({"functional", "function_call", "call_based", "call-based", "function"})
-# Where a mapping keeps its tests, besides the forms below; what the others in it say does not matter.
+# Where a mapping keeps its tests, besides the forms below; the others in it do not matter.
 _WRAPPERS = ("functional", "test_cases", "unit_tests", "tests", "test_list", "test")
 _HIDDEN = object()
 
@@ -34,7 +34,7 @@ class Check:
 
     case: Case
     expected: str | list[plain.Tree] | None = None
-    """Text for a Script (None where only a checker can tell), the allowed values for a Call, nothing for Asserts."""
+    """Text for a Script (None where only a checker can decide), the allowed values for a Call, nothing for Asserts."""
 
     def passed(self, execution: Execution, tolerance: float, compare: Compare = "lines") -> bool:
         """Whether the execution is right. One that did not run to its end is not, whatever it printed."""
@@ -68,7 +68,7 @@ def _short(value: Any) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """What else a row says of its tests.
+    """What else a row declares about its tests.
 
     Attributes:
         function: the function to call, by the option `function`.
@@ -88,7 +88,7 @@ def checks(reference: Any, row: Row | None = None) -> list[Check]:
 
     Args:
         reference: in one of FORMS.
-        row: what else the row says.
+        row: what else the row declares.
 
     Raises:
         ValueError: when the reference is of another form, holds no test, or holds a test that checks nothing (suites.NoTestError).
@@ -138,43 +138,43 @@ def _list(tests: Sequence[Any], row: Row) -> list[Check]:
 
 def _mapping(test: Mapping[str, Any], row: Row) -> list[Check]:
     """A test, or a table of tests. A key without a value is absent: that is what Arrow makes of rows that differ in their keys."""
-    said = {str(key): value for key, value in test.items() if value is not None}
-    kind = _kind(said)
-    name = said.get("fn_name") or said.get("func_name") or _function_of_metadata(said.get("metadata"))
+    fields = {str(key): value for key, value in test.items() if value is not None}
+    kind = _kind(fields)
+    name = fields.get("fn_name") or fields.get("func_name") or _function_of_metadata(fields.get("metadata"))
     if kind == "call":
         name = name or row.function or row.entry_point
         if not name:
             raise ValueError(
-                f"a test of a function call must name the function: fn_name, metadata.func_name or the option `function`; got {sorted(said)}"
+                f"a test of a function call must name the function: fn_name, metadata.func_name or the option `function`; got {sorted(fields)}"
             )
     elif kind is None:
         name = name or row.function
-    if "inputs" in said or (isinstance(said.get("input"), (list, tuple)) and isinstance(said.get("output"), (list, tuple)) and not name):
-        inputs, outputs = (said.get("inputs"), said.get("outputs")) if "inputs" in said else (said["input"], said["output"])
-        return _columns(inputs, outputs, None if kind == "script" else name, said)
-    if "input" in said:
-        output = said.get("output", _HIDDEN)
+    if "inputs" in fields or (isinstance(fields.get("input"), (list, tuple)) and isinstance(fields.get("output"), (list, tuple)) and not name):
+        inputs, outputs = (fields.get("inputs"), fields.get("outputs")) if "inputs" in fields else (fields["input"], fields["output"])
+        return _columns(inputs, outputs, None if kind == "script" else name, fields)
+    if "input" in fields:
+        output = fields.get("output", _HIDDEN)
         if kind != "script" and name:
             if output is _HIDDEN and "output" not in test:
-                raise ValueError(f"a test of a function call must have an output; got {sorted(said)}")
-            return [_call(str(name), said["input"], None if output is _HIDDEN else output)]
+                raise ValueError(f"a test of a function call must have an output; got {sorted(fields)}")
+            return [_call(str(name), fields["input"], None if output is _HIDDEN else output)]
         if output is _HIDDEN and not row.checked:
-            raise ValueError(f"a test of standard input must have an output, or the row a checker; got {sorted(said)}")
-        return [_script(said["input"], None if output is _HIDDEN else output)]
+            raise ValueError(f"a test of standard input must have an output, or the row a checker; got {sorted(fields)}")
+        return [_script(fields["input"], None if output is _HIDDEN else output)]
     for key in _WRAPPERS:
-        if key in said:
-            return checks(said[key], row)
-    raise ValueError(f"tests must be {FORMS}; got the test with the keys {sorted(said)}")
+        if key in fields:
+            return checks(fields[key], row)
+    raise ValueError(f"tests must be {FORMS}; got the test with the keys {sorted(fields)}")
 
 
-def _kind(said: Mapping[str, Any]) -> str | None:
+def _kind(fields: Mapping[str, Any]) -> str | None:
     """`script` or `call`, where a test says; None where it does not.
 
     Raises:
         ValueError: for a kind of tests that is not known here.
     """
     for key in ("testtype", "type"):
-        kind = str(said.get(key, "")).strip().lower()
+        kind = str(fields.get(key, "")).strip().lower()
         if kind in _SCRIPTS or kind in _CALLS:
             return "script" if kind in _SCRIPTS else "call"
         if kind:
@@ -200,11 +200,11 @@ def entry_point(columns: Mapping[str, Any]) -> str | None:
         return None
 
 
-def _columns(inputs: Any, outputs: Any, name: Any, said: Mapping[str, Any]) -> list[Check]:
-    """APPS, TACO, CodeContests, LiveCodeBench: parallel lists. An output of a call may stand in a list of its own."""
+def _columns(inputs: Any, outputs: Any, name: Any, fields: Mapping[str, Any]) -> list[Check]:
+    """APPS, TACO, CodeContests, LiveCodeBench: parallel lists. An output of a call may be in a list of its own."""
     inputs, outputs = (from_text(each) if isinstance(each, str) else each for each in (inputs, outputs))
     if not isinstance(inputs, Sequence) or not isinstance(outputs, Sequence) or isinstance(inputs, str) or isinstance(outputs, str):
-        raise ValueError(f"tests as a mapping need lists under inputs and outputs; got the keys {sorted(said)}")
+        raise ValueError(f"tests as a mapping need lists under inputs and outputs; got the keys {sorted(fields)}")
     if len(inputs) != len(outputs):
         raise ValueError(f"inputs and outputs of tests must be as many, got {len(inputs)} inputs, but {len(outputs)} outputs")
     pairs = list(zip(inputs, outputs, strict=True))

@@ -140,7 +140,7 @@ def _swallows(handler: ast.ExceptHandler) -> bool:
 
 
 def _always_true(test: ast.expr) -> bool:
-    """Whether a condition holds whatever the program does, as far as its form tells."""
+    """Whether a condition holds whatever the program does, as far as its form shows."""
     if isinstance(test, (ast.Lambda, ast.GeneratorExp, ast.JoinedStr)) or not any(isinstance(node, ast.Name) for node in ast.walk(test)):
         return True
     if isinstance(test, (ast.Tuple, ast.List, ast.Set, ast.Dict)):

@@ -44,7 +44,7 @@ def under_test(tree: ast.Module, given: frozenset[str]) -> frozenset[str]:
 def program_classes(tree: ast.Module, under_test: frozenset[str]) -> frozenset[str]:
     """The names that the tests use as a class's: what they make by calling it has attributes of its own, or is compared with another such.
 
-    A name alone tells nothing: MBPP's functions are called `Average` and `Diff`.
+    A name alone shows nothing: MBPP's functions are called `Average` and `Diff`.
     """
 
     def maker(node: ast.AST | None) -> str:

@@ -1,6 +1,6 @@
 """The tests' own classes that a program can be handed objects of, such as TreeNode: those that can be made in its process, too.
 
-A class goes there as text, so it must tell nothing that tests expect: only classes without literals other than None, booleans, 0, 1, 2 and
+A class goes there as text, so it must hold nothing that tests expect: only classes without literals other than None, booleans, 0, 1, 2 and
 empty containers go, without docstrings and without a `__repr__`. Members of an Enum are numbered, or hold their own names.
 """
 

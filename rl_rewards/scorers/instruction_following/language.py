@@ -22,7 +22,7 @@ def is_in_language(text: str, language: str) -> bool:
     detector.append(text[:_READ])
     try:
         found = detector.detect()
-    except LangDetectException:  # nothing to tell by
+    except LangDetectException:  # nothing to decide by
         return False
     return found == language or found.startswith(f"{language}-")
 

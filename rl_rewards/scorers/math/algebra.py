@@ -47,7 +47,7 @@ def judge(item: tuple[str, str, Rules]) -> tuple[str, str]:
         item: the reference, the answer, and the rules of comparing.
 
     Returns:
-        The verdict, "right", "wrong", "answer" (it cannot be read) or "reference" (it cannot be read), and the reason.
+        The verdict, "right", "wrong", "unreadable_answer" or "unreadable_reference", and the reason.
     """
     reference, answer, rules = item
     leaves = _Leaves(rules)
@@ -55,15 +55,15 @@ def judge(item: tuple[str, str, Rules]) -> tuple[str, str]:
     try:
         right = comparison.equal(read(reference), read(answer))
     except Unreadable:
-        return "reference", f"the reference cannot be read: {reference:.200}"
+        return "unreadable_reference", f"the reference cannot be read: {reference:.200}"
     except Exception as error:  # whatever sympy raises; whose doing it is shows where the reference is compared with itself
         if check_reference(reference):
-            return "answer", f"the answer cannot be compared: {type(error).__name__}: {answer:.100}"
-        return "reference", f"the reference cannot be compared: {type(error).__name__}: {reference:.200}"
+            return "unreadable_answer", f"the answer cannot be compared: {type(error).__name__}: {answer:.100}"
+        return "unreadable_reference", f"the reference cannot be compared: {type(error).__name__}: {reference:.200}"
     if right:
         return "right", f"equal: {answer:.80}"
     if leaves.unread:
-        return "answer", f"the answer cannot be read: {leaves.unread:.200}"
+        return "unreadable_answer", f"the answer cannot be read: {leaves.unread:.200}"
     return "wrong", f"{comparison.reason}: {answer:.80}" if comparison.reason else f"{answer:.80} is not {reference:.80}"
 
 

@@ -36,7 +36,7 @@ _ELLIPSIS = re.compile(r"\\[lcd]?dots|\.\.\.")
 
 
 class Comparison:
-    """One comparison of an answer with a reference; `reason` is the more telling one of a "no", where there is one."""
+    """One comparison of an answer with a reference; `reason` is the more specific one of a "no", where there is one."""
 
     def __init__(self, rules: Rules, leaf: Leaf) -> None:
         self.rules = rules
@@ -44,7 +44,7 @@ class Comparison:
         self.leaf = leaf
 
     def equal(self, reference: Value, answer: Value) -> bool | None:
-        """Whether the answer is right; None where algebra has to say."""
+        """Whether the answer is right; None where algebra must decide."""
         if reference.text == answer.text and not (isinstance(reference, Named) and isinstance(answer, Named)):
             return True
         if isinstance(reference, Readings):

@@ -27,7 +27,7 @@ _CLAUSE = re.compile(r"\b(?:that|to|if|whether|thinks?|believes?|says?|claims?|w
 _SUPPOSED = re.compile(
     r"\b(?:if|whether|suppose|supposing|assume|assuming|imagine|unless)\s+(?:that\s+)?(?:the\s+|my\s+|our\s+)?(?:\w+\s+)?answer\s+(?:is|was|were)$"
 )
-# What is said of the answer without saying what it is: "twice the answer is", "the answer plus one is", "one might think the answer is".
+# What is stated about the answer without saying what it is: "twice the answer is", "the answer plus one is", "one might think the answer is".
 _OF_THE_ANSWER = re.compile(
     r"\b(?:twice|thrice|double|triple|half|(?:square|cube|root|negative|opposite|inverse|reciprocal|logarithm|double|half|third|multiple|power|digits?) of)"
     r"\s+(?:of\s+)?(?:the|my|our|this)\s+(?:\w+\s+)?answer\b[^.;\n]{0,20}$"
@@ -60,7 +60,7 @@ _HEDGE = re.compile(
 
 
 def is_denied(text: str, start: int, end: int) -> bool:
-    """Whether the answer at that place of a text is denied by what stands before or behind it."""
+    """Whether the answer at that place of a text is denied by what is before or behind it."""
     return denied_before(text[max(0, start - WINDOW) : start]) or denied_after(text, end)
 
 

@@ -26,7 +26,7 @@ def final_answer(text: str, extract: Extract = "stated", think: bool = False, de
         text: a response, or what a parser found in it.
         extract: where an answer may stand: in a box; also where it is stated ("The answer is ...", `#### ...`, bold, "So we get ..." at the
             end, or all of a short text); also, failing that, the last formula or number of the text.
-        think: whether what stands before `</think>` counts.
+        think: whether what is before `</think>` counts.
         denied: whether an answer counts that is denied in words ("the answer is not 42").
         one_box: whether a response with different boxes has no answer; otherwise the last box is the answer.
     """

@@ -27,7 +27,7 @@ _CALCULATIONS = {
     "rounding": re.compile(r"\\[lr](?:floor|ceil)"),
 }
 _MULTIPLICATION = re.compile(r"\\(?:times|cdot)(?![a-zA-Z]) ?|\*")
-_SHORTEST_COPY = 4  # characters; x+1 stands in every other question
+_SHORTEST_COPY = 4  # characters; x+1 is in every other question
 
 
 def has_operation(text: str) -> bool:
@@ -49,6 +49,6 @@ def calculation_left(answer: str, reference: str) -> str | None:
 
 
 def is_copied(answer: str, question: str) -> bool:
-    """Whether a canonical answer with something to work out stands in the canonical question as it is."""
+    """Whether a canonical answer with something to work out is in the canonical question as it is."""
     answer, question = _MULTIPLICATION.sub("*", answer), _MULTIPLICATION.sub("*", question)
     return len(answer) >= _SHORTEST_COPY and has_operation(answer) and answer in question

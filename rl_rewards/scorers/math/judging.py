@@ -24,11 +24,11 @@ _SUSPICIOUS = re.compile(r"[\^!]|\\(?:binom|sum|int|prod|lim|frac)")
 class Verdict(NamedTuple):
     """What was found about one answer and one reference; a later kind is the better news where a row has several references."""
 
-    kind: Literal["reference", "error", "wrong", "answer", "timeout", "crashed", "right"]
+    kind: Literal["unreadable_reference", "error", "wrong", "unreadable_answer", "timeout", "crashed", "right"]
     reason: str
 
 
-_RANK = ("reference", "error", "wrong", "answer", "timeout", "crashed", "right")
+_RANK = ("unreadable_reference", "error", "wrong", "unreadable_answer", "timeout", "crashed", "right")
 Pair = tuple[str, str]
 
 
@@ -73,7 +73,7 @@ class Judging:
         pool.submit(call, items, self._timeout).add_done_callback(pass_on)
 
     def _judged(self, finished: list[ItemResult]) -> None:
-        self._verdicts = {pair: _heard(one) for pair, one in zip(self._pairs, finished, strict=True)}
+        self._verdicts = {pair: _verdict_of(one) for pair, one in zip(self._pairs, finished, strict=True)}
         doubtful = sorted({reference for (reference, _), verdict in self._verdicts.items() if verdict.kind in ("timeout", "crashed")})
         if not doubtful:
             self._finish()
@@ -85,7 +85,7 @@ class Judging:
         ours = {reference for reference, one in zip(references, checked, strict=True) if one.value is not True}
         for pair, verdict in self._verdicts.items():
             if pair[0] in ours and verdict.kind in ("timeout", "crashed"):
-                self._verdicts[pair] = Verdict("reference", f"the reference cannot be read: {pair[0]:.200}")
+                self._verdicts[pair] = Verdict("unreadable_reference", f"the reference cannot be read: {pair[0]:.200}")
         self._finish()
 
     def _finish(self) -> None:
@@ -100,7 +100,7 @@ def best(verdicts: Sequence[Verdict]) -> Verdict:
     return max(verdicts, key=lambda verdict: _RANK.index(verdict.kind))
 
 
-def _heard(finished: ItemResult) -> Verdict:
+def _verdict_of(finished: ItemResult) -> Verdict:
     if finished.outcome is Outcome.SCORED:
         return Verdict(*finished.value)
     kind: Any = finished.outcome.value

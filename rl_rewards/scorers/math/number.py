@@ -26,7 +26,7 @@ _REPEATING = re.compile(
     r"(?P<whole>\d*)\.(?P<fixed>\d*)(?:\\(?:overline|bar|dot)\{?(?P<repeated>\d+)\}?|\((?P<bracketed>\d+)\))(?:\\dot\{?(?P<last>\d)\}?)?"
 )
 _BASE = re.compile(
-    r"\(?(?P<digits>[0-9A-Za-z]+)\)?(?:_\{\(?(?:base)?(?P<base>\d{1,2}|[a-z]+)\)?\}|\\text\{\s*\(?base\s*(?P<said>\d{1,2}|[a-z]+)\)?\})",
+    r"\(?(?P<digits>[0-9A-Za-z]+)\)?(?:_\{\(?(?:base)?(?P<base>\d{1,2}|[a-z]+)\)?\}|\\text\{\s*\(?base\s*(?P<named_base>\d{1,2}|[a-z]+)\)?\})",
     re.IGNORECASE,
 )
 _SCALES = {"dozen": 12, "hundred": 10**2, "thousand": 10**3, "million": 10**6, "billion": 10**9, "trillion": 10**12}
@@ -34,7 +34,7 @@ _SCALED = re.compile(rf"-?(?P<number>{_NUMBER})(?:\\text\{{)?(?P<scale>{'|'.join
 _DECIMAL_COMMA = re.compile(r"\d+,\d+")
 _ONLY_COMMA = re.compile(r"0,\d{2,}|\d+,0\d+")  # few lists are written so, and no thousands
 _THOUSANDS = re.compile(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?")
-# A unit stands in \text{...} after the number, or is one of these after a plain one; degrees and primes count as units.
+# A unit is written in \text{...} after the number, or is one of these after a plain one; degrees and primes count as units.
 _UNIT = re.compile(
     r"(?:(?:\\text\{(?P<text>[^{}]*)\}|(?P<degree>\^\{\\circ\}(?:\\text\{[CFK]\}|[CFK])?)|(?P<prime>'{1,2})"
     r"|(?P<word>[a-zA-Z]{1,14}(?:/[a-zA-Z]{1,10})?))(?:\^\{?(?P<power>-?\d)\}?)?)$"
@@ -188,8 +188,8 @@ def _digits(number: Number) -> str:
 
 
 def _in_base(text: str, based: re.Match[str]) -> Number | None:
-    said = (based["base"] or based["said"]).lower()
-    base = int(said) if said.isdigit() else number_in_words(said)
+    named_base = (based["base"] or based["named_base"]).lower()
+    base = int(named_base) if named_base.isdigit() else number_in_words(named_base)
     try:
         return None if base is None or not 2 <= base <= 36 else Number(text, Fraction(int(based["digits"], base)), base=str(base))
     except ValueError:  # a digit that the base lacks

@@ -45,8 +45,8 @@ def read(text: str, depth: int = 0) -> Value:
         return Words(text, letters(text))
     if (within := text_within(text)) is not None and not isinstance(value := read(within, depth + 1), Expression):
         return value
-    if (said := read_words(text)) is not None:
-        return said
+    if (words := read_words(text)) is not None:
+        return words
     if depth > _DEEPEST:
         return Expression(text)
     if text[:1] == "]" or text[-1:] == "[":  # ]0,1[ is how some countries write (0,1)

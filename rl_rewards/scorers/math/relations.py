@@ -1,4 +1,4 @@
-"""Reading what stands around signs of relation: assignments, chains of equalities, approximations, memberships, equations, inequalities."""
+"""Reading what is around signs of relation: assignments, chains of equalities, approximations, memberships, equations, inequalities."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ def _equalities(text: str, parts: tuple[str, ...], read_part: Callable[[str], Va
         return Named(text, parts[0], value)
     if (several := _tuple_of_names(text, parts, read_part)) is not None:
         return several
-    if is_name(parts[-1]):  # the value stands on the left: 2=x
+    if is_name(parts[-1]):  # the value is on the left: 2=x
         return Named(text, parts[-1], read_part(parts[-2]))
     if not has_variables("".join(parts)):
         return read_part(parts[-1])  # a calculation: 6*7=42

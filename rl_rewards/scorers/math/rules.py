@@ -28,14 +28,14 @@ class Rules(NamedTuple):
 
 
 class Comparer(Protocol):
-    """What compares parts with parts; `reason` is the more telling one of a "no", where there is one."""
+    """What compares parts with parts; `reason` is the more specific one of a "no", where there is one."""
 
     rules: Rules
     reason: str | None
     leaf: Leaf
 
     def equal(self, reference: Value, answer: Value) -> bool | None:
-        """Whether the answer is right; None where algebra has to say."""
+        """Whether the answer is right; None where algebra must decide."""
         ...
 
     def algebra(self, r: Value, a: Value) -> bool | None:

@@ -21,12 +21,12 @@ from rl_rewards.scorers.math.number import Percent, same_number
 from rl_rewards.scorers.math.reader import is_prose, read
 from rl_rewards.scorers.math.rules import Lists, Rules
 from rl_rewards.scorers.math.values import Number
-from rl_rewards.scorers.math.words import spelled
+from rl_rewards.scorers.math.words import normalized
 from rl_rewards.scorers.texts import reference_texts
 from rl_rewards.types import EvaluateResult, Outcome, Sample, text_of
 
 _QUESTION = 20_000  # characters, from its end, in which a copied answer is looked for
-_OUTCOMES = {"wrong": Outcome.SCORED, "answer": Outcome.UNPARSED, "timeout": Outcome.TIMEOUT, "crashed": Outcome.CRASHED}
+_OUTCOMES = {"wrong": Outcome.SCORED, "unreadable_answer": Outcome.UNPARSED, "timeout": Outcome.TIMEOUT, "crashed": Outcome.CRASHED}
 
 
 @configured
@@ -128,7 +128,7 @@ class MathVerify(ReferenceScorer):
             return EvaluateResult(self.wrong, f"the answer is empty or longer than {LONGEST} characters", outcome=Outcome.UNPARSED)
         pairs, verdicts, rules = [], [], self._rules
         for reference in target:
-            verdict = self._settle(reference, text, sample, rules)
+            verdict = self._decide(reference, text, sample, rules)
             if verdict is None:
                 pairs.append((reference, text))
             elif verdict.kind == "right":
@@ -137,7 +137,7 @@ class MathVerify(ReferenceScorer):
                 verdicts.append(verdict)
         return Open(pairs, verdicts) if pairs else self.result(verdicts[0] if len(verdicts) == 1 else best(verdicts))
 
-    def _settle(self, reference: str, answer: str, sample: Sample, rules: Rules) -> Verdict | None:
+    def _decide(self, reference: str, answer: str, sample: Sample, rules: Rules) -> Verdict | None:
         """The verdict on two canonical texts, where it needs no algebra."""
         if reference == answer:
             return Verdict("right", f"equal to the reference: {answer:.80}")
@@ -145,9 +145,9 @@ class MathVerify(ReferenceScorer):
             return verdict
         expected, given = read(reference), read(answer)
         if is_prose(reference):
-            if spelled(reference) == spelled(answer):
+            if normalized(reference) == normalized(answer):
                 return Verdict("right", f"the reference's words: {answer:.80}")
-            return Verdict("reference", f"the reference cannot be read: {reference:.200}")
+            return Verdict("unreadable_reference", f"the reference cannot be read: {reference:.200}")
         if not self.allow_copied and has_operation(answer) and is_copied(answer, _question(sample)):
             return Verdict("wrong", f"copied from the question: {answer:.80}")
         comparison = Comparison(rules, _needs_algebra)
@@ -162,7 +162,7 @@ class MathVerify(ReferenceScorer):
         """The result of a verdict: right and wrong answers, the policy's faults with the wrong-answer score, ours without a score."""
         if verdict.kind == "right":
             return EvaluateResult(self.correct, verdict.reason)
-        if verdict.kind in ("reference", "error"):
+        if verdict.kind in ("unreadable_reference", "error"):
             return EvaluateResult.failure(Outcome.ERROR, verdict.reason)
         return EvaluateResult(self.wrong, verdict.reason, outcome=_OUTCOMES[verdict.kind])
 

@@ -57,7 +57,7 @@ _ANY_NUMBER = re.compile(r"(?<![\w.])-?\d[\d,]*(?:\.\d+)?(?:/\d+)?%?(?![\w.]?\w)
 _ADVERB = re.compile(
     r"(?:definitely|certainly|clearly|obviously|exactly|simply|just|indeed|approximately|about|therefore|thus|then|actually|equal to)\s+"
 )
-_HEADING = re.compile(r"[-#*_\s\d.]*(?:(?:the|my|our)\s+)?(?:final\s+)?", re.IGNORECASE)  # what stands before "Answer" in a heading
+_HEADING = re.compile(r"[-#*_\s\d.]*(?:(?:the|my|our)\s+)?(?:final\s+)?", re.IGNORECASE)  # what is before "Answer" in a heading
 
 
 def stated(text: str, denied: bool) -> tuple[str | None, bool]:
@@ -199,9 +199,9 @@ def _expression_in(statement: str) -> tuple[str | None, str]:
             return found, rest
     end = _SENTENCE_END.search(statement)
     sentence = (statement[: end.start()] if end else statement).strip(" *.")
-    said = _at_the_end(sentence)
-    if said is not None:
-        return said[0], ""
+    stated = _at_the_end(sentence)
+    if stated is not None:
+        return stated[0], ""
     numbers = _ANY_NUMBER.findall(sentence)
     if len(numbers) == 1 and not _MATHEMATICS.search(sentence) and len(sentence) > 20:
         return numbers[0], ""

@@ -6,7 +6,7 @@ import re
 
 from rl_rewards.scorers.math.values import Choice, Expression, Value, Words
 
-__all__ = ["letters", "read_words", "spelled", "text_within"]
+__all__ = ["letters", "normalized", "read_words", "text_within"]
 
 _CHOICE = re.compile(  # A, (A), A. Paris, Option A
     r"(?:\\text\{)?(?:[Oo]ption|[Cc]hoice)?(?:(?<=n)|(?<=e)|(?<![a-z]))\(?([A-J])\)?\}?(?:[.:)]\}?(?:[a-zA-Z\\]{2}|-?\d).*|(?<=\))\}?(?:\\text\{.*|-?\d.*))?",
@@ -34,18 +34,18 @@ def read_words(text: str) -> Value | None:
         return Choice(text, choice[1], _content(text[choice.end(1) :]))
     if not _are_words(text):
         return None
-    said = letters(text)
-    return Expression(_SETS[said]) if said in _SETS else Words(text, _SPELLED_OUT.get(said, said))
+    words = letters(text)
+    return Expression(_SETS[words]) if words in _SETS else Words(text, _SPELLED_OUT.get(words, words))
 
 
 def _content(rest: str) -> str:
     """What the option says, of the text behind its letter."""
-    said = rest.lstrip(".:)}")
-    return said if said.count("}") <= said.count("{") else f"\\text{{{said.removesuffix('}')}}}"
+    words = rest.lstrip(".:)}")
+    return words if words.count("}") <= words.count("{") else f"\\text{{{words.removesuffix('}')}}}"
 
 
 def text_within(text: str) -> str | None:
-    """What stands in a canonical text that is one \\text{...} of a number with its unit, or of a list."""
+    """What is in a canonical text that is one \\text{...} of a number with its unit, or of a list."""
     match = _WITHIN.fullmatch(text)
     if match is None or match[1][0].isdigit():
         return match[1] if match is not None else None
@@ -57,7 +57,7 @@ def letters(text: str) -> str:
     return "".join(char for char in text.replace("\\text", "").casefold() if char.isalnum())
 
 
-def spelled(text: str) -> str:
+def normalized(text: str) -> str:
     """A canonical text without what prose may differ in: case, full stops, commas, \\text."""
     return re.sub(r"\\text|[{}., ]", "", text.casefold())
 

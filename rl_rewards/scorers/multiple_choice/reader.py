@@ -1,4 +1,4 @@
-"""What a response says of the options: which it affirms, which it denies, and which it merely mentions.
+"""What a response states about the options: which it affirms, which it denies, and which it merely mentions.
 
 A sentence is cut into *groups* of options that are named together ("A, B or C"), each between the words before it and those after it. The words
 decide whether the group is affirmed, denied or only considered ("if A", "is it A?"), and how plainly: by a statement of the answer ("the
@@ -63,71 +63,71 @@ class _Statement:
 
 
 def choice(text: str, options: Options) -> str | None:
-    """The label of the one option that a response settles on; None when it names none or several."""
+    """The label of the one option that a response chooses; None when it names none or several."""
     bare = text.strip().strip("()[]{}*_$\"'“”`<>#|（）【】.,:;!。 \n\t")
     if len(bare) == 1 and bare.upper() in options.labels:
         return bare.upper()
     if options.label_of_text and (label := options.label_of_text.get(" ".join(bare.casefold().split()))):
         return label
-    said = _statements(text[-_READ:], options)
-    affirmed = [statement for statement in said if statement.affirmed]
+    statements = _statements(text[-_READ:], options)
+    affirmed = [statement for statement in statements if statement.affirmed]
     if not affirmed:
         return None
     plainest = max(statement.plainness for statement in affirmed)
     if plainest == _MENTIONED:
-        denied = frozenset().union(*(statement.labels for statement in said if not statement.affirmed))
+        denied = frozenset().union(*(statement.labels for statement in statements if not statement.affirmed))
         named = frozenset().union(*(statement.labels for statement in affirmed)) - denied
     else:
-        last = max(place for place, statement in enumerate(said) if statement.affirmed and statement.plainness == plainest)
-        later = (statement.labels for statement in said[last:] if not statement.affirmed and statement.plainness == _STATED)
-        named = said[last].labels.difference(*later)
+        last = max(place for place, statement in enumerate(statements) if statement.affirmed and statement.plainness == plainest)
+        later = (statement.labels for statement in statements[last:] if not statement.affirmed and statement.plainness == _STATED)
+        named = statements[last].labels.difference(*later)
     return next(iter(named)) if len(named) == 1 else None
 
 
 def _statements(text: str, options: Options) -> list[_Statement]:
-    """All that is said of options, in order; what is only considered is left out."""
-    said: list[_Statement] = []
+    """All statements about options, in order; what is only considered is left out."""
+    statements: list[_Statement] = []
     for sentence, stop in sentences(tokens(text), NOUNS | BE):
         if stop == "?":
             continue
         groups, opening = _groups(sentence, options)
         if not groups:
             words = {key_of(token) for token in sentence} - {None}
-            if said and words & (WRONG | CORRECTIONS) and words <= CORRECTIONS | WRONG | BE | NEGATIONS | FILLERS:
-                while said and said[-1].affirmed:  # "The answer is A. No, that is wrong."
-                    said.pop()
+            if statements and words & (WRONG | CORRECTIONS) and words <= CORRECTIONS | WRONG | BE | NEGATIONS | FILLERS:
+                while statements and statements[-1].affirmed:  # "The answer is A. No, that is wrong."
+                    statements.pop()
             continue
-        corrects = bool(said) and opening[:1] != [] and opening[0] in CORRECTIONS
+        corrects = bool(statements) and opening[:1] != [] and opening[0] in CORRECTIONS
         for place, group in enumerate(groups):
             statement = _judged(group)
             if statement is None:
                 continue
             if corrects:
                 statement.plainness = _STATED
-            _add(said, statement, group, first=place == 0)
-    return said
+            _add(statements, statement, group, first=place == 0)
+    return statements
 
 
-def _add(said: list[_Statement], statement: _Statement, group: _Group, first: bool) -> None:
+def _add(statements: list[_Statement], statement: _Statement, group: _Group, first: bool) -> None:
     """Append a statement; "or maybe B" behind an affirmed one widens that, and "but B" behind a denied one is as plain as that was."""
-    previous = said[-1] if said else None
+    previous = statements[-1] if statements else None
     words = [word for word in group.before if word not in DECORATION and word != ","]
     if previous is not None and previous.affirmed and statement.affirmed and not first and words[:1] in (["and"], ["or"]):
-        said[-1] = _Statement(previous.labels | statement.labels, max(previous.plainness, statement.plainness), True)
+        statements[-1] = _Statement(previous.labels | statement.labels, max(previous.plainness, statement.plainness), True)
         return
     if previous is not None and statement.affirmed:
         widens = bool(words) and HEDGING.issuperset(words) and not HEDGES.isdisjoint(words)
         if previous.affirmed and widens and statement.plainness < _STATED:
-            said[-1] = _Statement(previous.labels | statement.labels, max(previous.plainness, statement.plainness), True)
+            statements[-1] = _Statement(previous.labels | statement.labels, max(previous.plainness, statement.plainness), True)
             return
         goes_on = not previous.affirmed and not first and (not words or words[-1] in BE | {"but", "rather", "sondern", "sino", "mais", "而是", "it"})
         if goes_on and statement.plainness == _MENTIONED:
             statement.plainness = previous.plainness
-    said.append(statement)
+    statements.append(statement)
 
 
 def _judged(group: _Group) -> _Statement | None:
-    """What is said of a group: affirmed or denied, and how plainly; None when it is only considered."""
+    """What is stated about a group: affirmed or denied, and how plainly; None when it is only considered."""
     before, after = group.before, _predicate(group.after)
     if _is_supposed(before, group.after):
         return None
@@ -237,7 +237,7 @@ def _cut(gap: list[str]) -> tuple[list[str], list[str]]:
     places = places or [place for place, word in enumerate(gap) if word in ("and", "or")]
     if not places:
         return gap, gap
-    # The first separator ends what is said of the first group.
+    # The first separator ends what is stated about the first group.
     return gap[: places[0]], gap[places[0] :] if gap[places[0]] not in ",，—–-" else gap[places[0] + 1 :]
 
 
@@ -305,7 +305,7 @@ def _is_meant(token: Token, following: Token | None, last: str, shouted: bool, n
 
 
 def _text_at(sentence: Sequence[Token], place: int, options: Options, following: Sequence[Token | None], last: str) -> tuple[str, int] | None:
-    """The option whose text is at a place, and the place behind it; only where it is said to be the answer, or is all of the sentence."""
+    """The option whose text is at a place, and the place behind it; only where it is statements to be the answer, or is all of the sentence."""
     if last and last not in LEADING:
         return None
     for words, label in options.texts.get(key_of(sentence[place]) or "", ()):

@@ -1,4 +1,4 @@
-"""The option that an answer to a multiple-choice question settles on."""
+"""The option that an answer to a multiple-choice question chooses."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ __all__ = ["MultipleChoice"]
 
 @configured
 class MultipleChoice(ReferenceScorer):
-    """Scores whether the answer settles on the reference's option.
+    """Scores whether the answer chooses the reference's option.
 
     An answer is an option's label alone, in any brackets (`b`, `(B)`, `**B.**`), its text alone where the row has the options' texts, or prose. Of
     prose the last statement of an answer counts ("the answer is B", "B is the answer", "I choose B"), else the last conclusion ("so it must be B",
@@ -58,5 +58,5 @@ class MultipleChoice(ReferenceScorer):
         options, expected = target
         found = choice(answer_text(answer), options)
         if found is None:
-            return EvaluateResult(self.wrong, f"the answer settles on no option of {options.labels}, or on several", outcome=Outcome.UNPARSED)
+            return EvaluateResult(self.wrong, f"the answer chooses no option of {options.labels}, or on several", outcome=Outcome.UNPARSED)
         return self.verdict(found == expected, None if found == expected else f"{found} is not {expected}")

@@ -26,8 +26,8 @@ class Query:
 
     Attributes:
         value: messages, token ids, text, or (prompt, response).
-        prompt: the prompt's text, where a server is told it apart.
-        label: the row's reference, where a server is told it.
+        prompt: the prompt's text, where a server takes it apart.
+        label: the row's reference, where a server takes it.
     """
 
     form: Form

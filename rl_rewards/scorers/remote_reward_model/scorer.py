@@ -209,8 +209,8 @@ class RemoteRewardModel(ShapedScorer):
         if len(prompt) > 1:
             roles = [message["role"] for message in prompt]
             raise ValueError(f"format {self.format!r} takes one prompt and one response, not {roles} and a response; use format 'chat'")
-        asked, said = prompt[0]["content"] if prompt else "", response["content"]
-        return Query("pair", (asked, said)) if self._form == "pair" else Query("text", asked + said, asked, label)
+        question, answer = prompt[0]["content"] if prompt else "", response["content"]
+        return Query("pair", (question, answer)) if self._form == "pair" else Query("text", question + answer, question, label)
 
     def _result(self, answer: Answer | EvaluateResult) -> EvaluateResult:
         if isinstance(answer, EvaluateResult):

@@ -19,22 +19,22 @@ def score(answer, gold, options=None, **settings):
     return result
 
 
-def settles_on(answer, labels, options=None, **settings):
+def chosen_of(answer, labels, options=None, **settings):
     """The labels that an answer is right for."""
     right = [label for label in labels if score(answer, label, options, **settings).score == 1]
     unparsed = score(answer, labels[0], options, **settings).outcome == Outcome.UNPARSED
-    assert unparsed is not bool(right), "an answer that settles on nothing is unparsed"
+    assert unparsed is not bool(right), "an answer that chooses nothing is unparsed"
     return right
 
 
 @pytest.mark.parametrize(("answer", "letter"), LETTERS)
-def test_an_answer_that_settles_on_a_letter_is_right_for_that_alone(answer, letter):
-    assert settles_on(answer, "ABCD") == [letter]
+def test_an_answer_that_chosen_of_a_letter_is_right_for_that_alone(answer, letter):
+    assert chosen_of(answer, "ABCD") == [letter]
 
 
 @pytest.mark.parametrize("answer", NO_LETTER)
-def test_an_answer_that_settles_on_none_or_several_is_unparsed_and_does_not_pay(answer):
-    assert settles_on(answer, "ABCD") == []
+def test_an_answer_that_chosen_of_none_or_several_is_unparsed_and_does_not_pay(answer):
+    assert chosen_of(answer, "ABCD") == []
 
 
 @pytest.mark.parametrize(
@@ -48,17 +48,17 @@ def test_an_answer_that_settles_on_none_or_several_is_unparsed_and_does_not_pay(
     ids=["list", "object with None of Arrow", "words that deny", "labels and texts"],
 )
 def test_an_options_text_is_an_answer_where_the_row_has_it(rows, labels, options):
-    assert [(answer, settles_on(answer, labels, options)) for answer, _ in rows] == [(answer, [label] if label else []) for answer, label in rows]
+    assert [(answer, chosen_of(answer, labels, options)) for answer, _ in rows] == [(answer, [label] if label else []) for answer, label in rows]
 
 
 @pytest.mark.parametrize(("answer", "digit"), DIGITS)
 def test_digits_can_be_chosen_from(answer, digit):
-    assert settles_on(answer, "1234", choices="1234") == ([digit] if digit else [])
+    assert chosen_of(answer, "1234", choices="1234") == ([digit] if digit else [])
 
 
 @pytest.mark.parametrize(("answer", "letter"), TEN_LETTERS)
 def test_letters_beyond_d_can_be_chosen_from(answer, letter):
-    assert settles_on(answer, "ABCDEFGHIJ", choices="ABCDEFGHIJ") == ([letter] if letter else [])
+    assert chosen_of(answer, "ABCDEFGHIJ", choices="ABCDEFGHIJ") == ([letter] if letter else [])
 
 
 def test_a_list_of_options_has_as_many_letters_as_texts():

@@ -107,7 +107,7 @@ def test_a_template_that_goes_on_after_the_end_of_the_turn_is_told_once(caplog):
 
 
 @pytest.mark.parametrize(("read_at", "tail"), [("template_end", "<|im_end|>\n"), ("end_of_turn", "<|im_end|>")])
-def test_read_at_settles_it(read_at, tail, caplog):
+def test_read_at_decides_it(read_at, tail, caplog):
     renderer = Renderer(make_tokenizer(LINE_AFTER_TURN), read_at=read_at)
     assert parts(renderer, ask("2+2?", "4"))[-1] == tail
     assert not caplog.records
