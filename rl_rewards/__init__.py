@@ -48,11 +48,11 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from rl_rewards import parsers, scorers
+    from rl_rewards.formats import load_rubric
     from rl_rewards.functions import reward_function
     from rl_rewards.pipeline.columns import Evaluation
     from rl_rewards.reward import Gate, Reward, RewardError
     from rl_rewards.rubric import Rubric
-    from rl_rewards.rubric_files import load_rubric
     from rl_rewards.types import EvaluateResult, Message, MetricResult, Outcome, Sample, StepOutput
 
 __version__ = "0.2.0"
@@ -63,7 +63,7 @@ _HOME = {
     "RewardError": "rl_rewards.reward",
     "Rubric": "rl_rewards.rubric",
     "Evaluation": "rl_rewards.pipeline.columns",
-    "load_rubric": "rl_rewards.rubric_files",
+    "load_rubric": "rl_rewards.formats",
     "reward_function": "rl_rewards.functions",
     **dict.fromkeys(("EvaluateResult", "Message", "MetricResult", "Outcome", "Sample", "StepOutput"), "rl_rewards.types"),
 }

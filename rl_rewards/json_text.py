@@ -17,7 +17,7 @@ def load_json(text: str) -> Any:
         ValueError: when the text is not JSON, nests deeper than can be read (about a thousand levels), or has a number too large.
     """
     try:
-        return json.loads(text, parse_constant=_refuse, parse_float=_finite)
+        return json.loads(text, parse_constant=refuse_constant, parse_float=_finite)
     except RecursionError:
         raise ValueError("the JSON nests too deep to be read") from None
 
@@ -33,7 +33,7 @@ def same_json(found: Any, gold: Any) -> bool:
     return found == gold
 
 
-def _refuse(constant: str) -> Any:
+def refuse_constant(constant: str) -> Any:
     raise ValueError(f"{constant} is not JSON")
 
 

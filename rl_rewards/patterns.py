@@ -8,7 +8,7 @@ is the very end of the text, and `.` needs `(?s)` to match a line break.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import re2
 
@@ -16,6 +16,8 @@ import re2
 # walk may read this many bytes, or the text this many times if that is more, before the rest is swept at once, which is slower per byte.
 _WALK_BYTES = 1 << 18
 _WALK_READS = 2
+# A pattern that can match no text cannot be swept: this many bytes, about a second, is what its walk may read.
+_EMPTY_WALK_BYTES = 1 << 30
 
 # Every kind of place that an assertion such as `^` or `\b` can tell from others.
 _PROBES = (b"", b"a", b" ", b"aa", b" a ", b"\n", b"a\na", b" \n ")
@@ -24,7 +26,7 @@ _PROBES = (b"", b"a", b" ", b"aa", b" a ", b"\n", b"a\na", b" \n ")
 class Pattern:
     """A compiled pattern; made by `compile_pattern`."""
 
-    __slots__ = ("text", "groups", "_regexp", "_anywhere", "_whole", "_sweep")
+    __slots__ = ("text", "groups", "_regexp", "_anywhere", "_whole", "_sweep", "__dict__")
 
     def __init__(self, text: str) -> None:
         self.text = text
@@ -81,6 +83,53 @@ class Pattern:
             found = swept[1]
         return None if found is None else _decoded(found)
 
+    def last_match(self, text: str) -> str | None:
+        """What the group of the last match caught, or the whole match; None without a match, or where the group took no part in it.
+
+        Matches may be empty; none is looked for at the end of the text once some of it was read, as in GoogleSQL.
+
+        Raises:
+            ValueError: when a pattern that can match no text at all has too many matches in a long text.
+        """
+        data = _encoded(text)
+        span = self._last_of_many(data) if self._may_be_empty else self._last_span(data)
+        match = None if span is None else self._regexp.match(data, span[0])
+        caught = None if match is None else match[1 if self.groups else 0]
+        return None if caught is None else _decoded(caught)
+
+    def _last_span(self, data: bytes) -> tuple[int, int] | None:
+        """Bytes of the last match of a pattern that matches some text."""
+        span, budget = None, max(_WALK_BYTES, _WALK_READS * len(data))
+        for match in self._regexp.finditer(data):
+            span = match.span()
+            budget -= len(data) - span[1]
+            if budget < 0:
+                swept = self._whole_sweep.match(data, span[1])
+                return swept.span(1) if swept is not None and swept[1] is not None else span
+        return span
+
+    def _last_of_many(self, data: bytes) -> tuple[int, int] | None:
+        """Bytes of the last match of a pattern that can match no text, so that it may match at every place."""
+        span, position, budget = None, 0, _EMPTY_WALK_BYTES
+        for match in self._regexp.finditer(data):
+            if position >= len(data) > 0:
+                break
+            span = match.span()
+            position = span[1] if span[1] > span[0] else _next_character(data, span[1])
+            budget -= len(data) - span[1]
+            if budget < 0:
+                raise ValueError(f"the pattern {self.text!r} can match no text at all, and matches too often in {len(data):,} bytes")
+        return span
+
+    @cached_property
+    def _may_be_empty(self) -> bool:
+        return self.matches_nothing()
+
+    @cached_property
+    def _whole_sweep(self) -> re2._Regexp:
+        """As `prepare_last` makes, but it catches the whole of the last match."""
+        return _sweeping(f"({self.text})", f"({self.text}\\E)")
+
     def prepare_last(self) -> re2._Regexp:
         """Compile what `last` needs for texts with many matches: a pattern that sweeps to the end and catches what the last match does.
 
@@ -90,13 +139,9 @@ class Pattern:
         Raises:
             ValueError: when it is too large for RE2.
         """
-        for body in (self.text, self.text + "\\E"):  # the second closes an open \Q
-            try:
-                self._sweep = _compiled(f"(?:{body if self.groups else f'({body})'}|(?s:.))*")
-                return self._sweep
-            except ValueError as error:
-                refusal = error
-        raise refusal
+        bodies = (self.text, self.text + "\\E")  # the second closes an open \Q
+        self._sweep = _sweeping(*(body if self.groups else f"({body})" for body in bodies))
+        return self._sweep
 
     def __reduce__(self) -> tuple:
         return (compile_pattern, (self.text,))
@@ -143,6 +188,28 @@ def _yes_or_no(pattern: str, make: Callable[[re2.Options], re2.Set]) -> re2.Set:
     return one
 
 
+def _sweeping(*bodies: str) -> re2._Regexp:
+    """The first of these spellings of one pattern that compiles, as a pattern that walks from match to match to the end.
+
+    Raises:
+        ValueError: when it is too large for RE2.
+    """
+    for body in bodies:
+        try:
+            return _compiled(f"(?:{body}|(?s:.))*")
+        except ValueError as error:
+            refusal = error
+    raise refusal
+
+
+def _next_character(data: bytes, at: int) -> int:
+    """Where the character after the one at `at` begins, in UTF-8."""
+    at += 1
+    while at < len(data) and data[at] & 0xC0 == 0x80:
+        at += 1
+    return at
+
+
 def _compiled(pattern: str) -> re2._Regexp:
     try:
         # From bytes, so that matching bytes spares translating offsets; their encoding is still UTF-8.
@@ -152,6 +219,16 @@ def _compiled(pattern: str) -> re2._Regexp:
     except re2.error as error:
         reason = error.args[0].decode(errors="replace") if isinstance(error.args[0], bytes) else str(error)
         raise ValueError(
-            f"RE2 refuses the pattern {pattern!r}: {reason}. "
+            f"RE2 refuses the pattern {pattern!r}: {reason}{_marked(pattern, reason)}. "
             "RE2 has no lookahead, lookbehind or backreferences, writes the end of the text as \\z and repeats at most 1000 times"
         ) from None
+
+
+def _marked(pattern: str, reason: str) -> str:
+    """Where in a pattern RE2's complaint is: `, here: 'a>>(?=<<b)'`; nothing where it quotes no part of it."""
+    part = reason.partition(": ")[2] or ("\\" if reason.startswith("trailing") else "")
+    at = pattern.rfind(part) if reason.startswith("trailing") else pattern.find(part)
+    if not part or at < 0:
+        return ""
+    start, end = max(0, at - 40), at + len(part)
+    return f", at character {at + 1}, here: '{'...' * (start > 0)}{pattern[start:at]}>>{part}<<{pattern[end : end + 40]}{'...' * (end + 40 < len(pattern))}'"

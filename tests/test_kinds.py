@@ -27,7 +27,7 @@ def test_a_parser_is_spelled_as_a_kind_or_a_mapping_of_one(spec, made):
 
 
 REFUSED = [
-    ("boxd", "Unknown parser 'boxd'. Did you mean 'boxed'? Allowed: after, boxed, code_block, identity, json, regex, tag"),
+    ("boxd", "Unknown parser 'boxd'. Did you mean 'boxed'? Allowed: after, boxed, code_block, identity, json, json_value, regex, regex_extract, tag"),
     ({"taag": "answer"}, "Did you mean 'tag'?"),
     ("zzz", "Unknown parser 'zzz'. Allowed:"),
     (5, "found 5"),

@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from rl_rewards.parsers.code_block import CodeBlock
     from rl_rewards.parsers.identity import Identity
     from rl_rewards.parsers.json_object import Json
+    from rl_rewards.parsers.json_value import JsonValue
     from rl_rewards.parsers.regex import Regex
+    from rl_rewards.parsers.regex_extract import RegexExtract
     from rl_rewards.parsers.tag import Tag
 
 __all__ = [
@@ -30,8 +32,10 @@ __all__ = [
     "CodeBlock",
     "Identity",
     "Json",
+    "JsonValue",
     "Parser",
     "Regex",
+    "RegexExtract",
     "Tag",
     "parser",
 ]
@@ -42,9 +46,11 @@ KINDS = Kinds(
     {
         "identity": "rl_rewards.parsers.identity:Identity",
         "regex": "rl_rewards.parsers.regex:Regex",
+        "regex_extract": "rl_rewards.parsers.regex_extract:RegexExtract",
         "tag": "rl_rewards.parsers.tag:Tag",
         "boxed": "rl_rewards.parsers.boxed:Boxed",
         "json": "rl_rewards.parsers.json_object:Json",
+        "json_value": "rl_rewards.parsers.json_value:JsonValue",
         "code_block": "rl_rewards.parsers.code_block:CodeBlock",
         "after": "rl_rewards.parsers.after:After",
     },

@@ -1,8 +1,7 @@
-"""Rubric files <-> rubrics."""
+"""Rubric files <-> rubrics: the native form, and what is wrong with a file of any form."""
 
 from __future__ import annotations
 
 from rl_rewards.rubric_files.errors import Problem, RubricFileError
-from rl_rewards.rubric_files.native import load as load_rubric
 
-__all__ = ["Problem", "RubricFileError", "load_rubric"]
+__all__ = ["Problem", "RubricFileError"]

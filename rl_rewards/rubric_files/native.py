@@ -30,24 +30,20 @@ from rl_rewards.rubric_files.specs import plain
 from rl_rewards.rubric_files.validation import VERSION, coercions, name_problems, problems_of, remote_code, version_problem
 from rl_rewards.rubric_files.yaml_source import CoreResolver, YamlSource
 from rl_rewards.tables.atomic import atomic_path
-from rl_rewards.tables.regular_file import open_regular
 from rl_rewards.user_errors import user_message
 
-_LARGEST = 8 << 20  # bytes
 
-
-def load(path: str | os.PathLike[str], *, code: bool = True) -> Rubric:
-    """Read a rubric file.
+def load(source: YamlSource, directory: Path, *, code: bool = True) -> Rubric:
+    """The rubric of a native rubric file.
 
     Args:
+        directory: where the file is: other files that it names are looked for there.
         code: whether the file may name code to run: functions, classes and files to import, and code that comes with a checkpoint. Without
             it the library's own kinds, entry points of installed packages and sandboxed snippets are left.
 
     Raises:
-        OSError: when it cannot be read.
         RubricFileError: when it is wrong; the message has every mistake that was found, each with file, line and field.
     """
-    source = YamlSource(_content(path), os.fspath(path))
     data = source.data
     if not isinstance(data, Mapping):
         found = "is empty" if data is None else f"holds {type(data).__name__}"
@@ -59,7 +55,7 @@ def load(path: str | os.PathLike[str], *, code: bool = True) -> Rubric:
     if not code:
         refused = "code that comes with a checkpoint must not be run here (no code)"
         problems += [Problem(source.line(place), field_name(place), refused) for place in remote_code(data)]
-    with relative_to(Path(path).resolve().parent), contextlib.nullcontext() if code else no_code():
+    with relative_to(directory), contextlib.nullcontext() if code else no_code():
         try:
             rubric = Rubric(**fields)
         except ValidationError as error:
@@ -72,20 +68,6 @@ def load(path: str | os.PathLike[str], *, code: bool = True) -> Rubric:
     if problems:
         raise RubricFileError(source.name, problems)
     return rubric
-
-
-def _content(path: str | os.PathLike[str]) -> bytes:
-    """The file's bytes.
-
-    Raises:
-        OSError: when it cannot be read, or is a pipe, a device or a directory.
-        RubricFileError: when it is larger than any rubric.
-    """
-    with open_regular(path) as file:
-        content = file.read(_LARGEST + 1)
-    if len(content) > _LARGEST:
-        raise RubricFileError(os.fspath(path), [Problem(1, "", f"a rubric file must be at most {_LARGEST >> 20} MiB large")])
-    return content
 
 
 def _place_of_import_error(fields: dict[str, Any], source: YamlSource) -> tuple[int, str]:

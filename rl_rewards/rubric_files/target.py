@@ -6,10 +6,10 @@ import contextlib
 import os
 from typing import Any
 
+from rl_rewards.formats.loading import load_rubric
 from rl_rewards.loading import LoadError, load_object, no_code
 from rl_rewards.reward import Reward
 from rl_rewards.rubric import Rubric
-from rl_rewards.rubric_files.native import load
 from rl_rewards.scorers.base import Scorer
 from rl_rewards.scorers.function import Function
 
@@ -26,7 +26,7 @@ def load_target(target: str, code: bool = True) -> Rubric:
         LoadError: for a Python object that is not there, or is none of these.
     """
     if ":" not in target or os.path.exists(target):
-        return load(target, code=code)
+        return load_rubric(target, code=code)
     with contextlib.nullcontext() if code else no_code():
         return as_rubric(load_object(target), target)
 

@@ -20,7 +20,7 @@ from yaml.scanner import Scanner
 
 from rl_rewards.rubric_files.errors import Path, Problem, RubricFileError, field_name
 
-_TAG = "tag:yaml.org,2002:"
+TAG = "tag:yaml.org,2002:"
 _AMBIGUOUS_TRUTH = re.compile(r"(?:yes|no|on|off)", re.IGNORECASE)
 _AMBIGUOUS_NUMBER = re.compile(r"[-+]?0[0-9]+")
 
@@ -35,7 +35,7 @@ for _name, _pattern, _first in (
     ("int", r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+", "-+0123456789"),
     ("float", r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)", "-+.0123456789"),
 ):
-    CoreResolver.add_implicit_resolver(_TAG + _name, re.compile(rf"^(?:{_pattern})$"), list(_first))
+    CoreResolver.add_implicit_resolver(TAG + _name, re.compile(rf"^(?:{_pattern})$"), list(_first))
 
 
 # Values of a document once its aliases are written out; nested aliases double it with every line.
@@ -72,23 +72,28 @@ class YamlSource:
         self._open: set[int] = set()
         self._values: dict[int, int] = {}
         self._has_alias = False
+        self._root: Node | None = None
         try:
-            loader = _Loader(content)
-            self._root: Node | None = loader.get_single_node()
+            self._root = self._compose(content)
             self.data: Any = None if self._root is None else self._construct(self._root, ())
+        except RecursionError:
+            raise RubricFileError(name, [Problem(1, "", "nested too deeply")]) from None
+        if self._problems:
+            raise RubricFileError(name, self._problems)
+
+    def _compose(self, content: bytes) -> Node | None:
+        """The document's nodes; None for an empty one."""
+        try:
+            return _Loader(content).get_single_node()
         except yaml.MarkedYAMLError as error:
             mark = error.problem_mark or error.context_mark
             message = f"not YAML: {error.problem or error.context}" + (f" ({error.context})" if error.problem and error.context else "")
             if "unknown escape character" in message:
                 message += r"""; in double quotes a backslash begins an escape: write a pattern in single quotes, '\d+'"""
-            raise RubricFileError(name, [Problem(mark.line + 1 if mark else 1, "", message)]) from None
+            raise RubricFileError(self.name, [Problem(mark.line + 1 if mark else 1, "", message)]) from None
         except yaml.reader.ReaderError as error:
             line = content[: error.position].count(b"\n") + 1 if isinstance(error.position, int) else 1
-            raise RubricFileError(name, [Problem(line, "", f"not YAML: {error.reason}")]) from None
-        except RecursionError:
-            raise RubricFileError(name, [Problem(1, "", "nested too deeply")]) from None
-        if self._problems:
-            raise RubricFileError(name, self._problems)
+            raise RubricFileError(self.name, [Problem(line, "", f"not YAML: {error.reason}")]) from None
 
     def line(self, path: Path) -> int:
         """The line (from 1) of the value at `path`, or of the nearest value above it that the file has."""
@@ -116,9 +121,9 @@ class YamlSource:
             self._refuse(node, path, "an alias that holds itself")
             return None
         self._open.add(id(node))
-        if isinstance(node, MappingNode) and node.tag == _TAG + "map":
+        if isinstance(node, MappingNode) and node.tag == TAG + "map":
             value = self._mapping(node, path)
-        elif isinstance(node, SequenceNode) and node.tag == _TAG + "seq":
+        elif isinstance(node, SequenceNode) and node.tag == TAG + "seq":
             value = [self._construct(item, (*path, index)) for index, item in enumerate(node.value)]
         elif isinstance(node, ScalarNode):
             value = self._scalar(node, path)
@@ -158,7 +163,7 @@ class YamlSource:
             return self._refuse(
                 node, path, f'plain {text} is octal to some readers of YAML: write {text.lstrip("+-0") or "0"}, or "{text}" in quotes for text'
             )
-        kind = node.tag.removeprefix(_TAG)
+        kind = node.tag.removeprefix(TAG)
         try:
             if kind == "str":
                 return text

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from rl_rewards.configured import configured
 from rl_rewards.patterns import Pattern, compile_pattern, escaped
-from rl_rewards.references import MissingReferenceError, Template, lookup
+from rl_rewards.references import MissingReferenceError, Template, lookup, text_of
 from rl_rewards.scorers.base import AnswerScorer, Traits
 from rl_rewards.scorers.texts import answer_text, quoted, reference_texts
 from rl_rewards.thinking import names_mark
@@ -31,16 +31,18 @@ class RegexMatch(AnswerScorer):
     """Whether a match anywhere is enough (search), or the whole answer must match (full)."""
     escape: bool = field(default=True, kw_only=True)
     """Whether references match letter by letter; otherwise they are patterns themselves."""
+    plain: bool = field(default=False, kw_only=True)
+    """Whether references are put into the pattern as they are, neither escaped nor grouped, as Vertex AI does: `a|b` splits the whole pattern."""
 
     def __post_init__(self) -> None:
         if not self.pattern:
             raise ValueError("The pattern is empty")
         # A pattern that no reference can complete fails here.
-        compile_pattern(self.template.filled(lambda path: "(?:a)"))
+        compile_pattern(self.template.filled(lambda path: "a" if self.plain else "(?:a)"))
 
     @cached_property
     def template(self) -> PatternTemplate:
-        return PatternTemplate(self.pattern, self.escape)
+        return PatternTemplate(self.pattern, self.escape, self.plain)
 
     @property
     def traits(self) -> Traits:
@@ -59,10 +61,11 @@ class RegexMatch(AnswerScorer):
 class PatternTemplate(Template):
     """A pattern with placeholders, whose value for a row is compiled."""
 
-    __slots__ = ("_escape", "_constant")
+    __slots__ = ("_escape", "_plain", "_constant")
 
-    def __init__(self, text: str, escape: bool) -> None:
+    def __init__(self, text: str, escape: bool, plain: bool = False) -> None:
         super().__init__(text)
+        self._plain = plain
         self._escape = escape
         self._constant = None if self.columns else compile_pattern(text)
 
@@ -81,5 +84,7 @@ class PatternTemplate(Template):
             raise MissingReferenceError(f"the reference makes no pattern: {error}") from None
 
     def _part(self, reference: Any) -> str:
+        if self._plain:
+            return text_of(reference)
         texts = reference_texts(reference)
         return f"(?:{'|'.join(map(escaped, texts) if self._escape else texts)})"
