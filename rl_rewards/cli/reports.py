@@ -34,12 +34,12 @@ class Totals:
     """What became of each reward's rows, over all batches, with the first error of each."""
 
     def __init__(self) -> None:
-        self._tallies: dict[str, Tally] = {}
+        self.tallies: dict[str, Tally] = {}
         self._first: dict[str, str] = {}
 
     def count(self, evaluation: Evaluation) -> None:
         for name, column in evaluation.columns.items():
-            self._tallies.setdefault(name, Tally()).merge(tally_of(evaluation, name))
+            self.tallies.setdefault(name, Tally()).merge(tally_of(evaluation, name))
             if column.failed:
                 result = column.results[column.failed[0]]
                 self._first.setdefault(name, f"outcome {result.outcome.value}, {result.error}")
@@ -51,12 +51,12 @@ class Totals:
 
     def report_failures(self) -> None:
         for name, error in self._first.items():
-            tally = self._tallies[name]
+            tally = self.tallies[name]
             say(f"reward {name!r} failed on {tally.failed} of {tally.rows} rows; the first: {error}")
 
     def report_scores(self) -> None:
         """One line for each reward: its mean, and every rate that is not 0."""
-        for name, tally in self._tallies.items():
+        for name, tally in self.tallies.items():
             rates = [f"{rate.replace('_', ' ')} {value:.1%}" for rate, value in tally.rates().items() if value]
             left_out = [f"{tally.left_out} row{'s' * (tally.left_out != 1)} left out"] if tally.left_out else []
             mean = f"mean {tally.mean:.4g} over {tally.count} row{'s' * (tally.count != 1)}" if tally.count else "no score"
