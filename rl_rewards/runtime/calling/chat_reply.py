@@ -8,6 +8,7 @@ from typing import Any
 
 from rl_rewards.runtime.calling.errors import RetryableError
 from rl_rewards.runtime.calling.replies import excerpt
+from rl_rewards.thinking import reasoning_in
 
 __all__ = ["ChatReply", "read_chat_reply"]
 
@@ -19,7 +20,8 @@ class ChatReply:
     """What a chat endpoint said.
 
     Attributes:
-        text: of the message; empty where there is none, as for a refusal.
+        text: of the message; empty where there is none, as for a refusal or a reply that ran out of tokens while it thought.
+        reasoning: the thinking that the server gives apart from the text.
         finish_reason: "stop", "length" (cut off), "content_filter", ... as the server says; None where it does not.
         refusal: the refusal that the server marks as such.
         structured: whether the server was given the JSON schema that the text should follow.
@@ -30,6 +32,7 @@ class ChatReply:
     """
 
     text: str
+    reasoning: str | None = None
     finish_reason: str | None = None
     refusal: str | None = None
     structured: bool = False
@@ -63,14 +66,15 @@ def read_chat_reply(reply: Any, structured: bool) -> ChatReply:
     message = choices[0].get("message") if isinstance(choices, list) and choices and isinstance(choices[0], Mapping) else None
     if not isinstance(choices, list) or not isinstance(message, Mapping):
         raise RetryableError(f"a reply without a message: {excerpt(str(reply))!r}")
-    text, refusal = _text(message.get("content")), message.get("refusal")
-    if text is None and not isinstance(refusal, str):
+    text, refusal, reasoning = _text(message.get("content")), message.get("refusal"), reasoning_in(message)
+    if text is None and reasoning is None and not isinstance(refusal, str) and choices[0].get("finish_reason") != "length":
         raise RetryableError(f"a message without text: {excerpt(str(message))!r}")
     usage = reply.get("usage")
     count = usage.get if isinstance(usage, Mapping) else {}.get
     finish, model = choices[0].get("finish_reason"), reply.get("model")
     return ChatReply(
         text=text or "",
+        reasoning=reasoning or None,
         finish_reason=finish if isinstance(finish, str) else None,
         refusal=refusal if isinstance(refusal, str) and refusal else None,
         structured=structured,
