@@ -149,17 +149,16 @@ class _Evaluation:
                 raise NotADirectoryError(2, "No such directory", str(file.parent))
         model = opened()
         identity = self._identity(model)
-        journal = Journal(state or _state_beside(save, identity), identity, "remove it, or give another --state")
-        with progress_over(len(self.rows) * self.n, "completing", "completions") as advance:
-            collected = collect(model, self.rows, self.sampling, journal, self.n, self.prompt, advance)
-        if collected.before:
-            say(f"{collected.before} of {len(self.rows) * self.n} completions were there from before: {journal.path}")
-        complete = self._score(model, journal, collected, save, json_file)
+        with Journal(state or _state_beside(save, identity), identity, "remove it, or give another --state") as journal:
+            with progress_over(len(self.rows) * self.n, "completing", "completions") as advance:
+                collected = collect(model, self.rows, self.sampling, journal, self.n, self.prompt, advance)
+            if collected.before:
+                say(f"{collected.before} of {len(self.rows) * self.n} completions were there from before: {journal.path}")
+            complete = self._score(model, journal, collected, save, json_file)
+            if not collected.failed:
+                journal.remove()
         if collected.failed:
             say(f"{collected.failed} completions failed; the same command tries them again. The first error: {collected.error}")
-            journal.close()
-        else:
-            journal.remove()
         return complete and not collected.failed and not self.bad.count
 
     def _identity(self, model: CompletionModel) -> dict[str, Any]:

@@ -105,7 +105,15 @@ def sampling_of(
     from rl_rewards.generation import Sampling
 
     options = dict(_named(text) for text in template_option or ())
-    return Sampling(max_tokens, temperature, top_p, top_k, tuple(stop or ()), seed, options)
+    return Sampling(
+        max_tokens=max_tokens,
+        temperature=temperature,
+        top_p=top_p,
+        top_k=top_k,
+        stop=tuple(stop or ()),
+        seed=seed,
+        template_options=options,
+    )
 
 
 def prompt_of_option(path: Path | None) -> Prompt | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import json
 import os
@@ -64,12 +65,15 @@ class Journal:
     def __setitem__(self, key: str, value: Any) -> None:
         line = json.dumps({"key": key, "value": value}).encode() + b"\n"
         start = os.fstat(self._file).st_size
-        os.write(self._file, line)
+        if (written := os.write(self._file, line)) != len(line):
+            raise OSError(errno.ENOSPC, f"{written} of {len(line)} bytes were written", str(self.path))
         self._places[key] = start, len(line)
 
     def close(self) -> None:
         """Let go of the file; another process may go on with it."""
-        os.close(self._file)
+        if self._file >= 0:
+            os.close(self._file)
+            self._file = -1
 
     def remove(self) -> None:
         """Close and remove the file: the work is done."""
