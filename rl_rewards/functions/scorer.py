@@ -1,0 +1,233 @@
+"""A user's own Python function as a scorer."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import inspect
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from concurrent.futures import Future
+from typing import Any, Literal
+
+from rl_rewards.failures import failure_of
+from rl_rewards.functions.arguments import Arguments
+from rl_rewards.functions.results import as_result, as_results, listed
+from rl_rewards.loading import load_object, object_path
+from rl_rewards.runtime import event_loop
+from rl_rewards.scorers.base import Scorer, Traits
+from rl_rewards.types import EvaluateResult, Outcome, Sample, describe
+
+__all__ = ["FunctionScorer"]
+
+_PENDING = EvaluateResult(None)
+
+
+class FunctionScorer(Scorer):
+    """A decorated function: callable as before, and a scorer for a Reward.
+
+    Called directly it takes the function's own arguments, turns message dicts into Messages where the annotation asks for them, and
+    returns an EvaluateResult (a list of them in batch mode, an awaitable for an async function).
+
+    Raises:
+        ValueError: from a direct call, when the function returned something that is no result, or a batch of another length.
+    """
+
+    __wrapped__: Callable[..., Any]
+    __name__: str
+    __qualname__: str
+
+    def __init__(
+        self,
+        function: Callable[..., Any],
+        mode: Literal["pointwise", "batch"] = "pointwise",
+        concurrency: int = 64,
+        isolate: bool = False,
+        timeout: float | None = None,
+        memory_mb: int | None = None,
+        pure: bool = False,
+    ) -> None:
+        if mode not in ("pointwise", "batch"):
+            raise ValueError(f"mode of reward function {_name(function)!r} is 'pointwise' or 'batch', got {mode!r}")
+        if concurrency < 1:
+            raise ValueError(f"concurrency of reward function {_name(function)!r} is at least 1, got {concurrency}")
+        self.is_async = inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(getattr(type(function), "__call__", None))  # noqa: B004
+        if (timeout or memory_mb) and not (isolate or (self.is_async and not memory_mb)):
+            raise ValueError(
+                f"timeout and memory_mb of reward function {_name(function)!r} need isolate=True: "
+                "what runs in the trainer's own process cannot be stopped (an async function's timeout can do without)"
+            )
+        functools.update_wrapper(self, function)
+        self.__name__ = _name(function)  # a reward function is logged under it, also where the callable has none of its own
+        if not hasattr(function, "__qualname__"):  # a partial, or an object with `__call__`: nothing that could be imported
+            self.__qualname__ = f"<{self.__name__}>"
+        self.mode: Literal["pointwise", "batch"] = mode
+        self.concurrency = concurrency
+        self.isolate, self.timeout, self.memory_mb, self._pure = isolate, timeout, memory_mb, pure
+        self._arguments = Arguments(function, self.__name__)
+        if isolate and (asked := self._arguments.asked_of_the_trainer()):
+            raise ValueError(f"reward function {self.__name__!r} is isolated, and {asked} cannot leave the trainer's process")
+
+    def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
+        if "completions" in kwargs and ("trainer_state" in kwargs or "completions" not in self._arguments.names):
+            return self._alone(**kwargs)  # a trainer's call: `reward_funcs=[my_function]`
+        bound = inspect.signature(self.__wrapped__).bind_partial(*args, **kwargs)
+        for name, depth in self._arguments.message_depth.items():
+            if depth and bound.arguments.get(name) is not None:
+                bound.arguments[name] = self._arguments.to_messages(bound.arguments[name], depth, name)
+        size = _batch_size(bound.arguments) if self.mode == "batch" else None
+        value = self.__wrapped__(*bound.args, **bound.kwargs)
+        return self._await_result(value, size) if inspect.isawaitable(value) else self._result(value, size)
+
+    async def _await_result(self, value: Awaitable[Any], size: int | None) -> Any:
+        return self._result(await value, size)
+
+    def score(self, samples: Sequence[Sample], answers: Sequence[Any]) -> list[EvaluateResult]:
+        if self.mode == "batch":
+            value = self.__wrapped__(**self._arguments.of_batch(samples, answers))
+            if inspect.isawaitable(value):
+                return event_loop.submit(self._finish_batch(value, len(samples))).result()
+            if isinstance(value, (list, tuple)) and any(map(inspect.isawaitable, value)):
+                return event_loop.submit(self._gathered(value, len(samples))).result()
+            return as_results(value, len(samples), self.__name__)
+        if self.is_async:
+            return event_loop.submit(self._score_each(samples, answers)).result()
+        function, arguments, results, waiting = self.__wrapped__, self._arguments.of, [], {}
+        for sample, answer in zip(samples, answers, strict=True):
+            try:
+                value = function(**arguments(sample, answer))
+                if value.__class__ is not EvaluateResult:
+                    if inspect.isawaitable(value):  # a lambda, a wrapper or an object may return what is to be awaited
+                        waiting[len(results)] = value
+                        value = _PENDING
+                    else:
+                        value = as_result(value, self.__name__)
+                results.append(value)
+            except MemoryError:  # a worker's limit, which its owner reports
+                raise
+            except BaseException as error:  # the user's exception costs this row, with its reason; never a zero
+                results.append(failure_of(error))
+        if waiting:
+            for place, result in zip(waiting, event_loop.submit(self._finish_each(list(waiting.values()))).result(), strict=True):
+                results[place] = result
+        return results
+
+    def submit(self, samples: Sequence[Sample], answers: Sequence[Any]) -> Future[list[EvaluateResult]] | None:
+        """Start an async function on the event loop; any other runs in the caller."""
+        if not self.is_async:
+            return None
+        return event_loop.submit(self._score_batch(samples, answers) if self.mode == "batch" else self._score_each(samples, answers))
+
+    async def _score_batch(self, samples: Sequence[Sample], answers: Sequence[Any]) -> list[EvaluateResult]:
+        return await self._finish_batch(self.__wrapped__(**self._arguments.of_batch(samples, answers)), len(samples))
+
+    async def _finish_batch(self, value: Awaitable[Any], size: int) -> list[EvaluateResult]:
+        values = await _awaited(value)
+        gathered = isinstance(values, (list, tuple)) and any(map(inspect.isawaitable, values))
+        return await self._gathered(values, size) if gathered else as_results(values, size, self.__name__)
+
+    async def _gathered(self, values: Sequence[Any], size: int) -> list[EvaluateResult]:
+        """The results of a batch, some of which are to be awaited."""
+        if len(values) != size:
+            raise ValueError(f"reward function {self.__name__!r} returned {len(values)} results for a batch of {size}")
+        return await self._finish_each([value if inspect.isawaitable(value) else _ready(value) for value in values])
+
+    async def _score_each(self, samples: Sequence[Sample], answers: Sequence[Any]) -> list[EvaluateResult]:
+        async def call(sample: Sample, answer: Any) -> Any:
+            return await self.__wrapped__(**self._arguments.of(sample, answer))
+
+        return await self._finish_each([call(sample, answer) for sample, answer in zip(samples, answers, strict=True)])
+
+    async def _finish_each(self, calls: Sequence[Awaitable[Any]]) -> list[EvaluateResult]:
+        slots = asyncio.Semaphore(self.concurrency)
+
+        async def one(call: Awaitable[Any]) -> EvaluateResult:
+            async with slots:
+                limit = asyncio.timeout(self.timeout)
+                try:
+                    async with limit:
+                        return as_result(await event_loop.contain(call), self.__name__)
+                except BaseException as error:
+                    if isinstance(error, TimeoutError) and limit.expired():
+                        return EvaluateResult.failure(Outcome.TIMEOUT, f"took longer than {self.timeout:g} s", error)
+                    return failure_of(error)
+
+        return list(await asyncio.gather(*(one(call) for call in calls)))
+
+    @property
+    def traits(self) -> Traits:
+        return Traits(
+            columns=self._arguments.columns,
+            needs_token_ids="completion_ids" in self._arguments.required,
+            per_sample=self.mode == "pointwise",
+            reads_answer="parsed" in self._arguments.names,
+            pure=self._pure,
+            isolate=self.isolate,
+            timeout=self.timeout,
+            memory_mb=self.memory_mb,
+        )
+
+    def _result(self, value: Any, size: int | None) -> Any:
+        if size is None:
+            return as_result(value, self.__name__)
+        return [as_result(item, self.__name__) for item in listed(value, size, self.__name__)]
+
+    def bind(self, arguments: Mapping[str, Any]) -> FunctionScorer:
+        """This function with some arguments fixed.
+
+        Raises:
+            ValueError: when it takes no argument of such a name.
+        """
+        unknown = sorted(set(arguments) - set(self._arguments.names))
+        if unknown and not self._arguments.takes_all:
+            raise ValueError(f"reward function {self.__name__!r} takes no {unknown}; it takes {list(self._arguments.names)}")
+        bound: Any = functools.partial(self.__wrapped__, **arguments)
+        bound.__name__, bound.__module__, bound.__qualname__ = self.__name__, self.__module__, self.__qualname__
+        return FunctionScorer(bound, self.mode, self.concurrency, self.isolate, self.timeout, self.memory_mb, self._pure)
+
+    @functools.cached_property
+    def _alone(self) -> Any:
+        from rl_rewards.reward import Reward  # only a trainer's call leads up there
+
+        return Reward(self.__name__, self)
+
+    def __reduce__(self) -> Any:
+        return (load_object, (object_path(self.__module__, self.__qualname__),))  # by reference, as Python pickles functions
+
+    def __reduce_by_value__(self) -> Any:
+        """For `serialize_call`: how a worker makes it again where no import finds it, as in a notebook."""
+        return (FunctionScorer, (self.__wrapped__, self.mode, self.concurrency, self.isolate, self.timeout, self.memory_mb, self._pure))
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, FunctionScorer) and other.__wrapped__ is self.__wrapped__ and other.mode == self.mode
+
+    def __hash__(self) -> int:
+        return hash(self.__wrapped__)
+
+    def __repr__(self) -> str:
+        return f"<reward function {self.__module__}:{self.__qualname__}>"
+
+
+async def _ready(value: Any) -> Any:
+    return value
+
+
+async def _awaited(value: Awaitable[Any]) -> Any:
+    """The value of an awaitable.
+
+    Raises:
+        RuntimeError: from what is no Exception (`sys.exit()`, a cancellation), which would end the event loop, or its waiters' patience.
+    """
+    try:
+        return await value
+    except Exception:
+        raise
+    except BaseException as error:
+        raise RuntimeError(describe(error)) from error
+
+
+def _batch_size(arguments: Mapping[str, Any]) -> int:
+    return next((len(value) for value in arguments.values() if isinstance(value, list)), -1)
+
+
+def _name(function: Any) -> str:
+    return getattr(function, "__name__", repr(function))
