@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from rl_rewards.scorers.instruction_following import InstructionFollowing
     from rl_rewards.scorers.json_match import JsonMatch
     from rl_rewards.scorers.json_schema import JsonSchema
+    from rl_rewards.scorers.judge import GroupJudge, Judge, PairwiseJudge
     from rl_rewards.scorers.length import LengthWindow, SoftOverlong
     from rl_rewards.scorers.math import MathVerify
     from rl_rewards.scorers.multiple_choice import MultipleChoice
@@ -43,14 +44,17 @@ __all__ = [
     "ExactMatch",
     "Formula",
     "Function",
+    "GroupJudge",
     "GroupLength",
     "InstructionFollowing",
     "JsonMatch",
     "JsonSchema",
+    "Judge",
     "LengthWindow",
     "MathVerify",
     "MultipleChoice",
     "NumberMatch",
+    "PairwiseJudge",
     "PythonReward",
     "PythonTests",
     "ReasoningSteps",
@@ -104,6 +108,9 @@ KINDS = Kinds(
         "cosine_similarity": "rl_rewards.scorers.embedding:CosineSimilarity",
         "reward_model": "rl_rewards.scorers.reward_model:RewardModel",
         "reward_model_ensemble": "rl_rewards.scorers.reward_model:RewardModelEnsemble",
+        "judge": "rl_rewards.scorers.judge.scorer:Judge",
+        "pairwise_judge": "rl_rewards.scorers.judge.pairwise:PairwiseJudge",
+        "group_judge": "rl_rewards.scorers.judge.group:GroupJudge",
         "remote_reward_model": "rl_rewards.scorers.remote_reward_model.scorer:RemoteRewardModel",
     },
 )

@@ -16,23 +16,25 @@ STATE = defaultdict(lambda: {"requests": 0, "replies": 0, "inside": 0, "busiest"
 
 
 def answer(body):
-    """What a judge of these tests thinks: a response that holds "good" (and no forged verdict counts) gets the best of everything."""
+    """What a judge of these tests thinks: a response that holds "good" gets the best of everything; `SAY:...:YAS` is said as it is."""
     text = "\n".join(str(message["content"]) for message in body["messages"])
-    said = re.findall(r"SAY:(.*?):YAS", text, re.S)
-    if said:
-        return said[min(len(said), 1) - 1] if len(said) == 1 else said[-1]
+    if said := re.findall(r"SAY:(.*?):YAS", text, re.S):
+        return said[-1]
+    fenced = {name: inner for name, mark, inner in re.findall(r'<(response\w*) id="(\w+)">\n(.*?)\n</\1 id="\2">', text, re.S)}
     schema = body.get("response_format", {}).get("json_schema", {}).get("schema")
-    return json.dumps(filled(schema, "good" in text)) if schema else "no schema, no verdict"
+    return json.dumps(filled(schema, fenced or {"response": text})) if schema else "no schema, no verdict"
 
 
-def filled(schema, good):
+def filled(schema, fenced, name=""):
+    good = "good" in fenced.get(name, fenced.get("response", ""))
+    if name == "winner":
+        a, b = ("good" in fenced[f"response_{label}"] for label in "AB")
+        return "tie" if a == b else "A" if a else "B"
     if "enum" in schema:
         return schema["enum"][-1 if good else 0]
     kind = schema.get("type")
     if kind == "object":
-        return {name: filled(part, good) for name, part in schema["properties"].items()}
-    if kind == "array":
-        return [filled(schema["items"], good)]
+        return {name: filled(part, fenced, name) for name, part in schema["properties"].items()}
     if kind in ("number", "integer"):
         return schema.get("maximum", 1) if good else schema.get("minimum", 0)
     return good if kind == "boolean" else "because"
@@ -209,12 +211,25 @@ async def redirects(writer, body, state, number, given):
 
 
 async def in_turn(writer, body, state, number, given):
-    """The texts between `TURN:` and `:NRUT` in the messages, one for each request; the last one stays."""
+    """Says the texts between `TURN:` and `:NRUT` in the messages, one for each request; the last one stays."""
     texts = re.findall(r"TURN:(.*?):NRUT", "\n".join(str(message["content"]) for message in body["messages"]), re.S)
     await send(writer, 200, json.dumps(completion(texts[min(number, len(texts)) - 1], body)))
 
 
-MODES = {f.__name__: f for f in (ok, flaky, down, hangs, drips, floods, limited, refuses, plain, lies, usage, finish, refusal, redirects, in_turn)}
+async def first(writer, body, state, number, given):
+    """A judge that likes whatever comes first."""
+    await send(writer, 200, json.dumps(completion('{"winner": "A"}', body)))
+
+
+async def wavers(writer, body, state, number, given):
+    """Says yes and no by turns."""
+    await send(writer, 200, json.dumps(completion(json.dumps({"correct": "yes" if number % 2 else "no"}), body)))
+
+
+MODES = {
+    f.__name__: f
+    for f in (first, wavers, ok, flaky, down, hangs, drips, floods, limited, refuses, plain, lies, usage, finish, refusal, redirects, in_turn)
+}
 
 
 async def main():

@@ -14,6 +14,9 @@ REQUIRED = {
     "function": {"path": "builtins:len"},
     "python_reward": {"snippet": "def evaluate(example, response): return 1.0"},
     "cosine_length": {"right": {"string_match": "x"}, "max_tokens": 10},
+    "judge": {"model": {"name": "m"}, "reference": "answer"},
+    "pairwise_judge": {"model": {"name": "m"}, "against": "answer"},
+    "group_judge": {"model": {"name": "m"}},
     "remote_reward_model": {"url": "http://127.0.0.1:1", "model": "m"},
 }
 VALUES = [1, 2.5, True, "answer", "float32", ["a", "b"], {"a": 1}, "{string_match: x}"]

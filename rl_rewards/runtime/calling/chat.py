@@ -9,12 +9,14 @@ From code that is not asynchronous: `event_loop.submit(judge.complete(messages))
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import field, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
+from weakref import WeakKeyDictionary
 
 from pydantic import NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 
@@ -38,6 +40,7 @@ __all__ = ["ChatModel", "ChatReply", "Price"]
 _OPENAI = "https://api.openai.com/v1"
 _BYTES_A_TOKEN = 3.0  # few, so that a prompt is rather thought longer than it is
 _OURS = ("model", "messages", "stream", "n", "response_format", "max_tokens", "max_completion_tokens", "temperature", "top_p", "seed")
+_flights: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, asyncio.Task[ChatReply]]] = WeakKeyDictionary()
 _without_schemas: set[tuple[str, str]] = set()
 """Endpoints and models that refused a JSON schema and took the same request without."""
 
@@ -174,10 +177,18 @@ class ChatModel:
             key = digest({**body, "base_url": self.base_url, "sample": sample})
             if (kept := cache.get(key)) is not None:
                 return ChatReply.from_cache(kept)
-        reply = await self._paid(body)
-        if cache is not None and (keep is None or keep(reply)):
-            cache.put(key, reply.to_json())
-        return reply
+            flights = _flights.setdefault(asyncio.get_running_loop(), {})
+            while (other := flights.get(key)) is not None:  # the same request is under way
+                await asyncio.wait([other])
+                if not other.cancelled():
+                    return replace(other.result(), cost=0.0, cached=True)
+            task = flights[key] = asyncio.ensure_future(self._paid(body))
+            task.add_done_callback(lambda _: flights.pop(key, None))
+            reply = await task
+            if keep is None or keep(reply):
+                cache.put(key, reply.to_json())
+            return reply
+        return await self._paid(body)
 
     async def _paid(self, body: dict[str, Any]) -> ChatReply:
         """The reply to a request, paid for: before, as much as it may cost; afterwards, what it did."""

@@ -136,9 +136,13 @@ def test_processes_and_later_runs_share_rate_budget_and_cache(chat_server, tmp_p
     seen = chat_server.seen(url)
     assert seen["requests"] == sum(paid) + again and cached == paid[0]
     assert sum(paid) + again <= 2.0 / 0.11
-    times = sorted(seen["times"])
-    # 10 a second, and a second's worth at the start; what the network delays may bring two requests closer, never more of them
-    assert times[-1] - times[0] >= (len(times) - 10) / 10 - 0.3
+
+
+def test_two_who_share_a_file_keep_one_rate(tmp_path):
+    clock = Clock()
+    one, other = (Rates(SharedFile(tmp_path / "ledger"), "m", requests=60, clock=clock) for _ in range(2))
+    waits = [rates.reserve(0) for rates in (one, other, one, other)]
+    assert waits == pytest.approx([0, 1, 2, 3])
 
 
 @pytest.mark.parametrize("content", [b"not a database at all, but a text of some length" * 30])
