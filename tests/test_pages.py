@@ -171,7 +171,7 @@ def test_a_command_of_a_page_names_options_that_its_script_has(page):
                 assert f'"{option}"' in source, f"{script} has no option {option}"
 
 
-@pytest.mark.parametrize("module", ["rl_rewards", "rl_rewards.functions", "rl_rewards.reward", "rl_rewards.rubric"])
+@pytest.mark.parametrize("module", ["rl_rewards", "rl_rewards.functions.decorator", "rl_rewards.reward", "rl_rewards.rubric"])
 def test_the_examples_of_docstrings_run_and_print_what_they_say(module):
     found = import_module(module)
     names = {name: getattr(rl_rewards, name) for name in rl_rewards.__all__}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 __all__ = [
+    "ADDRESSED",
     "AFTER_A_LETTER",
     "ANSWER",
     "ARTICLES",
@@ -21,11 +22,15 @@ __all__ = [
     "NEGATIONS",
     "NOUNS",
     "OPENING",
+    "OTHERS",
     "PAST",
+    "POSSIBLE",
+    "REPORTING",
     "SEPARATORS",
     "TRANSPARENT",
     "VERDICTS",
     "WRONG",
+    "WRONG_BEHIND",
 ]
 
 
@@ -42,6 +47,7 @@ RIGHT = _set("correct right true best valid richtig correcto correcta correct正
 WRONG = _set(
     "wrong incorrect false impossible invalid unlikely excluded eliminated out rejected mistake erroneous falsch falso incorrecto faux fails fail 错 错误 不对 不正确 是错的"
 )
+WRONG_BEHIND = WRONG | _set("mistaken misleading trap distractor")  # "unless I am mistaken, A" is another thing
 VERDICTS = RIGHT | WRONG
 NEGATIONS = _set(
     "not no never neither nor none nothing without except apart avoid avoided avoids avoiding excluding exclude excludes eliminate eliminates eliminated eliminating discard reject rule rules "
@@ -60,6 +66,16 @@ HEDGES = _set("otherwise else maybe perhaps possibly alternatively or could migh
 HEDGING = HEDGES | TRANSPARENT | _set("but be it")
 CONCLUSIONS = _set("so therefore thus hence consequently finally leaves leaving conclusion so, ergo ∴ 所以 因此")
 CONDITIONS = _set("if suppose assume assuming unless whether supposing were wenn falls si 如果")
+# Whose opinion it is, where it is not the response's own, and the verbs that report it.
+OTHERS = _set(
+    "some many most people students student others everyone everybody someone somebody anyone one you they he she beginners humans colleagues manche viele"
+)
+ADDRESSED = _set("you one anyone")  # "you should pick A" is advice, "one might think A" is not
+POSSIBLE = _set("might could")
+REPORTING = _set(
+    "say says said think thinks thought believe believes believed claim claims claimed argue argues argued guess guesses guessed assume assumes answer answers answered "
+    "pick picks choose chooses select selects prefer prefers expect expects suggest suggests would might could may sagen meinen"
+)
 CORRECTIONS = _set("no nope wait actually sorry correction rather scratch oops hmm")
 AFTER_A_LETTER = (
     BE

@@ -9,16 +9,12 @@ plainest statements counts, and a statement of several options names none.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 
+from rl_rewards.scorers.multiple_choice.judging import MENTIONED, STATED, Group, Statement, judged
 from rl_rewards.scorers.multiple_choice.lexicon import (
     AFTER_A_LETTER,
-    ANSWER,
     ARTICLES,
     BE,
-    CHOOSE,
-    CONCLUSIONS,
-    CONDITIONS,
     CORRECTIONS,
     DECORATION,
     FILLERS,
@@ -30,10 +26,8 @@ from rl_rewards.scorers.multiple_choice.lexicon import (
     NEGATIONS,
     NOUNS,
     OPENING,
-    PAST,
     SEPARATORS,
     TRANSPARENT,
-    VERDICTS,
     WRONG,
 )
 from rl_rewards.scorers.multiple_choice.options import Options
@@ -43,23 +37,6 @@ __all__ = ["choice"]
 
 
 _READ = 100_000  # characters, at the end: no answer needs more, and a megabyte of letters would take seconds
-_MENTIONED, _CONCLUDED, _STATED = range(3)
-
-
-@dataclass
-class _Group:
-    """Options named together, and the words before and after them."""
-
-    labels: set[str]
-    before: list[str] = field(default_factory=list)
-    after: list[str] = field(default_factory=list)
-
-
-@dataclass
-class _Statement:
-    labels: frozenset[str]
-    plainness: int
-    affirmed: bool
 
 
 def choice(text: str, options: Options) -> str | None:
@@ -74,19 +51,19 @@ def choice(text: str, options: Options) -> str | None:
     if not affirmed:
         return None
     plainest = max(statement.plainness for statement in affirmed)
-    if plainest == _MENTIONED:
+    if plainest == MENTIONED:
         denied = frozenset().union(*(statement.labels for statement in statements if not statement.affirmed))
         named = frozenset().union(*(statement.labels for statement in affirmed)) - denied
     else:
         last = max(place for place, statement in enumerate(statements) if statement.affirmed and statement.plainness == plainest)
-        later = (statement.labels for statement in statements[last:] if not statement.affirmed and statement.plainness == _STATED)
+        later = (statement.labels for statement in statements[last:] if not statement.affirmed and statement.plainness == STATED)
         named = statements[last].labels.difference(*later)
     return next(iter(named)) if len(named) == 1 else None
 
 
-def _statements(text: str, options: Options) -> list[_Statement]:
+def _statements(text: str, options: Options) -> list[Statement]:
     """All statements about options, in order; what is only considered is left out."""
-    statements: list[_Statement] = []
+    statements: list[Statement] = []
     for sentence, stop in sentences(tokens(text), NOUNS | BE):
         if stop == "?":
             continue
@@ -99,113 +76,38 @@ def _statements(text: str, options: Options) -> list[_Statement]:
             continue
         corrects = bool(statements) and opening[:1] != [] and opening[0] in CORRECTIONS
         for place, group in enumerate(groups):
-            statement = _judged(group)
+            statement = judged(group)
             if statement is None:
                 continue
             if corrects:
-                statement.plainness = _STATED
+                statement.plainness = STATED
             _add(statements, statement, group, first=place == 0)
     return statements
 
 
-def _add(statements: list[_Statement], statement: _Statement, group: _Group, first: bool) -> None:
+def _add(statements: list[Statement], statement: Statement, group: Group, first: bool) -> None:
     """Append a statement; "or maybe B" behind an affirmed one widens that, and "but B" behind a denied one is as plain as that was."""
     previous = statements[-1] if statements else None
     words = [word for word in group.before if word not in DECORATION and word != ","]
+    if previous is not None and words[-2:] in (["as", "is"], ["as", "are"], ["so", "is"], ["so", "are"]):  # "A is wrong, as is B"
+        statement.affirmed, statement.plainness = previous.affirmed, previous.plainness
     if previous is not None and previous.affirmed and statement.affirmed and not first and words[:1] in (["and"], ["or"]):
-        statements[-1] = _Statement(previous.labels | statement.labels, max(previous.plainness, statement.plainness), True)
+        statements[-1] = Statement(previous.labels | statement.labels, max(previous.plainness, statement.plainness), True)
         return
     if previous is not None and statement.affirmed:
         widens = bool(words) and HEDGING.issuperset(words) and not HEDGES.isdisjoint(words)
-        if previous.affirmed and widens and statement.plainness < _STATED:
-            statements[-1] = _Statement(previous.labels | statement.labels, max(previous.plainness, statement.plainness), True)
+        if previous.affirmed and widens and statement.plainness < STATED:
+            statements[-1] = Statement(previous.labels | statement.labels, max(previous.plainness, statement.plainness), True)
             return
         goes_on = not previous.affirmed and not first and (not words or words[-1] in BE | {"but", "rather", "sondern", "sino", "mais", "而是", "it"})
-        if goes_on and statement.plainness == _MENTIONED:
+        if goes_on and statement.plainness == MENTIONED:
             statement.plainness = previous.plainness
     statements.append(statement)
 
 
-def _judged(group: _Group) -> _Statement | None:
-    """What is stated about a group: affirmed or denied, and how plainly; None when it is only considered."""
-    before, after = group.before, _predicate(group.after)
-    if _is_supposed(before, group.after):
-        return None
-    negations = _count_negations(before) + _count_negations(after) + len(WRONG & set(before)) + len(WRONG & set(after))
-    negations -= "out" in (*before, *after) and any(word.startswith(("rule", "ruling")) for word in (*before, *after))  # once for both words
-    near = [word for word in _last_part(before) if word not in TRANSPARENT or word in ANSWER]
-    last = near[-1] if near else ""
-    verb = bool(after) and (after[0] in BE or after[0].endswith("n't") or after[0] in ("must", "can", "cannot", "does", "should", "has", "fails"))
-    direct = last in BE or last in ANSWER or last in (":", "：", "=", "as", "→", "->", "with", "for")
-    plainness = _MENTIONED
-    if (
-        (direct and NOUNS & set(before) and not PAST & set(before))
-        or (verb and (NOUNS & set(after)) and not PAST & set(after))
-        or (CHOOSE & set(before) and (direct or last in CHOOSE))
-    ):
-        plainness = _STATED
-    elif (
-        last in BE
-        or (verb and VERDICTS & set(after))
-        or (after and after[0] in VERDICTS)
-        or (last in CONCLUSIONS and not after)
-        or (negations and direct)
-    ):
-        plainness = _CONCLUDED
-    return _Statement(frozenset(group.labels), plainness, negations % 2 == 0)
-
-
-def _is_supposed(before: Sequence[str], after: Sequence[str]) -> bool:
-    """Whether a group is part of a condition ("if A", "it would be A if"), and not of what follows from one ("if I had to choose, A")."""
-    comma = next((place for place in range(len(before) - 1, -1, -1) if before[place] in ",，"), 0)
-    if any(word in CONDITIONS and comma - place <= 3 for place, word in enumerate(before)):
-        return True
-    return after[:1] in (["if"], ["unless"]) and not {"would", "could", "might"}.isdisjoint(before)
-
-
-def _predicate(after: Sequence[str]) -> list[str]:
-    """The words behind a group that may say something of it: up to a comma or a conjunction, and a ", which ..." behind that."""
-    words = [word for word in after if word not in DECORATION]
-    if words[:2] == [",", "which"]:
-        words = words[2:]
-    elif words[:1] == [":"] and words[1:2] and (words[1] in VERDICTS or _denies(words[1])):  # "A: wrong"
-        words = words[1:]
-    judged = [*words[1:], ""]
-    ends = (place for place, word in enumerate(words) if (word in SEPARATORS or word in ",，—–-:：") and judged[place] not in WRONG)  # "but wrong"
-    return words[: next(ends, len(words))]
-
-
-def _last_part(before: Sequence[str]) -> list[str]:
-    start = next((place for place in range(len(before), 0, -1) if before[place - 1] in ",，—–"), 0)
-    return list(before[start:])
-
-
-def _count_negations(words: Sequence[str]) -> int:
-    """How many times the words deny; of a part between commas only where it ends with a negation ("It is not, as some think, A")."""
-    count, part = 0, []
-    for word in [*words, None]:
-        if word is not None and word not in ",，":
-            part.append(word)
-            continue
-        if word is None or (part and _denies(part[-1]) and part[-1] not in CORRECTIONS):
-            count += sum(map(_denies, part))
-            for phrase in (("not", "only"), ("no", "matter")):
-                count -= sum(pair == phrase for pair in zip(part, part[1:]))
-            count += sum(first in ("anything", "everything", "all", "any") and second == "but" for first, second in zip(part, part[1:]))
-            count += sum(first == "least" and second in ("likely", "plausible", "probable", "correct") for first, second in zip(part, part[1:]))
-            count -= sum(first in ("nothing", "none") and second == "but" for first, second in zip(part, part[1:]))
-            count -= sum(first == "rather" and second != "than" for first, second in zip(part, part[1:]))
-        part = []
-    return count
-
-
-def _denies(word: str) -> bool:
-    return word in NEGATIONS or word.endswith("n't") or word.startswith(("不", "并不", "并非", "答案不"))
-
-
-def _groups(sentence: Sequence[Token], options: Options) -> tuple[list[_Group], list[str]]:
+def _groups(sentence: Sequence[Token], options: Options) -> tuple[list[Group], list[str]]:
     """The groups of a sentence, and the words before the first."""
-    groups: list[_Group] = []
+    groups: list[Group] = []
     gap: list[str] = []
     opening: list[str] | None = None
     for labels, word in _items(sentence, options):
@@ -221,7 +123,7 @@ def _groups(sentence: Sequence[Token], options: Options) -> tuple[list[_Group], 
             after, before = _cut(gap) if groups else ([], gap)
             if groups:
                 groups[-1].after = after
-            groups.append(_Group(set(labels), before))
+            groups.append(Group(set(labels), before))
         gap = []
     if groups:
         groups[-1].after = gap

@@ -28,12 +28,12 @@ def chosen_of(answer, labels, options=None, **settings):
 
 
 @pytest.mark.parametrize(("answer", "letter"), LETTERS)
-def test_an_answer_that_chosen_of_a_letter_is_right_for_that_alone(answer, letter):
+def test_an_answer_that_chooses_a_letter_is_right_for_that_alone(answer, letter):
     assert chosen_of(answer, "ABCD") == [letter]
 
 
 @pytest.mark.parametrize("answer", NO_LETTER)
-def test_an_answer_that_chosen_of_none_or_several_is_unparsed_and_does_not_pay(answer):
+def test_an_answer_that_chooses_none_or_several_is_unparsed_and_does_not_pay(answer):
     assert chosen_of(answer, "ABCD") == []
 
 
