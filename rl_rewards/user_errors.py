@@ -17,6 +17,7 @@ EXTRAS = {
     "math": ("math_verify",),
     "code": ("pydantic_monty",),
     "ifeval": ("langdetect",),
+    "graders": ("rapidfuzz", "sacrebleu", "nltk", "rouge_score"),
     "recipes": ("reasoning_gym", "gguf"),
     "wandb": ("wandb",),
     "trackio": ("trackio",),

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from rl_rewards.scorers.embedding import CosineSimilarity
     from rl_rewards.scorers.formula import Formula
     from rl_rewards.scorers.function import Function
+    from rl_rewards.scorers.graders.python_grader import PythonGrader
+    from rl_rewards.scorers.graders.string_check import StringCheck
     from rl_rewards.scorers.instruction_following import InstructionFollowing
     from rl_rewards.scorers.json_match import JsonMatch
     from rl_rewards.scorers.json_schema import JsonSchema
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
     from rl_rewards.scorers.right_length import CosineLength, GroupLength
     from rl_rewards.scorers.string_match import StringMatch
     from rl_rewards.scorers.tags import TagCount, ThinkAnswerFormat, ThinkFormat
+    from rl_rewards.scorers.text_similarity import TextSimilarity
     from rl_rewards.scorers.tool_call_match import ToolCallMatch
     from rl_rewards.scorers.words import ExactMatch, TokenF1
 
@@ -55,6 +58,7 @@ __all__ = [
     "MultipleChoice",
     "NumberMatch",
     "PairwiseJudge",
+    "PythonGrader",
     "PythonReward",
     "PythonTests",
     "ReasoningSteps",
@@ -67,10 +71,12 @@ __all__ = [
     "RowScorer",
     "Scorer",
     "SoftOverlong",
+    "StringCheck",
     "StringMatch",
     "TagCount",
     "ThinkAnswerFormat",
     "ThinkFormat",
+    "TextSimilarity",
     "TokenF1",
     "ToolCallMatch",
     "Traits",
@@ -90,12 +96,15 @@ KINDS = Kinds(
         "multiple_choice": "rl_rewards.scorers.multiple_choice:MultipleChoice",
         "exact_match": "rl_rewards.scorers.words:ExactMatch",
         "token_f1": "rl_rewards.scorers.words:TokenF1",
+        "string_check": "rl_rewards.scorers.graders.string_check:StringCheck",
+        "text_similarity": "rl_rewards.scorers.text_similarity:TextSimilarity",
         "json_match": "rl_rewards.scorers.json_match:JsonMatch",
         "tool_call_match": "rl_rewards.scorers.tool_call_match:ToolCallMatch",
         "json_schema": "rl_rewards.scorers.json_schema:JsonSchema",
         "math_verify": "rl_rewards.scorers.math:MathVerify",
         "python_tests": "rl_rewards.scorers.code.python_tests:PythonTests",
         "python_reward": "rl_rewards.scorers.code.python_reward:PythonReward",
+        "python_grader": "rl_rewards.scorers.graders.python_grader:PythonGrader",
         "tag_count": "rl_rewards.scorers.tags:TagCount",
         "think_format": "rl_rewards.scorers.tags:ThinkFormat",
         "think_answer_format": "rl_rewards.scorers.tags:ThinkAnswerFormat",

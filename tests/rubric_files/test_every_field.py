@@ -17,6 +17,7 @@ REQUIRED = {
     "judge": {"model": {"name": "m"}, "reference": "answer"},
     "pairwise_judge": {"model": {"name": "m"}, "against": "answer"},
     "group_judge": {"model": {"name": "m"}},
+    "python_grader": {"source": "def grade(sample, item): return 1.0"},
     "remote_reward_model": {"url": "http://127.0.0.1:1", "model": "m"},
 }
 VALUES = [1, 2.5, True, "answer", "float32", ["a", "b"], {"a": 1}, "{string_match: x}"]
@@ -41,6 +42,7 @@ def test_a_field_of_any_value_is_read_or_refused_at_its_line(tmp_path, kinds, ki
             assert all(problem.line >= 2 and problem.message for problem in error.problems)
 
 
+BESIDE_AN_ALIAS = {"cosine_similarity": {"model": "./model", "reference": "answer"}, "text_similarity": {"reference": "answer"}}
 ALIASES = [
     (kinds, kind, alias, name)
     for kinds in (parsers.KINDS, scorers.KINDS)
@@ -54,11 +56,11 @@ def test_an_alias_is_its_option_for_reader_and_editor(tmp_path, kinds, kind, ali
     schema = json.loads(PATH.read_text())["$defs"][f"{kinds.noun}.{kind}"]["properties"]
     assert schema[alias] == schema[name]
     path = tmp_path / "rubric.yaml"
-    for value in ("float32", "bfloat16"):
-        options = {"model": "./model", **({"reference": "answer"} if kind == "cosine_similarity" else {}), alias: value}
-        path.write_text(f"rewards: [{{name: r, score: {json.dumps({kind: options})}}}]")
+    others, values = BESIDE_AN_ALIAS.get(kind, {"model": "./model"}), {"metric": ("bleu", "rouge_l")}.get(name, ("float32", "bfloat16"))
+    for value in values:
+        path.write_text(f"rewards: [{{name: r, score: {json.dumps({kind: {**others, alias: value}})}}}]")
         assert getattr(load_rubric(path)["r"].score, name) == value
-    path.write_text(f"rewards:\n- name: r\n  score:\n    {kind}:\n      model: ./model\n      {alias}: 3\n")
+    path.write_text(f"rewards:\n- name: r\n  score:\n    {kind}:\n      {alias}: 3\n")
     with pytest.raises(RubricFileError) as raised:
         load_rubric(path)
-    assert [problem.line for problem in raised.value.problems if problem.field.endswith(alias)] == [6]
+    assert [problem.line for problem in raised.value.problems if problem.field.endswith(alias)] == [5]

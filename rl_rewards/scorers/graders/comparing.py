@@ -1,0 +1,106 @@
+"""What graders that compare two texts have in common."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from dataclasses import field, replace
+from functools import cached_property
+from typing import Any
+
+from rl_rewards.configured import configured
+from rl_rewards.references import MissingReferenceError
+from rl_rewards.scorers.base import AnswerScorer, Traits
+from rl_rewards.scorers.graders.fields import GraderFields, NoSampleValueError
+from rl_rewards.scorers.graders.template import GraderTemplate, grader_template, has_placeholder
+from rl_rewards.scorers.reference import Reference, columns_of, value_of
+from rl_rewards.scorers.texts import reference_texts
+from rl_rewards.types import EvaluateResult, Outcome, Sample
+
+__all__ = ["OUTPUT_TEXT", "ComparingGrader"]
+
+OUTPUT_TEXT = "{{ sample.output_text }}"
+
+
+@configured
+class ComparingGrader(AnswerScorer):
+    """A scorer that compares `input` with a reference, either of which may have parts of the row and of the completion in it.
+
+    A completion that lacks what a template asks for (JSON, a tool call) is `unparsed` and scores `wrong`; a row that does is an error.
+    """
+
+    reference: str | Reference | None = None
+    """The dataset column that holds the reference, a template such as "{{ item.answer }}", or {column: ..., parse: ...}."""
+    text: str | None = field(default=None, kw_only=True)
+    """In place of `reference`: the text itself."""
+    input: str = field(default=OUTPUT_TEXT, kw_only=True)
+    """What is compared with it; in "{{ sample.output_text }}", what the parser found."""
+
+    def __post_init__(self) -> None:
+        if (self.reference is None) == (self.text is None):
+            given = "both" if self.text is not None else "neither"
+            raise ValueError(f"exactly one of 'reference' (a column or a template) and 'text' (the text itself) must be set, got {given}")
+        if self.text is not None:
+            if has_placeholder(self.text):
+                raise ValueError(f"text is compared as it is and must have no placeholder, got {self.text!r:.80}; write it as `reference`")
+            if not self.text.strip():
+                raise ValueError(f"text must not be blank, got {self.text!r:.80}")
+        elif self._template is None:
+            value_of(self.reference)  # type: ignore[arg-type]
+        _ = self._input
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in self.__dict__.items() if not name.startswith("_")}
+
+    @cached_property
+    def _input(self) -> GraderTemplate:
+        return grader_template(self.input)
+
+    @cached_property
+    def _template(self) -> GraderTemplate | None:
+        """The reference as a grader's template; None where it is a column, or the text itself."""
+        return grader_template(self.reference) if isinstance(self.reference, str) and has_placeholder(self.reference) else None
+
+    @property
+    def traits(self) -> Traits:
+        if self._template is not None:
+            columns = self._template.columns
+        else:
+            columns = frozenset() if self.reference is None else columns_of(self.reference)
+        return replace(super().traits, columns=columns | self._input.columns)
+
+    def target(self, sample: Sample) -> tuple[str, ...] | None:
+        """The texts of the reference; None where it depends on the completion."""
+        fields = GraderFields(sample, None)
+        self._input.check(fields)
+        if self.text is not None:
+            return (self.text,)
+        if self._template is None:
+            return reference_texts(value_of(self.reference)(sample))  # type: ignore[arg-type]
+        if self._template.reads_sample:
+            self._template.check(fields)
+            return None
+        text = self._template.fill(fields)
+        if not text.strip():
+            raise MissingReferenceError(f"the reference {self.reference!r:.80} of this row is blank")
+        return (text,)
+
+    def score_answer(self, answer: Any, target: tuple[str, ...] | None, sample: Sample) -> Any:
+        fields = GraderFields(sample, answer)
+        try:
+            found = self._input.fill(fields)
+            if target is None:
+                assert self._template is not None
+                target = (self._template.fill(fields),)
+                if not target[0].strip():
+                    return EvaluateResult(self.wrong, "what the completion is compared with is blank in it", outcome=Outcome.UNPARSED)
+        except NoSampleValueError as missing:
+            return EvaluateResult(self.wrong, str(missing), outcome=Outcome.UNPARSED)
+        return self.compare(found, target)
+
+    @abstractmethod
+    def compare(self, found: str, references: tuple[str, ...]) -> Any:
+        """The result for `input`'s text and the texts of the reference, the best of which counts.
+
+        Raises:
+            MissingReferenceError: when none of them can be compared with.
+        """
