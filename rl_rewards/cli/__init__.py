@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from rl_rewards import __version__
+from rl_rewards.cli.audit import audit
 from rl_rewards.cli.evaluate import evaluate
 from rl_rewards.cli.explain import explain, list_kinds
 from rl_rewards.cli.preview import preview
@@ -25,7 +26,7 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-for _verb in (validate, preview, score, evaluate):
+for _verb in (validate, preview, score, evaluate, audit):
     app.command()(_verb)
 
 app.command("list")(list_kinds)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import inspect
 import os
+from collections.abc import Callable
 from typing import Any
 
 from rl_rewards.formats.loading import load_rubric
@@ -31,6 +33,14 @@ def load_target(target: str, code: bool = True) -> Rubric:
         return as_rubric(load_object(target), target)
 
 
+def takes_batches(function: Callable[..., Any]) -> bool:
+    """Whether a plain function takes a batch, as TRL calls it: it names one of TRL's plurals."""
+    try:
+        return bool({"completions", "prompts"} & inspect.signature(function).parameters.keys())
+    except (TypeError, ValueError):  # a callable that does not say what it takes
+        return False
+
+
 def as_rubric(value: Any, target: str) -> Rubric:
     """A rubric of one reward from less than a rubric, named after the object.
 
@@ -45,5 +55,5 @@ def as_rubric(value: Any, target: str) -> Rubric:
     if isinstance(value, Scorer):
         return Rubric(rewards=(Reward(name, value),))
     if callable(value) and not isinstance(value, type):
-        return Rubric(rewards=(Reward(name, Function(target)),))
+        return Rubric(rewards=(Reward(name, Function(target, mode="batch" if takes_batches(value) else None)),))
     raise LoadError(f"{target!r} is a {type(value).__name__}; allowed: a Rubric, a Reward, a scorer or a function")

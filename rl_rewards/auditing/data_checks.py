@@ -1,0 +1,103 @@
+"""What is wrong with the rows themselves: duplicates, answers in the prompt, answers that never change, columns that change type."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+
+from rl_rewards.auditing.findings import Finding, Severity
+from rl_rewards.auditing.subject import Subject
+
+__all__ = ["data_findings"]
+
+_LISTED = 10
+_SHORT = 3  # letters of an answer from which on it is in a prompt by more than chance
+_CONSTANT = 0.9
+
+
+def data_findings(subject: Subject) -> Iterator[Finding]:
+    """Findings about the rows."""
+    yield from _duplicates(subject)
+    yield from _types(subject)
+    if subject.honest.sources and subject.honest.sources[0].kind == "text":
+        yield from _answers_in_prompts(subject)
+        yield from _constant(subject)
+
+
+def _duplicates(subject: Subject) -> Iterator[Finding]:
+    places: dict[str, list[int]] = {}
+    for row in subject.rows:
+        places.setdefault(row.prompt_text, []).append(row.number)
+    twice = [numbers for numbers in places.values() if len(numbers) > 1]
+    if not twice:
+        return
+    rows = sum(map(len, twice))
+    clashing = [numbers for numbers in twice if len({subject.honest.gold(number - 1) for number in numbers}) > 1]
+    yield Finding(
+        kind="duplicate_prompts", severity=Severity.WARNING, rows=rows, of=len(subject.rows), remedy="drop repeated rows; they weigh more than others, and count twice in an evaluation",
+        evidence=f"{len(twice)} prompts occur more than once (rows {', '.join(map(str, twice[0][:_LISTED]))}, ...)" + (f", {len(clashing)} of them with different references" if clashing else ""),
+    )  # fmt: skip
+
+
+def _types(subject: Subject) -> Iterator[Finding]:
+    for name in subject.rows[0].columns:
+        kinds = Counter(type(row.columns[name]).__name__ for row in subject.rows if row.columns[name] is not None)
+        empty = sum(row.columns[name] is None or row.columns[name] == "" for row in subject.rows)
+        read = name in subject.rubric.columns or any(source.name.startswith(name) for source in subject.honest.sources)
+        if len(kinds) > 1:
+            yield Finding(
+                kind="column_changes_type", severity=Severity.WARNING, evidence=f"column {name!r} has values of several types: {', '.join(f'{kind} in {count} rows' for kind, count in kinds.most_common())}",
+                remedy="write every value the same way, as text for answers", rows=len(subject.rows) - max(kinds.values()), of=len(subject.rows),
+            )  # fmt: skip
+        if empty and read:
+            yield Finding(
+                kind="empty_references", severity=Severity.ERROR if empty >= 0.1 * len(subject.rows) else Severity.WARNING, rows=empty, of=len(subject.rows),
+                evidence=f"column {name!r} is empty in {empty} of {len(subject.rows)} rows", remedy="fill or drop these rows, or route others to the reward with `when`",
+            ) if not _routed(subject, name) else Finding(kind="empty_references", severity=Severity.NOTE, rows=empty, of=len(subject.rows), evidence=f"column {name!r} is empty in {empty} of {len(subject.rows)} rows, and rewards that read it have a `when`", remedy="none, where `when` keeps them from these rows")  # fmt: skip
+
+
+def _routed(subject: Subject, column: str) -> bool:
+    return all(reward.when for reward in subject.rubric if column in reward.columns)
+
+
+def _answers_in_prompts(subject: Subject) -> Iterator[Finding]:
+    shown, told = [], []
+    for i, row in enumerate(subject.rows):
+        gold = subject.honest.gold(i)
+        text = row.prompt_text
+        if gold is None or not gold.strip():
+            continue
+        if re.search(rf"(?i)\b(?:answer|solution|result|gold|label)\b\W{{0,4}}(?:is|=|:)?\W{{0,6}}{re.escape(gold.strip())}(?!\w)", text):
+            told.append(i)
+        elif len(gold.strip()) >= _SHORT and re.search(rf"(?<!\w){re.escape(gold.strip())}(?!\w)", text):
+            shown.append(i)
+    rows = len(subject.rows)
+    if len({subject.honest.gold(i) for i in told}) >= 2 and len(told) >= 0.2 * rows:
+        yield Finding(
+            kind="answer_in_prompt", severity=Severity.ERROR, rows=len(told), of=rows, evidence=f"the prompt says the answer in {len(told)} of {rows} rows; row {subject.rows[told[0]].number}: {subject.rows[told[0]].prompt_text[-120:]!r}",
+            remedy="take the answer out of the prompt",
+        )  # fmt: skip
+    elif len(shown) >= 0.5 * rows and len(shown) >= 2:
+        yield Finding(
+            kind="answer_in_prompt", severity=Severity.WARNING, rows=len(shown), of=rows, evidence=f"the right answer's text is in the prompt of {len(shown)} of {rows} rows: copying is a strategy",
+            remedy="look at these prompts; where the question offers choices, that is as it should be",
+        )  # fmt: skip
+
+
+def _constant(subject: Subject) -> Iterator[Finding]:
+    golds = [gold.strip() for i in range(len(subject.rows)) if (gold := subject.honest.gold(i))]
+    if len(golds) < 4:
+        return
+    answer, count = Counter(golds).most_common(1)[0]
+    share = count / len(golds)
+    if share >= _CONSTANT:
+        yield Finding(
+            kind="constant_answers", severity=Severity.ERROR, rows=count, of=len(golds), response=subject.honest.form.text(lambda source: answer), evidence=f"the answer is {answer!r:.60} in {share:.0%} of the rows: a policy that always says so is paid for it",
+            remedy="balance the answers; a reward of 1 for the majority teaches nothing else",
+        )  # fmt: skip
+    elif share >= 0.6:
+        yield Finding(
+            kind="majority_answer", severity=Severity.WARNING, rows=count, of=len(golds), response=subject.honest.form.text(lambda source: answer), evidence=f"always answering {answer!r:.60} is right in {share:.0%} of the rows",
+            remedy="balance the answers, and compare accuracy with this baseline",
+        )  # fmt: skip

@@ -1,0 +1,80 @@
+"""The form of a response that a rubric wants: what it begins with, and where in it the answers go."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from rl_rewards.auditing.pattern_samples import MARK
+
+__all__ = ["Form", "Slot", "Source"]
+
+
+@dataclass(frozen=True, eq=False)
+class Source:
+    """Where right answers come from: one value for each row, None for rows without one.
+
+    Attributes:
+        name: the column, and how the answer is found in it.
+        values: N answers.
+        kind: whether the answer is text, a program, or a fixed text that has nothing to do with the row.
+    """
+
+    name: str
+    values: Sequence[str | None]
+    kind: str = "text"
+
+
+@dataclass(frozen=True)
+class Slot:
+    """A place for an answer: a template in which MARK stands for it."""
+
+    source: Source
+    template: str
+
+    def filled(self, answer: str) -> str:
+        """The template with an answer in it."""
+        return self.template.replace(MARK, answer)
+
+
+Content = Callable[[Source], str]
+
+
+@dataclass(frozen=True)
+class Form:
+    """A response: what comes first (thinking, most often), then the slots, a line each, then what comes last."""
+
+    before: str
+    slots: tuple[Slot, ...]
+    behind: str = ""
+
+    def answer(self, content: Content) -> str:
+        """The slots with what `content` gives for each source; fixed texts stay."""
+        return "\n".join(slot.filled((slot.source.values[0] or "") if slot.source.kind == "fixed" else content(slot.source)) for slot in self.slots)
+
+    def text(self, content: Content) -> str:
+        """The whole response."""
+        return f"{self.before}{self.answer(content)}{self.behind}"
+
+    def right(self, row: int) -> str | None:
+        """The response with the row's right answers; None where it has none."""
+        if any(slot.source.values[row if slot.source.kind != "fixed" else 0] is None for slot in self.slots):
+            return None
+        return self.text(lambda source: source.values[row] or "")
+
+    @property
+    def is_delimited(self) -> bool:
+        """Whether the answer stands behind or between marks of its own, such as tags, a box, a fence or a label, and not in prose."""
+        return all(
+            any(char in slot.template for char in "<{`[#") or slot.template.partition(MARK)[0].rstrip()[-1:] in (":", "=", "*", "$")
+            for slot in self.slots
+        )
+
+    @property
+    def shown(self) -> str:
+        """The form as a reader of a report sees it."""
+        return f"{self.before}{self.answer(lambda source: '{' + source.name + '}')}{self.behind}"
+
+    def but(self, before: str) -> Form:
+        """The same form with another beginning."""
+        return replace(self, before=before)

@@ -1,0 +1,160 @@
+"""Right answers, wrong ones and near misses, made of the rows' own references."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from rl_rewards.references import is_whole_float
+
+__all__ = ["extractions", "is_apart", "near_misses", "number_in", "other_spellings", "partial", "text_form", "wrong_for"]
+
+_BOX = re.compile(r"\\boxed\s*\{((?:[^{}]|\{(?:[^{}]|\{[^{}]*\})*\})*)\}")
+_LAST_NUMBER = re.compile(r"-?\d[\d,]*(?:\.\d+)?")
+_TAGGED = re.compile(r"<answer>(.*?)</answer>", re.S)
+
+
+def text_form(value: Any) -> str | None:
+    """A reference's text as an answer is written: the first of a list, an object as JSON; None where there is nothing."""
+    if isinstance(value, (list, tuple)):
+        return next((text for item in value if (text := text_form(item)) is not None), None)
+    if value is None or (isinstance(value, float) and value != value):
+        return None
+    if isinstance(value, Mapping):
+        return json.dumps({name: item for name, item in value.items() if item is not None}, ensure_ascii=False)
+    if isinstance(value, bool):
+        return str(value)
+    if is_whole_float(value):
+        return str(int(value))
+    return str(value)
+
+
+def extractions(value: Any) -> dict[str, str]:
+    """What the answer in a reference may be, by how it is found: as it is, behind ####, in a box or a tag, its last number."""
+    text = text_form(value)
+    if text is None or not text.strip():
+        return {}
+    found = {"as it is": text}
+    if "####" in text:
+        found["after ####"] = text.rpartition("####")[2].strip()
+    if boxes := _BOX.findall(text):
+        found["in the box"] = boxes[-1].strip()
+    if tagged := _TAGGED.findall(text):
+        found["in the tag"] = tagged[-1].strip()
+    if len(text) > 2 and text.startswith("$") and text.endswith("$"):
+        found["without $"] = text.strip("$")
+    if len(text) > 24 and len(numbers := _LAST_NUMBER.findall(text)) > 1:
+        found["last number"] = numbers[-1].replace(",", "").rstrip(".")
+    return {name: answer for name, answer in found.items() if answer}
+
+
+def number_in(text: str) -> Decimal | None:
+    """The number that a text is."""
+    plain = text.strip().replace(",", "").removeprefix("$").removesuffix("%")
+    try:
+        value = Decimal(plain)
+    except InvalidOperation:
+        return None
+    return value if value.is_finite() and abs(value.adjusted()) < 30 else None
+
+
+def is_apart(answer: str, other: str) -> bool:
+    """Whether two answers are different, and neither is in the other."""
+    a, b = answer.strip().casefold(), other.strip().casefold()
+    if not a or not b or a in b or b in a:
+        return False
+    left, right = number_in(a), number_in(b)
+    return left is None or right is None or abs(left - right) > max(Decimal(1), abs(left) / 5)
+
+
+def wrong_for(golds: Sequence[str | None], row: int) -> str:
+    """A wrong answer to a row that is as near to an honest one as can be: another row's right one."""
+    gold = golds[row] or ""
+    size = len(golds)
+    others = [golds[(row + step) % size] for step in range(1, size)]
+    found = next((other for other in others if other is not None and is_apart(gold, other)), None)
+    if found is not None:
+        return found
+    found = next((other for other in others if other is not None and other.strip().casefold() != gold.strip().casefold()), None)
+    if found is not None and number_in(found) is None:
+        return found
+    number = number_in(gold)
+    if number is not None:
+        made = str(number * 3 + 17)
+        return made if is_apart(gold, made) else str(number * 7 + 58)
+    return found if found is not None else "none of these words"
+
+
+def wrongs_for(golds: Sequence[str | None], row: int, count: int) -> list[str]:
+    """Several different wrong answers to a row."""
+    gold, size = golds[row] or "", len(golds)
+    found = dict.fromkeys(other for step in range(1, size) if (other := golds[(row + step) % size]) is not None and is_apart(gold, other))
+    wrong = list(found)[:count]
+    number = number_in(gold)
+    for step in range(count - len(wrong)):
+        wrong.append(str(number * (step + 3) + 17) if number is not None else f"something else {step + 1}")
+    return wrong
+
+
+def other_spellings(gold: str) -> dict[str, str]:
+    """Other ways to write the same answer: fractions and decimals, thousands separators, capitals."""
+    found: dict[str, str] = {}
+    number = number_in(gold)
+    if number is not None:
+        if number == number.to_integral_value():
+            whole = int(number)
+            if abs(whole) >= 1000:
+                found["thousands separators"] = f"{whole}" if "," in gold else f"{whole:,}"
+            found["a decimal point"] = f"{whole}.0"
+        elif len(str(number)) < 8:
+            a, b = number.as_integer_ratio()
+            found["a fraction"] = f"{a}/{b}"
+    elif match := re.fullmatch(r"\s*(-?\d+)\s*/\s*([1-9]\d*)\s*", gold):
+        quotient = Decimal(match[1]) / Decimal(match[2])
+        if quotient == round(quotient, 4):
+            found["a decimal number"] = str(quotient.normalize())
+    elif gold.casefold() != gold.upper() and not gold.startswith(("{", "[")) and "\\" not in gold:
+        found["small letters" if gold != gold.lower() else "capitals"] = gold.lower() if gold != gold.lower() else gold.upper()
+    return found
+
+
+def near_misses(gold: str) -> dict[str, str]:
+    """Wrong answers that look like the right one, by what is wrong."""
+    number = number_in(gold)
+    if number is not None:
+        step = max(Decimal(1), (abs(number) / 4).to_integral_value())
+        found = {"a larger number": number + step, "a smaller number": number - step, "ten times the number": number * 10 + 1}
+        if number != 0:
+            found["the other sign"] = -number
+        if abs(number) <= 4 and number == number.to_integral_value():
+            found["a decimal part too many"] = number + (Decimal("0.6") if number >= 0 else Decimal("-0.6"))
+        text = {what: f"{value:f}" for what, value in found.items()}
+        text["digits before it"] = f"9{gold}" if gold[:1].isdigit() else f"-9{gold.lstrip('+-')}"
+        text["digits behind it"] = f"{gold}7" if "." not in gold else f"{gold}77"
+        return text
+    if gold.startswith(("{", "[", "\\")) or len(gold) < 2:
+        return {}
+    words = gold.split()
+    found_text = {"its first letter": gold[0], "words behind it": f"{gold} and everything else", "a denial": f"not {gold}"}
+    if len(words) > 2:
+        found_text["its first word"] = words[0]
+    return found_text
+
+
+def partial(gold: str) -> str | None:
+    """Half of an answer, which only a graded reward pays in part; None where it has no half."""
+    if gold.startswith("{"):
+        try:
+            value = json.loads(gold)
+        except ValueError:
+            return None
+        if isinstance(value, dict) and len(value) > 1:
+            return json.dumps(dict(list(value.items())[: len(value) // 2]), ensure_ascii=False)
+        return None
+    words = gold.split()
+    if len(words) > 1:
+        return " ".join(words[: (len(words) + 1) // 2])
+    return gold[: len(gold) // 2] if len(gold) > 3 and number_in(gold) is None else None

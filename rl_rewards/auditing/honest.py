@@ -1,0 +1,159 @@
+"""Finds the form of an honest response: the one under which the rows' own right answers earn most."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from rl_rewards.auditing.code import Code
+from rl_rewards.auditing.forms import Form, Slot, Source
+from rl_rewards.auditing.golds import wrong_for
+from rl_rewards.auditing.rows import Row
+from rl_rewards.auditing.scoring import Call, Probe
+from rl_rewards.auditing.sources import Sources, scorers_in
+from rl_rewards.auditing.templates import beginnings, format_names
+from rl_rewards.rubric import Rubric
+
+__all__ = ["Honest", "find_form", "wrong_program"]
+
+_TRIED_ROWS = 5
+_SLOW = 0.02  # seconds for one probe from which on fewer are tried
+_TIE = 1e-9
+_FAILED = -1e9  # below any score
+
+
+@dataclass(frozen=True)
+class Honest:
+    """The honest form of a rubric, and what answers it is filled with.
+
+    Attributes:
+        form: the form that earns most.
+        sources: the sources that are in it and depend on the row.
+    """
+
+    form: Form
+    sources: tuple[Source, ...]
+
+    def right(self, row: int) -> str | None:
+        """The honest right response to a row."""
+        return self.form.right(row)
+
+    def wrong(self, row: int) -> str:
+        """An honest wrong response to a row: the same form, with another row's answers."""
+        return self.form.text(lambda source: wrong_program(source, row) if source.kind == "program" else wrong_for(source.values, row))
+
+    def gold(self, row: int) -> str | None:
+        """The row's right answer in the first of the sources."""
+        return self.sources[0].values[row] if self.sources else None
+
+
+def wrong_program(source: Source, row: int) -> str:
+    """A program that does something else: another row's."""
+    others = [value for i, value in enumerate(source.values) if i != row and value is not None and value != source.values[row]]
+    return others[row % len(others)] if others else "print('I do not know')"
+
+
+def find_form(rubric: Rubric, call: Call, codes: Sequence[Code]) -> Honest:
+    """Search the forms that a rubric's parsers and scorers, its code and the prompts suggest, for the one that pays right answers most."""
+    rows = call.rows
+    prompts = [row.prompt_text for row in rows[:1]]
+    texts = [text for code in codes for text in code.texts] + [
+        getattr(scorer, "pattern", "") for reward in rubric for scorer in scorers_in(reward.score)
+    ]
+    texts += [f"<{name}>" for reward in rubric for scorer in scorers_in(reward.score) for name in format_names(scorer)]
+    texts += [f"<{name}>" for reward in rubric if isinstance(name := getattr(reward.parse, "name", None), str)]
+    search = _Search(call, _tried_rows(rubric, rows))
+    slots = _shared(rubric, rows, prompts)
+    starts = beginnings([*texts, *prompts])
+    form = search.best(_firsts(slots, starts))
+    form = search.best([form, *(form.but(start) for start in starts)])
+    for _ in range(3):  # more places for answers, where that earns more
+        longer = [Form(form.before, (*form.slots, slot), form.behind) for slot in slots if slot not in form.slots]
+        better = search.best([form, *longer]) if longer and not search.is_slow else form
+        if better is form:
+            break
+        form = search.best([better, *(better.but(start) for start in starts)])
+    sources = tuple(dict.fromkeys(slot.source for slot in form.slots if slot.source.kind != "fixed"))
+    return Honest(form, sources)
+
+
+def least_paid(rubric: Rubric, call: Call, codes: Sequence[Code]) -> list[Form]:
+    """The forms in which right answers earn least, the least first: where a sign is wrong, those are the honest ones."""
+    search = _Search(call, range(min(3, len(call.rows))))
+    forms = list(_firsts(_shared(rubric, call.rows, [call.rows[0].prompt_text]), beginnings([text for code in codes for text in code.texts])))
+    earned = search.means(forms)
+    return (
+        [
+            form
+            for _, form in sorted(
+                (((mean, i), form) for i, (mean, form) in enumerate(zip(earned, forms, strict=True)) if mean > _FAILED / 2), key=lambda pair: pair[0]
+            )[:40]
+        ]
+        if forms
+        else []
+    )
+
+
+def _shared(rubric: Rubric, rows: Sequence[Row], prompts: Sequence[str]) -> list[Slot]:
+    """The slots of all rewards; one object makes the sources, so that equal ones are one."""
+    sources = Sources(rows, prompts)
+    found = list(dict.fromkeys(slot for reward in rubric for slot in sources.slots(reward)))
+    return found or [Slot(Source("some text", ["an answer"], "fixed"), "\x00")]
+
+
+def _firsts(slots: Sequence[Slot], starts: Sequence[str]) -> Iterator[Form]:
+    """Every slot alone, bare and behind thinking."""
+    thinking = next((start for start in starts if start.startswith("<")), "")
+    for slot in slots:
+        yield Form("", (slot,))
+    for slot in slots:
+        yield Form(thinking, (slot,))
+
+
+def _tried_rows(rubric: Rubric, rows: Sequence[Row]) -> list[int]:
+    """Rows to try forms on: a few, of every route that the rubric has."""
+    routes: dict[tuple[bool, ...], list[int]] = {}
+    for i, row in enumerate(rows):
+        routes.setdefault(tuple(reward.applies_to(row.columns) for reward in rubric), []).append(i)
+    chosen: list[int] = []
+    for place in range(_TRIED_ROWS):
+        for members in routes.values():
+            if place < len(members) and len(chosen) < 2 * _TRIED_ROWS:
+                chosen.append(members[place * len(members) // min(_TRIED_ROWS, len(members))])
+    return list(dict.fromkeys(chosen))
+
+
+class _Search:
+    """Compares forms by what right answers in them earn, then by how far wrong ones earn less."""
+
+    def __init__(self, call: Call, rows: Sequence[int]) -> None:
+        self._call, self._rows = call, rows
+        self.is_slow = False
+
+    def best(self, forms: Iterator[Form] | Sequence[Form]) -> Form:
+        """The form that earns most; of equal ones the first."""
+        given = list(dict.fromkeys(forms))
+        rows = self._rows[:2] if self.is_slow else self._rows
+        if self.is_slow:
+            given = given[:12]
+        earned = self.means(given, rows)
+        top = max(earned)
+        leaders = [form for form, mean in zip(given, earned, strict=True) if mean >= top - _TIE]
+        if len(leaders) > 1:
+            wrong = self._means(leaders[:24], rows, lambda form, row: Honest(form, ()).wrong(row))
+            least = min(wrong)
+            leaders = [form for form, mean in zip(leaders, wrong) if mean <= least + _TIE]
+        seconds, count = (sum(column) for column in zip(*self._call.seconds, strict=True))
+        self.is_slow = seconds / max(count, 1) > _SLOW and count > 20
+        return leaders[0]
+
+    def means(self, forms: Sequence[Form], rows: Sequence[int] | None = None) -> list[float]:
+        """What right answers earn in each form, on average."""
+        return self._means(forms, self._rows if rows is None else rows, lambda form, row: form.right(row))
+
+    def _means(self, forms: Sequence[Form], rows: Sequence[int], text: Callable[[Form, int], str | None]) -> list[float]:
+        probes = [(i, Probe(row, found)) for i, form in enumerate(forms) for row in rows if (found := text(form, row)) is not None]
+        totals: list[list[float]] = [[] for _ in forms]
+        for (i, _), verdict in zip(probes, self._call.verdicts([probe for _, probe in probes]), strict=True):
+            totals[i].append(_FAILED if verdict.total is None and verdict.failed else verdict.total or 0.0)
+        return [sum(found) / len(found) if found else -1e12 for found in totals]

@@ -1,0 +1,151 @@
+"""What is audited, as the checks see it: the rubric, its call, its code, the honest form, and what is known of each reward."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from rl_rewards.auditing.code import Code, code_of
+from rl_rewards.auditing.golds import partial
+from rl_rewards.auditing.honest import Honest, find_form, least_paid
+from rl_rewards.auditing.rows import Row
+from rl_rewards.auditing.scoring import Call, Probe, Verdict
+from rl_rewards.auditing.sources import Sources, scorers_in
+from rl_rewards.reward import Reward
+from rl_rewards.rubric import Rubric
+
+__all__ = ["Subject"]
+
+_SHAPING = frozenset({"SoftOverlong", "LengthWindow", "Repetition"})
+_LENGTH_OF_RIGHT = frozenset({"CosineLength", "GroupLength"})
+_LEARNED = frozenset({"RewardModel", "RewardModelEnsemble", "RemoteRewardModel", "CosineSimilarity", "PythonReward"})
+_GRADED = frozenset({"TokenF1", "CosineSimilarity", "InstructionFollowing"})
+_ATTACKED_ROWS = 24
+
+
+@dataclass
+class Subject:
+    """A rubric under audit.
+
+    Attributes:
+        rubric: tolerant of failures.
+        call: scores probes.
+        codes: the code of its own functions.
+    """
+
+    rubric: Rubric
+    call: Call
+    codes: Sequence[Code] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.codes = tuple(code for reward in self.rubric for code in code_of(reward))
+
+    @property
+    def rows(self) -> Sequence[Row]:
+        return self.call.rows
+
+    @cached_property
+    def honest(self) -> Honest:
+        return find_form(self.rubric, self.call, self.codes)
+
+    @cached_property
+    def inverted(self) -> tuple[str, Verdict, Verdict] | None:
+        """A form in which right answers earn less than wrong ones: a wrong response, and the verdicts of the right and of the wrong one."""
+        for form in least_paid(self.rubric, self.call, self.codes):
+            candidate = Honest(form, ())
+            rows = [row for row in range(min(4, len(self.rows))) if candidate.right(row) is not None]
+            right = self.verdicts([(row, candidate.right(row) or "") for row in rows])
+            wrong = self.verdicts([(row, candidate.wrong(row)) for row in rows])
+            if rows and all(a.total is not None and b.total is not None and a.total < b.total - 1e-9 for a, b in zip(right, wrong, strict=True)):
+                return candidate.wrong(rows[0]), right[0], wrong[0]
+        return None
+
+    @property
+    def weighted(self) -> list[Reward]:
+        """The rewards that are trained on."""
+        return [reward for reward in self.rubric if reward.weight != 0]
+
+    def kinds(self, reward: Reward) -> set[str]:
+        """Class names of a reward's scorers."""
+        return {type(scorer).__name__ for scorer in scorers_in(reward.score)}
+
+    @cached_property
+    def shaping(self) -> frozenset[str]:
+        """Rewards of ours that look at length or repetition alone."""
+        return frozenset(reward.name for reward in self.rubric if type(reward.score).__name__ in _SHAPING)
+
+    @cached_property
+    def learned(self) -> bool:
+        """Whether a model or a judge scores."""
+        return any(self.kinds(reward) & _LEARNED or any("judge" in kind.lower() for kind in self.kinds(reward)) for reward in self.weighted)
+
+    @cached_property
+    def depends_on_length(self) -> bool:
+        """Whether a wrong answer's score depends on its length by design."""
+        return any(self.kinds(reward) & _LENGTH_OF_RIGHT for reward in self.weighted)
+
+    @cached_property
+    def reads_references(self) -> list[str]:
+        """The weighted rewards that read a right answer from the row."""
+        sources = Sources(self.rows, [])
+        found = []
+        for reward in self.weighted:
+            own = [scorer for scorer in scorers_in(reward.score) if type(scorer).__name__ in ("Function", "FunctionScorer")]
+            by_function = bool(own or code_of(reward)) and bool(sources.of_function(reward))
+            by_option = any(
+                getattr(scorer, "reference", None) is not None or (type(scorer).__name__ in ("StringMatch", "RegexMatch") and scorer.traits.columns)
+                for scorer in scorers_in(reward.score)
+            )
+            if by_function or by_option:
+                found.append(reward.name)
+        return found
+
+    @cached_property
+    def in_process(self) -> bool:
+        """Whether a program of a response would run in this process."""
+        return any({"exec", "eval"} & code.called for code in self.codes)
+
+    def verdicts(self, texts: Sequence[tuple[int, str]]) -> list[Verdict]:
+        """What the rubric says of responses to rows."""
+        return self.call.verdicts([Probe(row, text) for row, text in texts])
+
+    @cached_property
+    def paired(self) -> list[tuple[int, Verdict, Verdict]]:
+        """Rows with a right answer: row, verdict of the honest right response, verdict of the honest wrong one."""
+        rows = [(i, text) for i in range(len(self.rows)) if (text := self.honest.right(i)) is not None]
+        right = self.verdicts(rows)
+        wrong = self.verdicts([(i, self.honest.wrong(i)) for i, _ in rows])
+        return [(i, a, b) for (i, _), a, b in zip(rows, right, wrong, strict=True)]
+
+    @cached_property
+    def attacked(self) -> list[tuple[int, Verdict, Verdict]]:
+        """The rows that are attacked: those whose right answer is paid, of different answers first."""
+        paid = [pair for pair in self.paired if pair[1].total is not None and pair[2].total is not None and pair[1].total > pair[2].total + 1e-9]
+        seen: set[str | None] = set()
+        first, more = [], []
+        for pair in paid or self.paired:
+            gold = self.honest.gold(pair[0])
+            (more if gold in seen else first).append(pair)
+            seen.add(gold)
+        chosen = (first + more)[:_ATTACKED_ROWS]
+        seconds, count = (sum(column) for column in zip(*self.call.seconds, strict=True))
+        return chosen[:6] if seconds / max(count, 1) > 0.02 else chosen
+
+    @cached_property
+    def graded(self) -> bool:
+        """Whether part of an answer is paid in part."""
+        if any(self.kinds(reward) & _GRADED or getattr(reward.score, "scoring", "") == "fraction" for reward in self.weighted):
+            return True
+        if any("JsonMatch" in self.kinds(reward) and not getattr(reward.score, "all_or_nothing", False) for reward in self.weighted):
+            return True
+        between = 0
+        for row, right, wrong in self.attacked[:8]:
+            content = {source: partial(source.values[row] or "") for source in self.honest.sources if source.kind == "text"}
+            if not content or any(part is None for part in content.values()) or right.total is None or wrong.total is None:
+                continue
+            text = self.honest.form.text(lambda source, content=content: content.get(source) or "")
+            total = self.verdicts([(row, text)])[0].total
+            gap = right.total - wrong.total
+            between += total is not None and wrong.total + 0.05 * gap < total < right.total - 0.05 * gap
+        return between >= 2

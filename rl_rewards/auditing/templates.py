@@ -1,0 +1,156 @@
+"""Templates that an answer may be written in: of a rubric's parsers, of patterns and texts in code, of prompts, and those in common use."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from rl_rewards.auditing.pattern_samples import FILLER, MARK, sample_of_pattern
+from rl_rewards.parsers.after import After
+from rl_rewards.parsers.base import Parser
+from rl_rewards.parsers.boxed import Boxed
+from rl_rewards.parsers.chain import Chain
+from rl_rewards.parsers.code_block import CodeBlock
+from rl_rewards.parsers.identity import Identity
+from rl_rewards.parsers.json_object import Json
+from rl_rewards.parsers.regex import Regex
+from rl_rewards.parsers.tag import Tag
+from rl_rewards.thinking import MARKS, names_mark
+
+__all__ = ["COMMON", "beginnings", "of_parser", "of_texts", "tags_in"]
+
+COMMON = (
+    MARK,
+    f"<answer>{MARK}</answer>",
+    f"\\boxed{{{MARK}}}",
+    f"<answer>\n{MARK}\n</answer>",
+    f"#### {MARK}",
+    f"The answer is {MARK}",
+    f"The answer is {MARK}.",
+    f"Answer: {MARK}",
+    f"ANSWER: {MARK}",
+    f"Final answer: {MARK}",
+    f"Final Answer: {MARK}",
+    f"The final answer is {MARK}.",
+    f"$\\boxed{{{MARK}}}$",
+    f"<answer>\\boxed{{{MARK}}}</answer>",
+    f"**{MARK}**",
+    f"({MARK})",
+    f"The answer is ({MARK})",
+    f"[[{MARK}]]",
+    f"Result: {MARK}",
+    f"```\n{MARK}\n```",
+)
+_TAG = re.compile(r"</?([A-Za-z_][\w:-]{0,30})>")
+_ANSWER_TAGS = frozenset("answer final final_answer solution result output response ans code choice label".split())
+_THINKING = tuple(mark for mark in MARKS if mark.open.startswith("<") and not mark.open.startswith("<|"))
+_METACHARACTERS = re.compile(r"\\[dswDSWbBnAZ.]|\.[*+?]|\[[^\]]+\]|\(|\^|\$|\\")
+_STEPS = "1. I read the question with care and note what it asks.\n2. I work through every part of it in turn.\n3. I check the outcome against the question.\n"
+_LONG = " ".join(f"In part {word} I go over what the question says and write down what follows from it." for word in ("one", "two", "three", "four"))
+
+
+def of_parser(parser: Parser) -> list[str]:
+    """The templates that a parser reads an answer from; empty for one that nothing is known of."""
+    if isinstance(parser, Identity):
+        return [MARK]
+    if isinstance(parser, Tag):
+        return [f"<{parser.name}>{MARK}</{parser.name}>"]
+    if isinstance(parser, Boxed):
+        return [f"\\boxed{{{MARK}}}"]
+    if isinstance(parser, After):
+        return [MARK] if parser.names_thinking else [f"{parser.delimiter} {MARK}", f"{parser.delimiter}{MARK}"]
+    if isinstance(parser, CodeBlock):
+        return [f"```{parser.language}\n{MARK}\n```"]
+    if isinstance(parser, Json):
+        return [MARK, f"```json\n{MARK}\n```"]
+    if isinstance(parser, Regex):
+        found = sample_of_pattern(parser.pattern)
+        return [found] if found else []
+    if isinstance(parser, Chain):
+        template = MARK
+        for part in reversed(parser.parsers):
+            inner = of_parser(part)
+            if not inner:
+                return []
+            template = inner[0].replace(MARK, template)
+        return [template]
+    return []
+
+
+def tags_in(texts: Iterable[str]) -> list[str]:
+    """Names of the tags that texts mention, each once; escaped slashes of patterns are read as slashes."""
+    return list(dict.fromkeys(name for text in texts for name in _TAG.findall(text.replace("\\/", "/").replace("\\s*", "").replace("\\n", ""))))
+
+
+def of_texts(texts: Sequence[str], keys: Sequence[str] = ()) -> list[str]:
+    """Templates that texts in code or in prompts suggest: patterns, tags, lead-in words, keys of JSON.
+
+    Args:
+        texts: in code and prompts.
+        keys: texts that code looks something up by.
+    """
+    found: list[str] = []
+    for text in texts:
+        if len(text) < 400 and _METACHARACTERS.search(text):
+            found.extend(_of_pattern(text))
+    thinking = {mark.open.strip("<>") for mark in _THINKING}
+    names = sorted((name for name in tags_in(texts) if name not in thinking), key=lambda name: name.lower() not in _ANSWER_TAGS)
+    found += [template for name in names for template in (f"<{name}>{MARK}</{name}>", f"<{name}>\n{MARK}\n</{name}>")]
+    found += [f"{text.rstrip()} {MARK}" for text in texts if 2 <= len(text.strip()) <= 40 and re.search(r"[A-Za-z#:=]\s*$", text) and "<" not in text]
+    found += [f"{text}{MARK}" for text in texts if 1 <= len(text) <= 24 and text.strip() and not text[-1].isalnum() and "<" not in text]
+    found += list(_of_keys(keys))
+    return list(dict.fromkeys(found))
+
+
+def _of_pattern(text: str) -> Iterator[str]:
+    for flags in (0, re.S):
+        template = sample_of_pattern(text, flags=flags)
+        if template is not None:
+            yield template
+            break
+    try:
+        groups = re.compile(text).groups
+    except (re.error, OverflowError, RecursionError):
+        return
+    if groups > 1 and (template := sample_of_pattern(text, 1)) is not None:
+        yield template
+    if groups == 0 and (template := sample_of_pattern(f"(?:{text})\\s*(.+)")) is not None:
+        yield template  # a pattern that only finds where the answer begins
+
+
+def _of_keys(keys: Sequence[str]) -> Iterator[str]:
+    plain = [
+        key for key in keys if re.fullmatch(r"[A-Za-z_][\w -]{0,30}", key) and key not in ("role", "content", "assistant", "completions", "prompts")
+    ]
+    for key in plain[:6]:
+        yield f'{{"{key}": {MARK}}}'
+        yield f'{{"{key}": "{MARK}"}}'
+        yield f'```json\n{{"{key}": "{MARK}"}}\n```'
+    if 1 < len(plain) <= 6:
+        for key in plain:
+            rest = "".join(f'"{other}": {json.dumps(FILLER)}, ' for other in plain if other != key)
+            yield f'{{{rest}"{key}": "{MARK}"}}'
+            yield f'{{{rest}"{key}": {MARK}}}'
+
+
+def beginnings(texts: Sequence[str]) -> list[str]:
+    """What a response may begin with before its answer: nothing, a line, steps, thinking in the tags that texts mention."""
+    names = [name for name in tags_in(texts) if name.lower() not in _ANSWER_TAGS]
+    marks = [text for text in texts if names_mark(text)]
+    names = list(dict.fromkeys([*names[:4], *(["think"] if marks and "think" not in names else []), "think"]))
+    found = ["", f"{FILLER}.\n"]
+    for name in names[:4]:
+        found += [f"<{name}>\n{FILLER}.\n</{name}>\n", f"<{name}>{FILLER}.</{name}>", f"<{name}>{FILLER}.</{name}>\n"]
+    if len(names) > 2:
+        found.append("".join(f"<{name}>\n{FILLER}.\n</{name}>\n" for name in names if name != "think"))
+    found += [_STEPS, f"{_LONG}\n", f"<{names[0]}>\n{_STEPS}</{names[0]}>\n", f"<{names[0]}>\n{_LONG}\n</{names[0]}>\n"]
+    return list(dict.fromkeys(found))
+
+
+def format_names(scorer: Any) -> list[str]:
+    """Names of tags that a format scorer's options name."""
+    return [value for option in ("think", "answer") if isinstance(value := getattr(scorer, option, None), str)] + list(
+        getattr(scorer, "names", ()) or ()
+    )
