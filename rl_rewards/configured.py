@@ -1,4 +1,4 @@
-"""`@configured`: how parsers, scorers, rewards and rubrics declare their options.
+"""`@configured`: how parsers, scorers, aggregates, rewards and rubrics declare their options.
 
 A configured class is a frozen pydantic dataclass: checked when it is made, hashable, picklable, equal when its options are, and able to
 describe itself as JSON schema. Unknown options are refused, not dropped: a typo in a reward must not train a model.

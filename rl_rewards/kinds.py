@@ -1,10 +1,10 @@
-"""Kinds: the names by which a rubric file calls parsers and scorers.
+"""Kinds: the names by which a rubric file calls parsers, scorers and aggregates.
 
 A spec is what a file says: a kind (`boxed`), or a mapping of one kind to its options (`{tag: {name: answer}}`), to the value of its first
 option (`{tag: answer}`), or to nothing (`{boxed: null}`). Classes are imported when their kind is first used.
 
 A kind is one of the library's own, the name of an entry point that an installed package declares in the table's group
-(`rl_rewards.scorers`, `rl_rewards.parsers`), or the path of a class: `my_package.scorers:Rouge`, `scorers.py:Rouge`.
+(`rl_rewards.scorers`, `rl_rewards.parsers`, `rl_rewards.aggregates`), or the path of a class: `my_package.scorers:Rouge`, `scorers.py:Rouge`.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Kinds:
     """A table of kinds.
 
     Args:
-        noun: what the table holds, for messages: "parser" or "scorer".
+        noun: what the table holds, for messages: "parser", "scorer" or "aggregate".
         base: the class that all of them extend.
         table: kind -> "module:Class", for the library's own.
     """
@@ -48,6 +48,10 @@ class Kinds:
         self.base = base
         self.table = dict(table)
         self._kind_of_class = {path.partition(":")[2]: kind for kind, path in self.table.items()}
+
+    @property
+    def _one(self) -> str:
+        return f"{'An' if self.noun[0] in 'aeiou' else 'A'} {self.noun}"
 
     @cached_property
     def installed(self) -> dict[str, EntryPoint]:
@@ -80,7 +84,7 @@ class Kinds:
         """A class of somebody else's.
 
         Raises:
-            ValueError: when it is no parser or scorer with declared options.
+            ValueError: when it is of another family, or has no declared options.
         """
         if not isinstance(loaded, type) or not issubclass(loaded, self.base):
             found = f"the class {loaded.__name__}" if isinstance(loaded, type) else f"a {type(loaded).__name__}"
@@ -112,10 +116,10 @@ class Kinds:
         if isinstance(spec, str):
             return self.load(spec)()
         if not isinstance(spec, Mapping):
-            raise ValueError(f"A {self.noun} is a kind or a mapping of one kind to its options, found {spec!r}")
+            raise ValueError(f"{self._one} is a kind or a mapping of one kind to its options, found {spec!r}")
         if len(spec) != 1:
             keys = sorted(map(str, spec))
-            raise ValueError(f"A {self.noun} is a mapping of exactly one kind to its options, found {len(keys)} keys: {keys}")
+            raise ValueError(f"{self._one} is a mapping of exactly one kind to its options, found {len(keys)} keys: {keys}")
         [(kind, options)] = spec.items()
         cls = self.load(kind)
         if options is None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import field_validator
+from pydantic import BeforeValidator, InstanceOf, ValidationInfo, field_validator
 
+from rl_rewards.aggregates import Aggregate, aggregate
+from rl_rewards.aggregates.base import AggregateError
 from rl_rewards.configured import configured
 from rl_rewards.parsers.base import Parser
 from rl_rewards.pipeline.columns import Evaluation
@@ -28,8 +30,10 @@ if TYPE_CHECKING:
     from rl_rewards.configured import Converted
 
     _RewardsOption = Converted[tuple[Reward, ...], Sequence[Reward]]
+    _AggregatesOption = Converted[tuple[Aggregate, ...], Sequence[Aggregate | Mapping[str, Any]]]
 else:
     _RewardsOption = tuple[Reward, ...]
+    _AggregatesOption = tuple[Annotated[InstanceOf[Aggregate], BeforeValidator(aggregate)], ...]
 
 
 @configured
@@ -43,9 +47,10 @@ class Rubric:
         error_min_rows: rows that this share is taken over at least.
         warn_after: seconds after which a reward that still runs is named in a warning.
         unhandled: whether rows that `when` routes to no reward are refused before training (error), or taken as they are (allow).
+        aggregates: numbers over a whole evaluation, such as pass@k: {pass_at_k: {reward: correct, k: [1, 4, 8]}}; every reward has its mean.
 
     Raises:
-        pydantic.ValidationError: no rewards, two of one name, a gate that names no reward or forms a circle.
+        pydantic.ValidationError: no rewards, two of one name, a gate that names no reward or forms a circle, an aggregate of no reward.
 
     Example:
         GRPOTrainer(model, reward_funcs=rubric.reward_funcs, args=GRPOConfig(reward_weights=rubric.reward_weights), ...)
@@ -62,6 +67,7 @@ class Rubric:
     error_min_rows: int = 32
     warn_after: float = 60.0
     unhandled: Literal["error", "allow"] = "error"
+    aggregates: _AggregatesOption = ()  # pyright: ignore[reportAssignmentType]
 
     @field_validator("rewards")
     @classmethod
@@ -74,6 +80,22 @@ class Rubric:
             raise ValueError(f"reward names must be unique, but {', '.join(map(repr, twice))} is there more than once among {names}")
         evaluation_order(rewards)
         return rewards
+
+    @field_validator("aggregates")
+    @classmethod
+    def _of_rewards(cls, aggregates: tuple[Aggregate, ...], info: ValidationInfo) -> tuple[Aggregate, ...]:
+        rewards = {reward.name: reward for reward in info.data.get("rewards", ())}
+        seen: set[tuple[str, str | None, type]] = set()
+        for i, each in enumerate(aggregates if rewards else ()):
+            try:
+                each.check(rewards)
+            except ValueError as error:
+                raise AggregateError(str(error), i) from None
+            key = (each.reward, each.name, type(each))
+            if key in seen:
+                raise AggregateError(f"two aggregates of one kind over the reward {each.reward!r} must have different names (name: ...)", i)
+            seen.add(key)
+        return aggregates
 
     @field_validator("max_error_rate")
     @classmethod
@@ -108,8 +130,14 @@ class Rubric:
 
     @property
     def columns(self) -> frozenset[str]:
-        """Names of the dataset columns that its rewards read."""
-        return frozenset().union(*(reward.columns for reward in self.rewards))
+        """Names of the dataset columns that its rewards and aggregates read."""
+        return frozenset().union(*(reward.columns for reward in self.rewards), *self.aggregate_columns.values())
+
+    @cached_property
+    def aggregate_columns(self) -> dict[int, frozenset[str]]:
+        """The dataset columns that each aggregate reads, by its place; a label that is a reward's name is no column."""
+        names = {reward.name for reward in self.rewards}
+        return {i: each.columns - names for i, each in enumerate(self.aggregates)}
 
     @property
     def reward_funcs(self) -> list[Any]:

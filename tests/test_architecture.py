@@ -21,6 +21,7 @@ LAYERS = [
     ["scorers", "functions"],
     ["reward"],
     ["pipeline"],
+    ["aggregates"],
     ["rubric"],
     ["checks"],
     ["evaluation", "rubric_files", "formats", "tables"],

@@ -10,7 +10,7 @@ from rl_rewards.cli.user_errors import user_errors
 
 
 def list_kinds() -> None:
-    """List every parser and scorer with a line on what it does."""
+    """List every parser, scorer and aggregate with a line on what it does."""
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
@@ -18,7 +18,7 @@ def list_kinds() -> None:
     from rl_rewards.rubric_files.explain import summaries
 
     console = Console()
-    for noun in ("parser", "scorer"):
+    for noun in ("parser", "scorer", "aggregate"):
         table = Table(show_header=False, box=None, title=f"{noun}s", title_justify="left", title_style="bold")
         for _, kind, text in filter(lambda each: each[0] == noun, summaries()):
             table.add_row(Text(kind, style="cyan"), Text(text))
@@ -27,10 +27,10 @@ def list_kinds() -> None:
 
 
 def explain(
-    kind: Annotated[str, typer.Argument(metavar="KIND", help="A parser, a scorer, `reward` or `rubric`.", show_default=False)],
+    kind: Annotated[str, typer.Argument(metavar="KIND", help="A parser, a scorer, an aggregate, `reward` or `rubric`.", show_default=False)],
     as_markdown: Annotated[bool, typer.Option("--markdown", help="Print Markdown as it is.")] = False,
 ) -> None:
-    """Explain a parser or scorer: what it does, its options with defaults and meanings, and examples.
+    """Explain a parser, a scorer or an aggregate: what it does, its options with defaults and meanings, and examples.
 
     Exit status: 0, or 2 where there is none of that name.
     """

@@ -1,4 +1,4 @@
-"""What can be written in a rubric file: every parser, scorer and option with its meaning, default and an example.
+"""What can be written in a rubric file: every parser, scorer, aggregate and option with its meaning, default and an example.
 
 `rl-rewards list` and `rl-rewards explain KIND` print it; `python -m rl_rewards.rubric_files.explain` writes all of it to KINDS.md. It is made of
 the shipped schema, the classes' docstrings and examples.yaml, which a test runs.
@@ -15,11 +15,11 @@ from typing import Any
 
 import yaml
 
-from rl_rewards import parsers, scorers
 from rl_rewards.kinds import Kinds
 from rl_rewards.reward import Reward
 from rl_rewards.rubric import Rubric
 from rl_rewards.rubric_files.errors import nearest
+from rl_rewards.rubric_files.locations import TABLES
 from rl_rewards.rubric_files.schema import PATH as SCHEMA_PATH
 from rl_rewards.user_errors import UserError
 
@@ -27,10 +27,10 @@ __all__ = ["PAGE", "UnknownKindError", "examples_of", "explain", "page", "summar
 
 PAGE = Path(__file__).parent.parent / "KINDS.md"
 _EXAMPLES = Path(__file__).with_name("examples.yaml")
-_HEAD = """# Parsers, scorers and their options
+_HEAD = """# Parsers, scorers, aggregates and their options
 
-Made by `python -m rl_rewards.rubric_files.explain`; the same as `rl-rewards list` and `rl-rewards explain KIND` print. In a rubric file a parser or
-scorer is a kind (`boxed`) or a kind with its options (`{tag: {name: answer}}`); the name of the first option may be left out (`{tag: answer}`).
+Made by `python -m rl_rewards.rubric_files.explain`; the same as `rl-rewards list` and `rl-rewards explain KIND` print. In a rubric file a parser, a
+scorer or an aggregate is a kind (`boxed`) or a kind with its options (`{tag: {name: answer}}`); the name of the first option may be left out (`{tag: answer}`).
 """
 
 
@@ -39,8 +39,8 @@ class UnknownKindError(UserError, ValueError):
 
 
 def summaries() -> Iterator[tuple[str, str, str]]:
-    """(parser or scorer, kind, its first sentence) for all kinds, those of installed packages last."""
-    for kinds in (parsers.KINDS, scorers.KINDS):
+    """(parser, scorer or aggregate, kind, its first sentence) for all kinds, those of installed packages last."""
+    for kinds in TABLES:
         for kind in kinds.table:
             yield kinds.noun, kind, _definition(f"{kinds.noun}.{kind}").get("description", "").partition(". ")[0].rstrip(".")
         for kind, point in kinds.installed.items():
@@ -48,7 +48,7 @@ def summaries() -> Iterator[tuple[str, str, str]]:
 
 
 def explain(name: str) -> str:
-    """The page of a kind, of `reward` or of `rubric`, in Markdown; a name that is a parser's and a scorer's gives both.
+    """The page of a kind, of `reward` or of `rubric`, in Markdown; a name of two tables gives both.
 
     Raises:
         UnknownKindError: naming the nearest.
@@ -57,17 +57,17 @@ def explain(name: str) -> str:
         return _section(name, inspect.cleandoc(Rubric.__doc__ or "").partition("\n\nArgs:")[0], _schema(), "")
     if name == "reward":
         return _section(name, inspect.cleandoc(Reward.__doc__ or ""), _definition("Reward"), "")
-    found = [_kind_section(kinds, name) for kinds in (parsers.KINDS, scorers.KINDS) if name in kinds.table or name in kinds.installed]
+    found = [_kind_section(kinds, name) for kinds in TABLES if name in kinds.table or name in kinds.installed]
     if not found:
         known = ["reward", "rubric", *(kind for _, kind, _ in summaries())]
-        raise UnknownKindError(f"there is no parser or scorer {name!r}; `rl-rewards list` has all of them{nearest(name, known)}")
+        raise UnknownKindError(f"there is no parser, scorer or aggregate {name!r}; `rl-rewards list` has all of them{nearest(name, known)}")
     return "\n".join(found)
 
 
 def page() -> str:
     """All of it, as KINDS.md has it."""
     parts = [_HEAD]
-    for kinds in (parsers.KINDS, scorers.KINDS):
+    for kinds in TABLES:
         parts.append(f"## {kinds.noun.capitalize()}s\n")
         parts += [_kind_section(kinds, kind, "###") for kind in kinds.table]
     parts.append("## Rewards and rubrics\n")
@@ -109,7 +109,7 @@ def _section(name: str, text: str, schema: dict[str, Any], examples: str, mark: 
 
 def _example(example: dict[str, Any]) -> str:
     """An example as it stands in a rubric file, with a comment on what it makes of a response."""
-    written = {name: example[name] for name in ("parse", "score") if name in example}
+    written = {name: example[name] for name in ("parse", "score", "aggregate") if name in example}
     text = _written(written).removeprefix("{").removesuffix("}")
     if "parsed" in example:
         return f"- {{{text}}}  # {_written(example['response'])} -> {_written(example['parsed'])}"
@@ -128,7 +128,7 @@ def _value(declared: dict[str, Any]) -> str:
         return " or ".join(dict.fromkeys(_value(each) for each in declared["anyOf"] if each.get("type") != "null"))
     if "$ref" in declared:
         name = declared["$ref"].rpartition("/")[2]
-        return {"parser": "a parser", "scorer": "a scorer", "Reward": "a reward"}.get(name) or _fields(name)
+        return {"parser": "a parser", "scorer": "a scorer", "aggregate": "an aggregate", "Reward": "a reward"}.get(name) or _fields(name)
     kind = declared.get("type")
     if kind == "array":
         items = declared.get("items") or {}

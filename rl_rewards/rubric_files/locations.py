@@ -9,20 +9,21 @@ from typing import Any
 
 from pydantic import AliasChoices
 
-from rl_rewards import parsers, scorers
+from rl_rewards import aggregates, parsers, scorers
 from rl_rewards.kinds import Kinds
-from rl_rewards.parsers.base import Parser
 from rl_rewards.rubric_files.errors import Path
-from rl_rewards.scorers.base import Scorer
+
+TABLES = (parsers.KINDS, scorers.KINDS, aggregates.KINDS)
+"""All tables of kinds that a rubric file names."""
 
 Shape = type | Kinds | None
 """What a value of the file is read as: a configured class, one of the kinds of a table, or plain data (None)."""
 
 
 def kinds_of(value: Any) -> Kinds | None:
-    """The table that a parser, a scorer or a class of these belongs to."""
+    """The table that a parser, a scorer, an aggregate or a class of these belongs to."""
     cls = value if isinstance(value, type) else type(value)
-    return parsers.KINDS if issubclass(cls, Parser) else scorers.KINDS if issubclass(cls, Scorer) else None
+    return next((kinds for kinds in TABLES if issubclass(cls, kinds.base)), None)
 
 
 def option_names(cls: type) -> list[str]:

@@ -20,10 +20,10 @@ from typing import Any
 from pydantic import TypeAdapter
 from pydantic.json_schema import GenerateJsonSchema
 
-from rl_rewards import parsers, scorers
+from rl_rewards import parsers
 from rl_rewards.kinds import Kinds
 from rl_rewards.rubric import Rubric
-from rl_rewards.rubric_files.locations import aliases_of, kinds_of, option_names, positional_names, shape_of_field
+from rl_rewards.rubric_files.locations import TABLES, aliases_of, kinds_of, option_names, positional_names, shape_of_field
 from rl_rewards.rubric_files.validation import VERSION
 
 PATH = Path(__file__).with_name("rubric.schema.json")
@@ -39,7 +39,7 @@ def rubric_schema() -> _Schema:
     schema["properties"]["rewards"]["minItems"] = 1
     version = {"description": "Version of the file's form; a file without one is of this version.", "const": VERSION}
     schema["properties"] = {"version": version, **schema["properties"]}
-    for kinds in (parsers.KINDS, scorers.KINDS):
+    for kinds in TABLES:
         definitions[kinds.noun] = _spec_schema(kinds, definitions)
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -67,7 +67,7 @@ def _class_schema(cls: type, definitions: _Schema) -> _Schema:
 
 
 def _spec_schema(kinds: Kinds, definitions: _Schema) -> _Schema:
-    """What a file may write for a parser or scorer: a kind, a mapping of one kind to its options or its first option, a list of parsers."""
+    """What a file may write for a parser, scorer or aggregate: a kind, a mapping of one kind to its options or its first option, a list of parsers."""
     options, bare = {}, []
     for kind in sorted(kinds.table):
         cls = kinds.load(kind)

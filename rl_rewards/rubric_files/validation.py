@@ -9,6 +9,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from rl_rewards.aggregates.base import AggregateError
 from rl_rewards.parsers.chain import Chain
 from rl_rewards.reward import UncomputableError
 from rl_rewards.rubric import Rubric
@@ -100,7 +101,7 @@ def problems_of(error: ValidationError, source: YamlSource) -> list[Problem]:
             if choice not in allowed.setdefault(path, []):
                 allowed[path].append(choice)
         else:
-            path = _place_of_formula(context.get("error"), source) or path
+            path = _place_of_formula(context.get("error"), source) or _place_of_aggregate(context.get("error"), source) or path
             messages.setdefault(path, []).append(line["msg"].removeprefix("Value error, ").removeprefix("Assertion failed, "))
     for path, choices in allowed.items():
         near = nearest(found[path], re.findall(r"'(\w+)'", " ".join(choices)))
@@ -115,6 +116,17 @@ def _place_of_formula(error: Any, source: YamlSource) -> Path | None:
         return None
     names = [reward.get("name") for reward in source.data["rewards"]]
     return locate(Rubric, source.data, ("rewards", names.index(error.reward), "score"))[0]
+
+
+def _place_of_aggregate(error: Any, source: YamlSource) -> Path | None:
+    """Where the file has the aggregate, or its option, that does not fit the rewards."""
+    if not isinstance(error, AggregateError):
+        return None
+    path: Path = ("aggregates", error.place)
+    spec = source.data["aggregates"][error.place]
+    [(kind, options)] = spec.items()
+    option = str(error).partition(" ")[0]
+    return (*path, kind, option) if isinstance(options, Mapping) and option in options else path
 
 
 def _unknown_field(field: str | int, owner: Any) -> str:

@@ -14,6 +14,7 @@ from rl_rewards.checks import check_columns, check_dataset, check_token_ids, che
 from rl_rewards.reward import Reward, RewardError
 from rl_rewards.rubric import Rubric
 from rl_rewards.trl.call import split_group
+from rl_rewards.trl.evaluating import check_aggregates
 
 if TYPE_CHECKING:
     from rl_rewards.trl.call import TrainerCall
@@ -27,11 +28,14 @@ def check_run(rubric: Rubric, trainer: Any) -> None:
     """Check a trainer, its configuration and its datasets against the rubric that it trains on, before training.
 
     Raises:
-        RewardError: weights that are not the rubric's, two functions of one name, batches that split groups.
+        RewardError: weights that are not the rubric's, two functions of one name, batches that split groups, a best model that is chosen by
+            an aggregate that is not there or the wrong way round.
         RubricDataError: columns that are missing, rows that no reward handles, references that cannot be used.
     """
     check_functions(rubric, trainer)
     check_config(rubric, getattr(trainer, "args", None), _world_size(trainer))
+    if rubric.aggregates:
+        check_aggregates(rubric, trainer)
     provided = _brings_columns(trainer)
     datasets = getattr(trainer, "eval_dataset", None)
     for dataset in (getattr(trainer, "train_dataset", None), *(datasets.values() if isinstance(datasets, dict) else (datasets,))):

@@ -17,6 +17,7 @@ from rl_rewards.reward import Reward
 from rl_rewards.rubric import Rubric
 from rl_rewards.trl.call import TrainerCall
 from rl_rewards.trl.checks import check_call
+from rl_rewards.trl.evaluating import EvaluationAggregates
 from rl_rewards.trl.logs import log_components, log_details, log_numbers
 
 __all__ = ["RewardFunction", "TotalRewardFunction", "reward_functions", "total_reward_function"]
@@ -41,6 +42,7 @@ class _Scoring:
         self._totals = totals
         self.shared = SharedEvaluation(rubric, record)
         self._failures = FailureWatch(rubric)
+        self._aggregates = EvaluationAggregates(rubric) if rubric.aggregates else None
         self._components: dict[str, set[str]] = {reward.name: set() for reward in rubric.rewards}
         self._needs_groups = any(reward.score.traits.needs_groups for reward in rubric.rewards)
         self._checked = False
@@ -64,6 +66,8 @@ class _Scoring:
             if call.trainer is not self._trainer:
                 self._trainer, self._tokenizer = call.trainer, PolicyTokenizer.of_trainer(call.trainer)
                 self._details = _details_column(self.rubric, call.trainer)
+                if self._aggregates is not None and call.trainer is not None:
+                    self._aggregates.attach(call.trainer)
             call.tokenizer = self._tokenizer
         return call
 
@@ -72,6 +76,8 @@ class _Scoring:
         evaluation, new = self.shared.evaluation(name, call)
         if new:
             self._failures.count(evaluation)
+            if self._aggregates is not None and not call.training:
+                self._aggregates.add(evaluation, call.rank, call.world_size)
             if (log_metric := call.extras.get("log_metric")) is not None:
                 # A trainer averages over its processes.
                 log_metric("rewards/unscorable_rows", float(evaluation.unscorable * call.world_size))

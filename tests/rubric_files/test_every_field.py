@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from rl_rewards import load_rubric, parsers, scorers
+from rl_rewards import aggregates, load_rubric, parsers, scorers
 from rl_rewards.rubric_files import RubricFileError
-from rl_rewards.rubric_files.locations import aliases_of, option_names
+from rl_rewards.rubric_files.locations import TABLES, aliases_of, option_names
 from rl_rewards.rubric_files.schema import PATH
 
 # What a kind cannot do without.
@@ -22,10 +22,7 @@ REQUIRED = {
 }
 VALUES = [1, 2.5, True, "answer", "float32", ["a", "b"], {"a": 1}, "{string_match: x}"]
 FIELDS = [
-    (kinds, kind, name)
-    for kinds in (parsers.KINDS, scorers.KINDS)
-    for kind in kinds.table
-    for name in [*option_names(kinds.load(kind)), *aliases_of(kinds.load(kind))]
+    (kinds, kind, name) for kinds in TABLES for kind in kinds.table for name in [*option_names(kinds.load(kind)), *aliases_of(kinds.load(kind))]
 ]
 
 
@@ -35,6 +32,8 @@ def test_a_field_of_any_value_is_read_or_refused_at_its_line(tmp_path, kinds, ki
     for value in VALUES:
         spec = json.dumps({kind: {**REQUIRED.get(kind, {}), name: value}})
         reward = f"parse: {spec}\n  score: {{string_match: x}}" if kinds is parsers.KINDS else f"parse: identity\n  score: {spec}"
+        if kinds is aggregates.KINDS:
+            reward = "score: {string_match: x}\naggregates:\n- " + json.dumps({kind: {"reward": "r", name: value}})
         path.write_text(f"rewards:\n- name: r\n  {reward}\n")
         try:
             load_rubric(path)

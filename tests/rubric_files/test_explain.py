@@ -6,13 +6,13 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
-from rl_rewards import Reward, Rubric, load_rubric, parsers, scorers
+from rl_rewards import Reward, Rubric, aggregates, load_rubric, parsers, scorers
 from rl_rewards.cli import app
 from rl_rewards.rubric_files.explain import PAGE, examples_of, page
-from rl_rewards.rubric_files.locations import option_names
+from rl_rewards.rubric_files.locations import TABLES, option_names
 from rl_rewards.types import Sample
 
-KINDS = [(kinds, kind) for kinds in (parsers.KINDS, scorers.KINDS) for kind in kinds.table]
+KINDS = [(kinds, kind) for kinds in TABLES for kind in kinds.table]
 EXAMPLES = [(kinds, kind, example) for kinds, kind in KINDS for example in examples_of(kinds, kind)]
 OF_PARSERS = [(kind, example) for kinds, kind, example in EXAMPLES if kinds is parsers.KINDS]
 RUN = [(kind, example) for kinds, kind, example in EXAMPLES if "gives" in example]
@@ -65,6 +65,19 @@ def test_an_example_that_needs_more_can_be_read(kind, example, tmp_path, monkeyp
     assert Rubric([made, *others])
 
 
+OF_AGGREGATES = [(kind, example) for kinds, kind, example in EXAMPLES if kinds is aggregates.KINDS]
+
+
+@pytest.mark.parametrize(("kind", "example"), OF_AGGREGATES, ids=ids(OF_AGGREGATES))
+def test_an_example_of_an_aggregate_is_read_from_a_file(kind, example, tmp_path):
+    rewards = [{"name": name, "parse": {"tag": "answer"}, "score": {"number_match": "answer"}} for name in ("correct", "judge")]
+    (tmp_path / "rubric.yaml").write_text(yaml.safe_dump({"rewards": rewards, "aggregates": [example["aggregate"]]}))
+    rubric = load_rubric(tmp_path / "rubric.yaml")
+    assert [aggregates.KINDS.kind_of(type(each)) for each in rubric.aggregates] == [kind]
+    rubric.save(tmp_path / "saved.yaml")
+    assert load_rubric(tmp_path / "saved.yaml") == rubric
+
+
 @pytest.mark.parametrize("name", ["reward", "rubric"])
 def test_rewards_and_rubrics_are_explained(name):
     told = CliRunner().invoke(app, ["explain", name, "--markdown"])
@@ -79,11 +92,14 @@ def test_the_list_names_every_kind():
 def test_an_unknown_kind_is_a_line_with_the_nearest():
     told = CliRunner().invoke(app, ["explain", "number_mach"])
     assert told.exit_code == 2
-    assert told.stderr == "error: there is no parser or scorer 'number_mach'; `rl-rewards list` has all of them; did you mean 'number_match'?\n"
+    assert (
+        told.stderr
+        == "error: there is no parser, scorer or aggregate 'number_mach'; `rl-rewards list` has all of them; did you mean 'number_match'?\n"
+    )
 
 
 def test_every_example_in_the_page_is_yaml():
     blocks = PAGE.read_text().split("```yaml\n")[1:]
     written = [each for block in blocks for each in yaml.safe_load(block.partition("\n```\n")[0])]
-    assert written == [{name: example[name] for name in ("parse", "score") if name in example} for _, _, example in EXAMPLES]
+    assert written == [{name: example[name] for name in ("parse", "score", "aggregate") if name in example} for _, _, example in EXAMPLES]
     json.dumps(written)

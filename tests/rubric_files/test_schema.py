@@ -6,8 +6,9 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from rl_rewards import load_rubric, parsers, scorers
+from rl_rewards import load_rubric
 from rl_rewards.rubric_files import RubricFileError
+from rl_rewards.rubric_files.locations import TABLES
 from rl_rewards.rubric_files.schema import PATH, schema_text
 from rl_rewards.rubric_files.yaml_source import YamlSource
 
@@ -29,7 +30,7 @@ def test_it_is_a_schema():
 
 def test_it_knows_every_kind_and_describes_every_field():
     definitions = VALIDATOR.schema["$defs"]
-    assert {f"{kinds.noun}.{kind}" for kinds in (parsers.KINDS, scorers.KINDS) for kind in kinds.table} < definitions.keys()
+    assert {f"{kinds.noun}.{kind}" for kinds in TABLES for kind in kinds.table} < definitions.keys()
     for name, definition in {"rubric": VALIDATOR.schema, **definitions}.items():
         if "properties" in definition:
             assert definition["description"]
