@@ -1,5 +1,7 @@
 """Accuracy, precision, recall, F-beta, AUC, Spearman and kappa are scikit-learn's and scipy's on the whole table."""
 
+import json
+
 import numpy as np
 import pytest
 
@@ -40,7 +42,7 @@ def test_categories(labels, beta):
 def test_lists_and_sets_of_labels():
     true = [sorted(RANDOM.choice(LABELS, RANDOM.integers(1, 4), replace=False)) for _ in range(100)]
     found = [list(RANDOM.choice(LABELS, RANDOM.integers(1, 4), replace=False)) for _ in range(100)]
-    rows = [{"prompt": str(i), "completion": '{"tags": ["%s"]}' % '", "'.join(f), "score": 1, "gold": {"tags": [str(label) for label in t]}}
+    rows = [{"prompt": str(i), "completion": json.dumps({"tags": [str(label) for label in f]}), "score": 1, "gold": {"tags": [str(label) for label in t]}}
             for i, (t, f) in enumerate(zip(true, found))]  # fmt: skip
     options = {"reward": "r", "label": "gold", "field_name": "tags"}
     ours = numbers(rows, {"accuracy": options}, {"precision": options}, {"f_beta": options}, parse="json")

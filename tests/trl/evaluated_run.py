@@ -41,7 +41,7 @@ def prompts(count: int) -> Dataset:
     return Dataset.from_list(rows)
 
 
-def run(folder: Path, prompts_evaluated: int = 7, **options: object) -> GRPOTrainer:
+def run(folder: Path, prompts_evaluated: int = 7, callbacks: list | None = None, **options: object) -> GRPOTrainer:
     """Train two steps, evaluating before, after each and on demand. Seven prompts of four rows leave the last batch of eight short."""
     rank = int(os.environ.get("RANK", 0))
 
@@ -61,7 +61,6 @@ def run(folder: Path, prompts_evaluated: int = 7, **options: object) -> GRPOTrai
         max_steps=2, logging_steps=1, learning_rate=1e-4, save_strategy="no", report_to="none", use_cpu=True, bf16=False, beta=0.0,
         gradient_checkpointing=False, disable_tqdm=True, reward_weights=ours.reward_weights, eval_strategy="steps", eval_steps=1, eval_on_start=True,
     )  # fmt: skip
-    callbacks = [EarlyStoppingCallback(3)] if options.get("metric_for_best_model") else []
     trainer = GRPOTrainer(
         model=AutoModelForCausalLM.from_pretrained(POLICY, dtype="float32"),
         processing_class=AutoTokenizer.from_pretrained(POLICY, padding_side="left"),
@@ -69,7 +68,7 @@ def run(folder: Path, prompts_evaluated: int = 7, **options: object) -> GRPOTrai
         args=GRPOConfig(output_dir=str(folder), **{**settings, **options}),
         train_dataset=prompts(16),
         eval_dataset=prompts(prompts_evaluated),
-        callbacks=callbacks,
+        callbacks=callbacks or [EarlyStoppingCallback(3)] * ("metric_for_best_model" in options),
     )
     trainer.train()
     return trainer
