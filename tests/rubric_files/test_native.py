@@ -372,3 +372,38 @@ def test_scorers_of_every_family_survive_saving(tmp_path, spec):
     rubric = Rubric((Reward("r", spec),))
     rubric.save(tmp_path / "rubric.yaml")
     assert load_rubric(tmp_path / "rubric.yaml") == rubric
+
+
+AGGREGATED = "rewards:\n- name: correct\n  score: {number_match: answer}\naggregates:\n- pass_at_k:\n    k: [1, 4]\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "message"),
+    [
+        (
+            "    reward: corect\n",
+            7,
+            "aggregates[0].pass_at_k.reward: reward must be the name of a reward, got 'corect'; there are correct; did you mean 'correct'?",
+        ),
+        (
+            "    reward: correct\n- pass_at_k: correct\n",
+            8,
+            "aggregates[1]: two aggregates of one kind over the reward 'correct' must have different names",
+        ),
+        ("    reward: correct\n- pas_at_k: correct\n", 8, "Unknown aggregate 'pas_at_k'. Did you mean 'pass_at_k'?"),
+        ("    reward: correct\n    rigth: 1\n", 8, "unknown field; allowed: reward, k, name, right; did you mean 'right'?"),
+        ("    reward: correct\n- best_of_k: {reward: correct, by: judge}\n", 8, "by must be the name of a reward, got 'judge'; there are correct"),
+        (
+            "    reward: correct\n- {solved: correct, mean: correct}\n",
+            8,
+            "An aggregate is a mapping of exactly one kind to its options, found 2 keys",
+        ),
+        ("    reward: correct\n- cohen_kappa: {reward: correct, weights: cubic}\n", 8, "found text 'cubic', allowed: 'linear' or 'quadratic'"),
+    ],
+)
+def test_a_wrong_aggregate_is_named_with_its_line_and_the_nearest(tmp_path, text, line, message):
+    path = tmp_path / "rubric.yaml"
+    path.write_text(AGGREGATED + text)
+    with pytest.raises(RubricFileError) as raised:
+        load_rubric(path)
+    assert line in [problem.line for problem in raised.value.problems] and message in str(raised.value)
