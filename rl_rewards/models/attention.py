@@ -72,7 +72,8 @@ class TreeAttention:
     def _by_node(
         self, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, scale: float | None, window: int | None, last: bool
     ) -> torch.Tensor:
-        output = query.new_empty(*query.shape[:-1], value.shape[-1])
+        # Tokens before heads in memory, as the layers that call expect of the result; values may be of another size than keys.
+        output = query.new_empty(1, query.shape[2], query.shape[1], value.shape[-1]).transpose(1, 2)
         grouped = query.shape[1] != key.shape[1]
         for index, path, rows, places in self._last_layer_steps if last else self._steps:
             keys, values = _along(key, path), _along(value, path)
@@ -127,7 +128,7 @@ class TreeAttention:
             enable_gqa=query.shape[1] != key.shape[1],
             kernel_options={"FORCE_USE_FLEX_ATTENTION": True},  # the decoding kernel knows no such masks
         )
-        return answer.transpose(1, 2)
+        return answer.transpose(1, 2).contiguous()
 
     def _block_mask(self, last: bool, window: int | None) -> Any:
         if (last, window) not in self._block_masks:

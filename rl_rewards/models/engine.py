@@ -30,7 +30,7 @@ from transformers import PreTrainedModel
 
 from rl_rewards.models.batches import TokenBudget, batches_by_length, deduplicate, out_of_memory
 from rl_rewards.models.causal import hidden_states_at, packs, why_not_a_tree
-from rl_rewards.models.lengths import LengthClasses
+from rl_rewards.models.lengths import LengthClasses, breaks_ties
 from rl_rewards.models.padded import PaddedBatch, Read, forward_padded
 from rl_rewards.models.probing import WHAT, Compute, Prober, Row, Way, reason
 from rl_rewards.models.state import ModuleState
@@ -114,7 +114,8 @@ class ForwardEngine:
     def forward_one(self, sequence: Sequence[int]) -> Any:
         """What the model returns for one sequence, just as it is."""
         with self._exactly():
-            output = self.model(input_ids=torch.tensor([list(sequence)], device=self.device))
+            input_ids = torch.tensor([list(sequence)], device=self.device)
+            output = self.model(input_ids=input_ids, attention_mask=torch.ones_like(input_ids))  # some custom models need a mask
             self._state.restore()
             return output
 
@@ -226,6 +227,9 @@ class ForwardEngine:
         if self._single:
             return "alone"
         if call not in self._probers:
+            if breaks_ties(self.model):
+                logger.info("%s: %s, as which keys its attention keeps depends on the batch", self.model_name, WHAT["alone"])
+                ways = ()
             self._probers[call] = Prober(self.model_name, ways, next(self.model.parameters()).dtype)
         self._probing = True
         try:

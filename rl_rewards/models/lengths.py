@@ -49,6 +49,11 @@ class LengthClasses:
         return sorted(classes.values(), key=lambda members: max(lengths[row] for row in members), reverse=True)
 
 
+def breaks_ties(model: nn.Module) -> bool:
+    """Whether the model keeps only the best-scored keys of each query (DeepSeek Sparse Attention), where ties go by what else is in the batch."""
+    return any(settings.get("index_topk") for settings, _ in _settings(model))
+
+
 def longest_sequence(model: nn.Module, tokenizer: Any, max_length: int | None) -> int | None:
     """The longest sequence in tokens that a model takes; None without a limit.
 

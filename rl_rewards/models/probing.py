@@ -41,7 +41,7 @@ class Prober:
     """
 
     def __init__(self, name: str, ways: Sequence[Way], dtype: torch.dtype) -> None:
-        self.way: Way | None = None
+        self.way: Way | None = None if ways else "alone"
         self._name = name
         self._ways = [*ways, "alone"]
         self._longest = 0
@@ -73,7 +73,7 @@ class Prober:
             way = self._ways[0]
             # Whatever a model that we have never seen raises, a way that it cannot go is a reason to take the next one.
             try:
-                found = difference(alone, compute(probe, way))
+                found = difference(*self._alone_and_together(way, probe, alone, compute))
             except Exception as error:
                 if isinstance(error, torch.OutOfMemoryError):
                     raise
@@ -90,6 +90,14 @@ class Prober:
             self._ways.pop(0)
         logger.warning("%s: %s, the only way in which its results do not depend on the batch", self._name, WHAT["alone"])
         return "alone"
+
+    def _alone_and_together(
+        self, way: Way, probe: list[Row], alone: list[torch.Tensor], compute: Compute
+    ) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
+        if way == "equal":  # which needs rows of one length: each with its middle turned round
+            twins, values = self._alone([turned(row) for row in probe], compute)
+            probe, alone = [*probe, *twins], [*alone, *values]
+        return alone, compute(probe, way)
 
     def _alone(self, rows: list[Row], compute: Compute) -> tuple[list[Row], list[torch.Tensor]]:
         """The rows that the model computes alone, and what it makes of them: some are made up, and a model may refuse them."""
@@ -127,8 +135,8 @@ def reason(error: Exception) -> str:
 
 
 def probe_rows(rows: Sequence[Row]) -> list[Row]:
-    """A few rows of different lengths with common beginnings, and two of one length: the shortest of the batch, the longest, and what is
-    left of them without their ends or without their middles.
+    """A few rows of different lengths with common beginnings: the shortest of the batch, the longest, and what is left of them without their
+    ends or without their middles.
 
     A model may need the end of a row (an end-of-sequence token) or a least length: it refuses some of these.
     """
@@ -136,9 +144,12 @@ def probe_rows(rows: Sequence[Row]) -> list[Row]:
     shortest, longest = by_length[:3], by_length[-1]
     cut = [row[: max(1, len(row) - 1 - 3 * place)] for place, row in enumerate(shortest)]
     spliced = [row[: len(row) // 2] + row[len(row) - len(row) // 8 - 1 :] for row in (*shortest[:2], longest) if len(row) > 3]
-    first = shortest[0]
-    turned = [first[:1] + first[-2:0:-1] + first[-1:]] if len(first) > 3 else []
-    return list(dict.fromkeys([*shortest, *cut, *turned, longest, *spliced]))
+    return list(dict.fromkeys([*shortest, *cut, longest, *spliced]))
+
+
+def turned(row: Row) -> Row:
+    """The row with the tokens between its first and its last in reverse."""
+    return row[:1] + row[-2:0:-1] + row[-1:] if len(row) > 1 else row
 
 
 def spread(values: Sequence[torch.Tensor]) -> float:

@@ -167,7 +167,11 @@ def _agrees(
     candidates: Sequence[int] | None,
 ) -> bool:
     """Whether the head over the last hidden states is all that the model does."""
-    hidden = ForwardEngine(backbone).forward_one(probe).last_hidden_state[0]
+    try:
+        hidden = ForwardEngine(backbone).forward_one(probe).last_hidden_state[0]
+    except Exception as error:  # a backbone that needs more than token ids, such as a decoder's start
+        logger.debug("%s is not read apart from its head", type(model).__name__, exc_info=error)
+        return False
     output = ForwardEngine(model).forward_one(probe)
     logits = getattr(output, "logits", None)
     if logits is None or getattr(output, "score", None) is not None or getattr(output, "rewards", None) is not None:
