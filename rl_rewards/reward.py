@@ -320,20 +320,20 @@ def component_scores(results: Sequence[EvaluateResult]) -> dict[str, list[float]
     for result in results:
         if not result.metrics:
             continue
-        for name, metric in result.metrics.items():
-            value = component_score(metric)
+        for name, component in result.metrics.items():
+            value = component_score(component)
             if value is not None:
                 found.setdefault(name, []).append(value)
     return found
 
 
-def component_score(metric: Any) -> float | None:
+def component_score(component: Any) -> float | None:
     """A component's number; None when it is not valid, not finite or not a number."""
-    if isinstance(metric, MetricResult):
-        if not metric.is_score_valid:
+    if isinstance(component, MetricResult):
+        if not component.is_score_valid:
             return None
-        metric = metric.score
-    value = _as_float(metric)
+        component = component.score
+    value = _as_float(component)
     return value if value is not None and math.isfinite(value) else None
 
 

@@ -133,5 +133,5 @@ def _encodable(text: str) -> str:
 def _components(metrics: Sequence[dict[str, Any]]) -> pa.ListArray:
     offsets = pa.array([0, *accumulate(len(components) for components in metrics)], pa.int32())
     names = pa.array([_encodable(str(name)) for components in metrics for name in components], pa.string())
-    scores = pa.array([component_score(metric) for components in metrics for metric in components.values()], pa.float64())
+    scores = pa.array([component_score(component) for components in metrics for component in components.values()], pa.float64())
     return pa.ListArray.from_arrays(offsets, pa.StructArray.from_arrays([names, scores], fields=list(_COMPONENTS.value_type)), type=_COMPONENTS)

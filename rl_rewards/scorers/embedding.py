@@ -158,10 +158,10 @@ class CosineSimilarity(RowScorer):
         if not all(map(math.isfinite, scores.values())):
             return EvaluateResult.failure(Outcome.ERROR, f"the embedding model returned numbers that are not finite for {scores}")
         scores |= dict.fromkeys(row.lacking, self._lowest)
-        metrics = {name: MetricResult(score) for name, score in scores.items() if name is not None}
-        metrics["overflow"] = MetricResult(float(overflow > 0), f"{overflow} texts cut" if overflow else "")
+        components = {name: MetricResult(score) for name, score in scores.items() if name is not None}
+        components["overflow"] = MetricResult(float(overflow > 0), f"{overflow} texts cut" if overflow else "")
         reason = f"lacking: {', '.join(row.lacking[:10])}" if row.lacking else None
-        return EvaluateResult(math.fsum(scores.values()) / len(scores), reason, metrics)
+        return EvaluateResult(math.fsum(scores.values()) / len(scores), reason, components)
 
     def _scaled(self, cosine: float) -> float:
         cosine = cosine if math.isnan(cosine) else max(-1.0, min(1.0, cosine))  # rounding may lead beyond

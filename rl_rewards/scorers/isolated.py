@@ -107,11 +107,11 @@ def _with_plain_numbers(result: Any) -> Any:
     """The result with numpy scalars and 0-d tensors turned into Python numbers: only plain values may leave a worker."""
     if isinstance(result, EvaluateResult):
         result.score = _plain_number(result.score)
-        for name, metric in result.metrics.items():
-            if isinstance(metric, MetricResult):
-                metric.score = _plain_number(metric.score)
+        for name, component in result.metrics.items():
+            if isinstance(component, MetricResult):
+                component.score = _plain_number(component.score)
             else:
-                result.metrics[name] = _plain_number(metric)
+                result.metrics[name] = _plain_number(component)
     return result
 
 

@@ -65,10 +65,10 @@ class JsonMatch(ReferenceScorer):
         share = sum(right.values()) / (len(right) + len(extra))
         if self.all_or_nothing:
             share = float(share == 1.0)
-        metrics = {name: float(is_right) for name, is_right in right.items()}
+        components = {name: float(is_right) for name, is_right in right.items()}
         wrong = [name for name, is_right in right.items() if not is_right] + extra
         reason = f"wrong: {', '.join(wrong[:10])}" if wrong else None
-        return EvaluateResult(self.wrong + share * (self.correct - self.wrong), reason, metrics)
+        return EvaluateResult(self.wrong + share * (self.correct - self.wrong), reason, components)
 
 
 def _reference_object(reference: Any) -> Mapping[str, Any]:

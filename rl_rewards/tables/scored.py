@@ -41,10 +41,10 @@ def components(result: EvaluateResult) -> list[dict[str, Any]]:
     return [
         {
             "name": name,
-            "score": component_score(metric),
-            "reason": metric.reason or None if isinstance(metric, MetricResult) else None,
+            "score": component_score(component),
+            "reason": component.reason or None if isinstance(component, MetricResult) else None,
         }
-        for name, metric in result.metrics.items()
+        for name, component in result.metrics.items()
     ]
 
 

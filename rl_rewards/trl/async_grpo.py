@@ -73,9 +73,9 @@ def row_metrics(evaluation: Evaluation) -> list[dict[str, float]]:
     for name, column in evaluation.columns.items():
         for row, score, result in zip(rows, evaluation.scores(name), column.results, strict=True):
             row[f"rewards/{name}"] = float("nan") if score is None else score
-            for component, metric in result.metrics.items():
-                if (value := component_score(metric)) is not None:
-                    row[f"rewards/{name}/components/{component}"] = value
+            for key, component in result.metrics.items():
+                if (value := component_score(component)) is not None:
+                    row[f"rewards/{name}/components/{key}"] = value
     for row, scorable in zip(rows, evaluation.scorable, strict=True):
         row["rewards/unscorable_rate"] = float(not scorable)
     return rows
