@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator, InstanceOf, field_validator
 
+from rl_rewards.addresses import address
 from rl_rewards.configured import configured
 from rl_rewards.failures import failure_of
 from rl_rewards.parsers import parser
@@ -20,7 +21,8 @@ from rl_rewards.parsers.identity import Identity
 from rl_rewards.scorers import scorer
 from rl_rewards.scorers.base import Scorer
 from rl_rewards.scorers.isolated import Isolated
-from rl_rewards.types import EvaluateResult, MetricResult, Outcome
+from rl_rewards.tool_calls import names_tool_call, value_in_calls
+from rl_rewards.types import EvaluateResult, MetricResult, Outcome, Sample
 from rl_rewards.user_errors import UserError
 
 __all__ = ["LARGEST_SCORE", "Gate", "Reward", "RewardError", "UncomputableError", "evaluation_order"]
@@ -96,7 +98,8 @@ class Reward:
     on_error: Literal["skip", "raise"] | float = "skip"
     """What the trainer gets where the reward itself failed: nothing (skip), an exception (raise) or a fixed number."""
     when: dict[str, Any] | None = None
-    """Which rows it applies to: {column: value or list of values}; other rows are skipped."""
+    """Which rows it applies to: {column: value or list of values}; other rows are skipped. A tool call of the completion is addressed as
+    {"tool_calls[0].name": weather}."""
     gate: Gate | None = None
     """Count only where another reward reached a threshold."""
     isolate: bool = False
@@ -160,18 +163,28 @@ class Reward:
         for column, values in (when or {}).items():
             if values is None or values == []:
                 raise ValueError(f"when: column {column!r} needs a value or a list of values, got {values!r}")
+            if names_tool_call(column):
+                address(column)
         return when or None
 
     def applies_to(self, references: Mapping[str, Any]) -> bool:
-        """Whether a row with these columns is this reward's to score."""
-        return self.when is None or all(
-            references.get(column) in (values if isinstance(values, list) else [values]) for column, values in self.when.items()
-        )
+        """Whether a row with these columns is this reward's to score, as far as its columns say."""
+        return self.when is None or all(references.get(column) in _listed(values) for column, values in self._routes(of_calls=False))
+
+    def selects(self, sample: Sample) -> bool:
+        """Whether a sample is this reward's to score: its row by the columns, its completion by the tool calls that `when` names."""
+        if not self.applies_to(sample.references):
+            return False
+        routes = self._routes(of_calls=True)
+        return not routes or all(value_in_calls(sample, place) in _listed(values) for place, values in routes)
+
+    def _routes(self, of_calls: bool) -> list[tuple[str, Any]]:
+        return [(key, values) for key, values in (self.when or {}).items() if names_tool_call(key) is of_calls]
 
     @property
     def columns(self) -> frozenset[str]:
         """Names of the dataset columns that it reads."""
-        return self.score.traits.columns | frozenset(self.when or ())
+        return self.score.traits.columns | frozenset(column for column, _ in self._routes(of_calls=False))
 
     def checked(self, result: Any) -> EvaluateResult:
         """One scorer's result, made safe to train on and to log: whatever is not a usable number is a failure with its reason.
@@ -263,6 +276,10 @@ class Reward:
     @property
     def __name__(self) -> str:
         return self.name
+
+
+def _listed(values: Any) -> list[Any]:
+    return values if isinstance(values, list) else [values]
 
 
 def _wrong_field(result: EvaluateResult) -> str | None:

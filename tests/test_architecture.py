@@ -15,7 +15,8 @@ PACKAGE = ROOT / "rl_rewards"
 LAYERS = [
     ["redaction", "thinking", "policy_tokens", "types", "loading", "patterns", "user_errors", "json_text"],
     ["configured", "failures"],
-    ["references", "addresses", "kinds"],
+    ["addresses", "kinds"],
+    ["references", "tool_calls"],
     ["runtime", "models"],
     ["parsers"],
     ["scorers", "functions"],

@@ -9,6 +9,7 @@ from rl_rewards.checks.columns import RubricDataError, check_columns
 from rl_rewards.checks.routes import check_routes
 from rl_rewards.checks.rows import RowChecks
 from rl_rewards.rubric import Rubric
+from rl_rewards.tool_calls import names_tool_call
 
 __all__ = ["check_dataset"]
 
@@ -39,7 +40,7 @@ def check_dataset(rubric: Rubric, dataset: Any, more_columns: bool = False) -> N
         return
     if len(dataset) == 0:
         raise RubricDataError("the dataset is empty: there is nothing to train on")
-    routed = sorted({column for reward in rubric.rewards for column in (reward.when or {})})
+    routed = sorted({column for reward in rubric.rewards for column in (reward.when or {}) if not names_tool_call(column)})
     if routed and set(routed) <= set(columns):
         check_routes(rubric, dataset.select_columns(routed))
     if rubric.columns <= set(columns) and hasattr(dataset, "select"):

@@ -8,6 +8,7 @@ from typing import Any
 
 from rl_rewards.checks.columns import RubricDataError
 from rl_rewards.rubric import Rubric
+from rl_rewards.tool_calls import names_tool_call
 
 __all__ = ["RouteCheck", "check_routes"]
 
@@ -42,7 +43,7 @@ class RouteCheck:
         self.needed = bool(self._routed) and rubric.unhandled == "error"
         reads = any(reward.score.traits.columns for reward in self._routed)
         self._handling = [reward for reward in weighted if reward.score.traits.columns or not reads]
-        self._columns = sorted({column for reward in self._routed for column in (reward.when or {})})
+        self._columns = sorted({column for reward in self._routed for column in (reward.when or {}) if not names_tool_call(column)})
         self._unhandled: Counter[tuple[str, ...]] = Counter()
 
     def add(self, row: Mapping[str, Any]) -> None:

@@ -12,7 +12,7 @@ from rl_rewards.checks.columns import RubricDataError
 from rl_rewards.references import is_whole_float
 from rl_rewards.reward import Reward
 from rl_rewards.rubric import Rubric
-from rl_rewards.scorers.base import RowScorer, Scorer
+from rl_rewards.scorers.base import ReadsReferences, Scorer
 from rl_rewards.types import Sample, describe
 
 __all__ = ["RowChecks"]
@@ -65,7 +65,7 @@ class RowChecks:
             if reward.applies_to(row):
                 self._read(reward, scorers, sample, number)
 
-    def _read(self, reward: Reward, scorers: list[RowScorer], sample: Sample, number: int) -> None:
+    def _read(self, reward: Reward, scorers: list[ReadsReferences], sample: Sample, number: int) -> None:
         count = self._references[reward.name]
         count.rows += 1
         try:
@@ -131,9 +131,9 @@ def _rows(count: int) -> str:
     return f"{count} row{'s' * (count != 1)}"
 
 
-def _row_scorers(scorer: Scorer) -> Iterator[RowScorer]:
+def _row_scorers(scorer: Scorer) -> Iterator[ReadsReferences]:
     """A scorer, where it reads a row's reference, and those in its options."""
-    if isinstance(scorer, RowScorer):
+    if isinstance(scorer, ReadsReferences):
         yield scorer
     for option in fields(scorer) if is_dataclass(scorer) else ():
         value = getattr(scorer, option.name, None)

@@ -129,7 +129,7 @@ def _print_tables(shown: list[tuple[list[Row], Evaluation]]) -> None:
                 table.add_column(heading, overflow="fold")
             for name, column in result.columns.items():
                 one, whole = column.results[i], isinstance(column.reward.parse, Identity)
-                if one.outcome == "skipped" and column.reward.when and not column.reward.applies_to(sample.references):
+                if one.outcome == "skipped" and column.reward.when and not column.reward.selects(sample):
                     continue
                 parsed = "the response" if whole else "-" if column.answers[i] is None else _shown(column.answers[i], 200)
                 reason = _shown(_reason(column, i) or "", 400)
@@ -162,7 +162,7 @@ def _skipped(result: Evaluation, i: int) -> str:
     names = [
         name
         for name, column in result.columns.items()
-        if column.reward.when and column.results[i].outcome == "skipped" and not column.reward.applies_to(result.samples[i].references)
+        if column.reward.when and column.results[i].outcome == "skipped" and not column.reward.selects(result.samples[i])
     ]
     return f"; not for this row: {', '.join(names)}" if names else ""
 

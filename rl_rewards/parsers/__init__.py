@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from rl_rewards.parsers.regex import Regex
     from rl_rewards.parsers.regex_extract import RegexExtract
     from rl_rewards.parsers.tag import Tag
+    from rl_rewards.parsers.tool_call import ToolCall
 
 __all__ = [
     "KINDS",
@@ -37,6 +38,7 @@ __all__ = [
     "Regex",
     "RegexExtract",
     "Tag",
+    "ToolCall",
     "parser",
 ]
 
@@ -48,6 +50,7 @@ KINDS = Kinds(
         "regex": "rl_rewards.parsers.regex:Regex",
         "regex_extract": "rl_rewards.parsers.regex_extract:RegexExtract",
         "tag": "rl_rewards.parsers.tag:Tag",
+        "tool_call": "rl_rewards.parsers.tool_call:ToolCall",
         "boxed": "rl_rewards.parsers.boxed:Boxed",
         "json": "rl_rewards.parsers.json_object:Json",
         "json_value": "rl_rewards.parsers.json_value:JsonValue",

@@ -26,7 +26,7 @@ class Share:
         answers = self._answers = parse.answers() if reward.reads_answer else [None] * len(samples)
         self._failures = parse.failures if reward.reads_answer else {}
         if reward.when is not None or self._failures:
-            self._rows = [i for i, sample in enumerate(samples) if i not in self._failures and reward.applies_to(sample.references)]
+            self._rows = [i for i, sample in enumerate(samples) if i not in self._failures and reward.selects(sample)]
             samples, answers = [samples[i] for i in self._rows], [answers[i] for i in self._rows]
         self._first: list[int] | None = None
         traits = reward.score.traits
@@ -85,6 +85,6 @@ class Share:
         return RewardColumn(reward, answers, results, raw, scores, self.job.seconds, clipped)
 
     def _unscored(self, row: int) -> EvaluateResult:
-        if self.reward.applies_to(self._samples[row].references):
+        if self.reward.selects(self._samples[row]):
             return self._failures[row]
         return EvaluateResult.skip("the reward's `when` does not select this row")

@@ -47,8 +47,14 @@ def difference(before: str, after: str) -> str:
     return "\n".join(difflib.unified_diff(before.splitlines(), after.splitlines(), "the run's rubric", "this rubric", lineterm="", n=1))
 
 
-def metadata_of(rubric: str, config: Mapping[str, Any] | None) -> dict[str, str]:
-    """Key-value metadata of a record: `rl_rewards.schema_version`, `.rubric`, `.config` (JSON) and `.versions` (JSON)."""
+def metadata_of(rubric: Rubric, text: str, config: Mapping[str, Any] | None) -> dict[str, str]:
+    """Key-value metadata of a record: `rl_rewards.schema_version`, `.rubric`, `.config` (JSON), `.versions` (JSON), and `.scorers` (JSON), what
+    each reward's scorer says of itself: of a judge its model, its sampling settings and the digest of its prompt.
+
+    Args:
+        text: the rubric as a file.
+        config: the run's configuration.
+    """
     versions = {"python": platform.python_version()}
     for package in _PACKAGES:
         try:
@@ -57,7 +63,8 @@ def metadata_of(rubric: str, config: Mapping[str, Any] | None) -> dict[str, str]
             continue
     return {
         "rl_rewards.schema_version": str(SCHEMA_VERSION),
-        "rl_rewards.rubric": rubric,
+        "rl_rewards.rubric": text,
         "rl_rewards.config": json.dumps(dict(config or {}), default=str, sort_keys=True),
         "rl_rewards.versions": json.dumps(versions),
+        "rl_rewards.scorers": json.dumps({reward.name: dict(said) for reward in rubric if (said := reward.score.provenance)}, sort_keys=True),
     }

@@ -220,7 +220,7 @@ class RunRecorder:
         from rl_rewards.recording.summary import summarise
 
         self.flush()
-        rows = merge(self._parts, self.parquet, metadata_of(rubric_text(self.rubric, self._folder), self._config))
+        rows = merge(self._parts, self.parquet, metadata_of(self.rubric, rubric_text(self.rubric, self._folder), self._config))
         if self._recorded and not rows:
             raise RecordError(f"the run's record was removed from {self._parts} while the run went on; nothing of it is left")
         summary = summarise(self.parquet)

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 from rl_rewards.configured import configured
 from rl_rewards.failures import failure_of
@@ -14,7 +14,7 @@ from rl_rewards.references import MissingReferenceError
 from rl_rewards.scorers.reference import Reference, columns_of, value_of
 from rl_rewards.types import EvaluateResult, Outcome, Sample
 
-__all__ = ["AnswerScorer", "ReferenceScorer", "RowScorer", "Scorer", "Traits", "configured"]
+__all__ = ["AnswerScorer", "ReadsReferences", "ReferenceScorer", "RowScorer", "Scorer", "Traits", "configured"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +64,11 @@ class Scorer(ABC):
         """What the rest of the library must know of it."""
         return Traits()
 
+    @property
+    def provenance(self) -> Mapping[str, Any]:
+        """What its scores depend on that its options do not say, of JSON's types, for a run's record: such as the digest of a judge's prompt."""
+        return {}
+
     @abstractmethod
     def score(self, samples: Sequence[Sample], answers: Sequence[Any]) -> Sequence[EvaluateResult]:
         """Score a batch.
@@ -100,6 +105,18 @@ class Scorer(ABC):
         """
         if state:
             raise ValueError(f"a {type(self).__name__} has no state, got {sorted(state)}")
+
+
+@runtime_checkable
+class ReadsReferences(Protocol):
+    """A scorer that can read a row's references before anything is scored."""
+
+    def check_reference(self, sample: Sample) -> None:
+        """Read a row's reference as scoring would.
+
+        Raises:
+            MissingReferenceError, ValueError: when it cannot be used.
+        """
 
 
 class RowScorer(Scorer):

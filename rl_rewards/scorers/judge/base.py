@@ -12,7 +12,7 @@ from typing import Any
 
 from pydantic import PositiveInt
 
-from rl_rewards.addresses import NoSuchValueError, address
+from rl_rewards.addresses import address
 from rl_rewards.configured import configured
 from rl_rewards.failures import failure_of
 from rl_rewards.references import MissingReferenceError, column_template, text_of
@@ -24,12 +24,13 @@ from rl_rewards.scorers.base import Scorer, Traits
 from rl_rewards.scorers.judge.asking import NoVerdictError, Usage, Verdict
 from rl_rewards.scorers.judge.fencing import without_content
 from rl_rewards.scorers.judge.prompts import Section
+from rl_rewards.tool_calls import names_tool_call, value_in_calls
 from rl_rewards.types import EvaluateResult, Message, Outcome, Sample
 from rl_rewards.types.tool_calls import tool_calls_of
 
 __all__ = ["JudgeScorer", "guarded", "several", "standard_deviation"]
 
-_TOOL_CALLS = "tool_calls"
+_ABSENT = object()
 
 
 @configured
@@ -56,11 +57,11 @@ class JudgeScorer(Scorer):
         if self.samples > 1 and self.model.temperature == 0:
             raise ValueError(f"samples: {self.samples} verdicts are all the same at temperature 0: give the model a temperature above 0, or null")
         for name in self.show:
-            _ = address(name) if _of_tool_calls(name) else column_template(name)
+            _ = address(name) if names_tool_call(name) else column_template(name)
 
     @property
     def traits(self) -> Traits:
-        columns = frozenset().union(*(column_template(name).columns for name in self.show if not _of_tool_calls(name)))
+        columns = frozenset().union(*(column_template(name).columns for name in self.show if not names_tool_call(name)))
         return Traits(columns=columns, per_sample=True)
 
     @property
@@ -112,10 +113,9 @@ class JudgeScorer(Scorer):
         sections = (
             [Section("prompt", "\n\n".join(f"[{turn.role}]\n{turn.text}" for turn in map(_message, sample.prompt_turns)))] if sample.prompt else []
         )
-        calls = tool_calls_of(sample) if any(_of_tool_calls(name) for name in self.show) else []
         for name in self.show:
             sections.append(
-                Section("shown", f"{name}:\n{_called(calls, name) if _of_tool_calls(name) else text_of(column_template(name).value(sample))}")
+                Section("shown", f"{name}:\n{_called(sample, name) if names_tool_call(name) else text_of(column_template(name).value(sample))}")
             )
         return [*sections, Section("response", _written(answer))]
 
@@ -173,12 +173,6 @@ def _written(answer: Any) -> str:
     return answer if isinstance(answer, str) else json.dumps(answer, ensure_ascii=False, default=str)
 
 
-def _of_tool_calls(name: str) -> bool:
-    return name == _TOOL_CALLS or name.startswith((f"{_TOOL_CALLS}[", f"{_TOOL_CALLS}."))
-
-
-def _called(calls: list[dict[str, Any]], name: str) -> str:
-    try:
-        return _written(address(name).of({_TOOL_CALLS: calls}, read_text=True))
-    except NoSuchValueError as absent:
-        return f"(absent: {absent})"
+def _called(sample: Sample, name: str) -> str:
+    found = value_in_calls(sample, name, _ABSENT)
+    return "(absent)" if found is _ABSENT else _written(found)
