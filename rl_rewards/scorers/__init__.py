@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from rl_rewards.scorers.embedding import CosineSimilarity
     from rl_rewards.scorers.formula import Formula
     from rl_rewards.scorers.function import Function
+    from rl_rewards.scorers.graders.label_model import LabelModel
     from rl_rewards.scorers.graders.python_grader import PythonGrader
+    from rl_rewards.scorers.graders.score_model import ScoreModel
     from rl_rewards.scorers.graders.string_check import StringCheck
     from rl_rewards.scorers.instruction_following import InstructionFollowing
     from rl_rewards.scorers.json_match import JsonMatch
@@ -53,6 +55,7 @@ __all__ = [
     "JsonMatch",
     "JsonSchema",
     "Judge",
+    "LabelModel",
     "LengthWindow",
     "MathVerify",
     "MultipleChoice",
@@ -69,6 +72,7 @@ __all__ = [
     "RewardModel",
     "RewardModelEnsemble",
     "RowScorer",
+    "ScoreModel",
     "Scorer",
     "SoftOverlong",
     "StringCheck",
@@ -105,6 +109,8 @@ KINDS = Kinds(
         "python_tests": "rl_rewards.scorers.code.python_tests:PythonTests",
         "python_reward": "rl_rewards.scorers.code.python_reward:PythonReward",
         "python_grader": "rl_rewards.scorers.graders.python_grader:PythonGrader",
+        "score_model": "rl_rewards.scorers.graders.score_model:ScoreModel",
+        "label_model": "rl_rewards.scorers.graders.label_model:LabelModel",
         "tag_count": "rl_rewards.scorers.tags:TagCount",
         "think_format": "rl_rewards.scorers.tags:ThinkFormat",
         "think_answer_format": "rl_rewards.scorers.tags:ThinkAnswerFormat",

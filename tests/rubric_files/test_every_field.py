@@ -17,6 +17,8 @@ REQUIRED = {
     "judge": {"model": {"name": "m"}, "reference": "answer"},
     "pairwise_judge": {"model": {"name": "m"}, "against": "answer"},
     "group_judge": {"model": {"name": "m"}},
+    "score_model": {"model": {"name": "m"}, "input": [{"role": "user", "content": "x"}]},
+    "label_model": {"model": {"name": "m"}, "input": [{"role": "user", "content": "x"}], "labels": ["a", "b"], "passing_labels": ["a"]},
     "python_grader": {"source": "def grade(sample, item): return 1.0"},
     "remote_reward_model": {"url": "http://127.0.0.1:1", "model": "m"},
 }

@@ -2,23 +2,36 @@
 
 from __future__ import annotations
 
+import json
+import re
 from abc import abstractmethod
 from dataclasses import field, replace
 from functools import cached_property
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator
 
 from rl_rewards.configured import configured
 from rl_rewards.references import MissingReferenceError
 from rl_rewards.scorers.base import AnswerScorer, Traits
-from rl_rewards.scorers.graders.fields import GraderFields, NoSampleValueError
+from rl_rewards.scorers.graders.fields import PROMPT_NAMES, GraderFields, NoSampleValueError
 from rl_rewards.scorers.graders.template import GraderTemplate, grader_template, has_placeholder
 from rl_rewards.scorers.reference import Reference, columns_of, value_of
 from rl_rewards.scorers.texts import reference_texts
 from rl_rewards.types import EvaluateResult, Outcome, Sample
 
-__all__ = ["OUTPUT_TEXT", "ComparingGrader"]
+__all__ = ["OUTPUT_TEXT", "ComparingGrader", "column_of"]
 
 OUTPUT_TEXT = "{{ sample.output_text }}"
+
+
+_LONE_COLUMN = re.compile(r"\s*\{\{\s*(?:item|references)\.([^\W\d][\w-]*)\s*\}\}\s*")
+
+
+def column_of(reference: Any) -> Any:
+    """The column of a reference that is nothing but one column's placeholder; any other reference as it is."""
+    lone = _LONE_COLUMN.fullmatch(reference) if isinstance(reference, str) else None
+    return reference if lone is None or lone[1] in PROMPT_NAMES else lone[1]
 
 
 @configured
@@ -28,7 +41,7 @@ class ComparingGrader(AnswerScorer):
     A completion that lacks what a template asks for (JSON, a tool call) is `unparsed` and scores `wrong`; a row that does is an error.
     """
 
-    reference: str | Reference | None = None
+    reference: Annotated[str | Reference | None, BeforeValidator(column_of)] = None
     """The dataset column that holds the reference, a template such as "{{ item.answer }}", or {column: ..., parse: ...}."""
     text: str | None = field(default=None, kw_only=True)
     """In place of `reference`: the text itself."""
@@ -75,7 +88,7 @@ class ComparingGrader(AnswerScorer):
         if self.text is not None:
             return (self.text,)
         if self._template is None:
-            return reference_texts(value_of(self.reference)(sample))  # type: ignore[arg-type]
+            return _texts(value_of(self.reference)(sample))  # type: ignore[arg-type]
         if self._template.reads_sample:
             self._template.check(fields)
             return None
@@ -104,3 +117,12 @@ class ComparingGrader(AnswerScorer):
         Raises:
             MissingReferenceError: when none of them can be compared with.
         """
+
+
+def _texts(value: Any) -> tuple[str, ...]:
+    """The texts of a column's value, any of which is right; objects and truth values are written as JSON, as templates write them."""
+    if isinstance(value, (bool, dict)):
+        return (json.dumps(value, ensure_ascii=False, default=str),)
+    if isinstance(value, (list, tuple)) and any(isinstance(item, (bool, dict)) for item in value):
+        return tuple(text for item in value if item is not None for text in _texts(item))
+    return reference_texts(value)

@@ -12,7 +12,7 @@ from rl_rewards.references import MissingReferenceError
 from rl_rewards.types import Message, Sample
 from rl_rewards.types.tool_calls import tool_calls_of
 
-__all__ = ["SAMPLE_NAMES", "GivenSample", "GraderFields", "NoSampleValueError"]
+__all__ = ["PROMPT_NAMES", "SAMPLE_NAMES", "GivenSample", "GraderFields", "NoSampleValueError"]
 
 SAMPLE_NAMES = ("output_text", "output_json", "output_tools", "choices", "output_audio")
 """The variables of the namespace `sample`."""

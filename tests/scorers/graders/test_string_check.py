@@ -28,7 +28,9 @@ TABLE = [
     ("12", 12, 1, 0, 1, 1),
     ("12", 12.0, 1, 0, 1, 1),
     ("true", True, 1, 0, 1, 1),
-    ('["a"]', ["a"], 1, 0, 1, 1),
+    ('{"a": 1}', {"a": 1}, 1, 0, 1, 1),
+    ("a", ["a", "b"], 1, 0, 1, 1),
+    ("true", [True, "yes"], 1, 0, 1, 1),
 ]
 
 
@@ -55,8 +57,6 @@ def test_a_column_that_is_a_list_has_several_references():
 @pytest.mark.parametrize("operation", ["eq", "ne", "like", "ilike"])
 def test_a_row_without_a_reference_is_an_error_and_never_a_score(gold, operation):
     for reference in ("gold", "{{ item.gold }}", "{{ references.gold }}"):
-        if gold == [] and reference != "gold":
-            continue  # a template writes it as []
         result = score("x", {"gold": gold}, reference=reference, operation=operation)
         assert result.outcome is Outcome.ERROR and result.score is None
         assert StringCheck(reference, operation=operation).score_row(Sample("q", "", "", {"gold": gold}), None).outcome is Outcome.ERROR
@@ -80,6 +80,11 @@ def test_tool_calls_are_compared_as_in_the_services_guide():
     assert score("", {"smiles": "C"}, turns, reference=reference, input='{"smiles": "{{item.smiles}}"}').score == 0.0
     missing = score("text", row, None, reference=reference, input='{"smiles": "{{item.smiles}}"}')
     assert (missing.score, missing.outcome) == (0.0, Outcome.UNPARSED)
+
+
+def test_a_placeholder_of_one_column_is_the_column():
+    assert StringCheck("{{ item.gold }}") == StringCheck("{{references.gold}}") == StringCheck("gold")
+    assert StringCheck("{{ item.gold }}!").reference == "{{ item.gold }}!" and StringCheck("{{ item.prompt }}").reference == "{{ item.prompt }}"
 
 
 def test_a_scorer_is_a_value():
