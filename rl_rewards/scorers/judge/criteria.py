@@ -27,6 +27,7 @@ RESERVED = ("prompt_tokens", "completion_tokens", "cost", "spent", "repaired", "
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,63}")
 _NUMBER = re.compile(r"[-+]?(?:\d{1,15}(?:\.\d{1,15})?|\.\d{1,15})")
+_NOUN = re.compile(r"(?:ness|ity|ment|[ts]ion|cy|th|ship|[ea]nce|ism|ing|tone|style)s?$")
 _WORDS = {word: float(number) for number, word in enumerate("zero one two three four five six seven eight nine ten".split())}
 _YES_NO: dict[str, float] = {"no": 0.0, "false": 0.0, "n": 0.0, "yes": 1.0, "true": 1.0, "y": 1.0}
 
@@ -85,7 +86,10 @@ class Criterion:
     def values(self) -> Mapping[str, float]:
         """The normalised label of each choice -> its value from 0 to 1; empty for numbers."""
         if self.choices is None:
-            return {} if self.levels or self.range else _YES_NO
+            if self.levels or self.range:
+                return {}
+            name = label_key(self.name)  # `Correct` and `Incorrect` answer whether it is correct
+            return _YES_NO if _NOUN.search(name) else _YES_NO | {name: 1.0, f"not {name}": 0.0, f"in{name}": 0.0, f"un{name}": 0.0}
         if isinstance(self.choices, Mapping):
             return {label_key(label): value for label, value in self.choices.items()}
         return {label_key(label): rank / (len(self.choices) - 1) for rank, label in enumerate(self.choices)}
@@ -122,7 +126,7 @@ class Criterion:
         return self._of_text(said)
 
     def _of_text(self, said: str) -> float | None:
-        text = said.strip().strip("*_`\"'[]() ").rstrip(".,;:! ").strip("*_`\"' ").replace("\u2212", "-")
+        text = said.strip().strip("*_`\"'[]()“” ").rstrip(".,;:! ").strip("*_`\"'“” ").replace("\u2212", "-")
         if self.bounds is None:
             if self.choices is None and text in ("0", "1"):
                 return float(text)

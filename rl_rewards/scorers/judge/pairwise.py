@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from dataclasses import dataclass, field, replace
 from statistics import fmean
 from typing import Any
@@ -38,8 +39,7 @@ class _Winner:
 
     def value_of(self, said: Any) -> float | None:
         if isinstance(said, str):
-            for before in ("response ", "assistant ", "answer "):
-                said = said.strip()[len(before) :] if said.strip().lower().startswith(before) else said
+            said = re.sub(r"^\W*(?:response|assistant|answer|option)[ _]|(?: is better| is the better one| wins)\W*$", "", said, flags=re.IGNORECASE)
         return self.criterion.value_of(said)
 
 

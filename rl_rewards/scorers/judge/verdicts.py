@@ -8,6 +8,7 @@ Sources are read from the most explicit one down; what a source says of a criter
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -15,7 +16,7 @@ from typing import Any
 
 from rl_rewards.scorers.judge.criteria import label_key
 from rl_rewards.scorers.judge.fields import Field, names_of
-from rl_rewards.scorers.judge.labels import final_labels, labelled, lone_value
+from rl_rewards.scorers.judge.labels import Said, final_labels, in_sections, labelled, lone_value, plain
 from rl_rewards.thinking import answer_span
 
 __all__ = ["MalformedVerdictError", "read_verdict"]
@@ -26,7 +27,8 @@ _MOST_OBJECTS = 64
 _OWN = ("criterion", "name", "id", "title", "metric", "candidate", "response", "index")
 _ALIASES = ("verdict", "score", "rating", "grade", "judgment", "judgement", "decision", "value", "answer", "label", "choice", "result", "evaluation")
 _BLOCK = re.compile(r"```[a-zA-Z]{0,12}\s*\n?(.*?)```", re.DOTALL)
-_VERDICT = re.compile(r"<verdict\b([^<>]{0,80})>(.*?)</verdict\b[^<>]{0,80}>", re.DOTALL | re.IGNORECASE)
+_OPEN = re.compile(r"<verdict\b([^<>]{0,80})>", re.IGNORECASE)
+_CLOSE = re.compile(r"</verdict\b[^<>]{0,80}>", re.IGNORECASE)
 
 
 class MalformedVerdictError(ValueError):
@@ -61,32 +63,28 @@ def read_verdict(reply: str, fields: Sequence[Field], mark: str = "", judged: st
     raise MalformedVerdictError(f"no verdict on {missing} is found in the reply")
 
 
-_Said = Iterator[tuple[str, Any, float | None]]
-"""What was said of fields: name, words, and the value that they have; None for words that are no allowed answer."""
-
-
-def _sources(text: str, mark: str, judged: str, cut: bool) -> Iterator[Callable[[Sequence[Field]], _Said]]:
+def _sources(text: str, mark: str, judged: str, cut: bool) -> Iterator[Callable[[Sequence[Field]], Said]]:
     """Ways to find what the reply says, the most explicit first."""
     whole = _BLOCK.fullmatch(text)
     yield lambda fields: _of_json(whole[1].strip() if whole else text, fields)
-    blocks = [(attributes, inner.strip()) for attributes, inner in _VERDICT.findall(text)]
+    blocks = [(attributes, inner.strip()) for attributes, inner in _verdicts(text)]
     own = [inner for attributes, inner in blocks if mark and mark in attributes][-1:]  # a judge that corrects itself means its last one
     quoted = _quotes(judged)
-    for inners in (own, [inner for _, inner in blocks if not own and inner not in quoted]):
-        yield lambda fields, inners=inners: (each for inner in inners for each in _of_json(inner, fields))
-        yield lambda fields, inners=inners: (each for inner in inners for each in _of_tags(inner, fields))
-        yield lambda fields, inners=inners: (each for inner in inners for each in labelled(inner, fields, cut))
-        yield lambda fields, inners=inners: (each for inner in inners for each in lone_value(inner, fields, cut))
-    if own:
-        return
-    yield lambda fields: (each for inner in _objects(text, quoted) for each in _of_json(inner, fields))
-    yield lambda fields: _of_tags(_without(text, quoted), fields)
-    yield lambda fields: final_labels(_without(text, quoted), fields, cut)
-    yield lambda fields: labelled(_without(text, quoted), fields, cut)
-    yield lambda fields: lone_value(_without(text, quoted), fields, cut)
+    for inner in own or [inner for _, inner in blocks if inner not in quoted]:
+        yield from _within(inner, "", cut)
+    if not own:
+        yield from _within(_without(text, quoted), judged, cut)
 
 
-def _take(said: _Said, fields: Sequence[Field], found: dict[str, float]) -> None:
+def _within(text: str, judged: str, cut: bool) -> Iterator[Callable[[Sequence[Field]], Said]]:
+    yield lambda fields: (each for inner in _objects(text) for each in _of_json(inner, fields))
+    yield lambda fields: _of_tags(text, fields)
+    prose = plain(text, judged)
+    for source in (final_labels, in_sections, labelled, lone_value):
+        yield lambda fields, source=source: source(prose, fields, cut)
+
+
+def _take(said: Said, fields: Sequence[Field], found: dict[str, float]) -> None:
     """Add what a source says, unless it contradicts itself or says what is not allowed."""
     values: dict[str, dict[float, str]] = {}
     for name, words, value in said:
@@ -111,9 +109,12 @@ def _placeholder(words: Any) -> bool:
     )
 
 
-def _of_json(text: str, fields: Sequence[Field]) -> _Said:
+def _of_json(text: str, fields: Sequence[Field]) -> Said:
     """What a text says that is JSON and nothing else."""
-    if text[:1] in "{[" and text:
+    if text[:2] in ('"{', '"['):  # JSON within a JSON string
+        with contextlib.suppress(ValueError):
+            text = json.loads(text)
+    if text[:1] in ("{", "["):
         try:
             value = json.loads(text, object_pairs_hook=_once)
         except (ValueError, RecursionError):
@@ -129,7 +130,7 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def _in_value(value: Any, fields: Mapping[str, Field], depth: int) -> _Said:
+def _in_value(value: Any, fields: Mapping[str, Field], depth: int) -> Said:
     if depth == 0:
         return
     if isinstance(value, list):
@@ -138,7 +139,7 @@ def _in_value(value: Any, fields: Mapping[str, Field], depth: int) -> _Said:
     if not isinstance(value, dict):
         return
     keys = {label_key(str(key)): item for key, item in value.items()}
-    named = [(fields[key], item) for key, item in keys.items() if key in fields]
+    named = [(fields[name], item) for key, item in keys.items() if (name := _bare(key, fields)) in fields]
     owner = next((fields[key] for name in _OWN if (key := label_key(str(keys.get(name)))) in fields), None)
     if owner is not None and (item := _by_alias(keys)) is not None:
         yield from _answer(owner, item)
@@ -152,7 +153,14 @@ def _in_value(value: Any, fields: Mapping[str, Field], depth: int) -> _Said:
             yield from _in_value(item, fields, depth - 1)
 
 
-def _answer(field: Field, said: Any) -> _Said:
+def _bare(key: str, fields: Mapping[str, Field]) -> str:
+    """A key without what is put around a name: `final helpfulness score`, `is correct`."""
+    if key in fields:
+        return key
+    return re.sub(r"^(?:final|overall|is) | (?:score|rating|verdict|grade)$", "", key)
+
+
+def _answer(field: Field, said: Any) -> Said:
     if isinstance(said, dict):
         keys = {label_key(str(key)): item for key, item in said.items()}
         inner = _by_alias(keys)
@@ -163,11 +171,11 @@ def _answer(field: Field, said: Any) -> _Said:
 
 
 def _by_alias(keys: Mapping[str, Any]) -> Any:
-    return next((keys[alias] for alias in _ALIASES if alias in keys), None)
+    return next((keys[key] for alias in _ALIASES for key in (f"final {alias}", alias) if key in keys), None)
 
 
-def _objects(text: str, quoted: frozenset[str]) -> Iterator[str]:
-    """The JSON objects and lists of objects in a text, the outermost ones, but for those that are quotes."""
+def _objects(text: str) -> Iterator[str]:
+    """The JSON objects and lists of objects in a text, the outermost ones."""
     decoder, place = json.JSONDecoder(), 0
     for _ in range(_MOST_OBJECTS):
         opening = re.compile(r"\{|\[\s*\{").search(text, place)
@@ -178,11 +186,10 @@ def _objects(text: str, quoted: frozenset[str]) -> Iterator[str]:
         except (ValueError, RecursionError):
             place = opening.start() + 1
             continue
-        if (found := text[opening.start() : place]) not in quoted:
-            yield found
+        yield text[opening.start() : place]
 
 
-def _of_tags(text: str, fields: Sequence[Field]) -> _Said:
+def _of_tags(text: str, fields: Sequence[Field]) -> Said:
     """What elements such as <clarity>4</clarity> say."""
     for field in fields:
         names = [*names_of(field), *(_ALIASES if len(fields) == 1 else ())]
@@ -190,10 +197,22 @@ def _of_tags(text: str, fields: Sequence[Field]) -> _Said:
             yield field.name, said[1], field.value_of(said[1])
 
 
+def _verdicts(text: str) -> Iterator[tuple[str, str]]:
+    """Attributes and content of the verdict elements in a text."""
+    place = 0
+    while (close := _CLOSE.search(text, place)) is not None:
+        opening = None
+        for opening in _OPEN.finditer(text, place, close.start()):
+            pass
+        if opening is not None:
+            yield opening[1], text[opening.end() : close.start()]
+        place = close.end()
+
+
 def _quotes(judged: str) -> frozenset[str]:
     """Objects and verdicts that the judged text holds itself."""
-    found = {inner.strip() for _, inner in _VERDICT.findall(judged[:_LONGEST])}
-    return frozenset(found | set(_objects(judged[:_LONGEST], frozenset())))
+    found = {inner.strip() for _, inner in _verdicts(judged[:_LONGEST])}
+    return frozenset(found | set(_objects(judged[:_LONGEST])))
 
 
 def _without(text: str, quoted: frozenset[str]) -> str:
