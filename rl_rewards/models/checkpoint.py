@@ -13,6 +13,7 @@ from transformers import AutoConfig, PreTrainedConfig, PreTrainedModel
 from transformers.quantizers.auto import AutoQuantizationConfig
 from transformers.utils.peft_utils import find_adapter_config_file
 
+from rl_rewards.models.buffers import compute_buffers
 from rl_rewards.models.sharding import outside_sharding
 
 logger = logging.getLogger(__name__)
@@ -98,7 +99,9 @@ def load_model(source: Source, reading: Reading, device: str | None = None) -> P
                 f"{source.model!r} ({', '.join(config.architectures or ['no architecture named'])}) has no weights for {missing}: "
                 f"as a {type(model).__name__} it would score with random ones. Allowed is a checkpoint that was trained to score"
                 + ("" if adapter else ", or one with the `adapter` that holds them")
+                + _code_not_run(config, source)
             )
+        compute_buffers(model)
         if source.adapter:
             model = _with_adapter(model, source, given)
     if source.device_map is None and source.quantization is None:
@@ -117,6 +120,11 @@ def _auto_class(config: PreTrainedConfig, reading: Reading, trust_remote_code: b
     if trust_remote_code and _CLASSES[reading] not in own and "AutoModel" in own:
         return transformers.AutoModel
     return getattr(transformers, _CLASSES[reading])
+
+
+def _code_not_run(config: PreTrainedConfig, source: Source) -> str:
+    own = sorted(getattr(config, "auto_map", None) or {})
+    return "" if source.trust_remote_code or not own else f". It comes with code of its own for {own}, which is run with `trust_remote_code: true`"
 
 
 def _adapter_weights(source: Source, given: Source) -> dict[str, torch.Tensor]:

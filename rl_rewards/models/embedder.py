@@ -14,6 +14,7 @@ import torch
 from transformers import AutoModel, AutoTokenizer
 from transformers.utils import cached_file
 
+from rl_rewards.models.buffers import compute_buffers
 from rl_rewards.models.checkpoint import Source, default_device
 from rl_rewards.models.engine import ForwardEngine
 from rl_rewards.models.lengths import longest_sequence
@@ -67,6 +68,7 @@ class Embedder:
             model, info = AutoModel.from_pretrained(
                 source.model, dtype=source.dtype, trust_remote_code=source.trust_remote_code, output_loading_info=True, **hub
             )
+            compute_buffers(model)
         # A pooler (BERT's dense layer over its first token) is not used, and many checkpoints have none.
         missing = [key for key in info["missing_keys"] if not key.startswith("pooler.")]
         if missing:

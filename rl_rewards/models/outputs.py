@@ -58,8 +58,8 @@ def named_numbers(output: Any, rows: int, wanted: str | None = None) -> tuple[tu
     return tuple(names), torch.cat(columns, 1)
 
 
-def token_logits(output: Any, wanted: str | None = None) -> torch.Tensor:
-    """Logits (B, T, K), float32, of what a token-level model returned.
+def token_logits(output: Any, wanted: str | None = None, classes: list[int] | None = None) -> torch.Tensor:
+    """Logits (B, T, K), float32, of what a token-level model returned; of `classes` alone where they are given.
 
     Raises:
         OutputError: when there is no such member, or it is not of that shape.
@@ -69,7 +69,7 @@ def token_logits(output: Any, wanted: str | None = None) -> torch.Tensor:
     if members.get(name) is None or members[name].ndim != 3:
         shapes = {key: tuple(value.shape) for key, value in members.items() if isinstance(value, torch.Tensor)}
         raise OutputError(f"reading scores at tokens needs {name!r} of shape (batch, tokens, classes); the model returned {shapes}")
-    return members[name].float()
+    return (members[name] if classes is None else members[name][..., classes]).float()
 
 
 def _members(output: Any) -> dict[str, Any]:

@@ -89,20 +89,21 @@ class SequenceReadout(Readout):
 
 
 class TokenReadout(Readout):
-    """A custom model with logits at every token."""
+    """A model that makes logits at every token in a way of its own; of a language model's, those of the candidates are read."""
 
-    def __init__(self, model: nn.Module, output: str | None, probe: Sequence[int], **options: Any) -> None:
+    def __init__(self, model: nn.Module, output: str | None, probe: Sequence[int], candidates: Sequence[int] | None = None, **options: Any) -> None:
         self.engine = ForwardEngine(model, **options)
         self._output = output
-        logits = token_logits(self.engine.forward_one(probe), output)
-        self.columns = tuple(f"class_{index}" for index in range(logits.shape[-1]))
+        self._candidates = None if candidates is None else list(candidates)
+        classes = token_logits(self.engine.forward_one(probe), output, self._candidates).shape[-1]
+        self.columns = tuple(f"class_{index}" for index in range(classes)) if candidates is None else tuple(map(str, candidates))
 
     def __call__(self, sequences: Sequences, positions: Sequences) -> list[torch.Tensor]:
         everywhere = self.engine.run(sequences, self._read)
         return [logits[list(places)] for logits, places in zip(everywhere, positions, strict=True)]
 
     def _read(self, output: Any, batch: PaddedBatch) -> list[torch.Tensor]:
-        logits = token_logits(output, self._output)
+        logits = token_logits(output, self._output, self._candidates)
         spans = zip(logits, batch.starts.tolist(), batch.lengths.tolist(), strict=True)
         return [row[start : start + length] for row, start, length in spans]
 
@@ -131,12 +132,11 @@ def readout_of(
     """
     if output is None:
         split = _split(model, candidates)
-        if split is not None and _agrees(model, *split, probe, reading, candidates):
-            return HeadReadout(*split, _labels(model) if candidates is None else tuple(map(str, candidates)), **options)
-        if candidates is not None:
-            raise ValueError(f"{type(model).__name__} makes its logits by more than output embeddings: next tokens cannot be read")
-    if reading == "token":
-        return TokenReadout(model, output, probe, **options)
+        count = None if split is None else _heads_apart(model, *split, probe, reading, candidates)
+        if split is not None and count is not None:
+            return HeadReadout(*split, _labels(model, count) if candidates is None else tuple(map(str, candidates)), **options)
+    if reading != "sequence":
+        return TokenReadout(model, output, probe, candidates, **options)
     names = _ARMORM if "RewardModelWithGating" in type(model).__name__ else _named_labels(model)
     return SequenceReadout(model, output, probe, names, **options)
 
@@ -158,24 +158,24 @@ def _split(model: PreTrainedModel, candidates: Sequence[int] | None) -> tuple[Pr
 
 
 @torch.inference_mode()
-def _agrees(
+def _heads_apart(
     model: PreTrainedModel,
     backbone: PreTrainedModel,
     head: nn.Module,
     probe: Sequence[int],
     reading: Reading,
     candidates: Sequence[int] | None,
-) -> bool:
-    """Whether the head over the last hidden states is all that the model does."""
+) -> int | None:
+    """How many numbers the head gives; None when the head over the last hidden states is not all that the model does."""
     try:
         hidden = ForwardEngine(backbone).forward_one(probe).last_hidden_state[0]
     except Exception as error:  # a backbone that needs more than token ids, such as a decoder's start
         logger.debug("%s is not read apart from its head", type(model).__name__, exc_info=error)
-        return False
+        return None
     output = ForwardEngine(model).forward_one(probe)
     logits = getattr(output, "logits", None)
     if logits is None or getattr(output, "score", None) is not None or getattr(output, "rewards", None) is not None:
-        return False  # heads of its own
+        return None  # heads of its own
     ours = copy.deepcopy(head).float()(hidden.float())
     theirs = logits[0, :, list(candidates)] if candidates is not None else logits[0]
     if reading == "sequence":
@@ -183,14 +183,15 @@ def _agrees(
         real = [place for place, token in enumerate(probe) if token != pad] or [0]
         ours = ours[real[-1] if pad is not None else -1]
     if ours.shape != theirs.shape:
-        return False
+        return None
     tolerance = 1e-4 if model.dtype in (torch.float32, torch.float64) else 0.05
-    return bool(torch.allclose(ours, theirs.float(), rtol=tolerance, atol=tolerance * max(1.0, theirs.float().abs().max().item())))
+    close = torch.allclose(ours, theirs.float(), rtol=tolerance, atol=tolerance * max(1.0, theirs.float().abs().max().item()))
+    return theirs.shape[-1] if close else None
 
 
-def _labels(model: PreTrainedModel) -> tuple[str, ...]:
-    count = model.config.num_labels
-    return tuple(_named_labels(model) or (f"head_{head}" for head in range(count)))
+def _labels(model: PreTrainedModel, count: int) -> tuple[str, ...]:
+    names = _named_labels(model)
+    return tuple(names if names is not None and len(names) == count else (f"head_{head}" for head in range(count)))
 
 
 def _named_labels(model: Any) -> list[str] | None:

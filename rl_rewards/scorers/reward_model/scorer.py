@@ -228,10 +228,13 @@ class RewardModel(ShapedScorer):
     def _step_result(self, values: torch.Tensor | None) -> EvaluateResult:
         if values is None:
             return EvaluateResult(0.0, "no steps in the response", outcome=Outcome.UNPARSED)
-        good = 0 if self.steps.words is not None else self.steps.good
-        if good >= values.shape[1]:
-            return EvaluateResult.failure(Outcome.ERROR, f"steps: class {good} is none of the model's {values.shape[1]}")
-        probabilities = values.softmax(1)[:, good].tolist()
+        if values.shape[1] == 1:
+            probabilities = values.sigmoid()[:, 0].tolist()
+        else:
+            good = 0 if self.steps.words is not None else self.steps.good
+            if good >= values.shape[1]:
+                return EvaluateResult.failure(Outcome.ERROR, f"steps: class {good} is none of the model's {values.shape[1]}")
+            probabilities = values.softmax(1)[:, good].tolist()
         if not all(map(math.isfinite, probabilities)):
             return EvaluateResult.failure(Outcome.ERROR, f"the reward model returned {probabilities}")
         metrics = {f"step_{number}": MetricResult(probability) for number, probability in enumerate(probabilities, 1)}

@@ -26,7 +26,7 @@ class Steps:
     separator: str = "\n\n"
     """What separates steps in a response."""
     good: int = 1
-    """Class of good steps, for a model with classes."""
+    """Class of good steps, for a model with classes; of one that gives a single logit the sigmoid is taken."""
     words: tuple[str, str] | None = None
     """For a language model: the words whose probabilities are compared, the good one first."""
     combine: Literal["prod", "min", "last", "mean"] = "prod"
@@ -39,8 +39,9 @@ class Steps:
             raise ValueError(f"steps: words are two different words, the good one first; got {list(self.words)}")
 
     def split(self, response: str) -> list[str]:
-        """The steps of a response, none of them blank."""
-        return [step.strip() for step in response.split(self.separator) if step.strip()]
+        """The steps of a response, none of them blank, and none with a step token of the policy's own."""
+        steps = (step.replace(self.token, " ").strip() for step in response.split(self.separator))
+        return [step for step in steps if step]
 
     def combined(self, probabilities: Sequence[float]) -> float:
         """One score in [0, 1] from at least one step."""
@@ -65,7 +66,7 @@ def render_steps(renderer: Renderer, conversation: Sequence[object], steps: Step
     ids, response, tail = renderer.around(conversation)
     mark = tokenizer(steps.token, add_special_tokens=False)["input_ids"]
     positions = []
-    for step in steps.split(response.replace(steps.token, " ") if steps.token != steps.separator else response):
+    for step in steps.split(response):
         ids += tokenizer(step, add_special_tokens=False)["input_ids"]
         ids += mark
         positions.append(len(ids) - 1)
