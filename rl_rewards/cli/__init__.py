@@ -13,6 +13,7 @@ from rl_rewards import __version__
 from rl_rewards.cli.audit import audit
 from rl_rewards.cli.evaluate import evaluate
 from rl_rewards.cli.explain import explain, list_kinds
+from rl_rewards.cli.optimize import optimize
 from rl_rewards.cli.preview import preview
 from rl_rewards.cli.schema import schema
 from rl_rewards.cli.score import score
@@ -26,7 +27,7 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-for _verb in (validate, preview, score, evaluate, audit):
+for _verb in (validate, preview, score, evaluate, audit, optimize):
     app.command()(_verb)
 
 app.command("list")(list_kinds)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from pydantic import field_validator
 
@@ -110,6 +110,7 @@ class Completion:
         return {"role": "assistant", "content": self.text, **({"reasoning_content": self.reasoning} if self.reasoning else {})}
 
 
+@runtime_checkable
 class CompletionModel(Protocol):
     """A model that completes prompts.
 
