@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -248,7 +249,7 @@ class _Search:
             "prompt": None if self.start is None else self.start.key,
             "sampling": dataclasses.asdict(sampling),
             "optimizer": optimizer.name,
-            **{name: dataclasses.asdict(value) if dataclasses.is_dataclass(value) else value for name, value in options.items()},
+            **json.loads(json.dumps(options, default=dataclasses.asdict)),
             **({} if writer is None else {"reflection_model": dict(writer.identity)}),
         }
 

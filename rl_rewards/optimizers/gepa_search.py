@@ -90,11 +90,11 @@ class Gepa:
         run.join()
 
     def _run(self, search: Search, found: SimpleQueue[Candidate | BaseException | None]) -> None:
-        import gepa
+        from gepa.api import optimize
 
-        adapter = _Adapter(self, search, found)
+        adapter: Any = _Adapter(self, search, found)
         try:
-            gepa.optimize(
+            optimize(
                 seed_candidate=adapter.texts_of(search.start),
                 trainset=search.split.train,
                 valset=search.split.validation,
@@ -123,8 +123,6 @@ class _Silent:
 class _Adapter:
     """GEPA's door to a task: our totals are its scores, our rewards its objectives, our reasons its feedback."""
 
-    propose_new_texts = None
-
     def __init__(self, options: Gepa, search: Search, found: SimpleQueue[Candidate | BaseException | None]) -> None:
         self._options, self._search, self._found = options, search, found
         self._held_out = [row.number for row in search.split.validation]
@@ -139,7 +137,7 @@ class _Adapter:
         """The prompt with these texts."""
         return Prompt(**{**self._search.start.texts, **texts}, examples=self._search.start.examples)
 
-    def is_over(self, state: Any) -> bool:
+    def is_over(self, gepa_state: Any) -> bool:
         """Whether the next step might need more completions than are left."""
         task = self._search.task
         return self._search.budget.left < task.cost(self._search.split.validation) + task.cost(2 * self._options.minibatch_size)

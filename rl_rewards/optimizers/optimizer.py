@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 from rl_rewards.generation.prompt import Prompt
 from rl_rewards.optimizers.candidates import Candidate
@@ -41,11 +41,10 @@ class Optimizer(Protocol):
     Nothing but `search.seed` and what was measured may decide what it does next: then a search that was cut short goes on by being started
     again.
 
-    Attributes:
-        name: as the command line has it.
     """
 
-    name: str
+    name: ClassVar[str]
+    """As the command line has it."""
 
     @property
     def confidence(self) -> float:

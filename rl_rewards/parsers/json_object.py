@@ -10,7 +10,7 @@ from rl_rewards.configured import configured
 from rl_rewards.json_text import load_json
 from rl_rewards.parsers.base import TextParser
 from rl_rewards.parsers.denial import denied
-from rl_rewards.parsers.fields import FieldMask
+from rl_rewards.parsers.fields import FieldMask, masks_of
 
 _FENCE = "```"
 
@@ -23,13 +23,19 @@ class Json(TextParser):
     leaves nothing is no answer, nor is one that the words around it deny ("the answer is not {...}").
 
     Raises:
-        ValueError: when a field's name is empty or given twice.
+        ValueError: when a field's name is empty or given twice, or an option is given under both of its names.
     """
 
     keep: tuple[str, ...] = ()
     """Fields to keep, by exact name, with all that is in them; a dot leads into an object (`meta.unit`). Empty: all."""
     drop: tuple[str, ...] = field(default=(), kw_only=True)
     """Fields to leave out, written like `keep` and applied after it."""
+    in_mask: tuple[str, ...] = field(default=(), kw_only=True)
+    """Another name of `keep`: that of Synalinks."""
+    out_mask: tuple[str, ...] = field(default=(), kw_only=True)
+    """Another name of `drop`."""
+    suffixes: bool = field(default=False, kw_only=True)
+    """Whether a name means fields with a number behind it, too (`answer_1`), as concatenated records have them."""
     whole: bool | Literal["fenced"] = field(default=False, kw_only=True)
     """Whether the reply must be the JSON and nothing else but white space: true, or fenced where it may be one fenced block, too."""
 
@@ -38,7 +44,8 @@ class Json(TextParser):
 
     @cached_property
     def _mask(self) -> FieldMask:
-        return FieldMask(self.keep, self.drop)
+        keep, drop = masks_of(self.keep, self.drop, self.in_mask, self.out_mask)
+        return FieldMask(keep, drop, self.suffixes)
 
     def extract(self, text: str) -> dict[str, Any] | None:
         found = self._alone(text) if self.whole else _said(text)

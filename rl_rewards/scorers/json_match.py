@@ -9,7 +9,7 @@ from typing import Any
 
 from rl_rewards.configured import configured
 from rl_rewards.json_text import load_json, same_json
-from rl_rewards.parsers.fields import FieldMask
+from rl_rewards.parsers.fields import FieldMask, masks_of
 from rl_rewards.references import MissingReferenceError
 from rl_rewards.scorers.base import ReferenceScorer
 from rl_rewards.types import EvaluateResult, Outcome, Sample
@@ -25,13 +25,19 @@ class JsonMatch(ReferenceScorer):
     column of objects has null for fields that only other rows have, so objects of different fields are better kept as JSON text.
 
     Raises:
-        ValueError: when a field's name is empty or given twice.
+        ValueError: when a field's name is empty or given twice, or an option is given under both of its names.
     """
 
     keep: tuple[str, ...] = field(default=(), kw_only=True)
     """Fields to compare, by exact name, with all that is in them; a dot leads into an object (`meta.unit`). Empty: all."""
     drop: tuple[str, ...] = field(default=(), kw_only=True)
     """Fields not to compare, written like `keep` and applied after it."""
+    in_mask: tuple[str, ...] = field(default=(), kw_only=True)
+    """Another name of `keep`: that of Synalinks."""
+    out_mask: tuple[str, ...] = field(default=(), kw_only=True)
+    """Another name of `drop`."""
+    suffixes: bool = field(default=False, kw_only=True)
+    """Whether a name means fields with a number behind it, too (`answer_1`), as concatenated records have them."""
     all_or_nothing: bool = field(default=False, kw_only=True)
     """Whether one wrong field makes the whole answer wrong."""
     extra_fields: bool = field(default=True, kw_only=True)
@@ -43,14 +49,15 @@ class JsonMatch(ReferenceScorer):
 
     @cached_property
     def _mask(self) -> FieldMask:
-        return FieldMask(self.keep, self.drop)
+        keep, drop = masks_of(self.keep, self.drop, self.in_mask, self.out_mask)
+        return FieldMask(keep, drop, self.suffixes)
 
     def target(self, sample: Sample) -> Mapping[str, Any]:
         """The fields of the reference that are compared."""
         reference = super().target(sample)
         gold = self._mask.apply(_reference_object(reference))
         if gold is None:
-            mask = f"keep {list(self.keep)} and drop {list(self.drop)}"
+            mask = f"keep {list(self.keep or self.in_mask)} and drop {list(self.drop or self.out_mask)}"
             raise MissingReferenceError(f"{mask} leave nothing of the reference {reference!r:.80}")
         return gold
 
