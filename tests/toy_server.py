@@ -3,7 +3,6 @@
 import contextlib
 import importlib.util
 import threading
-from http.server import ThreadingHTTPServer
 from pathlib import Path
 
 SCRIPT = Path(__file__).parents[1] / "scripts" / "toy_model_server.py"
@@ -29,7 +28,7 @@ def serving(on_request=lambda number: None):
                 on_request(numbers[0])
             super().do_POST()
 
-    class Quiet(ThreadingHTTPServer):
+    class Quiet(toy.Server):
         def handle_error(self, request, client_address):
             pass  # a client that was killed
 

@@ -6,10 +6,11 @@ model rewrite one of its texts from what happened there. The reasons of the rewa
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import field
 from queue import SimpleQueue
 from threading import Thread
@@ -108,9 +109,23 @@ class Gepa:
                 seed=search.seed,
                 raise_on_exception=True,
             )
-            found.put(None)
+            found.put(adapter.error)
         except BaseException as error:  # raised again by who reads the candidates
             found.put(error)
+
+
+def _kept(method: Callable[..., Any]) -> Callable[..., Any]:
+    """A method of the adapter whose error ends the search: GEPA itself logs most errors and goes on without a proposal."""
+
+    @functools.wraps(method)
+    def kept(adapter: _Adapter, *arguments: Any, **options: Any) -> Any:
+        try:
+            return method(adapter, *arguments, **options)
+        except BaseException as error:
+            adapter.error = adapter.error or error
+            raise
+
+    return kept
 
 
 class _Silent:
@@ -123,11 +138,15 @@ class _Silent:
 class _Adapter:
     """GEPA's door to a task: our totals are its scores, our rewards its objectives, our reasons its feedback."""
 
+    propose_new_texts = None
+    """Asked for by GEPA: texts are proposed by its own proposer."""
+
     def __init__(self, options: Gepa, search: Search, found: SimpleQueue[Candidate | BaseException | None]) -> None:
         self._options, self._search, self._found = options, search, found
         self._held_out = [row.number for row in search.split.validation]
         self._reported: set[str] = set()
         self._reflections = 0
+        self.error: BaseException | None = None
 
     def texts_of(self, start: Prompt) -> dict[str, str]:
         """The texts that are rewritten."""
@@ -138,10 +157,13 @@ class _Adapter:
         return Prompt(**{**self._search.start.texts, **texts}, examples=self._search.start.examples)
 
     def is_over(self, gepa_state: Any) -> bool:
-        """Whether the next step might need more completions than are left."""
+        """Whether the next step might need more completions than are left, or a step failed."""
         task = self._search.task
+        if self.error is not None:
+            return True
         return self._search.budget.left < task.cost(self._search.split.validation) + task.cost(2 * self._options.minibatch_size)
 
+    @_kept
     def reflect(self, prompt: str | list[dict[str, Any]]) -> str:
         """What the reflection model says, once for each time that it is asked."""
         self._reflections += 1
@@ -149,6 +171,7 @@ class _Adapter:
         model = self._options.reflection_model or self._search.task.model
         return self._search.task.ask(f"reflection/{self._reflections}/{digest}", prompt, model, self._options.reflection_sampling)
 
+    @_kept
     def evaluate(self, batch: list[PromptRow], candidate: dict[str, str], capture_traces: bool = False) -> Any:
         """GEPA's measurement of a candidate on rows: a score and objectives for each.
 
@@ -174,6 +197,7 @@ class _Adapter:
             num_metric_calls=self._search.task.cost(batch),
         )
 
+    @_kept
     def make_reflective_dataset(self, candidate: dict[str, str], eval_batch: Any, components_to_update: list[str]) -> dict[str, list[dict[str, Any]]]:
         """What the reflection model reads: each row's prompt, what was written, and what the rewards say of it."""
         references = sorted(self._search.task.rubric.columns)
