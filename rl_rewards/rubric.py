@@ -130,14 +130,13 @@ class Rubric:
 
     @property
     def columns(self) -> frozenset[str]:
-        """Names of the dataset columns that its rewards and aggregates read."""
-        return frozenset().union(*(reward.columns for reward in self.rewards), *self.aggregate_columns.values())
+        """Names of the dataset columns that its rewards read."""
+        return frozenset().union(*(reward.columns for reward in self.rewards))
 
-    @cached_property
-    def aggregate_columns(self) -> dict[int, frozenset[str]]:
-        """The dataset columns that each aggregate reads, by its place; a label that is a reward's name is no column."""
-        names = {reward.name for reward in self.rewards}
-        return {i: each.columns - names for i, each in enumerate(self.aggregates)}
+    @property
+    def aggregate_columns(self) -> frozenset[str]:
+        """Names of the columns that its aggregates read, of data that is evaluated; a label that is a reward's name is no column."""
+        return frozenset().union(*(each.columns for each in self.aggregates)) - {reward.name for reward in self.rewards}
 
     @property
     def reward_funcs(self) -> list[Any]:

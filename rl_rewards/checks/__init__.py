@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from rl_rewards.checks.columns import RESERVED_COLUMNS, RubricDataError, check_columns, check_token_ids, check_weights, literals_like_columns
+from rl_rewards.checks.columns import (
+    RESERVED_COLUMNS,
+    RubricDataError,
+    check_columns,
+    check_token_ids,
+    check_weights,
+    literals_like_columns,
+    missing_labels,
+)
 from rl_rewards.checks.dataset import check_dataset
 from rl_rewards.checks.routes import RouteCheck, check_routes
 from rl_rewards.checks.rows import RowChecks
@@ -18,4 +26,5 @@ __all__ = [
     "check_token_ids",
     "check_weights",
     "literals_like_columns",
+    "missing_labels",
 ]

@@ -10,7 +10,7 @@ from rl_rewards.reward import Reward
 from rl_rewards.rubric import Rubric
 from rl_rewards.user_errors import UserError
 
-__all__ = ["RESERVED_COLUMNS", "RubricDataError", "check_columns", "check_token_ids", "check_weights", "literals_like_columns"]
+__all__ = ["RESERVED_COLUMNS", "RubricDataError", "check_columns", "check_token_ids", "check_weights", "literals_like_columns", "missing_labels"]
 
 # A trainer passes these to a reward function by name; a dataset column of that name would shadow or break its call.
 RESERVED_COLUMNS = frozenset({"prompts", "completions", "trainer_state", "log_extra", "log_metric", "environments"})
@@ -49,6 +49,17 @@ def check_columns(rubric: Rubric, columns: Iterable[str], more: bool = False) ->
         raise RubricDataError(
             f"the dataset has columns {reserved}, names under which the trainer passes its own values to reward functions; rename them"
         )
+
+
+def missing_labels(rubric: Rubric, columns: Iterable[str]) -> str | None:
+    """What the rubric's aggregates lack in data that is evaluated; None where all is there."""
+    there = set(columns)
+    missing = sorted(rubric.aggregate_columns - there)
+    if not missing:
+        return None
+    return f"the aggregates of the rubric read columns that the data lacks: {', '.join(map(repr, missing))}; it has {sorted(there)}" + _nearest(
+        {"": missing}, there
+    )
 
 
 def literals_like_columns(reward: Reward, columns: Iterable[str]) -> list[tuple[str, str]]:

@@ -93,7 +93,7 @@ def _spelled(value: Any) -> str:
 
 def _check_data(rubric: Rubric, data: str, config: str | None, split: str) -> bool:
     """Whether every row of the data fits the rubric."""
-    from rl_rewards.checks import RouteCheck, RowChecks, RubricDataError, check_columns, check_weights
+    from rl_rewards.checks import RouteCheck, RowChecks, RubricDataError, check_columns, check_weights, missing_labels
     from rl_rewards.cli.reports import BadRows
     from rl_rewards.tables.datasets import dataset_rows
     from rl_rewards.tables.readers import TableError
@@ -115,6 +115,8 @@ def _check_data(rubric: Rubric, data: str, config: str | None, split: str) -> bo
     if not total:
         raise TableError(f"{data}: no rows")
     check_columns(rubric, columns - {"prompt", "completion"})
+    if (lack := missing_labels(rubric, columns)) is not None:  # data that is only trained on does without
+        say(lack)
     check_weights(rubric)
     if "prompt" not in columns:
         raise RubricDataError(f"{data}: training data needs a column 'prompt'; it has {sorted(columns)}")

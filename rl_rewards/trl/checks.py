@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from rl_rewards.checks import check_columns, check_dataset, check_token_ids, check_weights
+from rl_rewards.checks import RubricDataError, check_columns, check_dataset, check_token_ids, check_weights, missing_labels
 from rl_rewards.reward import Reward, RewardError
 from rl_rewards.rubric import Rubric
 from rl_rewards.trl.call import split_group
@@ -38,7 +38,12 @@ def check_run(rubric: Rubric, trainer: Any) -> None:
         check_aggregates(rubric, trainer)
     provided = _brings_columns(trainer)
     datasets = getattr(trainer, "eval_dataset", None)
-    for dataset in (getattr(trainer, "train_dataset", None), *(datasets.values() if isinstance(datasets, dict) else (datasets,))):
+    evaluated = list(datasets.values()) if isinstance(datasets, dict) else [datasets]
+    for dataset in evaluated:
+        columns = getattr(dataset, "column_names", None)
+        if columns is not None and not provided and (lack := missing_labels(rubric, columns)) is not None:
+            raise RubricDataError(lack)
+    for dataset in (getattr(trainer, "train_dataset", None), *evaluated):
         if dataset is not None:
             check_dataset(rubric, dataset, more_columns=provided)
 
