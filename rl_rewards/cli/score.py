@@ -10,11 +10,16 @@ import typer
 
 from rl_rewards.cli.options import NoCodeOption, RubricArgument, TokenizerOption, VerboseOption
 from rl_rewards.cli.user_errors import INCOMPLETE, say, user_errors
+from rl_rewards.user_errors import UserError
 
 if TYPE_CHECKING:
     from rl_rewards.evaluation.difficulty import MixedFilter
     from rl_rewards.evaluation.summary import EvaluationSummary
     from rl_rewards.rubric import Rubric
+
+
+class OptionError(UserError, ValueError):
+    """Options that do not go together."""
 
 
 def score(
@@ -50,7 +55,7 @@ def score(
     """
     with user_errors(verbose):
         if out is None and (keep is not None or not (summary or summary_json)):
-            raise typer.BadParameter("must be given, unless --summary is all that is wanted", param_hint="--out")
+            raise OptionError("Missing option '--out', which only --summary and --json do without")
         complete = _score(rubric, data, out, tokenizer, not no_code, summary, summary_json, keep)
     if not complete:
         raise typer.Exit(INCOMPLETE)
