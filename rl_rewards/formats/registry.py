@@ -14,7 +14,9 @@ from rl_rewards.user_errors import UserError
 
 __all__ = ["FORMATS", "ExportError", "Format", "Refusal", "export", "format_like", "format_named"]
 
-FORMATS: dict[str, str] = {}
+FORMATS: dict[str, str] = {
+    "openai": "rl_rewards.formats.openai:FORMAT",
+}
 """Name, as in `--to NAME` -> where its Format is."""
 
 

@@ -10,7 +10,7 @@ from pydantic import Field
 from rl_rewards.configured import configured
 from rl_rewards.scorers.code.snippet import SnippetScorer, plain_columns
 from rl_rewards.scorers.graders.fields import GraderFields
-from rl_rewards.types import Sample
+from rl_rewards.types import EvaluateResult, Sample
 
 __all__ = ["PythonGrader"]
 
@@ -42,6 +42,8 @@ class PythonGrader(SnippetScorer):
     """Seconds of wall time for a call; the service's two minutes by default."""
     memory_mb: Annotated[int, Field(gt=0)] = field(default=2048, kw_only=True)
     """Memory of a call, in MiB; the service's two gigabytes by default."""
+    pass_threshold: float | None = field(default=None, kw_only=True)
+    """Component `passed` is 1 from this score on; the score is not changed by it."""
     image_tag: str | None = field(default=None, kw_only=True)
     """The service's name of an environment; kept for export, it changes nothing here."""
 
@@ -49,6 +51,12 @@ class PythonGrader(SnippetScorer):
         if (size := len(self.source.encode(errors="surrogatepass"))) > _LONGEST:
             raise ValueError(f"source must be at most {_LONGEST} bytes, got {size}")
         super().__post_init__()
+
+    def score_answer(self, answer: Any, target: Any, sample: Sample) -> EvaluateResult:
+        result = super().score_answer(answer, target, sample)
+        if self.pass_threshold is not None and result.score is not None:
+            result.metrics["passed"] = float(result.score >= self.pass_threshold)
+        return result
 
     @property
     def program(self) -> str:

@@ -1,0 +1,1 @@
+from loopback.processes import chat_server  # noqa: F401
