@@ -132,6 +132,8 @@ class _Evaluation:
         self.rubric, self.tokenize, self.bad = load_target(rubric, code), tokenize_with(tokenizer), BadRows(data)
         with contextlib.nullcontext() if code else no_code():
             self.rows = prompt_rows(dataset_rows(data, split=split), self.bad, limit)
+        if (largest := max((each.largest_k for each in self.rubric.aggregates), default=1)) > n:
+            say(f"the rubric's aggregates need {largest} completions to each prompt, and --n is {n}: some will have no value")
         if not self.rows:
             raise TableError(f"{data}: no rows to evaluate" + (f", {self.bad.count} with problems" if self.bad.count else ""))
 
@@ -203,7 +205,7 @@ class _Evaluation:
         report.show(head, len(self.rows), collected, json_file)
         if save is not None:
             say(f"scored rows: {save}")
-        return not report.failed
+        return not report.incomplete
 
 
 def _state_beside(save: Path | None, identity: dict[str, Any]) -> Path:

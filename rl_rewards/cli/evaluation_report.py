@@ -8,76 +8,84 @@ from typing import TYPE_CHECKING, Any
 
 from rl_rewards.cli.reports import Totals
 from rl_rewards.cli.user_errors import say
-from rl_rewards.evaluation.aggregates import Tally
+from rl_rewards.evaluation.summary import EvaluationSummary
 
 if TYPE_CHECKING:
     from rl_rewards.generation.collecting import Collected
     from rl_rewards.pipeline.columns import Evaluation
     from rl_rewards.rubric import Rubric
 
-TOTAL = "score"
-"""The weighted total, as the column of scored rows is called."""
-
 
 class EvaluationReport:
     """The numbers of an evaluation, gathered batch by batch."""
 
     def __init__(self, rubric: Rubric) -> None:
-        self._totals, self._total = Totals(), Tally()
-        self._names = [reward.name for reward in rubric]
+        self._totals, self._summary, self._score = Totals(), EvaluationSummary(rubric), _TotalScore()
 
     @property
-    def failed(self) -> bool:
-        """Whether a reward itself failed on some row."""
-        return self._totals.failed
+    def incomplete(self) -> bool:
+        """Whether a reward failed on some row, or a number lacks all of its rows."""
+        return self._totals.failed or any(result.incomplete for result in self._summary.results())
 
     def count(self, evaluation: Evaluation) -> None:
         """Add a batch."""
         self._totals.count(evaluation)
-        totals = evaluation.totals()
-        self._total.rows += len(totals)
-        self._total.add(totals)
+        self._summary.add(evaluation)
+        self._score.add(evaluation)
 
     def show(self, head: Mapping[str, Any], prompts: int, collected: Collected, json_file: Path | None) -> None:
         """Print the table, and write the numbers where they are wanted."""
+        from rich.console import Console
+
+        from rl_rewards.cli.summary_table import summary_notes, summary_table
+
         self._totals.report_failures()
-        rewards = {TOTAL: self._total, **self._totals.tallies}
-        print_table(prompts, rewards)
+        completions = sum(collected.reasons.values())
+        table, score = summary_table(self._summary), self._score.numbers()
+        ends = "-" if score["low"] is None else f"{score['low']:.4f} to {score['high']:.4f}"
+        table.title, table.title_justify = f"{completions} completions to {prompts} prompts", "left"
+        table.add_row(
+            "score (weighted total)", "-" if score["mean"] is None else f"{score['mean']:.4f}", ends, f"{score['rows']:,} rows", "up", style="bold"
+        )
+        Console().print(table)
+        for note in summary_notes(self._summary):
+            say(note)
+        if cut := collected.reasons.get("length", 0):
+            say(f"{cut:,} of {completions:,} completions were cut off at --max-tokens")
         if json_file is not None:
-            write_json(
-                json_file, {**head, "prompts": prompts, **_collected(collected), "rewards": {name: _numbers(t) for name, t in rewards.items()}}
-            )
+            counts = {"prompts": prompts, "completions": completions, "failed_completions": collected.failed, "finish_reasons": collected.reasons}
+            _write_json(json_file, {**head, **counts, "score": score, **self._summary.to_dict()})
             say(f"numbers: {json_file}")
 
 
-def print_table(prompts: int, rewards: Mapping[str, Tally]) -> None:
-    """A row for each reward: mean, number of scores, and every rate that is not 0."""
-    from rich.console import Console
-    from rich.table import Table
+class _TotalScore:
+    """The mean of the weighted totals, with an interval clustered by prompt."""
 
-    from rl_rewards.cli.printable import printable
+    def __init__(self) -> None:
+        self._sums: dict[int, list[float]] = {}
 
-    table = Table(title=f"{rewards[TOTAL].rows} completions to {prompts} prompts", title_justify="left")
-    for heading in ("reward", "mean", "scores", "of the rows"):
-        table.add_column(heading, justify="right" if heading in ("mean", "scores") else "left")
-    for name, tally in rewards.items():
-        rates = ", ".join(f"{rate.removesuffix('_rate').replace('_', ' ')} {value:.1%}" for rate, value in tally.rates().items() if value)
-        table.add_row(printable(name), f"{tally.mean:.4g}" if tally.count else "-", str(tally.count), rates)
-    Console().print(table)
+    def add(self, evaluation: Evaluation) -> None:
+        from rl_rewards.aggregates.problems import problem_keys
+
+        for key, total in zip(problem_keys(evaluation.samples).tolist(), evaluation.totals(), strict=True):
+            if total is not None:
+                of = self._sums.setdefault(key, [0.0, 0.0])
+                of[0] += total
+                of[1] += 1
+
+    def numbers(self) -> dict[str, Any]:
+        import numpy as np
+
+        from rl_rewards.aggregates.intervals import ratio_interval
+
+        sums = np.array(list(self._sums.values()), float).reshape(-1, 2)
+        mean, low, high = ratio_interval(sums[:, 0], sums[:, 1])
+        return {"mean": mean, "low": low, "high": high, "rows": int(sums[:, 1].sum())}
 
 
-def write_json(path: Path, numbers: Mapping[str, Any]) -> None:
-    """The numbers as a JSON file."""
+def _write_json(path: Path, numbers: Mapping[str, Any]) -> None:
     from rl_rewards.tables.atomic import atomic_path
     from rl_rewards.tables.strict_json import strict_json
 
     with atomic_path(path) as temporary:
         temporary.write_text(strict_json(numbers, indent=2) + "\n", encoding="utf-8")
-
-
-def _collected(collected: Collected) -> dict[str, Any]:
-    return {"completions": sum(collected.reasons.values()), "failed_completions": collected.failed, "finish_reasons": collected.reasons}
-
-
-def _numbers(tally: Tally) -> dict[str, Any]:
-    return {"mean": tally.mean if tally.count else None, "std": tally.std, "scores": tally.count, "rows": tally.rows, **tally.rates()}

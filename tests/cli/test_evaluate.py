@@ -69,10 +69,27 @@ def test_n_completions_to_each_prompt_are_scored_and_kept(toy_place, run, server
     right = [float(f"<answer>{row['answer']}</answer>" == row["completion"]) for row in rows]
     assert [row["score"] for row in rows] == right and {row["outcomes"]["correct"] for row in rows} == {"scored"}
     numbers = json.loads(Path("out.json").read_text())
-    assert numbers["rewards"]["correct"]["mean"] == pytest.approx(sum(right) / 108)
+    mean = numbers["numbers"]["rewards/correct/mean"]
+    assert numbers["score"]["mean"] == mean["value"] == pytest.approx(sum(right) / 108)
+    assert mean["low"] < mean["value"] < mean["high"] and (mean["rows"], numbers["score"]["rows"]) == (108, 108)
     assert (numbers["prompts"], numbers["completions"], numbers["n"], numbers["finish_reasons"]) == (36, 108, 3, {"stop": 108})
     assert "108 completions to 36 prompts" in told.stdout and "correct" in told.stdout
     assert not list(toy_place.glob(".*completions*")) and not journals(toy_place)
+
+
+def test_aggregates_of_the_rubric_are_computed_over_the_completions_to_each_prompt(toy_place, run, server):
+    Path("rubric.yaml").write_text(RUBRIC + "aggregates:\n- {pass_at_k: {reward: correct, k: [1, 4]}}\n")
+    arguments = ["evaluate", "rubric.yaml", "questions.jsonl", "--model", "toy", "--base-url", server[0], "--seed", 0, "--json", "out.json"]
+    assert run(*arguments, "--n", 4).exit_code == 0
+    numbers = json.loads(Path("out.json").read_text())["numbers"]
+    right = [[f"<answer>{row['answer']}</answer>" == toy.answer([{"role": "user", "content": row["prompt"]}], i) for i in range(4)] for row in ROWS]
+    assert numbers["rewards/correct/pass@4"]["value"] == pytest.approx(sum(map(any, right)) / 36)
+    assert numbers["rewards/correct/pass@1"]["value"] == pytest.approx(sum(map(sum, right)) / 144)
+    told = run(*arguments, "--n", 2)
+    assert (
+        "need 4 completions to each prompt, and --n is 2" in told.stderr
+        and json.loads(Path("out.json").read_text())["numbers"]["rewards/correct/pass@4"]["value"] is None
+    )
 
 
 def test_saved_rows_can_be_scored_again_and_parquet_holds_the_same(toy_place, run, server):
@@ -187,7 +204,7 @@ def test_the_embedded_policy_is_evaluated_without_a_hub(place, run):
     told = run(*arguments, "--n", 2, "--limit", 16, "--max-tokens", 32, "--seed", 1, "--save", "out.jsonl", "--json", "out.json")
     assert told.exit_code == 0, told.stderr
     numbers, rows = json.loads(Path("out.json").read_text()), read("out.jsonl")
-    assert numbers["rewards"]["length"]["scores"] == 32  # token ids reach the rewards
+    assert numbers["numbers"]["rewards/length/mean"]["counted"] == 32  # token ids reach the rewards
     assert rows[0]["completion"][0]["role"] == "assistant" and rows[0]["completion_ids"]
 
 
