@@ -24,6 +24,9 @@ Public modules; what they name in `__all__` changes with a note in CHANGELOG.md 
     rl_rewards.checks                   checks of a rubric against a dataset
     rl_rewards.loading                  objects by their path
     rl_rewards.rubric_files             rubric files
+    rl_rewards.formats                  reward configs of other services
+    rl_rewards.formats.vertex           Vertex AI's: rewards, data sets, hyperparameters
+    rl_rewards.formats.bedrock          Amazon Bedrock's form of scored rows
     rl_rewards.evaluation.aggregates    numbers over evaluated batches
     rl_rewards.tables.datasets          data sets by name
     rl_rewards.recording                the record of a run

@@ -7,6 +7,7 @@ is the very end of the text, and `.` needs `(?s)` to match a line break.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterator
 from functools import cached_property, lru_cache
 
@@ -194,12 +195,11 @@ def _sweeping(*bodies: str) -> re2._Regexp:
     Raises:
         ValueError: when it is too large for RE2.
     """
-    for body in bodies:
-        try:
+    *others, last = bodies
+    for body in others:
+        with contextlib.suppress(ValueError):
             return _compiled(f"(?:{body}|(?s:.))*")
-        except ValueError as error:
-            refusal = error
-    raise refusal
+    return _compiled(f"(?:{last}|(?s:.))*")
 
 
 def _next_character(data: bytes, at: int) -> int:

@@ -14,6 +14,7 @@ from rl_rewards.cli.audit import audit
 from rl_rewards.cli.compare import compare
 from rl_rewards.cli.evaluate import evaluate
 from rl_rewards.cli.explain import explain, list_kinds
+from rl_rewards.cli.export import export
 from rl_rewards.cli.optimize import optimize
 from rl_rewards.cli.preview import preview
 from rl_rewards.cli.schema import schema
@@ -32,7 +33,7 @@ for _verb in (validate, preview, score, compare, evaluate, audit, optimize):
     app.command()(_verb)
 
 app.command("list")(list_kinds)
-for _verb in (explain, schema):
+for _verb in (export, explain, schema):
     app.command()(_verb)
 
 

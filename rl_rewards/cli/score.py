@@ -41,6 +41,14 @@ def score(
         ),
     ] = None,
     tokenizer: TokenizerOption = None,
+    form: Annotated[
+        str,
+        typer.Option(
+            "--format",
+            metavar="rows|bedrock",
+            help="rows: the data's columns and what scoring adds; bedrock: {id, aggregate_reward_score, metrics_list}, as an Amazon Bedrock Lambda returns.",
+        ),
+    ] = "rows",
     no_code: NoCodeOption = False,
     verbose: VerboseOption = False,
 ) -> None:
@@ -56,19 +64,41 @@ def score(
     with user_errors(verbose):
         if out is None and (keep is not None or not (summary or summary_json)):
             raise OptionError("Missing option '--out', which only --summary and --json do without")
-        complete = _score(rubric, data, out, tokenizer, not no_code, summary, summary_json, keep)
+        complete = _score(rubric, data, out, tokenizer, not no_code, summary, summary_json, keep, _checked_form(form, out))
     if not complete:
         raise typer.Exit(INCOMPLETE)
 
 
+def _checked_form(form: str, out: Path | None) -> str:
+    """The form of the output.
+
+    Raises:
+        OptionError: when there is none of that name, or the file cannot hold it.
+    """
+    if form not in ("rows", "bedrock"):
+        raise OptionError(f"--format must be rows or bedrock, got {form!r}")
+    if form == "bedrock" and (out is None or out.suffix.lower() == ".parquet"):
+        raise OptionError(f"--format bedrock needs --out with a .jsonl file, got {out}")
+    return form
+
+
 def _score(
-    rubric_name: str, data: Path, out: Path | None, tokenizer: str | None, code: bool, table: bool, json_file: Path | None, keep: str | None
+    rubric_name: str,
+    data: Path,
+    out: Path | None,
+    tokenizer: str | None,
+    code: bool,
+    table: bool,
+    json_file: Path | None,
+    keep: str | None,
+    form: str,
 ) -> bool:
     """Whether every row was read, and scored by every reward that applies to it, and every number is there."""
     from rl_rewards.cli.progress import progress_over
     from rl_rewards.cli.reports import BadRows, Totals
     from rl_rewards.cli.tokenizers import tokenize_with
     from rl_rewards.evaluation.summary import EvaluationSummary
+    from rl_rewards.formats.bedrock import scored as bedrock_rows
     from rl_rewards.rubric_files.target import load_target
     from rl_rewards.tables.atomic import atomic_path
     from rl_rewards.tables.batches import batches
@@ -96,7 +126,9 @@ def _score(
                     for counter in (numbers, mixed):
                         if counter is not None:
                             counter.add(result)
-                    if writer is not None:
+                    if writer is not None and form == "bedrock":
+                        writer.write(list(bedrock_rows(batch.values, result, total)))
+                    elif writer is not None:
                         writer.write(list(scored_rows(batch.values, result)))
                         replaced.update(name for values in batch.values for name in ADDED if name in values)
                     total += len(batch.rows)

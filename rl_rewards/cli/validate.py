@@ -31,16 +31,27 @@ def validate(
     ] = None,
     data_config: Annotated[str | None, typer.Option(help="Configuration of data on the hub.", show_default=False)] = None,
     data_split: Annotated[str, typer.Option(help="Split of data on the hub.")] = "train",
+    example: Annotated[
+        Path | None,
+        typer.Option(help="With --response: a JSON file with Vertex AI's ReinforcementTuningExample, to be scored.", show_default=False),
+    ] = None,
+    response: Annotated[
+        Path | None, typer.Option(help="With --example: a JSON file with the response, a Content: {role, parts: [{text}]}.", show_default=False)
+    ] = None,
     no_code: NoCodeOption = False,
     verbose: VerboseOption = False,
 ) -> None:
     """Check a rubric file, and with --data that training data has the columns and values that it reads.
 
-    Every row's prompt and references are read as training would read them.
+    Every row's prompt and references are read as training would read them. With --example and --response the response is scored, and printed
+    is what Vertex AI's validateReinforcementTuningReward answers, as JSON.
 
-    Exit status: 0 right, 1 some rows do not fit, 2 the rubric or the data cannot be used.
+    Exit status: 0 right, 1 some rows do not fit, or errorStatus says what is wrong, 2 the rubric or the data cannot be used.
     """
     with user_errors(verbose):
+        if example is not None or response is not None:
+            _validate_response(rubric, example, response, not no_code)
+            return
         from rl_rewards import loading
         from rl_rewards.rubric_files.target import load_target
 
@@ -49,6 +60,37 @@ def validate(
         with loading.no_code() if no_code else contextlib.nullcontext():
             fits = data is None or _check_data(loaded, data, data_config, data_split)
     if not fits:
+        raise typer.Exit(INCOMPLETE)
+
+
+def _validate_response(name: str, example: Path | None, response: Path | None, code: bool) -> None:
+    """Print how one response is scored, in the form of Vertex AI's answer.
+
+    Raises:
+        typer.Exit: with status 1 when that has an errorStatus.
+    """
+    import json
+
+    from rl_rewards.formats.vertex.validation import answer_of, error_answer, sample_of
+    from rl_rewards.rubric_files import RubricFileError
+    from rl_rewards.rubric_files.target import load_target
+    from rl_rewards.tables.regular_file import open_regular
+
+    if example is None or response is None:
+        missing = "--example" if example is None else "--response"
+        raise typer.BadParameter("--example and --response must be given together", param_hint=missing)
+    contents = []
+    for path in (example, response):
+        with open_regular(path) as file:
+            contents.append(file.read())
+    try:
+        answer = answer_of(load_target(name, code), sample_of(*contents))
+    except RubricFileError as error:
+        answer = error_answer(str(error))
+    except ValueError as error:  # of the example or the response
+        answer = error_answer(str(error))
+    print(json.dumps(answer, indent=2, ensure_ascii=False))
+    if answer["errorStatus"] is not None:
         raise typer.Exit(INCOMPLETE)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import math
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -135,7 +136,7 @@ class Fields:
         value = self._typed(name, required, lambda value: isinstance(value, str), f"one of {listing(choices)}")
         if value is None or value.upper() in choices:
             return None if value is None else value.upper()
-        near = nearest(value, [each.lower() for each in choices]).upper().replace("DID YOU MEAN", "did you mean")
+        near = _nearest_name(value.upper(), choices)
         self._reading.refuse(self.path_of(name), f"must be one of {listing(choices)}, got {describe(value)}{near}")
         return None
 
@@ -173,6 +174,13 @@ class Fields:
         quotes = "; write it in quotes" if rule == "text" and isinstance(value, (bool, int, float)) else ""
         self._reading.refuse(path, f"must be {rule}, got {describe(value)}{quotes}")
         return None
+
+
+def _nearest_name(found: str, choices: Sequence[str]) -> str:
+    """A hint at the name that begins with what was found, or else looks like it."""
+    begins = [each for each in choices if found and each.startswith(found)]
+    match = begins or difflib.get_close_matches(found, choices, n=1)
+    return f"; did you mean {match[0]!r}?" if match else ""
 
 
 def _is_finite(value: Any) -> bool:

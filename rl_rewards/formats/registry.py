@@ -16,6 +16,7 @@ __all__ = ["FORMATS", "ExportError", "Format", "Refusal", "export", "format_like
 
 FORMATS: dict[str, str] = {
     "openai": "rl_rewards.formats.openai:FORMAT",
+    "vertex": "rl_rewards.formats.vertex:FORMAT",
 }
 """Name, as in `--to NAME` -> where its Format is."""
 

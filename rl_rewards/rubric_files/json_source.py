@@ -6,7 +6,7 @@ YAML's reader is no reader of JSON: it refuses tabs and `\\/`, and takes the two
 from __future__ import annotations
 
 import re
-from json.decoder import scanstring
+from json.decoder import scanstring  # pyright: ignore[reportAttributeAccessIssue] - the reader of strings that the module itself uses
 
 import yaml
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode

@@ -77,7 +77,7 @@ def _spec(value: Any, directory: Path) -> Any:
         raise ValueError(f"{cls.__name__} is not at the top of a module, so no rubric file can name it: put it into a module of its own")
     kind = _beside(kind, directory) if ":" in kind else kind
     options = _options(value, directory)
-    if kind == "function":
+    if kind in ("function", "lambda_handler"):
         options["path"] = _beside(options["path"], directory)
     if not options:
         return kind

@@ -12,6 +12,7 @@ from rl_rewards.kinds import Kinds
 from rl_rewards.scorers.base import AnswerScorer, ReferenceScorer, RowScorer, Scorer, Traits
 
 if TYPE_CHECKING:
+    from rl_rewards.scorers.autorater import Autorater
     from rl_rewards.scorers.code.python_reward import PythonReward
     from rl_rewards.scorers.code.python_tests import PythonTests
     from rl_rewards.scorers.embedding import CosineSimilarity
@@ -21,10 +22,12 @@ if TYPE_CHECKING:
     from rl_rewards.scorers.graders.python_grader import PythonGrader
     from rl_rewards.scorers.graders.score_model import ScoreModel
     from rl_rewards.scorers.graders.string_check import StringCheck
+    from rl_rewards.scorers.http import Http
     from rl_rewards.scorers.instruction_following import InstructionFollowing
     from rl_rewards.scorers.json_match import JsonMatch
     from rl_rewards.scorers.json_schema import JsonSchema
     from rl_rewards.scorers.judge import GroupJudge, Judge, PairwiseJudge
+    from rl_rewards.scorers.lambda_handler import LambdaHandler
     from rl_rewards.scorers.length import LengthWindow, SoftOverlong
     from rl_rewards.scorers.math import MathVerify
     from rl_rewards.scorers.multiple_choice import MultipleChoice
@@ -44,6 +47,7 @@ if TYPE_CHECKING:
 __all__ = [
     "KINDS",
     "AnswerScorer",
+    "Autorater",
     "CosineLength",
     "CosineSimilarity",
     "ExactMatch",
@@ -51,11 +55,13 @@ __all__ = [
     "Function",
     "GroupJudge",
     "GroupLength",
+    "Http",
     "InstructionFollowing",
     "JsonMatch",
     "JsonSchema",
     "Judge",
     "LabelModel",
+    "LambdaHandler",
     "LengthWindow",
     "MathVerify",
     "MultipleChoice",
@@ -126,6 +132,9 @@ KINDS = Kinds(
         "judge": "rl_rewards.scorers.judge.scorer:Judge",
         "pairwise_judge": "rl_rewards.scorers.judge.pairwise:PairwiseJudge",
         "group_judge": "rl_rewards.scorers.judge.group:GroupJudge",
+        "autorater": "rl_rewards.scorers.autorater:Autorater",
+        "lambda_handler": "rl_rewards.scorers.lambda_handler:LambdaHandler",
+        "http": "rl_rewards.scorers.http:Http",
         "remote_reward_model": "rl_rewards.scorers.remote_reward_model.scorer:RemoteRewardModel",
     },
 )

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rl_rewards.loading import load_object
-from rl_rewards.tables.readers import READABLE, Row, TableError, read_rows
+from rl_rewards.tables.readers import READABLE, Row, TableError, as_prompt_row, parquet_columns, read_rows
 from rl_rewards.user_errors import require
 
 if TYPE_CHECKING:
@@ -50,8 +50,8 @@ def load_dataset(name: str, config: str | None = None, split: str = "train") -> 
     if is_file_name(name):
         return _from_parquet(name) if name.lower().endswith(".parquet") else _from_text_file(name)
     if ":" in name:
-        return _as_dataset(load_object(name)(), name)
-    return _from_hub(name, config, split)
+        return _with_prompts(_as_dataset(load_object(name)(), name), name)
+    return _with_prompts(_from_hub(name, config, split), name)
 
 
 def dataset_rows(name: str, config: str | None = None, split: str = "train") -> Iterator[Row]:
@@ -68,7 +68,7 @@ def dataset_rows(name: str, config: str | None = None, split: str = "train") -> 
         raise TableError(f"{name!r} must return rows, got {type(made).__name__}")
     for number, values in enumerate(made, 1):
         if isinstance(values, Mapping):
-            yield Row(number, 1, dict(values))
+            yield as_prompt_row(Row(number, 1, dict(values)))
         else:
             yield Row(number, 1, None, f"a row must be a mapping of column names to values, got {type(values).__name__}")
 
@@ -87,6 +87,21 @@ def _as_dataset(made: Any, name: str) -> Dataset:
     if isinstance(made, list) and made and all(isinstance(row, Mapping) for row in made):
         return Dataset(_faithful_table([dict(row) for row in made].__iter__))
     raise TableError(f"{name!r} must return a dataset or a list of rows, got {type(made).__name__}")
+
+
+def _with_prompts(dataset: Any, name: str) -> Dataset:
+    """A dataset as it is; one in Vertex AI's form with a column `prompt` and one for each reference.
+
+    Raises:
+        TableError: when a row of it is wrong.
+    """
+    from datasets import Dataset
+
+    if "prompt" in dataset.column_names or not {"contents", "example"} & set(dataset.column_names):
+        return dataset
+    rows = [as_prompt_row(Row(number, 1, dict(values))) for number, values in enumerate(dataset, 1)]
+    _check_problems(rows, name)
+    return Dataset(_faithful_table(lambda: (row.values for row in rows)))
 
 
 def _from_hub(name: str, config: str | None, split: str) -> Dataset:
@@ -110,6 +125,8 @@ def _from_parquet(name: str) -> Dataset:
     import datasets
 
     _check_rows(name)
+    if "contents" in parquet_columns(name):
+        return _from_text_file(name)
     try:
         return datasets.load_dataset("parquet", data_files=name, split="train")
     except Exception as error:
@@ -126,14 +143,23 @@ def _check_rows(name: str) -> None:
         raise TableError(f"{name}: the dataset file is empty: it has no rows")
 
 
+def _check_problems(rows: Iterable[Row], name: str) -> None:
+    """Check that all rows could be read.
+
+    Raises:
+        TableError: naming those that could not.
+    """
+    problems = [row for row in rows if row.values is None]
+    if problems:
+        listed = "; ".join(f"row {row.number}: {row.problem}" for row in problems[:_PRINTED])
+        raise TableError(f"{name}: {len(problems)} row{'s' * (len(problems) > 1)} cannot be read: {listed}")
+
+
 def _from_text_file(name: str) -> Dataset:
     from datasets import Dataset
 
     _check_rows(name)
-    problems = [row for row in read_rows(name) if row.values is None]
-    if problems:
-        listed = "; ".join(f"row {row.number}: {row.problem}" for row in problems[:_PRINTED])
-        raise TableError(f"{name}: {len(problems)} row{'s' * (len(problems) > 1)} cannot be read: {listed}")
+    _check_problems(read_rows(name), name)
     return Dataset(_faithful_table(lambda: (row.values for row in read_rows(name) if row.values is not None)))
 
 

@@ -1,5 +1,7 @@
 """Rows of a file, one at a time: JSONL, JSON, CSV or Parquet, by the file's name.
 
+Lines of a Vertex AI data set (`contents`, `systemInstruction`, `references`, `tools`) are read as rows with a `prompt` and a column for each reference.
+
 This is the one reader of data files, for the command line and for training alike. Values are what is written: a CSV cell is text (`007`,
 `1.50`, `1e5`, `N/A` and an empty cell, too), a JSON value is itself (`12` beside `0.5`, integers of any length, dates as text).
 
@@ -19,9 +21,11 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from rl_rewards.tables.regular_file import open_regular
+from rl_rewards.types.contents import is_vertex_row, row_of_example
+from rl_rewards.types.rows import RowError
 from rl_rewards.user_errors import UserError
 
-__all__ = ["READABLE", "Row", "TableError", "read_rows", "table_size"]
+__all__ = ["READABLE", "Row", "TableError", "as_prompt_row", "parquet_columns", "read_rows", "table_size"]
 
 READABLE = (".jsonl", ".ndjson", ".json", ".csv", ".parquet")
 # Parquet is decoded this many bytes at a time, or one row where rows are larger.
@@ -59,13 +63,24 @@ def read_rows(path: str | os.PathLike[str]) -> Iterator[Row]:
     kind = _kind(path)
     with open_regular(path) as file:
         if kind == ".parquet":
-            yield from _parquet_rows(path)
+            rows = _parquet_rows(path)
         elif kind == ".csv":
-            yield from _csv_rows(file)
+            rows = _csv_rows(file)
         elif kind == ".json" and _is_list(file):
-            yield from _json_rows(file, path)
+            rows = _json_rows(file, path)
         else:
-            yield from _jsonl_rows(file)
+            rows = _jsonl_rows(file)
+        yield from map(as_prompt_row, rows)
+
+
+def as_prompt_row(row: Row) -> Row:
+    """A row as it is; a line of a Vertex AI data set with a prompt and columns of its own, or with its problem."""
+    if row.values is not None and is_vertex_row(row.values):
+        try:
+            row.values = row_of_example(row.values)
+        except RowError as error:
+            row.values, row.problem = None, str(error)
+    return row
 
 
 def table_size(path: str | os.PathLike[str]) -> int:
@@ -201,6 +216,15 @@ def _parquet_file(path: str | os.PathLike[str]) -> Any:
         return pyarrow.parquet.ParquetFile(path)
     except pyarrow.ArrowInvalid as error:
         raise TableError(f"{os.fspath(path)}: not Parquet: {error}") from None
+
+
+def parquet_columns(path: str | os.PathLike[str]) -> list[str]:
+    """The names of a Parquet file's columns.
+
+    Raises:
+        TableError: when it is none.
+    """
+    return list(_parquet_file(path).schema_arrow.names)
 
 
 def _parquet_rows(path: str | os.PathLike[str]) -> Iterator[Row]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -21,8 +21,15 @@ class ArgumentsError(UserError, ValueError):
     """The command line or the config file of a recipe is wrong."""
 
 
-def parse_arguments(classes: Sequence[type], arguments: Iterable[str] | None = None) -> tuple[Any, ...]:
+def parse_arguments(
+    classes: Sequence[type],
+    arguments: Iterable[str] | None = None,
+    defaults: Callable[[Mapping[str, Any]], Mapping[str, Any]] | None = None,
+) -> tuple[Any, ...]:
     """An instance of each dataclass, from the command line and the YAML file that `--config` names; the command line wins.
+
+    Args:
+        defaults: arguments that are given, by name -> values of others that are not, such as those that a file among them says.
 
     Raises:
         ArgumentsError: unknown, missing or wrong arguments, a config file that is missing or no mapping.
@@ -30,7 +37,9 @@ def parse_arguments(classes: Sequence[type], arguments: Iterable[str] | None = N
     given = list(sys.argv[1:] if arguments is None else arguments)
     parser = _Parser(tuple(classes))  # pyright: ignore[reportArgumentType] - a dataclass is a type
     parser.given = given
-    _check_config(given, parser)
+    config = _check_config(given, parser)
+    if defaults is not None:
+        parser.set_defaults_with_config(**defaults(config | _named(given)))
     try:
         *parsed, rest = parser.parse_args_and_config(given, return_remaining_strings=True)
     except ValueError as error:  # of the dataclasses themselves, such as a batch size that does not fit
@@ -80,10 +89,16 @@ class _Parser(TrlParser):
         return f"; did you mean {match[0]}?" if match else ""
 
 
-def _check_config(given: list[str], parser: _Parser) -> None:
-    """Check the config file: that it can be read, is a mapping, and has no unknown key."""
+def _named(given: list[str]) -> dict[str, str]:
+    """The values of a command line by name, of `--name value` and `--name=value`."""
+    pairs = [text.partition("=")[::2] if "=" in text else (text, after) for text, after in zip(given, [*given[1:], ""], strict=True)]
+    return {name.removeprefix("--"): value for name, value in pairs if name.startswith("--")}
+
+
+def _check_config(given: list[str], parser: _Parser) -> dict[str, Any]:
+    """The config file's arguments, checked: that it can be read, is a mapping, and has no unknown key."""
     if "--config" not in given:
-        return
+        return {}
     place = given.index("--config") + 1
     if place == len(given):
         raise ArgumentsError("--config needs the name of a file")
@@ -101,3 +116,4 @@ def _check_config(given: list[str], parser: _Parser) -> None:
         if key != "env" and f"--{key}" not in parser.names():
             near = parser.nearest(f"--{key}").replace("--", "")
             raise ArgumentsError(f"{name}: unknown argument {key!r}{near}")
+    return config

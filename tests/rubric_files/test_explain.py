@@ -59,6 +59,7 @@ def test_an_example_that_needs_more_can_be_read(kind, example, tmp_path, monkeyp
     (tmp_path / "my_package").mkdir()
     for file in ("my_rewards.py", "my_package/rewards.py"):
         (tmp_path / file).write_text("def brevity(response, longest=100):\n    return float(len(response) < longest)\n")
+    (tmp_path / "my_lambda.py").write_text("def lambda_handler(event, context):\n    return []\n")
     monkeypatch.chdir(tmp_path)
     made = Reward("r", example["score"])
     others = [Reward(name, "repetition") for name in sorted(made.score.traits.rewards)]

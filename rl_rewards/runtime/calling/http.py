@@ -29,6 +29,8 @@ for _name in ("httpx", "httpcore.connection", "httpcore.http11", "httpcore.http2
     logger_for(_name)  # they log reason phrases and headers of replies, in which a server may echo a key
 
 _OF_THE_INPUT = (400, 413, 422)  # refusals that another input might not meet
+_NOT_BEGUN = (429, 503)
+_NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 _OF_THE_WIRE = ("content-encoding", "content-length", "transfer-encoding")  # what the sender said of bytes that are decoded here
 _LONGEST_FAILURE = 64 << 10  # bytes of a refusal that are read
 
@@ -68,10 +70,15 @@ async def post_json(
     limits: CallLimits,
     breaker: CircuitBreaker | None = None,
     pace: Pace | None = None,
+    repeatable: bool = True,
 ) -> Any:
     """The JSON that a server replies.
 
     Tried again: 5xx, 429, and connections that fail or break. Not tried again: other refusals, and an attempt that ran out of time.
+
+    Args:
+        repeatable: whether the server may be asked the same twice. If not, tried again is only what it cannot have begun: 429, 503, and
+            connections that were not made.
 
     Raises:
         CallError: when there is no such reply; its text holds no secret, whatever the server echoes.
@@ -85,12 +92,19 @@ async def post_json(
                     return read_json(await read_text(reply, limits.reply_bytes))
                 failure = f"HTTP {reply.status_code}: {await _failure_text(reply)}"
         except (httpx.TransportError, OSError, ExceptionGroup) as error:
+            if not repeatable and not isinstance(error, _NOT_SENT):
+                raise CallError(
+                    Outcome.ERROR, f"{path}: {describe(error)}; not tried again, since it may have been scored", server_down=True
+                ) from None
             raise RetryableError(describe(error)) from None
         except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
             raise CallError(Outcome.ERROR, f"{path} cannot be called: {describe(error)}") from None
-        if reply.status_code >= 500 or reply.status_code == 429:
+        if reply.status_code in _NOT_BEGUN or (reply.status_code >= 500 and repeatable):
             raise RetryableError(failure, retry_after(reply.headers.get("retry-after", "")), busy=reply.status_code == 429)
-        raise CallError(Outcome.ERROR, f"{path} refused the request with {failure}", reply.status_code in _OF_THE_INPUT)
+        if reply.is_redirect:
+            failure += f"; redirects are not followed, this one leads to {reply.headers.get('location', '')!r:.200}"
+        down = reply.status_code >= 500
+        raise CallError(Outcome.ERROR, f"{path} refused the request with {failure}", reply.status_code in _OF_THE_INPUT, server_down=down)
 
     return await with_retries(attempt, limits, str(client.base_url), breaker, pace)
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import re
 from urllib.parse import SplitResult, parse_qsl, urlsplit
 
 from rl_rewards.redaction import HIDDEN, redact
 
-__all__ = ["check_url"]
+__all__ = ["ALLOWED_HOSTS", "check_url"]
 
+ALLOWED_HOSTS = "RL_REWARDS_ALLOWED_HOSTS"
+"""Environment variable with the hosts that may be called, `rewards.example.com, *.internal, 127.0.0.1:8080`; unset, all may."""
 _TOKEN_NAMES = re.compile(
     r"(?:^|[_.-])(?:key|api-?key|apikey|token|secret|password|passwd|pwd|sig|signature|auth|authorization|credentials?|jwt|code)$"
 )
@@ -38,8 +41,28 @@ def check_url(url: str, option: str = "url") -> None:
         raise ValueError(f"{option} must name a host, such as http://localhost:8000, got {_shown(url)!r}")
     if "@" in parts.netloc:
         raise ValueError(f"{option} must hold no user or password, got {_shown(url)!r}; name the variable with the key in `api_key_env`")
+    if not _is_allowed(parts):
+        raise ValueError(f"{option} must be of a host in {ALLOWED_HOSTS}, which has {os.environ[ALLOWED_HOSTS]!r}, got {parts.netloc!r}")
     if names := _token_names(parts):
         raise ValueError(f"{option} must hold no key, got one in {names}: {_shown(url)!r}; name the variable with the key in `api_key_env`")
+
+
+def _is_allowed(parts: SplitResult) -> bool:
+    """Whether the environment's list of hosts, where it has one, has this one: `host`, `host:port` or `*.domain`, with a port or without."""
+    allowed = os.environ.get(ALLOWED_HOSTS)
+    if allowed is None:
+        return True
+    host = (parts.hostname or "").rstrip(".")
+    port = parts.port or {"http": 80, "https": 443}[parts.scheme]
+    return any(_fits(pattern, host, port) for pattern in allowed.lower().replace(",", " ").split())
+
+
+def _fits(pattern: str, host: str, port: int) -> bool:
+    name, colon, number = (pattern, "", "") if pattern.endswith("]") or ":" not in pattern else pattern.rpartition(":")
+    name = name.strip("[]")
+    if colon and number != str(port):
+        return False
+    return host.endswith(name[1:]) and host != name[2:] if name.startswith("*.") else host == name
 
 
 def _token_names(parts: SplitResult) -> list[str]:

@@ -6,9 +6,10 @@ from typing import Any, ClassVar
 
 from rl_rewards.configured import configured
 from rl_rewards.scorers.code.snippet import SnippetScorer, plain_columns
-from rl_rewards.types import Message, Sample
+from rl_rewards.types import Sample
+from rl_rewards.types.contents import example_of
 
-__all__ = ["PythonReward", "example_of"]
+__all__ = ["PythonReward"]
 
 
 @configured
@@ -38,22 +39,4 @@ class PythonReward(SnippetScorer):
         return self.snippet
 
     def arguments(self, answer: Any, sample: Sample) -> list[Any]:
-        return [example_of(sample), {"role": "model", "parts": [{"text": str(answer)}]}]
-
-
-def example_of(sample: Sample) -> dict[str, Any]:
-    """A sample as Vertex AI's ReinforcementTuningExample: contents, systemInstruction where there is one, references.
-
-    Columns that are no plain data (images, say) are left out of the references: they cannot enter the sandbox.
-    """
-    prompt = [Message.model_validate(turn) for turn in sample.prompt_turns]
-    instructions = [message.text for message in prompt if message.role == "system"]
-    contents = [_content(message) for message in prompt if message.role != "system"]
-    example: dict[str, Any] = {"contents": contents, "references": plain_columns(sample.references)}
-    if instructions:
-        example["systemInstruction"] = {"parts": [{"text": "\n".join(instructions)}]}
-    return example
-
-
-def _content(message: Message) -> dict[str, Any]:
-    return {"role": "model" if message.role == "assistant" else message.role, "parts": [{"text": message.text}]}
+        return [example_of(sample, plain_columns(sample.references)), {"role": "model", "parts": [{"text": str(answer)}]}]

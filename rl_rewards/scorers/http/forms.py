@@ -1,0 +1,246 @@
+"""The JSON that each form of service takes and gives.
+
+cloud_run   Vertex AI's ReinforcementTuningCloudRunRewardScorer (REST reference, v1beta1): one sample a request
+openrlhf    OpenRLHF's remote_rm_url: {query, prompts, labels} -> {rewards, scores?, extra_logs?}
+nemo_gym    NeMo-Gym's POST /verify: {responses_create_params, response, **row} -> {reward, **components}
+batch       {samples: [{prompt, completion, references}]} -> {results: [{score, reason?, metrics?}]}
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
+
+from rl_rewards.references import column_template, text_of
+from rl_rewards.types import EvaluateResult, Message, MetricResult, Outcome, Sample
+from rl_rewards.types.contents import example_of
+
+__all__ = ["FORMS", "FormName", "HttpForm", "Query", "ReplyError", "label_of"]
+
+FormName = Literal["cloud_run", "openrlhf", "nemo_gym", "batch"]
+
+
+class ReplyError(ValueError):
+    """A reply that is not of the service's form, or holds no score."""
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """A sample and the answer that was parsed from it, always text; with the label and the job that the request names."""
+
+    sample: Sample
+    answer: str
+    label: str | None = None
+    job_id: int = 0
+
+
+class HttpForm(ABC):
+    """How a service is asked.
+
+    Attributes:
+        single: whether a request holds one sample.
+    """
+
+    single: ClassVar[bool] = True
+
+    @abstractmethod
+    def body(self, queries: Sequence[Query]) -> dict[str, Any]:
+        """The request's JSON."""
+
+    @abstractmethod
+    def read(self, reply: Any, count: int) -> list[EvaluateResult]:
+        """The results of `count` queries.
+
+        Raises:
+            ReplyError: when the reply is of another form; it costs all of the queries.
+        """
+
+
+class CloudRun(HttpForm):
+    """{example, response, metadata {step, tuning_job_id}} -> {reward, user_requested_aux_info?}."""
+
+    def body(self, queries: Sequence[Query]) -> dict[str, Any]:
+        [query] = queries
+        metadata = {"step": query.sample.step or 0, "tuning_job_id": query.job_id}
+        references = {name: _text(value) for name, value in query.sample.references.items() if value is not None and name != "tools"}
+        if (tools := query.sample.references.get("tools")) is not None:
+            references["tools"] = tools
+        return {
+            "example": example_of(query.sample, references),
+            "response": {"role": "model", "parts": [{"text": query.answer}]},
+            "metadata": metadata,
+        }
+
+    def read(self, reply: Any, count: int) -> list[EvaluateResult]:
+        said = _object(reply, "reward")
+        info = said.get("user_requested_aux_info")
+        return [EvaluateResult(_number(said["reward"], "reward"), None if info is None else str(info))]
+
+
+class OpenRlhf(HttpForm):
+    """{query, prompts, labels}, lists of text -> {rewards: [number], scores?: [number], extra_logs?: {name: [number]}}.
+
+    The query is prompt and answer in one text, as OpenRLHF sends it.
+    """
+
+    single = False
+
+    def body(self, queries: Sequence[Query]) -> dict[str, Any]:
+        prompts = [_prompt_text(query.sample) for query in queries]
+        return {
+            "query": [prompt + query.answer for prompt, query in zip(prompts, queries, strict=True)],
+            "prompts": prompts,
+            "labels": [query.label for query in queries],
+        }
+
+    def read(self, reply: Any, count: int) -> list[EvaluateResult]:
+        said = _object(reply, "rewards")
+        rewards = _numbers(said["rewards"], "rewards", count)
+        logs = said.get("extra_logs") or {}
+        if not isinstance(logs, Mapping):
+            raise ReplyError(f"'extra_logs' must be an object, got {logs!r:.80}")
+        columns = {str(name): values if isinstance(values, list) else [values] * count for name, values in logs.items()}
+        if said.get("scores") is not None:
+            columns["score"] = _numbers(said["scores"], "scores", count)
+        for name, values in columns.items():
+            if len(values) != count:
+                raise ReplyError(f"'extra_logs.{name}' must have {count} numbers, got {len(values)}")
+        return [_result(reward, "rewards", None, {name: values[i] for name, values in columns.items()}) for i, reward in enumerate(rewards)]
+
+
+class NemoGym(HttpForm):
+    """POST /verify of a resources server: the row, responses_create_params and response (OpenAI Responses) -> {reward, **further fields}.
+
+    Where a server sends them, `mask_sample: true` or a `failure_kind` makes the row a failure and no score; other numbers are components.
+    """
+
+    def body(self, queries: Sequence[Query]) -> dict[str, Any]:
+        [query] = queries
+        turns = [Message.model_validate(turn) for turn in query.sample.prompt_turns]
+        content = [{"type": "output_text", "text": query.answer, "annotations": []}]
+        message = {"id": f"msg_{query.sample.index}", "type": "message", "role": "assistant", "status": "completed", "content": content}
+        response = {
+            "id": f"resp_{query.sample.index}", "object": "response", "created_at": 0, "model": "policy", "output": [message],
+            "parallel_tool_calls": False, "tool_choice": "auto", "tools": [],
+        }  # fmt: skip
+        asked = {"input": [{"role": turn.role, "content": turn.text} for turn in turns]}
+        return {**query.sample.references, "responses_create_params": asked, "response": response}
+
+    def read(self, reply: Any, count: int) -> list[EvaluateResult]:
+        said = _object(reply, "reward")
+        kind, masked = said.get("failure_kind"), said.get("mask_sample")
+        components = {name: value for name, value in said.items() if name not in ("reward", "mask_sample") and _is_number(value)}
+        if kind or masked is True:
+            outcome = Outcome.TIMEOUT if kind and "timeout" in str(kind).lower() else Outcome.ERROR
+            words = [f"failure_kind {kind!r}" if kind else "mask_sample", str(said.get("failure_reason") or "no failure_reason")]
+            failure = EvaluateResult.failure(outcome, f"the service scored nothing: {': '.join(words)}")
+            failure.metrics = {name: MetricResult(float(value)) for name, value in components.items()}
+            return [failure]
+        return [_result(said["reward"], "reward", said.get("failure_reason"), components)]
+
+
+class Batch(HttpForm):
+    """{samples: [{prompt, completion, answer, references}]} -> {results: [{score, reason?, metrics?: {name: number}, error?}]}, in order."""
+
+    single = False
+
+    def body(self, queries: Sequence[Query]) -> dict[str, Any]:
+        return {
+            "samples": [
+                {
+                    "prompt": each.sample.prompt,
+                    "completion": each.sample.completion,
+                    "answer": each.answer,
+                    "references": dict(each.sample.references),
+                }
+                for each in queries
+            ]
+        }
+
+    def read(self, reply: Any, count: int) -> list[EvaluateResult]:
+        results = _object(reply, "results")["results"]
+        if not isinstance(results, list) or len(results) != count:
+            found = f"{len(results)}" if isinstance(results, list) else repr(results)[:80]
+            raise ReplyError(f"'results' must be a list of {count} results, got {found}")
+        return [_each(result) for result in results]
+
+
+FORMS: dict[str, HttpForm] = {"cloud_run": CloudRun(), "openrlhf": OpenRlhf(), "nemo_gym": NemoGym(), "batch": Batch()}
+
+
+def _each(result: Any) -> EvaluateResult:
+    """One result of a batch; what is wrong with it costs its own sample."""
+    try:
+        said = _object(result, "score")
+        if said["score"] is None:
+            why = said.get("error") or said.get("reason") or "no reason given"
+            return EvaluateResult.failure(Outcome.ERROR, f"the service gave no score: {why}")
+        return _result(said["score"], "score", said.get("reason"), said.get("metrics") or {})
+    except ReplyError as wrong:
+        return EvaluateResult.failure(Outcome.ERROR, str(wrong))
+
+
+def _result(reward: Any, name: str, reason: Any, components: Any) -> EvaluateResult:
+    """A result, or the failure that its number is none; components that are no numbers are an error, too."""
+    try:
+        score = _number(reward, name)
+        if not isinstance(components, Mapping):
+            raise ReplyError(f"'metrics' must be an object, got {components!r:.80}")
+        metrics = {str(key): MetricResult(_number(value, f"metrics.{key}")) for key, value in components.items()}
+    except ReplyError as wrong:
+        return EvaluateResult.failure(Outcome.ERROR, str(wrong))
+    return EvaluateResult(score, None if reason is None else str(reason), metrics)
+
+
+def _object(reply: Any, needed: str) -> Mapping[str, Any]:
+    if not isinstance(reply, Mapping):
+        raise ReplyError(f"a reply must be an object with {needed!r}, got {type(reply).__name__}: {reply!r:.80}")
+    if needed not in reply:
+        raise ReplyError(f"a reply must have {needed!r}, got {sorted(map(str, reply))!r:.200}")
+    return reply
+
+
+def _numbers(values: Any, name: str, count: int) -> list[Any]:
+    if not isinstance(values, list) or len(values) != count:
+        found = f"{len(values)} of them" if isinstance(values, list) else repr(values)[:80]
+        raise ReplyError(f"{name!r} must be a list of {count} numbers, got {found}")
+    return values
+
+
+def _number(value: Any, name: str) -> float:
+    if not _is_number(value):
+        raise ReplyError(f"{name!r} must be a finite number, got {type(value).__name__}: {value!r:.80}")
+    return float(value)
+
+
+def _is_number(value: Any) -> bool:
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return False
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # an integer that no float holds
+        return False
+
+
+def _text(value: Any) -> str:
+    """A reference as text, which ReinforcementTuningExample has alone."""
+    return json.dumps(value, ensure_ascii=False, default=str) if isinstance(value, (list, tuple, dict, bool)) else text_of(value)
+
+
+def _prompt_text(sample: Sample) -> str:
+    if isinstance(sample.prompt, str):
+        return sample.prompt
+    return "\n".join(Message.model_validate(turn).text for turn in sample.prompt_turns)
+
+
+def label_of(sample: Sample, label: str | None) -> str | None:
+    """The text of a row's label.
+
+    Raises:
+        MissingReferenceError: when the row has none.
+    """
+    return None if label is None else _text(column_template(label).value(sample))
