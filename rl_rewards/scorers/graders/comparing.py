@@ -83,12 +83,14 @@ class ComparingGrader(AnswerScorer):
 
     def target(self, sample: Sample) -> tuple[str, ...] | None:
         """The texts of the reference; None where it depends on the completion."""
-        fields = GraderFields(sample, None)
-        self._input.check(fields)
+        if self._input.reads_item:
+            self._input.check(GraderFields(sample, None))
         if self.text is not None:
             return (self.text,)
         if self._template is None:
-            return _texts(value_of(self.reference)(sample))  # type: ignore[arg-type]
+            value = value_of(self.reference)(sample)  # type: ignore[arg-type]
+            return (value,) if value.__class__ is str else _texts(value)
+        fields = GraderFields(sample, None)
         if self._template.reads_sample:
             self._template.check(fields)
             return None
@@ -98,6 +100,8 @@ class ComparingGrader(AnswerScorer):
         return (text,)
 
     def score_answer(self, answer: Any, target: tuple[str, ...] | None, sample: Sample) -> Any:
+        if target is not None and self.input == OUTPUT_TEXT and answer.__class__ is str:  # the most common form
+            return self.compare(answer, target)
         fields = GraderFields(sample, answer)
         try:
             found = self._input.fill(fields)

@@ -26,12 +26,13 @@ class GraderTemplate:
     Attributes:
         columns: names of the columns that it reads.
         reads_sample: whether it has a placeholder of the namespace `sample`.
+        reads_item: whether it has one of the namespace `item`.
 
     Raises:
         ValueError: for a placeholder that is none: another namespace, no variable, an unknown variable of `sample`.
     """
 
-    __slots__ = ("text", "columns", "reads_sample", "_parts", "_items")
+    __slots__ = ("text", "columns", "reads_sample", "reads_item", "_parts", "_items")
 
     def __init__(self, text: str) -> None:
         parts: list[str | Address] = []
@@ -47,6 +48,7 @@ class GraderTemplate:
         self._parts = tuple(parts)
         addresses = [part for part in parts if isinstance(part, Address)]
         self._items = tuple(address for address in addresses if address.steps[0] != "sample")
+        self.reads_item = bool(self._items)
         self.reads_sample = len(self._items) < len(addresses)
         self.columns = frozenset(str(address.steps[1]) for address in self._items if address.steps[1] not in PROMPT_NAMES)
 
