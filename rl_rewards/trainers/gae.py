@@ -57,7 +57,7 @@ def token_rewards(scores: Tensor, mask: Tensor, kl: Tensor | None = None, beta: 
 
 
 def advantages_and_returns(
-    rewards: Tensor, values: Tensor, mask: Tensor, gamma: float, lam: float, value_after_end: Tensor | None = None
+    rewards: Tensor, values: Tensor, mask: Tensor, gamma: float, lam: float | Tensor, value_after_end: Tensor | None = None
 ) -> tuple[Tensor, Tensor]:
     """Compute generalised advantages and the returns a critic should predict.
 
@@ -67,7 +67,7 @@ def advantages_and_returns(
     Args:
         rewards, values, mask: (B, T); values are those of the states before each token.
         gamma: discount per policy token.
-        lam: lambda; 1 gives Monte Carlo returns, 0 one-step TD.
+        lam: lambda, one for all or (B,); 1 gives Monte Carlo returns, 0 one-step TD.
         value_after_end: (B,) value of the state after the last token: 0 where the completion ended (the default), V(s_T) where it was
             merely cut off.
 
@@ -86,14 +86,17 @@ def advantages_and_returns(
 
 
 def masked_moments(x: Tensor, mask: Tensor, reduce: Reduce | None = None) -> tuple[Tensor, Tensor]:
-    """Compute mean and (population) variance of the masked-in entries over all processes; (0, 0) where there are none."""
+    """Compute mean and (population) variance of the masked-in entries over all processes; (0, 0) where there are none.
+
+    Sums are taken in float64 where the device has it: the mean of equal float32 numbers is then that number, and their variance 0.
+    """
     reduce = reduce or (lambda total: total)
-    mask = mask.to(x.dtype)
-    total, count = reduce(torch.stack([(x * mask).sum(), mask.sum()]))
-    mean = total / count.clamp(min=1.0)
-    # The squares are summed around the global mean: E[x^2] - E[x]^2 cancels in float32.
-    variance = reduce(((x - mean) ** 2 * mask).sum()) / count.clamp(min=1.0)
-    return mean, variance
+    wide, mask = (x, mask.to(x.dtype)) if x.device.type == "mps" else (x.double(), mask.double())
+    total, count = reduce(torch.stack([(wide * mask).sum(), mask.sum()]))
+    mean = (total / count.clamp(min=1.0)).to(x.dtype)
+    # The squares are summed around the global mean: E[x^2] - E[x]^2 cancels.
+    variance = reduce(((wide - mean) ** 2 * mask).sum()) / count.clamp(min=1.0)
+    return mean, variance.to(x.dtype)
 
 
 def whiten(x: Tensor, mask: Tensor, reduce: Reduce | None = None) -> Tensor:
@@ -109,8 +112,8 @@ def value_loss(values: Tensor, old_values: Tensor, returns: Tensor, clip_range: 
     Proximal Policy Optimization" (2022), detail 9.
 
     Args:
-        values, old_values, returns: (B, T); old_values are those the returns were computed with.
-        clip_range: eps, in units of the reward; None for plain squared error.
+        values, old_values, returns: (B, T), all in one unit; old_values are those the returns were computed with.
+        clip_range: eps, in that unit; None for plain squared error.
 
     Returns: loss and indicator of clipping, (B, T) each, not masked.
     """
@@ -125,4 +128,5 @@ def explained_variance(values: Tensor, returns: Tensor, mask: Tensor, reduce: Re
     """Compute 1 - Var[R - V] / Var[R] over all processes: 1 is a perfect critic, 0 one no better than a constant; NaN if R is constant."""
     _, residual = masked_moments(returns - values, mask, reduce)
     _, total = masked_moments(returns, mask, reduce)
-    return torch.where(total > 1e-12, 1.0 - residual / total.clamp(min=1e-12), torch.nan)
+    level, _ = masked_moments(returns.abs(), mask, reduce)
+    return torch.where(total > (1e-6 * level) ** 2, 1.0 - residual / total, torch.nan)

@@ -12,6 +12,7 @@ import inspect
 import os
 import textwrap
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from types import SimpleNamespace
 from typing import Any
 
@@ -23,9 +24,15 @@ from torch.optim.lr_scheduler import LambdaLR
 from trl import GRPOTrainer
 from trl.trainer.utils import get_config_model_id
 
+from rl_rewards.models.positions import WithPositions, ignores_padding, takes_positions
 from rl_rewards.trainers import compat, gae  # noqa: F401  (compat checks the installed TRL when imported)
-from rl_rewards.trainers.critic import Critic, attach_critic, build_critic, load_critic, save_critic, without_critic
+from rl_rewards.trainers.batches import EpochSampler, reshuffled
+from rl_rewards.trainers.critic import Critic, attach_critic, critic_of, parameters_without_critic, with_critic, without_critic
+from rl_rewards.trainers.critic_building import build_critic
+from rl_rewards.trainers.critic_files import load_critic, save_critic
+from rl_rewards.trainers.dropout import disable_dropout
 from rl_rewards.trainers.ppo_config import PPOConfig
+from rl_rewards.trainers.return_scale import ReturnScale
 
 __all__ = ["PPOConfig", "PPOTrainer"]
 
@@ -113,17 +120,68 @@ class PPOTrainer(GRPOTrainer):
         critic_peft_config = copy.deepcopy(kwargs.get("peft_config"))  # attached to the policy, it is written over with the policy's layers
         super().__init__(model, reward_funcs, args, train_dataset, eval_dataset, **kwargs)
         self._scores = torch.empty(0)  # reward of each completion of this process, set by _calculate_rewards
+        self.return_scale = ReturnScale()
+        if args.disable_dropout:  # TRL's own switch knows modules, and not the rates that layers keep as numbers
+            for part in (self.model, self.ref_model):
+                if part is not None:
+                    disable_dropout(part)
+        self._padding_is_safe = False
+        self._positions = not self._is_vlm and takes_positions(self.model)  # a model that reads images counts its positions itself
         if args.critic != "none":
-            attach_critic(self.model, build_critic(self.model, args, critic_peft_config))
+            sharded = self.is_fsdp_enabled or self.is_deepspeed_enabled
+            critic = build_critic(self.model, args, self.return_scale, critic_peft_config, sharded)
+            attach_critic(self.model, critic)
+            if args.critic_model_path is not None:
+                self.accelerator.print(f"critic: {critic.origin}")
             if self.use_vllm:
                 self.vllm_generation.sync_weights = without_critic(self.model)(self.vllm_generation.sync_weights)
+            for callback in self.callback_handler.callbacks:
+                self._spare(callback)
 
     @property
     def critic(self) -> Critic | None:
         """The critic, or None with `critic="none"`."""
-        return getattr(self.accelerator.unwrap_model(self.model), "critic", None)
+        return critic_of(self.accelerator.unwrap_model(self.model))
+
+    def add_callback(self, callback: Any) -> None:
+        super().add_callback(callback)
+        self._spare(self.callback_handler.callbacks[-1])
+
+    def _spare(self, callback: Any) -> None:
+        """Hide the critic from a callback of TRL or transformers, as these take the model for the policy: copies, averages, counts."""
+        if self.args.critic == "none" or type(callback).__module__.partition(".")[0] not in ("trl", "transformers"):
+            return
+        for name in dir(callback):
+            if name.startswith("on_") and callable(event := getattr(callback, name)):
+                setattr(callback, name, without_critic(self.model)(event))
 
     # ---- Rollout: rewards, values, advantages ----
+
+    def _get_train_sampler(self, dataset: Dataset | None = None) -> Any:
+        sampler = super()._get_train_sampler(dataset)
+        return EpochSampler.like(sampler, self.args.seed if self.args.data_seed is None else self.args.data_seed, lambda: self.state.epoch or 0.0)
+
+    def _prepare_inputs(self, generation_batch: Any) -> Any:
+        if self.model.training and self._buffered_inputs is not None:
+            steps = self.args.steps_per_generation
+            if self._step % steps == 0 and self._step % (steps * self.num_iterations) != 0:  # another pass over the same rollout
+                self._buffered_inputs = reshuffled(self._buffered_inputs)
+        return super()._prepare_inputs(generation_batch)
+
+    def _generate_single_turn(self, *args: Any, **kwargs: Any) -> Any:
+        with self._generating():
+            return super()._generate_single_turn(*args, **kwargs)
+
+    def _generating(self) -> AbstractContextManager[None]:
+        """Spare generation the critic: what it gathers (ZeRO-3) and casts (continuous batching) is the policy's."""
+        if self._dist.is_zero3 and self.args.critic != "none":
+            return parameters_without_critic(self.model_wrapped, self.accelerator.unwrap_model(self.model))
+        return without_critic(self.accelerator.unwrap_model(self.model))
+
+    def _get_per_token_logps_and_entropies(self, model: Any, *args: Any, **kwargs: Any) -> Any:
+        if self._positions:
+            model = WithPositions(model)
+        return super()._get_per_token_logps_and_entropies(model, *args, **kwargs)
 
     def _calculate_rewards(self, inputs: list[dict], prompts: list, completions: list, completion_ids_list: list) -> Tensor:
         rewards_per_func = super()._calculate_rewards(inputs, prompts, completions, completion_ids_list)
@@ -142,6 +200,7 @@ class PPOTrainer(GRPOTrainer):
     @torch.no_grad()
     def _generate_and_score_completions(self, inputs: list[dict]) -> dict[str, Any]:
         rollout = super()._generate_and_score_completions(inputs)
+        self._check_padding(rollout["prompt_mask"])
         metrics = self._metrics["train" if self.model.training else "eval"]
         scored = ~torch.isnan(self._scores)
         scores = self._scores.nan_to_num(nan=0.0)
@@ -162,24 +221,35 @@ class PPOTrainer(GRPOTrainer):
             kl = gae.kl_per_token(rollout["old_per_token_logps"], rollout["ref_per_token_logps"], self.args.kl_estimator)
             metrics["kl"].append(gae.masked_moments(kl, mask, self._sum)[0].item())
 
+        cut = truncated & self.args.bootstrap_truncated
+        scores = scores * ~cut
+        if self.args.missing_eos_penalty is not None:
+            scores = scores - self.args.missing_eos_penalty * truncated
+        rewards = gae.token_rewards(scores, mask, kl, self.beta)
+        if self.model.training:  # before values are read: the first rollout's mean is the first value
+            returns, _ = gae.advantages_and_returns(rewards, torch.zeros_like(rewards), mask, self.args.gamma, 1.0)
+            self.return_scale.update(returns, mask * ~cut.unsqueeze(1), self._sum)
+
         value_after_end = None
         if self.args.critic == "none":
             values = torch.zeros_like(mask, dtype=torch.float32)
         else:
             states = self._forward(_ValuesOnly(self.model), rollout, rollout["completion_ids"].size(1) + 1)  # (B, T + 1)
+            if self.args.normalize_returns:
+                states = self.return_scale.values(states)
             values = states[:, :-1]
             if self.args.bootstrap_truncated:
                 # Time limits as partial episodes: Pardo et al., "Time Limits in Reinforcement Learning" (1712.00378), section 3.
                 end = rollout["completion_mask"].sum(1, keepdim=True)
                 value_after_end = states.gather(1, end).squeeze(1) * truncated
-                scores = scores * ~truncated
-        if self.args.missing_eos_penalty is not None:
-            scores = scores - self.args.missing_eos_penalty * truncated
-
-        rewards = gae.token_rewards(scores, mask, kl, self.beta)
         advantages, returns = gae.advantages_and_returns(rewards, values, mask, self.args.gamma, self.args.lam, value_after_end)
+        if self.args.critic_lam != self.args.lam:
+            _, returns = gae.advantages_and_returns(rewards, values, mask, self.args.gamma, self.args.critic_lam, value_after_end)
         self._show_advantages(advantages, mask)
-        rollout["advantages"] = gae.whiten(advantages, mask, self._sum) if self.args.whiten_advantages else advantages
+        if self.args.whiten_advantages:  # in units of the returns' spread: rewards of any size are whitened alike
+            rollout["advantages"] = gae.whiten(advantages / self.return_scale.spread, mask, self._sum)
+        else:
+            rollout["advantages"] = advantages
         if self.args.critic != "none":
             rollout["old_values"], rollout["returns"] = values, returns
             mean, variance = gae.masked_moments(returns, mask, self._sum)
@@ -188,6 +258,19 @@ class PPOTrainer(GRPOTrainer):
             metrics["critic/return_std"].append(variance.sqrt().item())
             metrics["critic/explained_variance"].append(gae.explained_variance(values, returns, mask, self._sum).item())
         return rollout
+
+    def _check_padding(self, prompt_mask: Tensor) -> None:
+        """Refuse prompts of different lengths where the policy counts padding as positions and cannot be given others."""
+        if self._positions or self._is_vlm or self._padding_is_safe or not bool((prompt_mask[:, 0] == 0).any()):
+            return
+        with without_critic(self.accelerator.unwrap_model(self.model)):
+            self._padding_is_safe = self._dist.is_zero3 or self.is_fsdp_enabled or ignores_padding(self.accelerator.unwrap_model(self.model))
+        if not self._padding_is_safe:
+            name = type(self.accelerator.unwrap_model(self.model)).__name__
+            raise ValueError(
+                f"{name} takes no position_ids and reads a row that is padded on the left at other positions than when it was generated: "
+                "train it with prompts of one length in tokens, or take a policy whose forward has position_ids."
+            )
 
     def _forward(self, model: Any, rollout: dict[str, Any], last: int) -> Tensor:
         """Run `model` over the rollout in batches of the configured size; return its last columns, (B, last)."""
@@ -229,31 +312,51 @@ class PPOTrainer(GRPOTrainer):
         beta, self.beta = self.beta, 0.0  # the KL term is in the rewards, so GRPOTrainer must not add its own to the loss
         try:
             if self.args.critic == "none":
-                return super()._compute_loss(model, inputs)
+                policy_loss = super()._compute_loss(model, inputs)
+                self._log_policy_loss(policy_loss)
+                return policy_loss
             self.critic.head_only = self.args.critic == "shared" and self._warming_up()
             both = _PolicyAndValues(model)
             policy_loss = super()._compute_loss(both, inputs)
         finally:
             self.beta = beta
+        self._log_policy_loss(policy_loss)
+        value_loss = self._value_loss(both.values, inputs)
+        # Times 0 and not left out: DDP waits for a gradient of every parameter.
+        return policy_loss * (0.0 if self._warming_up() else 1.0) + self.args.vf_coef * value_loss
 
+    def _value_loss(self, states: Tensor, inputs: dict[str, Any]) -> Tensor:
+        """Compute the critic's loss of a mini-batch, in its own unit, from its outputs (B, P + T), and log it."""
         mode = "train" if self.model.training else "eval"
-        mask = inputs["tool_mask"]
-        values = both.values[:, -mask.size(1) - 1 : -1]  # entry t of the forward is the state after token t
-        per_token, clipped = gae.value_loss(values, inputs["old_values"], inputs["returns"], self.args.cliprange_value)
+        mask, scale = inputs["tool_mask"], self.return_scale
+        outputs = states[:, -mask.size(1) - 1 : -1]  # entry t of the forward is the state after token t
+        old, target = inputs["old_values"], inputs["returns"]
+        if self.args.normalize_returns:
+            old, target = scale.outputs(old), scale.outputs(target)
+        per_token, clipped = gae.value_loss(outputs, old, target, self.args.cliprange_value)
         # The mean over the tokens of one accumulation window on all processes, as GRPOTrainer's "dapo" takes it: the gradient is then
         # the same however the batch is split.
         normalizer = inputs["num_items_in_batch"].clamp(min=1.0) / self.accelerator.num_processes
         if mode == "train":
             normalizer = normalizer * self.current_gradient_accumulation_steps / self.args.steps_per_generation
-        value_loss = (per_token * mask).sum() / normalizer
-
         totals = self._sum(torch.stack([(per_token * mask).sum(), (clipped * mask).sum(), mask.sum()]).detach().float())
         self._metrics[mode]["critic/value_loss"].append((totals[0] / totals[2].clamp(min=1.0)).item())
         self._metrics[mode]["critic/clip_ratio"].append((totals[1] / totals[2].clamp(min=1.0)).item())
-        if self.args.entropy_coef == 0.0 and not self.args.use_adaptive_entropy:  # else GRPOTrainer logs it, without the entropy bonus
-            self._metrics[mode]["policy_loss"].append(self.accelerator.gather(policy_loss.detach()).mean().item())
-        # Times 0 and not left out: DDP waits for a gradient of every parameter.
-        return policy_loss * (0.0 if self._warming_up() else 1.0) + self.args.vf_coef * value_loss
+        return (per_token * mask).sum() / normalizer
+
+    def _log_policy_loss(self, loss: Tensor) -> None:
+        """Log the clipped surrogate of a mini-batch, without the factor of gradient accumulation and what GRPOTrainer added to it."""
+        mode = "train" if self.model.training else "eval"
+        metrics = self._metrics[mode]
+        share = self.current_gradient_accumulation_steps if mode == "train" else 1.0
+        if self._entropy_bonus_enabled:  # GRPOTrainer has logged it already, "dapo" with the factor
+            if self.loss_type == "dapo":
+                metrics["policy_loss"][-1] *= share
+            return
+        value = self.accelerator.gather(loss.detach()).mean().item() * share
+        if self.aux_loss_enabled:
+            value -= self.router_aux_loss_coef * metrics["aux_loss"][-1]
+        metrics["policy_loss"].append(value)
 
     # ---- Optimizer ----
 
@@ -310,10 +413,12 @@ class PPOTrainer(GRPOTrainer):
     # ---- Checkpoints ----
 
     def _save(self, output_dir: str | None = None, state_dict: dict[str, Tensor] | None = None) -> None:
-        super()._save(output_dir, state_dict)
-        if self.args.critic != "none" and self.args.should_save:
-            states = self.accelerator.unwrap_model(self.model).state_dict() if state_dict is None else state_dict
-            save_critic(self.critic, states, output_dir or self.args.output_dir)
+        policy = self.accelerator.unwrap_model(self.model)
+        with with_critic(policy):
+            super()._save(output_dir, state_dict)
+            if self.args.critic != "none" and self.args.should_save:
+                states = policy.state_dict() if state_dict is None else state_dict
+                save_critic(self.critic, self.return_scale, states, output_dir or self.args.output_dir)
 
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: nn.Module | None = None) -> None:
         if self.args.critic == "none" or self.is_fsdp_enabled:  # FSDP's own checkpoint holds the wrapped module, critic and all
@@ -321,24 +426,39 @@ class PPOTrainer(GRPOTrainer):
             return
         with without_critic(self.model):
             super()._load_from_checkpoint(resume_from_checkpoint, model)
-        load_critic(self.critic, resume_from_checkpoint)
+        load_critic(self.critic, self.return_scale, resume_from_checkpoint)
+
+    def _load_best_model(self) -> None:
+        if self.args.critic == "none" or self.is_fsdp_enabled or self.is_deepspeed_enabled:  # these load the wrapped module, critic and all
+            super()._load_best_model()
+        else:
+            with without_critic(self.model):
+                super()._load_best_model()
+            load_critic(self.critic, self.return_scale, self.state.best_model_checkpoint)
+        if self.args.critic != "none" and (rollout := self._saved_rollout(self.state.best_model_checkpoint)):
+            self.return_scale.load(rollout["returns"])
 
     def _save_rng_state(self, output_dir: str) -> None:
         super()._save_rng_state(output_dir)
         # With the random state, and so before trainer_state.json, whose presence says that a checkpoint is complete.
-        torch.save({"world_size": self.args.world_size, "step": self._step, "batches": self._buffered_inputs}, self._rollout_file(output_dir))
+        rollout = {"world_size": self.args.world_size, "step": self._step, "batches": self._buffered_inputs, "returns": self.return_scale.state()}
+        torch.save(rollout, self._rollout_file(output_dir))
 
     def _load_optimizer_and_scheduler(self, checkpoint: str | None) -> None:
         super()._load_optimizer_and_scheduler(checkpoint)
         if checkpoint is None:
             return
-        rollout = None
-        if os.path.isfile(self._rollout_file(checkpoint)):
-            rollout = torch.load(self._rollout_file(checkpoint), map_location="cpu", weights_only=True)
+        rollout = self._saved_rollout(checkpoint)
+        if rollout is not None:
+            self.return_scale.load(rollout["returns"])
         # Where a process has none, since a kill was faster, or another one's share, all generate anew: processes must stay in step.
         fits = rollout is not None and rollout["world_size"] == self.args.world_size
         if self._sum(torch.tensor(float(fits), device=self.args.device)) == self.args.world_size:
             self._step, self._buffered_inputs = rollout["step"], send_to_device(rollout["batches"], self.args.device)
+
+    def _saved_rollout(self, folder: str) -> dict[str, Any] | None:
+        path = self._rollout_file(folder)
+        return torch.load(path, map_location="cpu", weights_only=True) if os.path.isfile(path) else None
 
     def _rollout_file(self, folder: str) -> str:
         return os.path.join(folder, f"rollout_{self.args.process_index}.pt")

@@ -64,7 +64,10 @@ def test_without_critic_at_lambda_and_gamma_one_it_is_reinforce_with_the_batch_m
 @pytest.mark.parametrize("critic", ["separate", "shared"])
 @pytest.mark.parametrize("estimator", ["k1", "k2", "k3"])
 def test_a_second_pass_over_a_batch_has_the_losses_of_the_plain_reference(tmp_path, critic, estimator):
-    options = dict(critic=critic, num_iterations=2, max_steps=2, gamma=0.9, lam=0.8, kl_estimator=estimator, beta=0.2, cliprange_value=0.001)
+    options = dict(
+        critic=critic, num_iterations=2, max_steps=2, gamma=0.9, lam=0.8, critic_lam=0.8, kl_estimator=estimator, beta=0.2, cliprange_value=0.001,
+        normalize_returns=False,
+    )  # fmt: skip
     policy, anchor = tiny.policy(), tiny.policy(seed=1)
     anchor.save_pretrained(tmp_path / "reference")
     policy.config._name_or_path = str(tmp_path / "reference")  # where GRPOTrainer loads the reference model from
@@ -155,7 +158,7 @@ def test_an_infinite_reward_is_an_error_that_names_the_function(tmp_path):
 def test_tool_tokens_carry_no_value_and_no_advantage(tmp_path):
     scripted = {"1+1=?": ("a 12 b", "110011"), "2+2=?": ("c 9", "111")}
     gradients, tuned = tiny.Gradients(), None
-    tuned = trainer(tmp_path, scripted, callbacks=[gradients], lam=0.7, gamma=0.9)
+    tuned = trainer(tmp_path, scripted, callbacks=[gradients], lam=0.7, critic_lam=0.7, gamma=0.9, normalize_returns=False)
     torch.nn.init.normal_(tuned.critic.head.weight)
     tuned.train()
     rollout = rollout_of(tuned)
@@ -258,7 +261,7 @@ def test_the_learning_rate_falls_between_rollouts(tmp_path, options, expected):
 
 
 def test_a_large_error_of_the_critic_does_not_shorten_the_policys_step(tmp_path):
-    calm, wild = (trainer(tmp_path / str(scale), vf_coef=scale, max_grad_norm=0.5) for scale in (0.5, 5000.0))
+    calm, wild = (trainer(tmp_path / str(scale), vf_coef=scale, max_grad_norm=0.5, optim="sgd") for scale in (0.5, 5000.0))
     for tuned in (calm, wild):
         tuned.train()
     for name, parameter in calm.model.named_parameters():
