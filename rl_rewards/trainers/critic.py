@@ -159,4 +159,4 @@ def parameters_without_critic(wrapped: nn.Module, policy: nn.Module) -> Iterator
 
 def _own_parameters(policy: nn.Module) -> Iterator[nn.Parameter]:
     with without_critic(policy):
-        return iter(list(policy.parameters()))
+        return iter(list(nn.Module.parameters(policy)))

@@ -32,7 +32,7 @@ def build_critic(policy: nn.Module, args: PPOConfig, scale: ReturnScale, peft_co
     Args:
         policy: the causal LM, or its PeftModel.
         args: `critic`, `critic_model_path`, `critic_lora`, `disable_dropout`.
-        scale: given the running moments of the returns that a critic of an earlier run has learned in.
+        scale: the unit of the critic's outputs; with `normalize_returns` it is given that of an earlier run's critic.
         peft_config: the policy's, from which a LoRA critic takes its own.
         sharded: whether parameters are to be flattened together (FSDP, ZeRO-3), so that the head must have the policy's dtype.
 

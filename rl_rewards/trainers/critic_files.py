@@ -1,8 +1,8 @@
 """A critic on disk: for a run that goes on, and as a model of Hugging Face's form for another run.
 
-    critic.safetensors    what training changes beside a backbone of its own: the head, LoRA weights, the returns' running moments
-    critic/               a separate critic as a model with one label per token (`AutoModelForTokenClassification` where the architecture
-                          has one), whose outputs are values in the unit of the rewards
+critic.safetensors    what training changes beside a backbone of its own: the head, LoRA weights, the returns' running moments
+critic/               a separate critic as a model with one label per token (`AutoModelForTokenClassification` where the architecture
+                      has one), whose outputs are values in the unit of the rewards
 """
 
 from __future__ import annotations

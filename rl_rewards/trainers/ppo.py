@@ -121,6 +121,7 @@ class PPOTrainer(GRPOTrainer):
         super().__init__(model, reward_funcs, args, train_dataset, eval_dataset, **kwargs)
         self._scores = torch.empty(0)  # reward of each completion of this process, set by _calculate_rewards
         self.return_scale = ReturnScale()
+        self.critic_scale = self.return_scale if args.normalize_returns else ReturnScale()  # the unit of the critic's outputs
         if args.disable_dropout:  # TRL's own switch knows modules, and not the rates that layers keep as numbers
             for part in (self.model, self.ref_model):
                 if part is not None:
@@ -129,7 +130,7 @@ class PPOTrainer(GRPOTrainer):
         self._positions = not self._is_vlm and takes_positions(self.model)  # a model that reads images counts its positions itself
         if args.critic != "none":
             sharded = self.is_fsdp_enabled or self.is_deepspeed_enabled
-            critic = build_critic(self.model, args, self.return_scale, critic_peft_config, sharded)
+            critic = build_critic(self.model, args, self.critic_scale, critic_peft_config, sharded)
             attach_critic(self.model, critic)
             if args.critic_model_path is not None:
                 self.accelerator.print(f"critic: {critic.origin}")
@@ -235,8 +236,7 @@ class PPOTrainer(GRPOTrainer):
             values = torch.zeros_like(mask, dtype=torch.float32)
         else:
             states = self._forward(_ValuesOnly(self.model), rollout, rollout["completion_ids"].size(1) + 1)  # (B, T + 1)
-            if self.args.normalize_returns:
-                states = self.return_scale.values(states)
+            states = self.critic_scale.values(states)
             values = states[:, :-1]
             if self.args.bootstrap_truncated:
                 # Time limits as partial episodes: Pardo et al., "Time Limits in Reinforcement Learning" (1712.00378), section 3.
@@ -328,11 +328,9 @@ class PPOTrainer(GRPOTrainer):
     def _value_loss(self, states: Tensor, inputs: dict[str, Any]) -> Tensor:
         """Compute the critic's loss of a mini-batch, in its own unit, from its outputs (B, P + T), and log it."""
         mode = "train" if self.model.training else "eval"
-        mask, scale = inputs["tool_mask"], self.return_scale
+        mask, scale = inputs["tool_mask"], self.critic_scale
         outputs = states[:, -mask.size(1) - 1 : -1]  # entry t of the forward is the state after token t
-        old, target = inputs["old_values"], inputs["returns"]
-        if self.args.normalize_returns:
-            old, target = scale.outputs(old), scale.outputs(target)
+        old, target = scale.outputs(inputs["old_values"]), scale.outputs(inputs["returns"])
         per_token, clipped = gae.value_loss(outputs, old, target, self.args.cliprange_value)
         # The mean over the tokens of one accumulation window on all processes, as GRPOTrainer's "dapo" takes it: the gradient is then
         # the same however the batch is split.
@@ -418,7 +416,7 @@ class PPOTrainer(GRPOTrainer):
             super()._save(output_dir, state_dict)
             if self.args.critic != "none" and self.args.should_save:
                 states = policy.state_dict() if state_dict is None else state_dict
-                save_critic(self.critic, self.return_scale, states, output_dir or self.args.output_dir)
+                save_critic(self.critic, self.critic_scale, states, output_dir or self.args.output_dir)
 
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: nn.Module | None = None) -> None:
         if self.args.critic == "none" or self.is_fsdp_enabled:  # FSDP's own checkpoint holds the wrapped module, critic and all
@@ -426,7 +424,7 @@ class PPOTrainer(GRPOTrainer):
             return
         with without_critic(self.model):
             super()._load_from_checkpoint(resume_from_checkpoint, model)
-        load_critic(self.critic, self.return_scale, resume_from_checkpoint)
+        load_critic(self.critic, self.critic_scale, resume_from_checkpoint)
 
     def _load_best_model(self) -> None:
         if self.args.critic == "none" or self.is_fsdp_enabled or self.is_deepspeed_enabled:  # these load the wrapped module, critic and all
@@ -434,7 +432,7 @@ class PPOTrainer(GRPOTrainer):
         else:
             with without_critic(self.model):
                 super()._load_best_model()
-            load_critic(self.critic, self.return_scale, self.state.best_model_checkpoint)
+            load_critic(self.critic, self.critic_scale, self.state.best_model_checkpoint)
         if self.args.critic != "none" and (rollout := self._saved_rollout(self.state.best_model_checkpoint)):
             self.return_scale.load(rollout["returns"])
 
