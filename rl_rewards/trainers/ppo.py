@@ -126,7 +126,7 @@ class PPOTrainer(GRPOTrainer):
             for part in (self.model, self.ref_model):
                 if part is not None:
                     disable_dropout(part)
-        self._padding_is_safe = False
+        self._padding_is_safe, self._gives_positions = False, True
         self._positions = not self._is_vlm and takes_positions(self.model)  # a model that reads images counts its positions itself
         if args.critic != "none":
             sharded = self.is_fsdp_enabled or self.is_deepspeed_enabled

@@ -9,6 +9,7 @@ from rl_rewards.trl.functions import RewardFunction, TotalRewardFunction, reward
 
 if TYPE_CHECKING:
     from rl_rewards.trl.callback import RecordingCallback
+    from rl_rewards.trl.positions import use_generation_positions
 
 __all__ = [
     "RecordingCallback",
@@ -18,6 +19,7 @@ __all__ = [
     "check_trainer",
     "reward_functions",
     "total_reward_function",
+    "use_generation_positions",
 ]
 
 
@@ -26,4 +28,8 @@ def __getattr__(name: str) -> Any:
         from rl_rewards.trl.callback import RecordingCallback
 
         return RecordingCallback
+    if name == "use_generation_positions":  # imports torch
+        from rl_rewards.trl.positions import use_generation_positions
+
+        return use_generation_positions
     raise AttributeError(f"module 'rl_rewards.trl' has no attribute {name!r}")

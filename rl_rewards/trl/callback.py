@@ -17,6 +17,7 @@ from rl_rewards.recording.closing_table import closing_table
 from rl_rewards.recording.recorder import RunRecorder
 from rl_rewards.recording.scorer_state import load_scorer_state, save_scorer_state
 from rl_rewards.trl.checks import check_config, check_run
+from rl_rewards.trl.positions import use_generation_positions
 
 __all__ = ["RecordingCallback"]
 
@@ -25,6 +26,8 @@ logger = logging.getLogger(__name__)
 
 class RecordingCallback(TrainerCallback):
     """Checks rubric, datasets and configuration before the first step, reports checkpoints to the recorder, and prints the closing table.
+
+    A policy with learned positions (GPT-2) is given those of generation, which TRL leaves out: `use_generation_positions`.
 
     `callbacks=[RecordingCallback(recorder)]` of a trainer whose functions are `reward_functions(rubric, record=recorder.record)`.
 
@@ -46,6 +49,7 @@ class RecordingCallback(TrainerCallback):
         rubric = self._recorder.rubric
         trainer = self._trainer()
         if trainer is not None:
+            use_generation_positions(trainer)
             check_run(rubric, trainer)
         else:
             check_dataset(rubric, getattr(train_dataloader, "dataset", None))

@@ -174,6 +174,7 @@ def check_call(rubric: Rubric, call: TrainerCall, weighted: bool) -> None:
     trainer = call.trainer if call.trainer is not None else _calling_trainer(rubric)
     if trainer is not None:
         check_run(rubric, trainer)
+        _warn_of_positions(trainer)
         if hasattr(trainer, "_calculate_rewards_from_functions"):
             logger.warning("%s takes a row without a score for one with a score of 0; its rewards should not fail", type(trainer).__name__)
     elif not weighted and any(reward.weight != 1.0 for reward in rubric.rewards):
@@ -184,6 +185,18 @@ def check_call(rubric: Rubric, call: TrainerCall, weighted: bool) -> None:
         logger.warning("%s, unless it applies rubric.reward_weights itself", message)
     check_columns(rubric, call.columns)
     check_token_ids(rubric, given=call.completion_ids is not None)
+
+
+def _warn_of_positions(trainer: Any) -> None:
+    """Say so where padding shifts a policy's positions and nothing corrects them; by now a batch has been generated."""
+    from rl_rewards.trl.positions import counts_padding  # imports torch, which is there where a trainer is
+
+    if hasattr(trainer, "accelerator") and counts_padding(trainer):
+        logger.warning(
+            "TRL passes no positions for prompts padded on the left, and this policy has learned ones: log-probabilities would be of other "
+            "positions than the completions were generated at. Call rl_rewards.trl.use_generation_positions(trainer) before training, or "
+            "give the trainer a RecordingCallback, which does"
+        )
 
 
 def _calling_trainer(rubric: Rubric) -> Any:

@@ -31,7 +31,7 @@ from trl import GRPOConfig, GRPOTrainer  # noqa: E402
 from rl_rewards.trainers import PPOConfig, PPOTrainer  # noqa: E402
 
 SYMBOLS = 16
-COMPLETIONS = 16  # a step
+COMPLETIONS = 64  # a step
 
 # What is compared: options of PPOConfig; GRPO compares eight completions of each prompt.
 BEFORE = {"normalize_returns": False, "critic_lam": 0.95, "lam": 0.95}  # what version 0.1 did
@@ -55,7 +55,7 @@ def policy(seed: int, tokens: int) -> Qwen2ForCausalLM:
     torch.manual_seed(seed)
     return Qwen2ForCausalLM(
         Qwen2Config(
-            vocab_size=SYMBOLS + 3, hidden_size=32, intermediate_size=64, num_hidden_layers=2, num_attention_heads=4, num_key_value_heads=2,
+            vocab_size=SYMBOLS + 3, hidden_size=32, intermediate_size=64, num_hidden_layers=1, num_attention_heads=4, num_key_value_heads=2,
             max_position_embeddings=tokens + 8, pad_token_id=0, eos_token_id=1, tie_word_embeddings=False,
         )
     )  # fmt: skip
@@ -112,7 +112,7 @@ def run(
         "disable_tqdm": True, "beta": 0.0,
     }  # fmt: skip
     reward, watch = (Earned if task == "earned" else Constant)(scale), Watch()
-    data = Dataset.from_dict({"prompt": [f"s{i}" for i in range(SYMBOLS)] * 16})
+    data = Dataset.from_dict({"prompt": [f"s{i}" for i in range(SYMBOLS)] * 64})
     with tempfile.TemporaryDirectory() as folder:
         if way == "grpo":
             trainer_class, args = GRPOTrainer, GRPOConfig(folder, num_generations=8, **common, **options)

@@ -7,7 +7,6 @@ import torch
 from transformers import AutoConfig, AutoModelForCausalLM
 
 from rl_rewards.models.positions import ignores_padding, position_ids
-from tests.trainers import tiny
 from tests.trainers.test_dropout import GPT2, PLAIN
 from tests.trainers.test_ppo import rollout_of, trainer
 

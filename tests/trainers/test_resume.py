@@ -68,6 +68,39 @@ def test_a_run_killed_in_the_middle_of_a_rollout_goes_on_as_if_never_stopped(tmp
         assert mine["loss"] == pytest.approx(theirs["loss"], abs=1e-6) and mine.get("reward") == theirs.get("reward")
 
 
+@pytest.mark.parametrize(
+    ("stop", "options"),
+    [
+        (4, {}),  # where an epoch ends: four steps each
+        (5, {}),
+        (9, {}),
+        (6, {"critic": "shared"}),
+        (5, {"critic": "none"}),
+        (5, {"data_seed": 3}),
+        (5, {"dataloader_num_workers": 1}),
+        (4, {"gradient_accumulation_steps": 3, "steps_per_generation": 1}),
+    ],
+)
+def test_a_run_killed_in_a_later_epoch_goes_on_as_if_never_stopped(tmp_path, stop, options):
+    schedule = dict(max_steps=10, save_steps=1, steps_per_generation=2, num_iterations=2, per_device_train_batch_size=4)
+
+    def run(name: str, callbacks=()) -> PPOTrainer:
+        made = trainer(tmp_path / name, callbacks, **{**schedule, **options})
+        made.train_dataset = tiny.prompts(8)
+        return made
+
+    whole = run("whole")
+    whole.train()
+    with pytest.raises(Killed):
+        run("killed", [KillAfter(stop)]).train()
+    resumed = run("killed")
+    resumed.train(resume_from_checkpoint=True)
+    assert whole.state.epoch > 1
+    for name, parameter in whole.model.named_parameters():
+        assert torch.allclose(parameter, resumed.model.get_parameter(name), rtol=1e-5, atol=1e-7), name
+    assert resumed.return_scale.state() == pytest.approx(whole.return_scale.state())
+
+
 def test_a_checkpoint_that_a_kill_left_without_its_rollout_generates_anew(tmp_path):
     trainer(tmp_path, max_steps=3).train()
     (tmp_path / "checkpoint-3" / "rollout_0.pt").unlink()
