@@ -11,6 +11,7 @@ import typer
 
 from rl_rewards import __version__
 from rl_rewards.cli.audit import audit
+from rl_rewards.cli.calibrate import calibrate
 from rl_rewards.cli.compare import compare
 from rl_rewards.cli.evaluate import evaluate
 from rl_rewards.cli.explain import explain, list_kinds
@@ -29,7 +30,7 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-for _verb in (validate, preview, score, compare, evaluate, audit, optimize):
+for _verb in (validate, preview, score, compare, evaluate, audit, optimize, calibrate):
     app.command()(_verb)
 
 app.command("list")(list_kinds)

@@ -221,6 +221,13 @@ async def first(writer, body, state, number, given):
     await send(writer, 200, json.dumps(completion('{"winner": "A"}', body)))
 
 
+async def parrot(writer, body, state, number, given):
+    """Repeats the response that it should judge."""
+    text = "\n".join(str(message["content"]) for message in body["messages"])
+    said = re.search(r'<response id="(\w+)">\n(.*?)\n</response id="\1">', text, re.S)[2]
+    await send(writer, 200, json.dumps(completion(f"The response says:\n{said}", body)))
+
+
 async def wavers(writer, body, state, number, given):
     """Says yes and no by turns."""
     await send(writer, 200, json.dumps(completion(json.dumps({"correct": "yes" if number % 2 else "no"}), body)))
@@ -228,7 +235,7 @@ async def wavers(writer, body, state, number, given):
 
 MODES = {
     f.__name__: f
-    for f in (first, wavers, ok, flaky, down, hangs, drips, floods, limited, refuses, plain, lies, usage, finish, refusal, redirects, in_turn)
+    for f in (first, parrot, wavers, ok, flaky, down, hangs, drips, floods, limited, refuses, plain, lies, usage, finish, refusal, redirects, in_turn)
 }
 
 

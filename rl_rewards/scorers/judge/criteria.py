@@ -22,7 +22,7 @@ SCALES: dict[str, tuple[float, ...]] = {
 }
 """The score scales of Synalinks' judges: name -> levels, from worst to best."""
 
-RESERVED = ("prompt_tokens", "completion_tokens", "cost", "spent", "repaired", "cached", "verdicts", "spread", "raw")
+RESERVED = ("prompt_tokens", "completion_tokens", "cost", "spent", "repaired", "cached", "verdicts", "spread", "raw", "rank", "place")
 """Names of components that every judge has."""
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,63}")

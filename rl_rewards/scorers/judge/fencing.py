@@ -27,13 +27,11 @@ def fenced(name: str, text: str, mark: str) -> str:
 
 
 _OPENING_WORDS = frozenset(
-    """solution|answer|final answer|the answer|the answer is|the final answer is|explanation|thought|thoughts|thought process|my thought process
-    |thinking process|reasoning|reasoning process|step 1|step one|step by step|step by step solution|analysis|conclusion|response|result|output|okay|ok|sure
-    |here is the solution|here is the answer|here is my solution|here's the solution|here's my answer|解|解答|解析|答案|かいせつ|解説|回答|respuesta|solución|solucion|lösung
-    |antwort|réponse|reponse|solução|resposta|решение|ответ|풀이|정답""".replace("\n", "")
-    .replace(" |", "|")
-    .replace("| ", "|")
-    .split("|")
+    words.strip()
+    for words in """solution|answer|final answer|the answer|the answer is|the final answer is|explanation|thought|thoughts|thought process|my thought process
+    |thinking process|reasoning|reasoning process|my reasoning|step 1|step one|step by step|step by step solution|analysis|conclusion|response|result
+    |output|okay|ok|sure|here is the solution|here is the answer|here is my solution|here's the solution|here's my answer|here is my answer|解|解答|解析|答案
+    |かいせつ|解説|回答|respuesta|solución|solucion|lösung|antwort|réponse|reponse|solução|resposta|решение|ответ|풀이|정답""".split("|")
 )
 _OPENING_SENTENCE = re.compile(
     r"(?:(?:ok|okay|sure|alright|well)[,.!]? )?(?:let'?s|let us|let me|i will|i'll|i need to|we need to|we will|we'll|to solve this)"

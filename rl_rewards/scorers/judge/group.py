@@ -55,7 +55,8 @@ class GroupJudge(JudgeScorer):
     """Asks a language model for scores of all completions to a prompt at once, each relative to the others, as ART's RULER does.
 
     The judge sees the prompt once, so a group costs about as much as its completions are long. Equal responses are shown once and score the
-    same; the order is drawn from the texts, anew for each of several samples. Component: `rank`, from 0 for the worst of its group to 1.
+    same; the order is drawn from the texts, anew for each of several samples. Components:
+    `rank`, from 0 for the worst of its group to 1, and `place`, where the judge saw it, from 0 for first to 1.
 
     Raises:
         ValueError: when options contradict each other.
@@ -106,10 +107,11 @@ class GroupJudge(JudgeScorer):
             return [EvaluateResult.skip("all responses of the group that can be judged are the same: there is nothing to rank") for _ in samples]
         prompt = [section for section in materials[0] if section.name == "prompt"]
         usage = Usage()
-        asked = [self._asked(prompt, _shuffled(distinct, number), usage, number) for number in range(self.samples)]
-        verdicts = await several(asked)
+        orders = [_shuffled(distinct, number) for number in range(self.samples)]
+        verdicts = await several([self._asked(prompt, order, usage, number) for number, order in enumerate(orders)])
         by_text = [self._values(verdict.values) for verdict in verdicts]
-        return [self._result(text, by_text, verdicts, usage if place == 0 else Usage()) for place, text in enumerate(texts)]
+        places = {text: fmean(order.index(text) / max(1, len(order) - 1) for order in orders) for text in distinct}
+        return [self._result(text, places[text], by_text, verdicts, usage if number == 0 else Usage()) for number, text in enumerate(texts)]
 
     async def _asked(self, prompt: list[Section], order: Sequence[str], usage: Usage, number: int) -> Verdict:
         """A verdict, with the texts as its fields."""
@@ -132,10 +134,11 @@ class GroupJudge(JudgeScorer):
             for text, score in scores.items()
         }
 
-    def _result(self, text: str, by_text: Sequence[Mapping[str, tuple[float, float]]], verdicts: Sequence[Verdict], usage: Usage) -> EvaluateResult:
-        place = 0 if self.score_by == "score" else 1
-        scores = [values[text][place] for values in by_text]
-        return self.result(fmean(scores), {"rank": fmean(values[text][1] for values in by_text)}, verdicts, scores, usage)
+    def _result(
+        self, text: str, place: float, by_text: Sequence[Mapping[str, tuple[float, float]]], verdicts: Sequence[Verdict], usage: Usage
+    ) -> EvaluateResult:
+        scores = [values[text][self.score_by == "rank"] for values in by_text]
+        return self.result(fmean(scores), {"rank": fmean(values[text][1] for values in by_text), "place": place}, verdicts, scores, usage)
 
     def _prompt(self) -> Any:
         asked = self._question([], ["", ""])

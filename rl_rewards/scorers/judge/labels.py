@@ -66,10 +66,15 @@ _AS_ASCII = str.maketrans({"“": '"', "”": '"', "„": '"', "‘": "'", "’"
 def plain(text: str, judged: str = "") -> str:
     """A reply's prose without emphasis, emoji and typographic quotes, without what it quotes, and without lines of the judged text."""
     text = _QUOTED.sub(" ", _SYMBOLS.sub(" ", text.translate(_AS_ASCII)))
-    if not judged:
+    lines = text.splitlines()
+    if not judged or len([line for line in lines if line.strip()]) < 2:
         return text
-    theirs = {line.strip() for line in plain(judged).splitlines() if ":" in line or "=" in line}
-    return "\n".join(line for line in text.splitlines() if line.strip() not in theirs)
+    theirs = {_bare(line) for line in plain(judged).splitlines()}
+    return "\n".join(line for line in lines if _bare(line) not in theirs)
+
+
+def _bare(line: str) -> str:
+    return line.strip(" \t>\"'")
 
 
 def final_labels(text: str, fields: Sequence[Field], cut: bool) -> Said:

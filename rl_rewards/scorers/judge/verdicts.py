@@ -28,6 +28,7 @@ _OWN = ("criterion", "name", "id", "title", "metric", "candidate", "response", "
 _ALIASES = ("verdict", "score", "rating", "grade", "judgment", "judgement", "decision", "value", "answer", "label", "choice", "result", "evaluation")
 _BLOCK = re.compile(r"```[a-zA-Z]{0,12}\s*\n?(.*?)```", re.DOTALL)
 _OPEN = re.compile(r"<verdict\b([^<>]{0,80})>", re.IGNORECASE)
+_MARKED = re.compile(r"<(\w{1,64})>[^<>]{0,200}</\1>|\[\[[^\[\]\n]{1,60}\]\]|\\boxed\{[^{}\n]{1,60}\}")
 _CLOSE = re.compile(r"</verdict\b[^<>]{0,80}>", re.IGNORECASE)
 
 
@@ -210,9 +211,10 @@ def _verdicts(text: str) -> Iterator[tuple[str, str]]:
 
 
 def _quotes(judged: str) -> frozenset[str]:
-    """Objects and verdicts that the judged text holds itself."""
-    found = {inner.strip() for _, inner in _verdicts(judged[:_LONGEST])}
-    return frozenset(found | set(_objects(judged[:_LONGEST])))
+    """Objects, elements and marked values that the judged text holds itself."""
+    text = judged[:_LONGEST]
+    found = {inner.strip() for _, inner in _verdicts(text)} | set(_objects(text))
+    return frozenset(found | {each[0] for each in _MARKED.finditer(text)})
 
 
 def _without(text: str, quoted: frozenset[str]) -> str:
