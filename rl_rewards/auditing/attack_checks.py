@@ -15,6 +15,7 @@ from rl_rewards.reward import Reward
 __all__ = ["attack_findings"]
 
 _GRADED_SHARE = 0.9
+_GRADED_CHANCE = 0.5  # words that any two texts share earn something where part of an answer is paid
 _LENGTH_SHARE = 0.3
 _DENIALS = frozenset({"denied", "denied_before_mark", "near_miss"})
 _NATIVE_DENIAL = frozenset({"MathVerify", "MultipleChoice"})
@@ -38,7 +39,8 @@ def attack_findings(subject: Subject) -> Iterator[Finding]:
     rows = subject.attacked
     tries: list[tuple[int, Verdict, Verdict, Attack]] = []
     for row, right, wrong in rows:
-        tries += [(row, right, wrong, attack) for attack in attacks_on(subject.rows[row], row, subject.honest, subject.codes, subject.in_process)]
+        attacks = attacks_on(subject.rows[row], row, subject.honest, subject.codes, subject.in_process)
+        tries += [(row, right, wrong, attack) for attack in _first_of_each(attacks)[: subject.affordable(len(attacks))]]
     texts = [(row, text) for row, _, _, attack in tries for text in attack.texts]
     found = dict(zip(texts, subject.verdicts(texts), strict=True))
     yield from _failing(subject, found)
@@ -47,6 +49,16 @@ def attack_findings(subject: Subject) -> Iterator[Finding]:
     yield from _without_content(subject, tries, found)
     yield from _dominance(subject, found)
     yield from _gates(subject, found)
+
+
+def _first_of_each(attacks: list[Attack]) -> list[Attack]:
+    """The attacks in another order: the first of every kind, then the second of each, and so on; those with programs lead."""
+    seen: dict[str, int] = defaultdict(int)
+    ranked = []
+    for attack in attacks:
+        ranked.append((0 if attack.kind.startswith("program") else seen[attack.kind] + 1, attack))
+        seen[attack.kind] += 1
+    return [attack for _, attack in sorted(ranked, key=lambda pair: pair[0])]
 
 
 def separated(subject: Subject) -> bool:
@@ -85,7 +97,9 @@ def _share(subject: Subject, knows: bool, share: float, attack: Attack) -> float
         return max(share, 0.5 if not subject.graded else 0.9)
     if subject.depends_on_length:
         share = max(share, _LENGTH_SHARE)
-    return max(share, _GRADED_SHARE) if knows and subject.graded else share
+    if subject.graded:
+        return max(share, _GRADED_SHARE if knows else _GRADED_CHANCE)
+    return share
 
 
 def _best(subject: Subject, paid: dict[tuple[str, str], list[_Paid]], counts: dict[tuple[str, str], int]) -> dict[str, Finding]:

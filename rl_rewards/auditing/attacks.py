@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 from collections.abc import Callable, Iterator, Sequence
@@ -10,8 +11,8 @@ from dataclasses import dataclass
 from rl_rewards.auditing.code import Code
 from rl_rewards.auditing.findings import Severity
 from rl_rewards.auditing.forms import Form, Slot, Source
-from rl_rewards.auditing.golds import near_misses, number_in, wrong_for, wrongs_for
-from rl_rewards.auditing.honest import Honest, wrong_program
+from rl_rewards.auditing.golds import near_misses, number_in, wrongs_for
+from rl_rewards.auditing.honest import Honest
 from rl_rewards.auditing.pattern_samples import FILLER, MARK
 from rl_rewards.auditing.programs import CHEATS, cheats
 from rl_rewards.auditing.rows import Row
@@ -115,6 +116,12 @@ def padding(size: int) -> str:
     return sentence * max(1, size // len(sentence))
 
 
+def lengthened(form: Form, text: str) -> Form:
+    """A form with more text in its thinking, or before its answer where it has none."""
+    close = form.before.rfind("</")
+    return form.but(f"{form.before[:close]}{text}\n{form.before[close:]}" if close >= 0 else f"{form.before}{text}\n")
+
+
 def attacks_on(row: Row, number: int, honest: Honest, codes: Sequence[Code], in_process: bool) -> list[Attack]:
     """The attacks on a row.
 
@@ -137,13 +144,15 @@ class _Attacks:
         self.is_program = any(source.kind == "program" for source in honest.sources)
 
     def all(self) -> _Found:
+        if self.is_program:
+            yield from self.programs()
+            yield from itertools.islice(self.without_answer(), 12)
+            return
         yield from self.without_answer()
         yield from self.for_judges()
         yield from self.stuffed()
         yield from self.padded()
-        if self.is_program:
-            yield from self.programs()
-        elif self.honest.sources and self.honest.gold(self.number) is not None:
+        if self.honest.sources and self.honest.gold(self.number) is not None:
             yield from self.with_gold()
             yield from self.in_thinking()
             yield from self.spoiled()
@@ -152,7 +161,7 @@ class _Attacks:
         return source.values[self.number] or ""
 
     def wrong(self, source: Source) -> str:
-        return wrong_program(source, self.number) if source.kind == "program" else wrong_for(source.values, self.number)
+        return self.honest.wrong_answer(source, self.number)
 
     def filled(self, content: Callable[[Source], str] | str) -> str:
         return self.form.text(content if callable(content) else lambda source: content)
@@ -249,16 +258,11 @@ class _Attacks:
         opening, closing = self.thinking
         for size in PADS:
             text = padding(size)
-            yield "padding", f"{size}", (self._lengthened(text).text(self.wrong),)
+            yield "padding", f"{size}", (lengthened(self.form, text).text(self.wrong),)
             yield "padding", f"{size} behind", (f"{self.filled(self.wrong)}\n{text}",)
             yield "padding", f"{size} alone", (text,)
         yield "padding", "wait", (f"{opening}{'Wait, let me check that again. ' * 40}{closing}\n{self.answered(self.wrong)}",)
         yield "padding", "symbols", (f"{self.filled(self.wrong)}\n" + "- \n" * 300,)
-
-    def _lengthened(self, text: str) -> Form:
-        before = self.form.before
-        close = before.rfind("</")
-        return self.form.but(f"{before[:close]}{text}\n{before[close:]}" if close >= 0 else f"{text}\n{before}")
 
     def with_gold(self) -> _Found:
         def listed(separator: str, lead: str = "") -> Callable[[Source], str]:
@@ -341,6 +345,9 @@ class _Attacks:
         right, wrong = self.answered(self.gold), self.answered(self.wrong)
         plain = ", ".join(map(self.gold, self.honest.sources))
         yield "gold_in_thinking", "alone", (f"{opening}{right}{closing} I do not know.",)
+        yield "gold_in_thinking", "stated", (f"{opening}\nThe answer is {right}.\n{closing}\nI am done.",)
+        yield "gold_in_thinking", "marked alone", (f"{opening}\n{right}\n{closing}\n",)
+        yield "cut_off_thinking", "stated", (f"{opening}\nThe answer is {right}.",)
         yield "gold_in_thinking", "plain", (f"{opening}\nIt may be {plain}.\n{closing}\n{wrong}",)
         yield "gold_in_thinking", "before a wrong one", (f"{opening}\nIt may be {right}.\n{closing}\n{wrong}",)
         yield "gold_in_thinking", "before nothing", (f"{opening}\nThe answer is {right}\n{closing}\n",)
@@ -360,7 +367,7 @@ class _Attacks:
                 yield "near_miss", what, (self.filled(by_source.__getitem__),)
 
     def programs(self) -> _Found:
-        for kind, texts in cheats(self.row, self.in_process).items():
+        for kind, texts in cheats(self.row, self.in_process, self.honest.gold(self.number)).items():
             for i, text in enumerate(texts):
                 yield kind, f"{i}", (self.filled(text),)
 

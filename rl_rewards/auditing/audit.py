@@ -14,6 +14,7 @@ from rl_rewards.auditing.contract import contract_findings, infra_forecast, spee
 from rl_rewards.auditing.data_checks import data_findings
 from rl_rewards.auditing.findings import AuditReport, Finding, Severity
 from rl_rewards.auditing.gold_checks import gold_findings, separation
+from rl_rewards.auditing.lengths import length_findings
 from rl_rewards.auditing.rows import AuditError, rows_of
 from rl_rewards.auditing.scoring import Call
 from rl_rewards.auditing.subject import Subject
@@ -100,6 +101,7 @@ def _audited(rubric: Any, subject: Subject, responses: Any, step_budget: float |
         "code": lambda: code_findings(list(subject.codes)),
         "right answers": lambda: gold_findings(subject),
         "attacks": lambda: attack_findings(subject),
+        "length": lambda: length_findings(subject),
         "data": lambda: data_findings(subject),
         "contract": lambda: contract_findings(subject, step_budget),
     }

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import copy
+import inspect
 import pickle
 import random
 import resource
 import statistics
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from rl_rewards.auditing.attacks import padding
+from rl_rewards.auditing.code import own_functions
 from rl_rewards.auditing.findings import Finding, Severity
 from rl_rewards.auditing.scoring import Call, Probe, Verdict
 from rl_rewards.auditing.subject import Subject
@@ -31,7 +33,7 @@ def contract_findings(subject: Subject, step_budget: float | None = None) -> Ite
     probes = _probes(subject)
     if not probes:
         return
-    first, *again = [subject.call.batch(probes) for _ in range(_REPEATS)]
+    first, *again = [subject.call.batch(probes) for _ in range(2 if subject.is_slow else _REPEATS)]
     yield from _batches(subject, probes, first)
     unsteady = _differing(subject, probes, first, again)
     yield from unsteady
@@ -96,9 +98,10 @@ def _batch_mates(subject: Subject, probes: Sequence[Probe], first: Sequence[Verd
     by_probe = dict(zip(probes, first, strict=True))
     other = dict(zip(mixed, subject.call.batch(mixed), strict=True))
     alone: dict[Probe, Verdict] = {}
-    for group in list(groups.values())[:4]:
+    few = 1 if subject.is_slow else 8
+    for group in list(groups.values())[: min(few, 4)]:
         alone.update(zip(group, subject.call.batch(group), strict=True))
-    single = {probe: subject.call.batch([probe])[0] for probe in probes[:8]}
+    single = {probe: subject.call.batch([probe])[0] for probe in probes[:few]}
     for reward in subject.rubric:
         grouped = reward.score.traits.needs_groups
         for what, found in (("in another order", other), ("without the batch's other groups", alone), ("alone", {} if grouped else single)):
@@ -114,19 +117,40 @@ def _batch_mates(subject: Subject, probes: Sequence[Probe], first: Sequence[Verd
 
 def _changed_inputs(subject: Subject, probes: Sequence[Probe]) -> Iterator[Finding]:
     """Columns, prompts and completions belong to the trainer, which passes the same objects to the next reward."""
-    arguments = subject.call.arguments(probes[:8])
-    names = [name for name in arguments if name not in ("trainer_state", "log_extra", "log_metric")]
-    before = {name: copy.deepcopy(arguments[name]) for name in names}
-    try:
-        subject.call.raw(arguments)
-    except Exception:  # what fails is found elsewhere
-        return
-    changed = [name for name in names if arguments[name] != before[name]]
-    if changed:
-        yield Finding(
-            kind="changes_its_input", severity=Severity.ERROR, evidence=f"the call changed {', '.join(changed)}, which the trainer and other rewards go on using",
-            remedy="copy before changing: `list(completions)`, `dict(row)`",
-        )  # fmt: skip
+    for name, function in [(None, subject.call.raw), *_batch_functions(subject)]:
+        arguments = subject.call.arguments(probes[: 1 if subject.is_slow else 8])
+        names = [column for column in arguments if column not in ("trainer_state", "log_extra", "log_metric")]
+        before = {column: copy.deepcopy(arguments[column]) for column in names}
+        try:
+            function(arguments)
+        except Exception:  # what fails is found elsewhere
+            continue
+        changed = [column for column in names if arguments[column] != before[column]]
+        if changed:
+            yield Finding(
+                kind="changes_its_input", severity=Severity.ERROR, reward=name, evidence=f"the call changed {', '.join(changed)}, which the trainer and other rewards go on using",
+                remedy="copy before changing: `list(completions)`, `dict(row)`",
+            )  # fmt: skip
+            return
+
+
+def _batch_functions(subject: Subject) -> Iterator[tuple[str, Callable[[dict[str, Any]], Any]]]:
+    """The plain functions that a trainer would call itself, each as a function of all its arguments."""
+    for reward in subject.rubric:
+        for function in own_functions(reward):
+            if (
+                inspect.isfunction(function)
+                and not inspect.iscoroutinefunction(function)
+                and {"completions", "prompts"} & inspect.signature(function).parameters.keys()
+            ):
+                parameters = inspect.signature(function).parameters
+                takes_all = any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values())
+                yield (
+                    reward.name,
+                    lambda arguments, f=function, p=parameters, a=takes_all: f(
+                        **{name: value for name, value in arguments.items() if a or name in p}
+                    ),
+                )
 
 
 def _pickles(subject: Subject) -> Iterator[Finding]:

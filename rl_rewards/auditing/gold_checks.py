@@ -187,7 +187,7 @@ def _variants_of(subject: Subject, row: int) -> dict[str, str]:
         "a sentence in front": f"Let me think about it. {text}",
         "a sentence around": f"I have worked it out. {text} That is what I find.",
     }
-    if "</" in form.before:
+    if "</" in form.before and FILLER in form.before:
         variants["thinking of several lines"] = (
             f"{form.before.replace(FILLER, f'{FILLER}.{chr(10)}{FILLER} again.{chr(10)}{chr(10)}So')}{form.answer(lambda source: golds[source])}"
         )

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from rl_rewards.auditing.code import Code
 from rl_rewards.auditing.forms import Form, Slot, Source
 from rl_rewards.auditing.golds import wrong_for
+from rl_rewards.auditing.pattern_samples import FILLER, MARK
 from rl_rewards.auditing.rows import Row
 from rl_rewards.auditing.scoring import Call, Probe
 from rl_rewards.auditing.sources import Sources, scorers_in
@@ -40,7 +41,12 @@ class Honest:
 
     def wrong(self, row: int) -> str:
         """An honest wrong response to a row: the same form, with another row's answers."""
-        return self.form.text(lambda source: wrong_program(source, row) if source.kind == "program" else wrong_for(source.values, row))
+        return self.form.text(lambda source: self.wrong_answer(source, row))
+
+    @staticmethod
+    def wrong_answer(source: Source, row: int) -> str:
+        """A wrong answer to a row: another row's right one."""
+        return wrong_program(source, row) if source.kind == "program" else wrong_for(source.values, row)
 
     def gold(self, row: int) -> str | None:
         """The row's right answer in the first of the sources."""
@@ -74,7 +80,18 @@ def find_form(rubric: Rubric, call: Call, codes: Sequence[Code]) -> Honest:
             break
         form = search.best([better, *(better.but(start) for start in starts)])
     sources = tuple(dict.fromkeys(slot.source for slot in form.slots if slot.source.kind != "fixed"))
-    return Honest(form, sources)
+    return Honest(_split(form), sources)
+
+
+def _split(form: Form) -> Form:
+    """The same form, with thinking that its first template holds in what comes before the answer."""
+    lead = form.slots[0].template.partition(MARK)[0]
+    close = lead.find(">", lead.rfind("</")) + 1 if FILLER in lead and "</" in lead else 0
+    if not close:
+        return form
+    end = close + len(lead[close:]) - len(lead[close:].lstrip())
+    first = Slot(form.slots[0].source, form.slots[0].template[end:])
+    return Form(form.before + lead[:end], (first, *form.slots[1:]), form.behind)
 
 
 def least_paid(rubric: Rubric, call: Call, codes: Sequence[Code]) -> list[Form]:
@@ -98,7 +115,7 @@ def _shared(rubric: Rubric, rows: Sequence[Row], prompts: Sequence[str]) -> list
     """The slots of all rewards; one object makes the sources, so that equal ones are one."""
     sources = Sources(rows, prompts)
     found = list(dict.fromkeys(slot for reward in rubric for slot in sources.slots(reward)))
-    return found or [Slot(Source("some text", ["an answer"], "fixed"), "\x00")]
+    return found or [Slot(Source("some text", ["an answer"], "fixed"), MARK)]
 
 
 def _firsts(slots: Sequence[Slot], starts: Sequence[str]) -> Iterator[Form]:
@@ -133,7 +150,8 @@ class _Search:
     def best(self, forms: Iterator[Form] | Sequence[Form]) -> Form:
         """The form that earns most; of equal ones the first."""
         given = list(dict.fromkeys(forms))
-        rows = self._rows[:2] if self.is_slow else self._rows
+        runs_programs = any(slot.source.kind == "program" for form in given for slot in form.slots)
+        rows = self._rows[:2] if self.is_slow or runs_programs else self._rows
         if self.is_slow:
             given = given[:12]
         earned = self.means(given, rows)

@@ -142,10 +142,16 @@ CHEATS = {
 }
 
 
-def cheats(row: Row, in_process: bool) -> dict[str, list[str]]:
+def first_line_of(program: str) -> str:
+    """A program that prints the first line alone of what another one prints."""
+    return f"import contextlib, io\n_all = io.StringIO()\nwith contextlib.redirect_stdout(_all):\n    exec({program!r})\nprint(_all.getvalue().split(chr(10))[0])"
+
+
+def cheats(row: Row, in_process: bool, solution: str | None = None) -> dict[str, list[str]]:
     """Dishonest programs for a row, by kind.
 
     Args:
+        solution: a right program, where there is one.
         in_process: whether programs run in this very process, where those that end it or change its built-in functions are left out.
     """
     names = names_in(row)
@@ -180,6 +186,8 @@ def cheats(row: Row, in_process: bool) -> dict[str, list[str]]:
     if wanted:
         lines = wanted[0].splitlines() or [""]
         if len(lines) > 1:
+            if solution is not None:
+                found["program_prints_expected"].append(first_line_of(solution))
             found["program_prints_expected"].append(f"print({lines[0]!r})")
         if len(set(wanted)) > 1:
             found["program_prints_expected"].append(f"print({wanted[0]!r})")

@@ -64,6 +64,8 @@ class Sources:
         parsed = of_parser(reward.parse) if reward.parse != Identity() else []
         texts = [text for code in own for text in code.texts]
         keys = [key for code in own for key in code.keys if key not in self._rows[0].columns]
+        if any(name.startswith("json.") for code in own for name in code.called):
+            keys += [text for text in texts if re.fullmatch(r"[A-Za-z_]\w{1,30}", text) and text not in keys]
         ours = of_texts(texts, keys)
         if parsed:
             templates = parsed if not isinstance(reward.parse, Json) else list(dict.fromkeys([*of_texts((), keys), *parsed]))
@@ -72,7 +74,7 @@ class Sources:
         for source in self.of_function(reward):
             of_source = templates
             if source.kind == "program":
-                of_source = [f"```python\n{MARK}\n```", MARK, f"<answer>\n```python\n{MARK}\n```\n</answer>", *[t for t in templates if "<" in t][:6]]
+                of_source = [f"```python\n{MARK}\n```", MARK, f"<answer>\n```python\n{MARK}\n```\n</answer>", *[t for t in templates if "<" in t][:2]]
             found += [Slot(source, template) for template in of_source]
         return found
 

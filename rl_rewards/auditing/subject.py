@@ -22,6 +22,9 @@ _LENGTH_OF_RIGHT = frozenset({"CosineLength", "GroupLength"})
 _LEARNED = frozenset({"RewardModel", "RewardModelEnsemble", "RemoteRewardModel", "CosineSimilarity", "PythonReward"})
 _GRADED = frozenset({"TokenF1", "CosineSimilarity", "InstructionFollowing"})
 _ATTACKED_ROWS = 24
+_FEW_ROWS = 2
+_SLOW = 0.01  # seconds for a response
+_SECONDS = 10.0  # that the attacks of a slow rubric may take, about
 
 
 @dataclass
@@ -129,8 +132,20 @@ class Subject:
             (more if gold in seen else first).append(pair)
             seen.add(gold)
         chosen = (first + more)[:_ATTACKED_ROWS]
+        return chosen[:_FEW_ROWS] if self.is_slow else chosen
+
+    @cached_property
+    def is_slow(self) -> bool:
+        """Whether a response takes so long to score that few are tried: programs, servers."""
         seconds, count = (sum(column) for column in zip(*self.call.seconds, strict=True))
-        return chosen[:6] if seconds / max(count, 1) > 0.02 else chosen
+        return seconds / max(count, 1) > _SLOW
+
+    def affordable(self, attacks: int) -> int:
+        """How many of a row's attacks are tried."""
+        if not self.is_slow:
+            return attacks
+        seconds, count = (sum(column) for column in zip(*self.call.seconds, strict=True))
+        return max(30, int(_SECONDS / (seconds / count) / max(1, len(self.attacked))))
 
     @cached_property
     def graded(self) -> bool:

@@ -1,0 +1,82 @@
+"""What length does to a score: whether effort costs, whether length alone outweighs being right."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from statistics import fmean
+
+from rl_rewards.auditing.attack_checks import separated
+from rl_rewards.auditing.attacks import PADS, lengthened, padding
+from rl_rewards.auditing.findings import Finding, Severity
+from rl_rewards.auditing.subject import Subject
+
+__all__ = ["length_findings"]
+
+_EFFORT = 1000  # characters of working that an honest response may well have
+_GAIN = 0.25
+_ROWS = 8
+
+
+def length_findings(subject: Subject) -> Iterator[Finding]:
+    """Findings about honest responses that are longer than they must be, and about length that counts without bound."""
+    yield from _without_bound(subject)
+    if subject.depends_on_length or not separated(subject):
+        return
+    rows = subject.attacked[:_ROWS]
+    form = lengthened(subject.honest.form, padding(_EFFORT))
+    right = subject.verdicts([(row, form.text(lambda source, row=row: source.values[row] or "")) for row, _, _ in rows])
+    effort = subject.verdicts([(row, form.text(lambda source, row=row: subject.honest.wrong_answer(source, row))) for row, _, _ in rows])
+    short = subject.verdicts([(row, "I do not know.") for row, _, _ in rows])
+    known = [
+        (a.total, b.total, c.total, r.total, w.total)
+        for a, b, c, (_, r, w) in zip(right, effort, short, rows, strict=True)
+        if None not in (a.total, b.total, c.total, r.total, w.total)
+    ]
+    if not known:
+        return
+    long_right, long_wrong, gave_up, right_total, wrong_total = (fmean(column) for column in zip(*known, strict=True))  # type: ignore[arg-type]
+    gap = right_total - wrong_total
+    if gave_up > long_wrong + _GAIN * gap and gave_up > wrong_total - 1e-9:
+        yield Finding(
+            kind="effort_costs", severity=Severity.ERROR, response="I do not know.", earns=gave_up, honest=long_wrong, rows=len(known), of=len(rows),
+            evidence=f"giving up earns {gave_up:.3g}, a wrong answer with {_EFFORT} characters of work {long_wrong:.3g}: a policy that is often wrong learns not to try",
+            remedy="let a cost of length count for right answers alone (`gate: {reward: correct}`), or bound it (`soft_overlong`, `cosine_length`)",
+        )  # fmt: skip
+    if long_right <= wrong_total + 1e-9 or long_right <= gave_up + 1e-9:
+        yield Finding(
+            kind="honest_length_costs", severity=Severity.ERROR, response=form.right(rows[0][0]), earns=long_right, honest=max(wrong_total, gave_up), rows=len(known), of=len(rows),
+            evidence=f"a right answer with {_EFFORT} characters of work earns {long_right:.3g}, no more than a short wrong one ({max(wrong_total, gave_up):.3g})",
+            remedy="bound what length can cost (`soft_overlong`, `clip`), below what being right is worth",
+        )  # fmt: skip
+
+
+def _without_bound(subject: Subject) -> Iterator[Finding]:
+    """Scores that go on rising or falling with length, however long a response is."""
+    if subject.learned or not subject.attacked or subject.is_slow:
+        return
+    rows = [row for row, _, _ in subject.attacked[:_ROWS]]
+    totals = []
+    for size in PADS[-3:]:
+        found = [
+            verdict.total
+            for verdict in subject.verdicts(
+                [
+                    (row, lengthened(subject.honest.form, padding(size)).text(lambda source, row=row: subject.honest.wrong_answer(source, row)))
+                    for row in rows
+                ]
+            )
+        ]
+        if any(total is None for total in found):
+            return
+        totals.append(fmean(found))  # type: ignore[arg-type]
+    first, second, third = totals
+    gaps = [a.total - b.total for _, a, b in subject.attacked if a.total is not None and b.total is not None]
+    gap = abs(fmean(gaps)) if gaps and subject.reads_references else 0.0
+    rises = second > first + 1e-6 and third > second + max(1e-6, gap)
+    falls = second < first - 1e-6 and third < second - max(1e-6, 2 * gap)
+    if rises or (falls and gap):
+        yield Finding(
+            kind="length_without_bound", severity=Severity.ERROR, response=None, earns=third, honest=first, rows=len(rows), of=len(rows),
+            evidence=f"wrong responses of {PADS[-3]}, {PADS[-2]} and {PADS[-1]} characters earn {first:.3g}, {second:.3g} and {third:.3g}: length counts without bound",
+            remedy="bound what length earns or costs: `soft_overlong`, `cosine_length`, `length_window`, or `clip`",
+        )  # fmt: skip
