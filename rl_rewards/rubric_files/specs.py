@@ -47,7 +47,7 @@ def _options(value: Any, directory: Path) -> dict[str, Any]:
     options = {}
     for name in option_names(type(value)):
         here, declared = getattr(value, name), type(value).__pydantic_fields__[name]
-        if isinstance(here, SecretStr):
+        if isinstance(here, SecretStr) or (isinstance(here, Mapping) and any(isinstance(item, SecretStr) for item in here.values())):
             logger.warning(
                 "%s of %s is a secret and is not written to a file; where it is read, give it again or set it in the environment",
                 name,

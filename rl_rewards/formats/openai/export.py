@@ -9,7 +9,7 @@ from dataclasses import fields
 from typing import Any
 
 from rl_rewards.formats.openai.config import WEIGHTED_SUM, weighted_sum
-from rl_rewards.formats.openai.graders import BASE_URL, MULTI
+from rl_rewards.formats.openai.graders import BASE_URL, ENDPOINT_LIMITS, MULTI
 from rl_rewards.formats.registry import ExportError, Refusal
 from rl_rewards.parsers.identity import Identity
 from rl_rewards.reward import Reward
@@ -23,6 +23,7 @@ from rl_rewards.scorers.graders.messages import GraderMessage
 from rl_rewards.scorers.graders.python_grader import PythonGrader
 from rl_rewards.scorers.graders.score_model import ScoreModel
 from rl_rewards.scorers.graders.string_check import StringCheck
+from rl_rewards.scorers.http import Http
 from rl_rewards.scorers.string_match import StringMatch
 from rl_rewards.scorers.text_similarity import TextSimilarity
 
@@ -187,6 +188,25 @@ def _sampling(model: ChatModel) -> dict[str, Any]:
     return {"sampling_params": given} if given else {}
 
 
+def _endpoint(name: str, scorer: Http) -> dict[str, Any]:
+    _defaults(scorer, "url", "form", "headers", "headers_env", "requests_per_minute", "pass_threshold", "timeout", "retries")
+    limits = {option: getattr(scorer, option) for option in ENDPOINT_LIMITS}
+    if scorer.form != "openai":
+        raise _NoFormError(f"form {scorer.form} has no form as a grader; an endpoint grader is form openai")
+    if limits != ENDPOINT_LIMITS:
+        raise _NoFormError(f"the limits of an endpoint are the service's, {ENDPOINT_LIMITS}, got {limits}")
+    if scorer.headers:
+        raise _NoFormError("headers hold values that are written to no file; name variables of the environment in headers_env")
+    more: dict[str, Any] = {}
+    if scorer.headers_env:
+        more["headers"] = {header: f"${{{variable}}}" for header, variable in scorer.headers_env.items()}
+    if scorer.requests_per_minute is not None:
+        more["rate_limit"] = scorer.requests_per_minute / 60
+    if scorer.pass_threshold is not None:
+        more["pass_threshold"] = scorer.pass_threshold
+    return {"type": "endpoint", "name": name, "url": scorer.url, **more}
+
+
 _WRITERS: dict[type, Callable[[str, Any], dict[str, Any]]] = {
     StringCheck: _string_check,
     StringMatch: _string_match,
@@ -194,4 +214,5 @@ _WRITERS: dict[type, Callable[[str, Any], dict[str, Any]]] = {
     PythonGrader: _python,
     ScoreModel: _score_model,
     LabelModel: _label_model,
+    Http: _endpoint,
 }

@@ -18,9 +18,10 @@ from rl_rewards.scorers.graders.python_grader import PythonGrader
 from rl_rewards.scorers.graders.score_model import ScoreModel
 from rl_rewards.scorers.graders.string_check import StringCheck
 from rl_rewards.scorers.graders.template import grader_template, has_placeholder
+from rl_rewards.scorers.http import Http
 from rl_rewards.scorers.text_similarity import TextSimilarity
 
-__all__ = ["BASE_URL", "FIELDS", "MULTI", "reward_name", "scorer_of", "type_of"]
+__all__ = ["BASE_URL", "ENDPOINT_LIMITS", "FIELDS", "MULTI", "reward_name", "scorer_of", "type_of"]
 
 MULTI = "multi"
 BASE_URL = "OPENAI_BASE_URL"
@@ -36,6 +37,9 @@ FIELDS: dict[str, tuple[str, ...]] = {
     MULTI: ("type", "name", "graders", "calculate_output"),
 }
 """Type -> its fields. `model` of text_similarity is ours: the embedding model of cosine."""
+ENDPOINT_LIMITS: dict[str, Any] = {"timeout": 600.0, "retries": 3}
+"""What the service grants an endpoint, in seconds and attempts after the first."""
+_VARIABLE = re.compile(r"\$\{?([A-Za-z_][A-Za-z0-9_]*)\}?")
 _SAMPLING = {"seed": "seed", "top_p": "top_p", "temperature": "temperature", "max_completions_tokens": "max_tokens", "reasoning_effort": None}
 _NOT_IN_A_NAME = re.compile(r"[^A-Za-z0-9_.-]+")
 
@@ -139,6 +143,28 @@ def _message(item: Any) -> GraderMessage:
     return GraderMessage(**item)
 
 
+def _endpoint(reading: Reading, fields: Fields) -> Scorer | None:
+    """Azure's endpoint grader, with the service's limits: ten minutes, three retries, a reply of a megabyte."""
+    url, rate, threshold = fields.text("url", required=True), fields.number("rate_limit"), fields.number("pass_threshold")
+    headers = fields.value("headers")
+    if headers is not None and not (isinstance(headers, Mapping) and all(isinstance(value, str) for value in headers.values())):
+        reading.refuse(fields.path_of("headers"), f"must be a mapping of names to text, got {type(headers).__name__}")
+        return None
+    if rate is not None and rate <= 0:
+        reading.refuse(fields.path_of("rate_limit"), f"must be above 0, got {rate:g}")
+        return None
+    if url is None:
+        return None
+    variables = {name: variable[1] for name, value in (headers or {}).items() if (variable := _VARIABLE.fullmatch(value))}
+    options: dict[str, Any] = {
+        "headers": {name: value for name, value in (headers or {}).items() if name not in variables},
+        "headers_env": variables,
+        "requests_per_minute": None if rate is None else 60 * rate,
+        "pass_threshold": threshold,
+    }
+    return reading.made(fields.path_of("url"), lambda: Http(url, form="openai", **ENDPOINT_LIMITS, **options))
+
+
 def _chat_model(reading: Reading, fields: Fields) -> ChatModel | None:
     """The model of a grader, asked where the official client would ask it; its sampling is the server's where the grader says nothing."""
     name = fields.text("model", required=True)
@@ -170,4 +196,5 @@ _READERS: dict[str, Callable[[Reading, Fields], Scorer | None]] = {
     "score_model": _score_model,
     "label_model": _label_model,
     "python": _python,
+    "endpoint": _endpoint,
 }

@@ -18,6 +18,7 @@ from rl_rewards.scorers.formula import FormulaError, expression
 from rl_rewards.scorers.graders.fields import GivenSample
 from rl_rewards.scorers.graders.model_grader import ModelGrader, RefusedError
 from rl_rewards.scorers.graders.python_grader import PythonGrader
+from rl_rewards.scorers.http import Http
 from rl_rewards.scorers.judge.verdicts import MalformedVerdictError
 from rl_rewards.types import EvaluateResult, Outcome, Sample
 
@@ -158,6 +159,8 @@ class _Run:
             self.errors["model_grader_refusal_error"] = True
         elif isinstance(result.cause, MalformedVerdictError):
             self.errors["model_grader_parse_error"] = True
+        elif isinstance(scorer, Http) and isinstance(result.cause, CallError):
+            self.errors["unresponsive_reward_error"] = True
         elif isinstance(result.cause, CallError):
             self.errors |= {"model_grader_server_error": True, "model_grader_server_error_details": result.error}
         else:

@@ -3,6 +3,7 @@
 cloud_run   Vertex AI's ReinforcementTuningCloudRunRewardScorer (REST reference, v1beta1): one sample a request
 openrlhf    OpenRLHF's remote_rm_url: {query, prompts, labels} -> {rewards, scores?, extra_logs?}
 nemo_gym    NeMo-Gym's POST /verify: {responses_create_params, response, **row} -> {reward, **components}
+openai      Azure's endpoint grader: {sample: {output_text, ...}, item, trace_id} -> {score}
 batch       {samples: [{prompt, completion, references}]} -> {results: [{score, reason?, metrics?}]}
 """
 
@@ -14,14 +15,16 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
+from uuid import uuid4
 
 from rl_rewards.references import column_template, text_of
+from rl_rewards.scorers.graders.fields import GraderFields
 from rl_rewards.types import EvaluateResult, Message, MetricResult, Outcome, Sample
 from rl_rewards.types.contents import example_of
 
 __all__ = ["FORMS", "FormName", "HttpForm", "Query", "ReplyError", "label_of"]
 
-FormName = Literal["cloud_run", "openrlhf", "nemo_gym", "batch"]
+FormName = Literal["cloud_run", "openrlhf", "nemo_gym", "openai", "batch"]
 
 
 class ReplyError(ValueError):
@@ -30,10 +33,14 @@ class ReplyError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """A sample and the answer that was parsed from it, always text; with the label and the job that the request names."""
+    """A sample and the answer that was parsed from it, always text; with the label and the job that the request names.
+
+    `parsed` is the answer as the parser gave it.
+    """
 
     sample: Sample
     answer: str
+    parsed: Any
     label: str | None = None
     job_id: int = 0
 
@@ -143,6 +150,21 @@ class NemoGym(HttpForm):
         return [_result(said["reward"], "reward", said.get("failure_reason"), components)]
 
 
+class OpenAi(HttpForm):
+    """{sample, item, trace_id} -> {score}, of Azure's endpoint grader: the namespaces of OpenAI's graders, and a name for the request."""
+
+    def body(self, queries: Sequence[Query]) -> dict[str, Any]:
+        [query] = queries
+        fields = GraderFields(query.sample, query.parsed)
+        item = dict(query.sample.references)
+        if query.sample.prompt is not None and "messages" not in item:
+            item["messages"] = fields.messages
+        return {"sample": fields.sample, "item": item, "trace_id": f"trace_{uuid4().hex}"}
+
+    def read(self, reply: Any, count: int) -> list[EvaluateResult]:
+        return [EvaluateResult(_number(_object(reply, "score")["score"], "score"))]
+
+
 class Batch(HttpForm):
     """{samples: [{prompt, completion, answer, references}]} -> {results: [{score, reason?, metrics?: {name: number}, error?}]}, in order."""
 
@@ -169,7 +191,7 @@ class Batch(HttpForm):
         return [_each(result) for result in results]
 
 
-FORMS: dict[str, HttpForm] = {"cloud_run": CloudRun(), "openrlhf": OpenRlhf(), "nemo_gym": NemoGym(), "batch": Batch()}
+FORMS: dict[str, HttpForm] = {"cloud_run": CloudRun(), "openrlhf": OpenRlhf(), "nemo_gym": NemoGym(), "openai": OpenAi(), "batch": Batch()}
 
 
 def _each(result: Any) -> EvaluateResult:

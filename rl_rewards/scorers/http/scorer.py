@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 import httpx
 from pydantic import NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 
-from rl_rewards.configured import configured
+from rl_rewards.configured import SecretOption, configured
 from rl_rewards.redaction import secret_from_environment
 from rl_rewards.references import MissingReferenceError, column_template
 from rl_rewards.runtime import event_loop
@@ -22,7 +22,9 @@ from rl_rewards.runtime.calling.breaker import CircuitBreaker
 from rl_rewards.runtime.calling.errors import CallError
 from rl_rewards.runtime.calling.http import http_client, post_json
 from rl_rewards.runtime.calling.limits import CallLimits
+from rl_rewards.runtime.calling.numbers import numbers_in
 from rl_rewards.runtime.calling.pace import Pace, share_of_process
+from rl_rewards.runtime.calling.rates import Rates
 from rl_rewards.runtime.calling.urls import check_url
 from rl_rewards.scorers.base import Scorer, Traits
 from rl_rewards.scorers.http.forms import FORMS, FormName, HttpForm, Query, ReplyError, label_of
@@ -34,7 +36,7 @@ CLOUD_RUN_TOKEN = "RL_REWARDS_CLOUD_RUN_TOKEN"
 
 @configured
 class Http(Scorer):
-    """Asks a service of yours for the score, with Cloud Run's contract of Vertex AI, OpenRLHF's, NeMo-Gym's, or a batch at a time.
+    """Asks a service of yours for the score, with Cloud Run's contract of Vertex AI, OpenRLHF's, NeMo-Gym's, Azure's endpoint grader's, or a batch at a time.
 
     What goes wrong with a call is ours to answer for: outcome `timeout` or `error`, never a zero. So is a reply without a finite number, or
     larger than `reply_bytes`. Calls share connections, which are kept open during a batch. Certificates are checked, redirects are not
@@ -48,7 +50,7 @@ class Http(Scorer):
     """Where the service takes its POST, with the path (`/verify` of NeMo-Gym)."""
     form: FormName = field(default="cloud_run", kw_only=True)
     """What is sent and read: cloud_run ({example, response, metadata} -> {reward}), openrlhf ({query, prompts, labels} -> {rewards}), nemo_gym
-    (POST /verify) or batch ({samples} -> {results})."""
+    (POST /verify), openai ({sample, item, trace_id} -> {score}) or batch ({samples} -> {results})."""
     label: str | None = field(default=None, kw_only=True)
     """The column that openrlhf is sent as labels, or a template such as "{{references.answer}}"."""
     wrong: float = field(default=0.0, kw_only=True)
@@ -57,6 +59,12 @@ class Http(Scorer):
     """Name of the environment variable with the key that is sent as a bearer token."""
     headers_env: dict[str, str] = field(default_factory=dict, kw_only=True)
     """Further headers of a request: name -> environment variable with its value."""
+    headers: dict[str, SecretOption] = field(default_factory=dict, kw_only=True, repr=False)
+    """Further headers with their values, which are shown nowhere and written to no file; keys had better come from `headers_env`."""
+    requests_per_minute: PositiveFloat | None = field(default=None, kw_only=True)
+    """Most requests a minute, retries included, of all the processes of a node together."""
+    pass_threshold: float | None = field(default=None, kw_only=True)
+    """Component `passed` is 1 from this score on; the score is not changed by it."""
     batch_size: PositiveInt = field(default=32, kw_only=True)
     """Most samples of a request, for openrlhf and batch."""
     concurrency: PositiveInt = field(default=64, kw_only=True)
@@ -84,7 +92,7 @@ class Http(Scorer):
     @property
     def traits(self) -> Traits:
         columns = frozenset() if self.label is None else column_template(self.label).columns
-        return Traits(columns=columns, reads_thinking=True)  # the service is sent all that the model wrote
+        return Traits(columns=columns, reads_thinking=self.form != "openai")  # the others are sent all that the model wrote
 
     def score(self, samples: Sequence[Sample], answers: Sequence[Any]) -> list[EvaluateResult]:
         return self.submit(samples, answers).result()
@@ -98,7 +106,7 @@ class Http(Scorer):
         sent = [query for query in queries if isinstance(query, Query)]
         form = FORMS[self.form]
         size = 1 if form.single else self.batch_size
-        pace = Pace(share_of_process(self.concurrency))
+        pace = Pace(share_of_process(self.concurrency), _rates(self.url, self.requests_per_minute))
         async with self._client() as client:
             parts = await asyncio.gather(*(self._ask(client, form, sent[at : at + size], pace) for at in range(0, len(sent), size)))
         replies = iter([result for part in parts for result in part])
@@ -109,22 +117,27 @@ class Http(Scorer):
         if answer is None:
             return EvaluateResult(self.wrong, "no answer in the response", outcome=Outcome.UNPARSED)
         try:
-            return Query(sample, answer if isinstance(answer, str) else str(answer), label_of(sample, self.label), self.job_id)
+            return Query(sample, answer if isinstance(answer, str) else str(answer), answer, label_of(sample, self.label), self.job_id)
         except MissingReferenceError as missing:
             return EvaluateResult.failure(Outcome.ERROR, str(missing))
 
     async def _ask(self, client: httpx.AsyncClient, form: HttpForm, queries: Sequence[Query], pace: Pace) -> list[EvaluateResult]:
         try:
             reply = await post_json(client, self._path, form.body(queries), self._limits, _breaker(self.url), pace, repeatable=self.repeatable)
-            return form.read(reply, len(queries))
+            return [self._passed(result) for result in form.read(reply, len(queries))]
         except CallError as failed:
             if failed.of_the_input and len(queries) > 1:  # one of them may be what the service refuses
                 parts = await asyncio.gather(*(self._ask(client, form, [query], pace) for query in queries))
                 return [result for part in parts for result in part]
-            return [EvaluateResult.failure(failed.outcome, str(failed)) for _ in queries]
+            return [EvaluateResult.failure(failed.outcome, str(failed), failed) for _ in queries]
         except Exception as error:  # what a strange reply runs into costs its own samples
             why = str(error) if isinstance(error, (ReplyError, MissingReferenceError)) else describe(error)
             return [EvaluateResult.failure(Outcome.ERROR, why) for _ in queries]
+
+    def _passed(self, result: EvaluateResult) -> EvaluateResult:
+        if self.pass_threshold is not None and result.score is not None:
+            result.metrics["passed"] = float(result.score >= self.pass_threshold)
+        return result
 
     def _client(self) -> httpx.AsyncClient:
         key = None
@@ -135,6 +148,8 @@ class Http(Scorer):
         client = http_client(self._origin, key)
         for name, variable in self.headers_env.items():
             client.headers[name] = secret_from_environment(variable, f"headers_env.{name}").reveal()
+        for name, value in self.headers.items():
+            client.headers[name] = value.get_secret_value()
         return client
 
     @property
@@ -154,6 +169,16 @@ class Http(Scorer):
 def _is_cloud_run(url: str) -> bool:
     parts = urlsplit(url)
     return parts.scheme == "https" and (parts.hostname or "").endswith(".run.app")
+
+
+@lru_cache(maxsize=256)
+def _rates(url: str, requests_per_minute: float | None) -> Rates | None:
+    """One for each service, whichever reward asks it."""
+    if requests_per_minute is None:
+        return None
+    processes = os.environ.get("LOCAL_WORLD_SIZE", "1")
+    share = requests_per_minute / max(1, int(processes) if processes.isdigit() else 1)
+    return Rates(numbers_in(None, url), url, requests=share)
 
 
 @lru_cache(maxsize=256)

@@ -153,7 +153,7 @@ def test_string_match_letter_by_letter_is_a_string_check_with_the_same_scores(tm
         (Reward("r", {"string_check": "answer"}, isolate=True), "isolate has no form"),
         (Reward("r", {"string_check": {"reference": "answer", "wrong": -1}}), "option wrong has no form as a grader, got -1.0"),
         (Reward("r", {"string_check": {"reference": {"column": "answer", "parse": {"after": "####"}}}}), "that is parsed has no form"),
-        (Reward("r", {"number_match": "answer"}), "NumberMatch has no form as a grader; those that have one are LabelModel, PythonGrader"),
+        (Reward("r", {"number_match": "answer"}), "NumberMatch has no form as a grader; those that have one are Http, LabelModel"),
         (Reward("r", {"python_grader": {"source": PYTHON["source"], "timeout": 3}}), "option timeout has no form"),
         (Reward("r", {"score_model": {"model": {"name": "m", "base_url": "http://localhost:1"}, "input": ASK}}), "must be one of the service's"),
         (Reward("r", {"score_model": {"model": {"name": "m"}, "input": ASK, "guard": False}}), "option guard has no form"),
