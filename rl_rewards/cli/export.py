@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from rl_rewards.cli.options import NoCodeOption, RubricArgument, VerboseOption
-from rl_rewards.cli.user_errors import user_errors
+from rl_rewards.cli.user_errors import OptionError, user_errors
 
 
 def export(
@@ -55,7 +55,7 @@ def _text(name: str, to: str, url: str | None, code: bool, directory: Path) -> s
         try:
             check_url(url, "--url")
         except ValueError as error:
-            raise typer.BadParameter(str(error), param_hint="--url") from None
+            raise OptionError(str(error)) from None
     rubric = load_target(name, code)
     if to != "native":
         return json.dumps(format_named(to).dump(rubric, url), indent=2, ensure_ascii=False) + "\n"

@@ -9,17 +9,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from rl_rewards.cli.options import NoCodeOption, RubricArgument, TokenizerOption, VerboseOption
-from rl_rewards.cli.user_errors import INCOMPLETE, say, user_errors
-from rl_rewards.user_errors import UserError
+from rl_rewards.cli.user_errors import INCOMPLETE, OptionError, say, user_errors
 
 if TYPE_CHECKING:
     from rl_rewards.evaluation.difficulty import MixedFilter
     from rl_rewards.evaluation.summary import EvaluationSummary
     from rl_rewards.rubric import Rubric
-
-
-class OptionError(UserError, ValueError):
-    """Options that do not go together."""
 
 
 def score(

@@ -10,11 +10,15 @@ from collections.abc import Iterator
 import typer
 
 from rl_rewards.cli.printable import printable
-from rl_rewards.user_errors import UNUSABLE, user_message
+from rl_rewards.user_errors import UNUSABLE, UserError, user_message
 
 # Exit statuses of every verb. 0: everything was done, and nothing found. UNUSABLE, 2: the verb could not run.
 INCOMPLETE = 1
 """The verb ran, and something in the data or in a reward failed or does not fit."""
+
+
+class OptionError(UserError, ValueError):
+    """An option that is wrong, or options that do not go together."""
 
 
 @contextlib.contextmanager

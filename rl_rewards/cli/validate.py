@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from rl_rewards.cli.options import NoCodeOption, RubricArgument, VerboseOption
-from rl_rewards.cli.user_errors import INCOMPLETE, say, user_errors
+from rl_rewards.cli.user_errors import INCOMPLETE, OptionError, say, user_errors
 
 if TYPE_CHECKING:
     from rl_rewards.checks import RowChecks
@@ -67,27 +67,24 @@ def _validate_response(name: str, example: Path | None, response: Path | None, c
     """Print how one response is scored, in the form of Vertex AI's answer.
 
     Raises:
-        typer.Exit: with status 1 when that has an errorStatus.
+        OptionError: when one of the files is not named.
+        typer.Exit: with status 1 when the answer has an errorStatus.
     """
     import json
 
     from rl_rewards.formats.vertex.validation import answer_of, error_answer, sample_of
-    from rl_rewards.rubric_files import RubricFileError
     from rl_rewards.rubric_files.target import load_target
     from rl_rewards.tables.regular_file import open_regular
 
     if example is None or response is None:
-        missing = "--example" if example is None else "--response"
-        raise typer.BadParameter("--example and --response must be given together", param_hint=missing)
+        raise OptionError(f"--example and --response must be given together, got {'--response' if example is None else '--example'} alone")
     contents = []
     for path in (example, response):
         with open_regular(path) as file:
             contents.append(file.read())
     try:
         answer = answer_of(load_target(name, code), sample_of(*contents))
-    except RubricFileError as error:
-        answer = error_answer(str(error))
-    except ValueError as error:  # of the example or the response
+    except ValueError as error:  # RubricFileError, too: what is wrong with the config, the example or the response
         answer = error_answer(str(error))
     print(json.dumps(answer, indent=2, ensure_ascii=False))
     if answer["errorStatus"] is not None:
