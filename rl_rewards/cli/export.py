@@ -48,9 +48,7 @@ def _text(name: str, to: str, url: str | None, code: bool, directory: Path) -> s
     from rl_rewards.runtime.calling.urls import check_url
 
     if to not in (*FORMATS, "native"):
-        raise typer.BadParameter(
-            f"must be one of {', '.join((*FORMATS, 'native'))}, got {to!r}{nearest(to, [*FORMATS, 'native'])}", param_hint="--to"
-        )
+        raise OptionError(f"--to must be one of {', '.join((*FORMATS, 'native'))}, got {to!r}{nearest(to, [*FORMATS, 'native'])}")
     if url is not None:
         try:
             check_url(url, "--url")
