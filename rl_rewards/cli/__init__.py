@@ -21,6 +21,7 @@ from rl_rewards.cli.preview import preview
 from rl_rewards.cli.rescore import rescore
 from rl_rewards.cli.schema import schema
 from rl_rewards.cli.score import score
+from rl_rewards.cli.serve import serve
 from rl_rewards.cli.validate import validate
 
 __all__ = ["app", "main"]
@@ -31,7 +32,7 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-for _verb in (validate, preview, score, compare, evaluate, audit, optimize, calibrate, rescore):
+for _verb in (validate, preview, score, compare, evaluate, audit, optimize, calibrate, rescore, serve):
     app.command()(_verb)
 
 app.command("list")(list_kinds)

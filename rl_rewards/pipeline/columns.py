@@ -47,6 +47,21 @@ class RewardColumn:
         """Positions of the samples on which the reward itself failed."""
         return self._final[1] if self._final else [i for i, result in enumerate(self.results) if result.score is None and result.failed]
 
+    def part(self, start: int, stop: int) -> RewardColumn:
+        """The column of the samples from `start` up to `stop`."""
+        raw, gate_open = self.raw[start:stop], self.gate_open
+        clipped = 0 if self.reward.clip is None else sum(score is not None and self.reward.clipped(score) != score for score in raw)
+        return RewardColumn(
+            self.reward,
+            self.answers[start:stop],
+            self.results[start:stop],
+            raw,
+            self.scores[start:stop],
+            self.seconds,
+            clipped,
+            None if gate_open is None else gate_open[start:stop],
+        )
+
     def finish(self) -> None:
         """Count outcomes and failures once: gates and policies have been applied."""
         self._final = None
@@ -79,6 +94,10 @@ class Evaluation:
             for i in column.failed:
                 if column.scores[i] is None:
                     self.scorable[i] = False
+
+    def part(self, start: int, stop: int) -> Evaluation:
+        """The evaluation of the samples from `start` up to `stop`, where several callers share a batch."""
+        return Evaluation(self.samples[start:stop], {name: column.part(start, stop) for name, column in self.columns.items()})
 
     @property
     def unscorable(self) -> int:

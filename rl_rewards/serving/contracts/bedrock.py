@@ -1,0 +1,83 @@
+"""Amazon Bedrock's and SageMaker's grading Lambda: a list of conversations -> aggregate_reward_score and metrics_list of each."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from rl_rewards.formats.bedrock import scored
+from rl_rewards.pipeline.columns import Evaluation
+from rl_rewards.rubric import Rubric
+from rl_rewards.serving.contracts.base import Contract, Query, conversation_sample, numbers_of, pointer
+from rl_rewards.serving.errors import RequestError
+from rl_rewards.types import Sample
+
+__all__ = ["BEDROCK"]
+
+_ENVELOPES = ("batch", "input")
+
+
+def _unwrapped(body: Any) -> tuple[list[Any], str]:
+    """The list in a request, and where it is: bare, or in an envelope of SageMaker's templates."""
+    if isinstance(body, dict) and isinstance(body.get("body"), str):
+        try:
+            return _unwrapped(json.loads(body["body"]))[0], "/body"
+        except ValueError as error:
+            raise RequestError(f"body must be JSON: {error}", "/body") from None
+    if isinstance(body, dict):
+        for name in _ENVELOPES:
+            if name in body:
+                items = body[name]
+                return (items if isinstance(items, list) else [items]), pointer(name)
+        if "messages" in body:
+            return [body], ""
+    if not isinstance(body, list):
+        raise RequestError("the body must be a list of {id, messages, metadata}, or {batch: [...]}, {input: ...} or {body: JSON text}", "")
+    return body, ""
+
+
+def _read(body: Any, rubric: Rubric, options: Mapping[str, Any]) -> list[Sample]:
+    items, where = _unwrapped(body)
+    samples = []
+    for i, item in enumerate(items):
+        if not isinstance(item, dict):
+            raise RequestError(f"must be {{id, messages, metadata}}, got {type(item).__name__}", where + pointer(i))
+        metadata = item.get("metadata") or {}
+        if not isinstance(metadata, dict):
+            raise RequestError(f"metadata must be a mapping, got {type(metadata).__name__}", where + pointer(i, "metadata"))
+        references = {name: value for name, value in item.items() if name not in ("id", "messages", "metadata")} | metadata
+        answer = references.get("reference_answer")
+        if isinstance(answer, dict):  # its fields are columns too
+            references = answer | references
+        sample = conversation_sample(item.get("messages"), references, where + pointer(i, "messages"))
+        sample.group = i
+        samples.append(sample)
+    if not samples:
+        raise RequestError("the list must have at least one conversation", where)
+    return samples
+
+
+def _write(query: Query, evaluation: Evaluation) -> Any:
+    numbers = numbers_of(query, evaluation)  # each must have one, so a failure is the whole request's
+    items, _ = _unwrapped(query.body)
+    replies = [reply | {"aggregate_reward_score": number} for reply, number in zip(scored(items, evaluation), numbers, strict=True)]
+    enveloped = isinstance(query.body, dict) and "messages" not in query.body
+    return {"statusCode": 200, "body": json.dumps(replies)} if enveloped else replies
+
+
+BEDROCK = Contract(
+    path="/lambda",
+    name="bedrock",
+    summary="Amazon Bedrock and SageMaker: a grading Lambda's list",
+    model=None,
+    example=[
+        {
+            "id": "1",
+            "messages": [{"role": "user", "content": "What is 40 + 2?"}, {"role": "assistant", "content": "<answer>42</answer>"}],
+            "metadata": {"reference_answer": {"answer": "42"}},
+        }
+    ],
+    read=_read,
+    write=_write,
+)

@@ -1,0 +1,51 @@
+"""Azure's and OpenAI's endpoint grader: {sample, item} -> {score}."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from rl_rewards.pipeline.columns import Evaluation
+from rl_rewards.rubric import Rubric
+from rl_rewards.serving.contracts.base import Body, Contract, Query, numbers_of
+from rl_rewards.serving.errors import RequestError
+from rl_rewards.types import Sample, response_of
+
+__all__ = ["GRADER"]
+
+
+class _Request(Body):
+    sample: dict[str, Any]
+    """What the model wrote: output_text, output_tools, choices."""
+    item: dict[str, Any]
+    """The dataset's row: its fields are the columns, its `messages` the prompt."""
+    trace_id: str | None = None
+
+
+def _read(body: _Request, rubric: Rubric, options: Mapping[str, Any]) -> list[Sample]:
+    text, calls = body.sample.get("output_text"), body.sample.get("output_tools")
+    if text is None and not calls:
+        raise RequestError(f"sample must have output_text, got the fields {sorted(body.sample)}", "/sample/output_text")
+    if not isinstance(text, str | None):
+        raise RequestError(f"output_text must be text, got {type(text).__name__}", "/sample/output_text")
+    message: dict[str, Any] = {"role": "assistant", "content": text or ""}
+    if calls:
+        message["tool_calls"] = calls
+    prompt = body.item.get("messages")
+    return [Sample(prompt if isinstance(prompt, list) else None, [message], response_of([message]), dict(body.item))]
+
+
+def _write(query: Query, evaluation: Evaluation) -> dict[str, Any]:
+    (score,) = numbers_of(query, evaluation)
+    return {"score": score}
+
+
+GRADER = Contract(
+    path="/grade",
+    name="grader",
+    summary="OpenAI and Azure: an endpoint grader",
+    model=_Request,
+    example={"sample": {"output_text": "<answer>42</answer>"}, "item": {"answer": "42"}, "trace_id": "trace_1"},
+    read=_read,
+    write=_write,
+)

@@ -1,0 +1,65 @@
+"""Our own call: rows in, every reward's score, outcome, reason and components out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rl_rewards.parsers.identity import Identity
+from rl_rewards.pipeline.columns import Evaluation
+from rl_rewards.rubric import Rubric
+from rl_rewards.serving.contracts.base import Body, Contract, Query, pointer
+from rl_rewards.serving.errors import RequestError
+from rl_rewards.tables.scored import scored_rows
+from rl_rewards.types import Sample
+from rl_rewards.types.rows import RowError, sample_of
+
+__all__ = ["SCORE"]
+
+
+class _Request(Body):
+    samples: list[dict[str, Any]]
+    """Rows as `rl-rewards score` takes them: messages, or prompt and completion; their other fields are the columns."""
+    rubric: str | None = None
+    """Which rubric, where the server has several."""
+
+
+def _read(body: _Request, rubric: Rubric, options: Mapping[str, Any]) -> list[Sample]:
+    if not body.samples:
+        raise RequestError("samples must have at least one row", "/samples")
+    samples: list[Sample] = []
+    group = 0
+    for i, row in enumerate(body.samples):
+        try:
+            sample = sample_of(row, i)
+        except RowError as error:
+            raise RequestError(str(error), pointer("samples", i)) from None
+        if samples and sample.prompt != samples[-1].prompt:  # neighbours with equal prompts are one group
+            group += 1
+        sample.group = group
+        samples.append(sample)
+    return samples
+
+
+def _write(query: Query, evaluation: Evaluation) -> dict[str, Any]:
+    rows: Sequence[Mapping[str, Any]] = [{} for _ in evaluation.samples]
+    results = list(scored_rows(rows, evaluation))
+    for i, result in enumerate(results):
+        result["scorable"] = evaluation.scorable[i]
+        # What the parser took, where it took less than all of the response: a page marks it in the text.
+        result["parsed"] = {
+            name: None if isinstance(column.reward.parse, Identity) else column.answers[i] for name, column in evaluation.columns.items()
+        }
+    return {"results": results, "weights": {name: column.reward.weight for name, column in evaluation.columns.items()}}
+
+
+SCORE = Contract(
+    path="/v1/score",
+    name="score",
+    summary="rl_rewards: a batch, with every component, outcome and reason",
+    model=_Request,
+    example={"samples": [{"prompt": "What is 40 + 2?", "completion": "<answer>42</answer>", "answer": "42"}]},
+    read=_read,
+    write=_write,
+    per_reward=False,
+)

@@ -1,0 +1,78 @@
+"""Reward Kit's and eval-protocol's call: {messages, ground_truth, kwargs} -> EvaluateResult."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from rl_rewards.pipeline.columns import Evaluation
+from rl_rewards.reward import component_score
+from rl_rewards.rubric import Rubric
+from rl_rewards.serving.contracts.base import Body, Contract, Query, conversation_sample, failure_of_row, scores_of
+from rl_rewards.serving.errors import RequestError
+from rl_rewards.types import MetricResult, Sample
+
+__all__ = ["REWARD_KIT"]
+
+
+class _Request(Body):
+    messages: list[dict[str, Any]]
+    """The conversation; its last assistant message is scored."""
+    ground_truth: Any = None
+    """Text, a mapping or a list. A mapping's keys are columns, and so is `ground_truth` itself."""
+    kwargs: dict[str, Any] = {}
+    """Further columns."""
+
+
+def _read(body: _Request, rubric: Rubric, options: Mapping[str, Any]) -> list[Sample]:
+    references: dict[str, Any] = {}
+    if isinstance(body.ground_truth, dict):
+        references |= body.ground_truth
+    references |= body.kwargs
+    if body.ground_truth is not None:
+        references["ground_truth"] = body.ground_truth
+        missing = [name for name in rubric.columns if name not in references]
+        if len(missing) == 1 and not isinstance(body.ground_truth, dict):  # the rubric's one reference, whatever its column is called
+            references[missing[0]] = body.ground_truth
+    return [conversation_sample(body.messages, references, "/messages")]
+
+
+def _write(query: Query, evaluation: Evaluation) -> dict[str, Any]:
+    (score,) = scores_of(query, evaluation)
+    metrics: dict[str, dict[str, Any]] = {}
+    reasons: list[str] = []
+    for name, column in evaluation.columns.items():
+        result = column.results[0]
+        reason = result.error or result.reason or result.outcome.value
+        reasons.append(f"{name}: {reason}")
+        metrics[name] = _metric(column.scores[0], reason) | {"outcome": result.outcome.value}
+        for component, value in result.metrics.items():
+            metrics[f"{name}/{component}"] = _metric(component_score(value), value.reason if isinstance(value, MetricResult) else "")
+    failure = failure_of_row(query, evaluation, 0) if score is None else None
+    if score is None and failure is None:
+        raise RequestError("no reward of the rubric applies to this row", "")
+    # The type has a place for a failure: no score, not valid, an error. A number would be a made-up score.
+    error = None if failure is None else failure[1]
+    reason = error or "; ".join(reasons)
+    return {"score": score, "is_score_valid": score is not None, "reason": reason, "metrics": metrics, "step_outputs": None, "error": error}
+
+
+def _metric(score: float | None, reason: str) -> dict[str, Any]:
+    valid = score is not None and math.isfinite(score)
+    return {"is_score_valid": valid, "score": score if valid else None, "reason": reason}
+
+
+REWARD_KIT = Contract(
+    path="/evaluate",
+    name="reward_kit",
+    summary="Reward Kit: an EvaluateResult",
+    model=_Request,
+    example={
+        "messages": [{"role": "user", "content": "What is 40 + 2?"}, {"role": "assistant", "content": "<answer>42</answer>"}],
+        "ground_truth": "42",
+        "kwargs": {},
+    },
+    read=_read,
+    write=_write,
+)

@@ -1,0 +1,120 @@
+"""Starts the server: one process, or several that share a port."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from rl_rewards.rubric import Rubric
+from rl_rewards.rubric_files.target import load_target
+from rl_rewards.serving.app import ServeOptions, create_app
+from rl_rewards.serving.middleware import GateLimits
+from rl_rewards.serving.scoring import Limits
+from rl_rewards.serving.security import ServeError, check_bind, keys_from_environment
+from rl_rewards.serving.telemetry import log_to_stderr
+
+__all__ = ["ServeSettings", "app_from_environment", "load_rubrics", "serve"]
+
+_SETTINGS = "RL_REWARDS_SERVE"  # how the processes of several workers learn what they serve
+_FILES = (".yaml", ".yml", ".json")
+
+
+@dataclass(frozen=True)
+class ServeSettings:
+    """What `rl-rewards serve` was asked for.
+
+    Attributes:
+        target: a rubric file, MODULE:NAME, or a directory of rubric files.
+        host, port: where to listen; port 0 takes a free one.
+        workers: processes.
+        key_variable: the environment variable with the keys, separated by commas.
+        timeout: seconds from a request's arrival to its answer.
+        body_mb: the largest body, in MiB.
+        concurrency: requests that a process answers at once.
+        label_column: the column that OpenRLHF's labels are.
+        verify_failures: `mask` or `error`, see ServeOptions.
+        log_level: of the lines about requests, on standard error.
+        drain: seconds that running requests have after SIGTERM.
+        code: whether code that a rubric names may be run.
+    """
+
+    target: str
+    host: str = "127.0.0.1"
+    port: int = 8000
+    workers: int = 1
+    key_variable: str = "RL_REWARDS_API_KEYS"
+    timeout: float = 300.0
+    body_mb: int = 64
+    concurrency: int = 1024
+    label_column: str | None = None
+    verify_failures: Literal["mask", "error"] = "mask"
+    log_level: str = "info"
+    drain: int = 30
+    code: bool = True
+
+
+def load_rubrics(target: str, code: bool = True) -> dict[str, Rubric]:
+    """The rubrics of a file or an object, or of every rubric file in a directory, by name.
+
+    Raises:
+        ServeError: when a directory has none, or two of one name; what loading raises.
+    """
+    directory = Path(target)
+    if not directory.is_dir():
+        return {Path(target.partition(":")[0]).stem: load_target(target, code)}
+    rubrics: dict[str, Rubric] = {}
+    for path in sorted(path for path in directory.iterdir() if path.suffix in _FILES and path.is_file()):
+        if path.stem in rubrics:
+            raise ServeError(f"{directory}: two rubric files are called {path.stem!r}")
+        rubrics[path.stem] = load_target(str(path), code)
+    if not rubrics:
+        raise ServeError(f"{directory}: no rubric file ({', '.join(_FILES)}) in this directory")
+    return rubrics
+
+
+def _app(settings: ServeSettings) -> Any:
+    options = ServeOptions(
+        keys_from_environment(settings.key_variable),
+        Limits(timeout=settings.timeout),
+        GateLimits(body_bytes=settings.body_mb << 20, concurrency=settings.concurrency),
+        settings.label_column,
+        settings.verify_failures,
+    )
+    log_to_stderr(settings.log_level)
+    return create_app(load_rubrics(settings.target, settings.code), options)
+
+
+def app_from_environment() -> Any:
+    """The application of a worker process."""
+    return _app(ServeSettings(**json.loads(os.environ[_SETTINGS])))
+
+
+def serve(settings: ServeSettings) -> None:
+    """Serve until SIGTERM or Ctrl-C; requests that are being answered then are finished first.
+
+    Raises:
+        ServeError: a public address without a key, a key that cannot be used, no rubric.
+    """
+    import uvicorn
+
+    check_bind(settings.host, keys_from_environment(settings.key_variable), settings.key_variable)
+    common: dict[str, Any] = {
+        "host": settings.host,
+        "port": settings.port,
+        "access_log": False,
+        "log_level": "warning",
+        "timeout_graceful_shutdown": settings.drain,
+        "server_header": False,
+    }
+    if settings.workers == 1:
+        uvicorn.run(_app(settings), **common)
+        return
+    load_rubrics(settings.target, settings.code)  # a wrong rubric is one error, and not that of every worker again and again
+    with tempfile.TemporaryDirectory(prefix="rl_rewards_metrics_") as numbers:
+        os.environ[_SETTINGS] = json.dumps(asdict(settings))
+        os.environ["PROMETHEUS_MULTIPROC_DIR"] = numbers
+        uvicorn.run("rl_rewards.serving.run:app_from_environment", factory=True, workers=settings.workers, **common)
