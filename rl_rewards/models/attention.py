@@ -179,15 +179,22 @@ def _path_mask(*, mask_function: Callable[..., torch.Tensor], config: Any, devic
     if mask_function is causal_mask_function:
         return PathMask(None)
     window = getattr(config, "sliding_window", None)
-    if use_vmap or not isinstance(window, int):
-        raise UnsupportedAttentionError("its mask is neither causal nor a sliding window")
+    if use_vmap or not isinstance(window, int) or not _is_window(mask_function, window, device):
+        raise UnsupportedAttentionError(f"its mask is neither causal nor a sliding window of {window} tokens")
+    return PathMask(window)
+
+
+def _is_window(mask_function: Callable[..., torch.Tensor], window: int, device: torch.device) -> bool:
+    """Whether the mask is a causal one of that window, at its edges and at the beginning."""
     places = [0, 1, window - 1, window, window + 1, 3 * window + 1]
     queries = torch.tensor(places, device=device)[:, None]
     keys = torch.tensor(sorted({max(0, place + near - back) for place in places for near in (-1, 0, 1) for back in (0, window)}), device=device)
     zero = torch.zeros(1, dtype=torch.long, device=device)
-    if not torch.equal(mask_function(zero, zero, queries, keys), (keys <= queries) & (keys > queries - window)):
-        raise UnsupportedAttentionError(f"its mask is neither causal nor a sliding window of {window} tokens")
-    return PathMask(window)
+    try:
+        seen = mask_function(zero, zero, queries, keys)
+    except IndexError:  # it looks positions up, in a table of this batch's tokens
+        return False
+    return torch.equal(seen, (keys <= queries) & (keys > queries - window))
 
 
 AttentionInterface.register(NAME, _tree_attention)

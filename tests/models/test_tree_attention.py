@@ -1,8 +1,12 @@
+import copy
+
 import numpy as np
 import pytest
 import torch
+import transformers as hf
+from transformers import masking_utils
 
-from rl_rewards.models.attention import TreeAttention
+from rl_rewards.models.attention import NAME, PathMask, TreeAttention, UnsupportedAttentionError, attending
 from rl_rewards.models.blocks import BLOCK, tree_block_mask
 from rl_rewards.models.tree import build_tree
 
@@ -61,3 +65,46 @@ def test_the_block_mask_skips_only_blocks_without_and_passes_whole_only_blocks_w
             assert (j in partial | full) or not block.any()
             assert (j not in full) or block.all()
     assert (whole > 0) == (window is None and not last_layer)
+
+
+CONFIG = hf.MistralConfig(sliding_window=24, hidden_size=32, num_attention_heads=4)
+PATH = {"inputs_embeds": torch.zeros(1, 70, 32), "attention_mask": torch.ones(1, 70, dtype=torch.long), "past_key_values": None}
+
+
+@pytest.fixture
+def over_a_tree():
+    config = copy.deepcopy(CONFIG)
+    config._attn_implementation = NAME
+    config.attention_chunk_size = 16
+    return config
+
+
+@pytest.mark.parametrize(("make", "window"), [(masking_utils.create_causal_mask, None), (masking_utils.create_sliding_window_causal_mask, 24)])
+def test_a_tree_attends_within_the_mask_that_the_model_makes(make, window, over_a_tree):
+    places = torch.tensor([[*range(40), *range(10, 40)]])  # the tree's positions begin anew at a branch
+    assert make(config=over_a_tree, position_ids=places, **PATH) == PathMask(window)
+
+
+@pytest.mark.parametrize(
+    ("make", "options"),
+    [
+        (masking_utils.create_chunked_causal_mask, {}),
+        (masking_utils.create_bidirectional_mask, {}),
+        (masking_utils.create_causal_mask, {"and_mask_function": lambda _b, _h, q, k: q - k < 5}),
+        (masking_utils.create_causal_mask, {"or_mask_function": lambda _b, _h, q, k: (q < 8) & (k < 8)}),
+        (masking_utils.create_causal_mask, {"block_sequence_ids": torch.tensor([[0] * 8 + [-1] * 62])}),
+    ],
+)
+def test_a_mask_that_a_tree_cannot_follow_is_refused(make, options, over_a_tree):
+    with pytest.raises(UnsupportedAttentionError, match="neither causal nor a sliding window"):
+        make(config=over_a_tree, **PATH, **options)
+
+
+@pytest.mark.parametrize("mask", [None, torch.zeros(1, 1, 4, 4)])
+def test_attention_that_was_given_no_mask_of_the_trees_is_refused(mask):
+    tree = build_tree([np.array([1, 2, 3, 4])])
+    states = torch.zeros(1, 2, 4, 8)
+    model = hf.MistralModel(hf.MistralConfig(vocab_size=9, hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=8))
+    reader = TreeAttention(tree, torch.device("cpu"), torch.tensor([3]))
+    with attending(model, reader), pytest.raises(UnsupportedAttentionError, match="Linear makes a mask of its own"):
+        hf.AttentionInterface()[NAME](torch.nn.Linear(1, 1), states, states, states, mask)
