@@ -71,16 +71,16 @@ def _rewards(reading: Reading, path: Path, grader: Any) -> list[Reward]:
         return [] if scorer is None else _made(reading, fields.path_of("name"), name, scorer)
     graders = graders_in(reading, fields)
     formula = fields.text("calculate_output", required=True)
-    if formula is None or reading.problems:
+    if formula is None:
+        return []
+    place = fields.path_of("calculate_output")
+    made = reading.made(place, lambda: Formula(formula))
+    if made is None or reading.problems:
         return []
     if name == WEIGHTED_SUM and (weights := weights_of(formula)) is not None and weights.keys() <= graders.keys():
         return [reward for key, scorer in graders.items() for reward in _made(reading, fields.path, key, scorer, weights.get(key, 0.0))]
-    place = fields.path_of("calculate_output")
     if name in graders:
         reading.refuse(fields.path_of("name"), f"must differ from the keys of `graders`, got {name!r}")
-    made = reading.made(place, lambda: Formula(formula))
-    if made is None:
-        return []
     if unknown := sorted(expression(formula).names - graders.keys()):
         known = listing(graders)
         reading.refuse(place, f"must name graders of this multi grader, which are {known}; got {unknown[0]!r}{nearest(unknown[0], graders)}")
