@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
-from click.core import ParameterSource
 
 from rl_rewards.cli.model_options import (
     ApiKeyEnvOption,
@@ -160,7 +159,8 @@ def _check_options(context: typer.Context, optimizer: str) -> None:
     """
     panels = {parameter.name: getattr(parameter, "rich_help_panel", None) for parameter in context.command.params}
     for name, panel in panels.items():
-        given = name is not None and context.get_parameter_source(name) is ParameterSource.COMMANDLINE
+        source = None if name is None else context.get_parameter_source(name)
+        given = source is not None and source.name == "COMMANDLINE"  # by name: typer may bring a click of its own
         if given and panel in (_FEW_SHOT, _GEPA) and panel != optimizer:
             raise OptionError(f"--{name.replace('_', '-')} is an option of {panel}, and --optimizer is {optimizer}")
     if context.params["reflection_model"] is None and context.params["reflection_base_url"] is not None:

@@ -11,7 +11,7 @@ from typing import Any, Literal
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig
 
-from rl_rewards.generation.model import Completion, GenerationError, Request, Sampling, Turns
+from rl_rewards.generation.model import Completion, GenerationError, PromptTooLongError, Request, Sampling, Turns
 from rl_rewards.types import text_of
 
 __all__ = ["LocalModel"]
@@ -80,7 +80,7 @@ class LocalModel:
         ids = self.tokenizer(text, add_special_tokens=self.plain or self.tokenizer.chat_template is None)["input_ids"]
         longest = getattr(self.model.config, "max_position_embeddings", None)
         if longest is not None and len(ids) + sampling.max_tokens > longest:
-            raise GenerationError(
+            raise PromptTooLongError(
                 f"a prompt and its completion must fit the model's {longest} tokens, got a prompt of {len(ids)} tokens and max_tokens {sampling.max_tokens}"
             )
         return ids

@@ -11,7 +11,7 @@ from pydantic import field_validator
 from rl_rewards.configured import configured
 from rl_rewards.user_errors import UserError
 
-__all__ = ["Completion", "CompletionModel", "GenerationError", "Request", "Sampling", "Turns", "complete_all"]
+__all__ = ["Completion", "CompletionModel", "GenerationError", "PromptTooLongError", "Request", "Sampling", "Turns", "complete_all"]
 
 Turns = str | list[dict[str, Any]]
 """A prompt: text, or messages."""
@@ -19,6 +19,10 @@ Turns = str | list[dict[str, Any]]
 
 class GenerationError(UserError, RuntimeError):
     """A model cannot be loaded, or did not complete what it was asked."""
+
+
+class PromptTooLongError(GenerationError):
+    """A prompt and its completion do not fit the model."""
 
 
 @configured
@@ -131,6 +135,7 @@ class CompletionModel(Protocol):
 
         Raises:
             GenerationError: when no request can succeed.
+            PromptTooLongError: when a prompt does not fit a local model.
         """
         ...
 

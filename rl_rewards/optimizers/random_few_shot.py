@@ -15,6 +15,7 @@ from typing import ClassVar, Literal
 from pydantic import field_validator, model_validator
 
 from rl_rewards.configured import configured
+from rl_rewards.generation.model import PromptTooLongError
 from rl_rewards.generation.prompt import Example, Prompt
 from rl_rewards.optimizers.candidates import Candidate, Spread, paired
 from rl_rewards.optimizers.optimizer import Search
@@ -24,6 +25,7 @@ __all__ = ["RandomFewShot"]
 _TRIES = 100  # draws of a set that was drawn before, after which all sets are taken to be known
 _DRAWS = 8  # of a training row, at most, until it is solved
 _CHANGED = 0.7  # share of the sets that come of changing one
+_BEHIND = 1.5  # standard errors of the difference below the best one, from which on a set is given up
 _FIRST_ROWS = 8  # held-out rows that a candidate is measured on first; then twice as many, and so on
 
 
@@ -33,7 +35,7 @@ class RandomFewShot:
 
     A search spends at most a fifth of its budget on completions of training rows: what earned more than their mean can become an example.
     A new set is drawn afresh, or by changing one example of a set in the population, by turns at random. It is measured on 8 held-out rows,
-    then 16, 32, ..., and given up as soon as it is below the best one so far, on the same rows, by more than the standard error of the
+    then 16, 32, ..., and given up as soon as it is below the best one so far, on the same rows, by more than 1.5 standard errors of the
     difference. Each time there is a new best one, it completes training rows that were not solved yet.
 
     Raises:
@@ -117,6 +119,8 @@ class _Drawing:
         self.learn(search.start, max(1, search.budget.total // 5 // search.task.n))
         start = Candidate(search.start, origin="start")
         yield from self.race(start)
+        if not self.population:
+            return
         if not self.pool:
             search.say("no completion to a training row has a score, so there is no example to draw")
             return
@@ -156,16 +160,23 @@ class _Drawing:
         return math.fsum(self.pool.values()) / len(self.pool) if self.pool else 0.0
 
     def race(self, candidate: Candidate) -> Iterator[Candidate]:
-        """Measure a candidate on more and more held-out rows, as long as it may be the best and the budget lasts."""
+        """Measure a candidate on more and more held-out rows, as long as it may be the best and the budget lasts.
+
+        Each has an order of its own: in one order for all, the same few rows would decide about every candidate that is given up early.
+        """
         self.seen.add(candidate.prompt.key)
+        held_out = self.rng.sample(self.held_out, len(self.held_out))
         done, size = 0, _FIRST_ROWS
-        while done < len(self.held_out):
-            rows = self.held_out[done : max(size, done + 1)]
+        while done < len(held_out):
+            rows = held_out[done : max(size, done + 1)]
             if self.search.task.cost(rows) > self.search.budget.left:
                 rows = rows[: self.search.budget.left // self.search.task.n]
             if not rows:
                 break
-            candidate.add(self.search.task.measure(candidate.prompt, rows, self.search.budget))
+            try:
+                candidate.add(self.search.task.measure(candidate.prompt, rows, self.search.budget))
+            except PromptTooLongError:  # its examples do not fit the model
+                return
             self.spread.know(candidate)
             done, size = done + len(rows), size * 2
             if self.is_behind(candidate):
@@ -175,7 +186,7 @@ class _Drawing:
             yield candidate
 
     def is_behind(self, candidate: Candidate) -> bool:
-        """Whether the best candidate is better on the same rows by more than the standard error of the difference."""
+        """Whether the best candidate is better on the same rows, by more than the difference's standard errors allow."""
         if not self.population:
             return False
         differences = paired(candidate, self.population[0])
@@ -183,7 +194,7 @@ class _Drawing:
             return False
         mean = math.fsum(differences) / len(differences)
         variance = math.fsum((each - mean) ** 2 for each in differences) / max(len(differences) - 1, 1)
-        return mean + math.sqrt(variance / len(differences)) < 0
+        return mean + _BEHIND * math.sqrt(variance / len(differences)) < 0
 
     def propose(self) -> Candidate | None:
         """A set of examples that was not drawn before; None where none is found."""
