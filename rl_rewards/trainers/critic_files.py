@@ -18,6 +18,7 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from transformers import AutoModelForSequenceClassification, AutoModelForTokenClassification, PretrainedConfig
+from transformers.modeling_utils import set_zero3_state
 
 from rl_rewards.trainers.critic import Critic
 from rl_rewards.trainers.return_scale import ReturnScale
@@ -75,7 +76,7 @@ def _save_model(config: PretrainedConfig, backbone: dict[str, Tensor], weight: T
         kind = kind[0] if isinstance(kind, tuple) else kind
     else:
         head, prefix = "", f"{kind.base_model_prefix}."
-    with torch.device("meta"):
+    with torch.device("meta"), set_zero3_state():  # a shell: under ZeRO-3 one process must not wait for others to share it out
         model = kind(config)
     head = head or next(name for name, module in model.named_children() if isinstance(module, nn.Linear))
     setattr(model.config, CRITIC_MARK, {"head": head, "returns": scale.state()})

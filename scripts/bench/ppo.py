@@ -1,16 +1,19 @@
 """GRPO, RLOO and PPO on the embedded policy and rubric, and PPO against the last PPOTrainer that TRL had (1.12).
 
-    python scripts/bench/ppo.py              # 3 seeds of the curves, 6 beside TRL 1.12: the better part of an hour on one free core
+    python scripts/bench/ppo.py              # 8 seeds: five hours on one free core, of which the task of token credit takes one
     python scripts/bench/ppo.py --quick      # 1 seed, a few steps: does it run
+    python scripts/bench/ppo.py --seeds 3 --without credit beside      # the curves alone
     python scripts/bench/ppo.py --device cuda --shape qwen0.5b --steps 10 --updates 4 --seeds 1      # GPU, bf16: times and memory
     python scripts/bench/ppo.py --picture recipes/figures/algorithms.png
 
 What it measures, in one run:
-    curves     held-out accuracy (every test question asked twice, sampled) against completions used, processor seconds and wall time
+    curves     held-out accuracy (every test question asked twice, sampled) against completions used, processor seconds and wall time;
+               `control` is PPO without a critic, which shows what of PPO's gain is the critic's
     overhead   seconds a step of PPO beside GRPO, same batch, with a separate and a shared critic
+    credit     the table of token_credit.py: whether a critic pays where credit by token matters, by the length of responses
     trl 1.12   processor seconds per 1,000 completions, and the reward of the trained policy after equal completions, with the same policy,
                rubric (one module serves both), batch, passes and learning rates; then with what TRL 1.12 has not: a critic with a
-               learning rate of its own, and a critic on the policy's backbone. Twice the seeds, as the differences are small
+               learning rate of its own, and a critic on the policy's backbone
 
 TRL 1.12 is installed in a virtual environment of its own, made where it is missing (--trl112); torch and transformers are this
 interpreter's, so that only TRL differs. Every run has one thread, algorithms take turns, and evaluation is not counted. Processor seconds
@@ -37,10 +40,11 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import torch  # noqa: E402
 from transformers import AutoTokenizer, Qwen2Config, Qwen2ForCausalLM  # noqa: E402
 
+from scripts.bench import token_credit  # noqa: E402
 from scripts.bench.ppo_runs import BESIDE, EMBEDDED, Place  # noqa: E402
 
 RUNS = Path(__file__).with_name("ppo_runs.py")
-ALGORITHMS = ("grpo", "rloo", "ppo")
+ALGORITHMS = ("grpo", "rloo", "control", "ppo")
 SHAPES = {
     "qwen0.5b": {
         "hidden_size": 896, "num_hidden_layers": 24, "num_attention_heads": 14, "num_key_value_heads": 2, "intermediate_size": 4864,
@@ -94,9 +98,12 @@ def report(results: dict) -> list[str]:
     when = f"after {reached:.0f} completions, {reached / spent:.2f}x GRPO's (goal: at most 1.3x)" if reached is not None else "not within its run"
     lines.append(f"PPO reaches GRPO's final accuracy of {goal:.3f} {when}")
     for name in ALGORITHMS:
-        final = " ".join(f"{run['points'][-1]['accuracy']:.3f}" for run in results["curves"] if run["algorithm"] == name)
+        finals = [run["points"][-1]["accuracy"] for run in results["curves"] if run["algorithm"] == name]
         last = curves[name][-1]
-        lines.append(f"{name}: final accuracy {final}; {last['cpu']:.0f} processor s, {last['wall']:.0f} s wall a run")
+        seeds = " ".join(f"{final:.3f}" for final in finals)
+        lines.append(
+            f"{name}: final accuracy {token_credit.interval(finals)} ({seeds}); {last['cpu']:.0f} processor s, {last['wall']:.0f} s wall a run"
+        )
     lines.append("Seconds a step of 128 completions (processor / wall), beside GRPO's; peak memory in MiB")
     base = mean(run["cpu_per_step"] for run in results["curves"] if run["algorithm"] == "grpo")
     timed = {name: [run for run in results["curves"] if run["algorithm"] == name] for name in ALGORITHMS}
@@ -104,7 +111,7 @@ def report(results: dict) -> list[str]:
         cpu, wall, memory = (mean(run[key] for run in runs) for key in ("cpu_per_step", "wall_per_step", "memory"))
         lines.append(f"  {name:<20}{cpu:6.3f} / {wall:6.3f}   {cpu / base:.2f}x   {memory:6.0f}")
     lines.append("PPO beside TRL 1.12's PPOTrainer, same policy, rubric, batch, passes (two) and learning rates (falling linearly)")
-    for name in BESIDE:
+    for name in BESIDE if results["beside"] else ():
         runs = [run for run in results["beside"] if run["trainer"] == name]
         of = {key: mean(run[key] for run in runs) for key in ("cpu_per_1000", "wall_per_1000", "memory", "reward", "accuracy")}
         rewards = [run["reward"] for run in runs]
@@ -124,7 +131,7 @@ def draw(results: dict, file: Path) -> None:
     matplotlib.use("Agg")
     from matplotlib import pyplot
 
-    colours = {"grpo": "#1f77b4", "rloo": "#7f7f7f", "ppo": "#d62728"}
+    colours = {"grpo": "#1f77b4", "rloo": "#7f7f7f", "ppo": "#d62728", "control": "#ff9896"}
     figure, axes = pyplot.subplots(1, 2, figsize=(10, 4), sharey=True, layout="constrained")
     for axis, key, label in ((axes[0], "completions", "completions used"), (axes[1], "cpu", "processor seconds, one core")):
         for name in ALGORITHMS:
@@ -149,7 +156,8 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="one seed and a few steps")
     parser.add_argument("--steps", type=int, default=100, help="steps of 128 completions a run of the curves")
     parser.add_argument("--updates", type=int, default=25, help="updates of 128 completions a run beside TRL 1.12")
-    parser.add_argument("--seeds", type=int, default=3, help="of the curves; twice as many beside TRL 1.12")
+    parser.add_argument("--seeds", type=int, default=8)
+    parser.add_argument("--without", nargs="+", choices=["beside", "credit"], default=[], help="leave TRL 1.12 out, or the task of token credit")
     parser.add_argument("--picture", type=Path, default=ROOT / "runs/algorithms.png")
     environment = Path(tempfile.gettempdir()) / "rl_rewards-trl112"
     parser.add_argument("--trl112", type=Path, default=environment, help="virtual environment with TRL 1.12")
@@ -159,11 +167,13 @@ def main() -> None:
     if options.quick:
         options.steps, options.updates, options.seeds = 4, 2, 1
     options.picture.parent.mkdir(parents=True, exist_ok=True)
-    old_python = other_environment(options.trl112)
+    old_python = "" if "beside" in options.without else other_environment(options.trl112)
     with tempfile.TemporaryDirectory() as folder:
         policy = EMBEDDED if options.shape == "embedded" else shaped_policy(options.shape, Path(folder))
         results = measure(Place(policy, options.device), options, old_python)
-    print("\n".join(report(results)))
+    print("\n".join(report(results)), flush=True)
+    if "credit" not in options.without and options.device == "cpu":
+        print("\n".join(token_credit.measure(options.seeds, quick=options.quick)))
 
 
 def measure(place: Place, options: argparse.Namespace, old_python: str) -> dict:
@@ -178,7 +188,8 @@ def measure(place: Place, options: argparse.Namespace, old_python: str) -> dict:
         results["shared"].append(alone("curve", place, algorithm="ppo", seed=seed, steps=few, every=few, shared=True))
         results["seeds"].append(seed)
         draw(results, options.picture)
-    for seed in range(2 * options.seeds):
+        options.picture.with_suffix(".json").write_text(json.dumps(results))
+    for seed in range(0 if "beside" in options.without else options.seeds):
         for name, settings in BESIDE.items():
             python = old_python if settings.own is None else sys.executable
             results["beside"].append(alone("beside", place, python, name=name, seed=seed, updates=options.updates))

@@ -31,8 +31,6 @@ from trl import GRPOConfig, GRPOTrainer  # noqa: E402
 from rl_rewards.trainers import PPOConfig, PPOTrainer  # noqa: E402
 
 SYMBOLS = 16
-COMPLETIONS = 64  # a step
-
 # What is compared: options of PPOConfig; GRPO compares eight completions of each prompt.
 BEFORE = {"normalize_returns": False, "critic_lam": 0.95, "lam": 0.95}  # what version 0.1 did
 WAYS: dict[str, dict[str, Any]] = {
@@ -100,13 +98,13 @@ class Watch(TrainerCallback):
 
 
 def run(
-    way: str, tokens: int, seed: int, steps: int, task: str = "earned", rate: float = 3e-3, critic_rate: float = 1e-2, scale: float = 1.0,
-    **options: Any,
+    way: str, tokens: int, seed: int, steps: int = 30, completions: int = 64, task: str = "earned", rate: float = 3e-3,
+    critic_rate: float = 1e-2, scale: float = 1.0, **options: Any,
 ) -> dict:  # fmt: skip
-    """Train once; how the mean prize rose, how far the policy moved, what the critic explained, and processor seconds."""
+    """Train once, `steps` rollouts of `completions`; how the mean prize rose, how far the policy moved, what the critic explained, seconds."""
     torch.set_num_threads(1)
     common = {
-        "seed": seed, "max_steps": steps * options.get("num_iterations", 1), "per_device_train_batch_size": COMPLETIONS, "max_completion_length": tokens, "learning_rate": rate,
+        "seed": seed, "max_steps": steps * options.get("num_iterations", 1), "per_device_train_batch_size": completions, "max_completion_length": tokens, "learning_rate": rate,
         "generation_kwargs": {"min_new_tokens": tokens, "suppress_tokens": [0, 2]}, "lr_scheduler_type": "constant", "adam_beta2": 0.99,
         "use_cpu": True, "bf16": False, "gradient_checkpointing": False, "report_to": "none", "save_strategy": "no", "logging_steps": 1,
         "disable_tqdm": True, "beta": 0.0,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from tests.trainers import distributed_run, sharded_run
+from tests.trainers import distributed_run, sharded_run, tiny
 
 pytestmark = pytest.mark.slow  # it trains
 
@@ -63,3 +64,17 @@ def test_policy_and_critic_sharded_have_the_gradients_of_one_process(tmp_path, w
         assert whole.keys() == sharded.keys() and any(name.startswith("critic.") for name in whole)
         for name, gradient in whole.items():
             assert torch.allclose(gradient, sharded[name], rtol=1e-3, atol=1e-4), (critic, name)
+
+
+@pytest.mark.torchrun
+def test_under_zero3_generation_gathers_the_policy_and_not_the_critic(tmp_path):
+    pytest.importorskip("deepspeed")
+    tiny.policy().save_pretrained(tmp_path / "policy")
+    launch = [sys.executable, "-m", "accelerate.commands.launch", "--config_file", str(ROOT / "recipes/accelerate/zero3.yaml")]
+    command = [*launch, "--num_processes", "2", "--mixed_precision", "no", str(ROOT / "tests/trainers/zero3_generation.py"), str(tmp_path)]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "DS_ACCELERATOR": "cpu"}
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr[-4000:]
+    found = json.loads((tmp_path / "seen.json").read_text())
+    assert len(found["seen"]) == 2 and len(found["losses"]) == 2
+    assert found["seen"] == [[found["own"], 0]] * 2
