@@ -120,6 +120,32 @@ class Rows:
     evaluation: Evaluation
     problems: np.ndarray
     indices: Sequence[int]
+    _scored: dict[tuple[str, ...], tuple[list[int], Coverage]] = field(default_factory=dict)
+
+    def scored(self, *rewards: str) -> tuple[list[int], Coverage]:
+        """Positions of the rows with a score of all these rewards, and what became of the others; rows are skipped as the first one skips them."""
+        if rewards not in self._scored:
+            self._scored[rewards] = self._find(rewards)
+        return self._scored[rewards]
+
+    def _find(self, rewards: tuple[str, ...]) -> tuple[list[int], Coverage]:
+        columns = [self.evaluation.columns[name] for name in rewards]
+        coverage, found, outcomes = Coverage(rows=len(self.indices)), [], columns[0].outcomes
+        for i in self.indices:
+            if outcomes[i] is Outcome.SKIPPED:
+                coverage.skipped += 1
+                continue
+            for column in columns:
+                if column.scores[i] is None:
+                    coverage.failed += 1
+                    if coverage.problem is None:
+                        result = column.results[i]
+                        coverage.problem = f"{column.reward.name}: {result.error or result.reason or result.outcome.value}"
+                    break
+            else:
+                coverage.no_answer += lacks_answer(columns[0], i)
+                found.append(i)
+        return found, coverage
 
 
 @configured
@@ -191,20 +217,8 @@ class Aggregate(ABC):
 
     def scored(self, state: State, rows: Rows, *, others: Sequence[str] = ()) -> list[int]:
         """Positions of the rows with a score of the reward, and of `others`; the rest is counted in the state's coverage."""
-        column, more = rows.evaluation.columns[self.reward], [rows.evaluation.columns[name] for name in others]
-        coverage, found = state.coverage, []
-        outcomes = column.outcomes
-        for i in rows.indices:
-            coverage.rows += 1
-            if outcomes[i] is Outcome.SKIPPED:
-                coverage.skipped += 1
-            elif (failed := next((each for each in (column, *more) if each.scores[i] is None), None)) is not None:
-                coverage.failed += 1
-                if coverage.problem is None:
-                    coverage.problem = f"{failed.reward.name}: {failed.results[i].error or failed.results[i].reason or failed.outcomes[i].value}"
-            else:
-                coverage.no_answer += lacks_answer(column, i)
-                found.append(i)
+        found, coverage = rows.scored(self.reward, *others)
+        state.coverage.merge(coverage)
         return found
 
 
