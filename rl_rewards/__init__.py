@@ -27,7 +27,11 @@ Public modules; what they name in `__all__` changes with a note in CHANGELOG.md 
     rl_rewards.formats                  reward configs of other services
     rl_rewards.formats.vertex           Vertex AI's: rewards, data sets, hyperparameters
     rl_rewards.formats.bedrock          Amazon Bedrock's form of scored rows
+    rl_rewards.aggregates               the aggregates: pass@k, F1, AUC and others
+    rl_rewards.aggregates.base          what an aggregate of your own extends
     rl_rewards.evaluation.aggregates    numbers over evaluated batches
+    rl_rewards.evaluation.summary       all numbers of a rubric over an evaluation
+    rl_rewards.comparing                two scored files or runs compared
     rl_rewards.tables.datasets          data sets by name
     rl_rewards.recording                the record of a run
     rl_rewards.trl                      TRL's call

@@ -49,12 +49,8 @@ def ratio_interval(numerators: np.ndarray, denominators: np.ndarray, level: floa
 
 
 def _wilson(share: float, variance: float, groups: int, quantile: float) -> tuple[float, float]:
-    if variance <= 0:
-        if 0 < share < 1:  # one value throughout
-            return share, share
-        size = float(groups)  # all right or all wrong: no more is known than that many problems say
-    else:
-        size = share * (1 - share) / variance
+    # Where all problems are alike, such as all right, no more is known than that many problems say.
+    size = share * (1 - share) / variance if variance > 0 and 0 < share < 1 else float(groups)
     square = quantile * quantile
     centre = (share + square / (2 * size)) / (1 + square / size)
     half = quantile / (1 + square / size) * math.sqrt(max(share * (1 - share) / size + square / (4 * size * size), 0.0))

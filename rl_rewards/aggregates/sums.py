@@ -6,8 +6,8 @@ import numpy as np
 
 __all__ = ["SumTable", "floats_of", "keys_of"]
 
-# Rows that are gathered before equal keys are put together; as many again as there are distinct keys.
-_GATHERED = 1 << 16
+# Rows that are gathered before equal keys are put together, with half as many more as there are distinct keys.
+_GATHERED = 1 << 15
 
 
 class SumTable:
@@ -31,7 +31,7 @@ class SumTable:
         self._keys.append(np.asarray(keys, np.uint64).reshape(len(keys), -1))
         self._sums.append(np.asarray(sums, float).reshape(len(keys), -1))
         self._gathered += len(keys)
-        if self._gathered > _GATHERED + self._distinct:
+        if self._gathered > _GATHERED + self._distinct // 2:
             self._compact()
 
     def merge(self, other: SumTable) -> None:
@@ -46,9 +46,12 @@ class SumTable:
     def _compact(self) -> None:
         if self._gathered == 0:
             return
-        keys, sums = np.concatenate(self._keys), np.concatenate(self._sums)
+        # One copy at a time: a table may be most of what a summary holds.
+        keys, self._keys = np.concatenate(self._keys), []
         order = np.lexsort(keys.T[::-1])
-        keys, sums = keys[order], sums[order]
+        keys = keys[order]
+        sums, self._sums = np.concatenate(self._sums), []
+        sums = sums[order]
         first = np.flatnonzero(np.concatenate([[True], (keys[1:] != keys[:-1]).any(axis=1)]))
         self._keys, self._sums = [keys[first]], [np.add.reduceat(sums, first, axis=0)]
         self._distinct, self._gathered = len(first), 0
