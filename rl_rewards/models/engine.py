@@ -161,7 +161,10 @@ class ForwardEngine:
         def plan(pending: list[int], tokens: int) -> list[list[int]]:
             return [batch for rows in self._classes.split(pending, list(map(len, sequences))) for batch in packs(sequences, rows, tokens)]
 
-        values = self.budget.run(len(sequences), plan, self._surely(forward))
+        def alone(row: int) -> torch.Tensor:
+            return self._padded([sequences[row]], [_hidden_at(ascending[row], head)], "alone")[0]
+
+        values = self.budget.run(len(sequences), plan, self._surely(forward, alone))
         return [values[place][[ascending[place].index(position) for position in places]] for place, (_, places) in zip(index, rows, strict=True)]
 
     def _padded(self, sequences: list[np.ndarray], read: Read | list[Read], way: Way) -> list[torch.Tensor]:
@@ -188,22 +191,28 @@ class ForwardEngine:
             )
             return [result.cpu() for result in results]
 
-        return self.budget.run(len(sequences), plan, self._surely(forward))
+        return self.budget.run(len(sequences), plan, self._surely(forward, None if way == "alone" else lambda row: forward([row])[0]))
 
-    def _surely(self, forward: Forward) -> Forward:
-        """`forward`, but row by row where the model refuses a batch as a whole; and after each pass the model is as it was before."""
+    def _surely(self, forward: Forward, alone: Callable[[int], torch.Tensor] | None) -> Forward:
+        """`forward`, but row by row through `alone` where the model refuses a batch; and after each pass the model is as it was before."""
 
         def surely(batch: list[int]) -> list[torch.Tensor]:
             try:
                 return forward(batch)
             except Exception as error:
-                if len(batch) == 1 or self._probing or out_of_memory(error):
+                if alone is None or self._probing or out_of_memory(error):
                     raise
                 logger.warning("%s: %s for a batch of %d rows: %s", self.model_name, WHAT["alone"], len(batch), reason(error))
                 logger.debug("%s: %s", self.model_name, WHAT["alone"], exc_info=error)
             finally:
                 self._state.restore()
-            return [result for row in batch for result in surely([row])]
+            results = []
+            for row in batch:
+                try:
+                    results.append(alone(row))
+                finally:
+                    self._state.restore()
+            return results
 
         return surely
 

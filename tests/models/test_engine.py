@@ -212,3 +212,20 @@ def test_bfloat16_shares_prefixes_too_and_the_head_computes_in_float32(decoders)
     engine.at(rows, [[len(row) - 1] for row in rows], lambda hidden: dtypes.append(hidden.dtype) or hidden[:, :1])
     assert engine.way("at") == "tree"
     assert set(dtypes) == {torch.float32}
+
+
+def test_a_tree_that_fails_on_a_later_batch_gives_way_to_the_models_own_pass(decoders, monkeypatch, caplog):
+    model, rows = decoders["llama"], conversations(random.Random(9))
+    places = [[len(row) - 1] for row in rows]
+    engine = ForwardEngine(model)
+    expected = engine.at(rows, places, nn.Identity())
+    assert engine.way("at") == "tree"
+
+    def fails(*_args):
+        raise RuntimeError("shape '[1, 2]' is invalid")
+
+    monkeypatch.setattr("rl_rewards.models.engine.hidden_states_at", fails)
+    with caplog.at_level(logging.WARNING):
+        for one, other in zip(expected, engine.at(rows, places, nn.Identity()), strict=True):
+            torch.testing.assert_close(one, other, atol=1e-4, rtol=0)
+    assert "one sequence at a time for a batch of" in caplog.text and "shape" not in caplog.text
