@@ -14,6 +14,7 @@ from rl_rewards.user_errors import UserError
 __all__ = ["MissingWordNetError", "SynonymLookup", "wordnet", "wordnet_place"]
 
 DEBIAN = Path("/usr/share/wordnet")
+_NLTK = ("corpora/wordnet", "corpora/wordnet.zip/wordnet/")
 _LEXNAMES = 45  # lexicographer files of WordNet 3
 
 
@@ -21,20 +22,19 @@ class MissingWordNetError(UserError, ValueError):
     """There is no WordNet on this machine."""
 
 
-def wordnet_place() -> str:
-    """Where WordNet is: the name of nltk's data, or Debian's directory.
+def wordnet_place() -> Any:
+    """Where WordNet is, as nltk's readers take it.
 
     Raises:
         MissingWordNetError: naming both ways to get it.
     """
     import nltk
 
-    for name in ("corpora/wordnet", "corpora/wordnet.zip"):
+    for name in _NLTK:
         try:
-            nltk.data.find(name)
+            return nltk.data.find(name)
         except LookupError:
             continue
-        return name
     if (DEBIAN / "data.noun").is_file():
         return str(DEBIAN)
     raise MissingWordNetError(
@@ -62,34 +62,26 @@ def wordnet() -> SynonymLookup:
     Raises:
         MissingWordNetError: see `wordnet_place`.
     """
-    place = wordnet_place()
-    return SynonymLookup(_debian() if place == str(DEBIAN) else _of_nltk())
-
-
-def _of_nltk() -> Any:
-    from nltk.corpus import wordnet as reader
-
-    reader.ensure_loaded()
-    return reader
-
-
-def _debian() -> Any:
     import nltk
     from nltk.corpus.reader.wordnet import WordNetCorpusReader
 
     class Reader(WordNetCorpusReader):
-        """Debian leaves out `lexnames`, the names of the files that WordNet was made of, and `index.sense`. METEOR uses neither."""
+        """Reads a WordNet without `lexnames` and `index.sense`, which Debian leaves out and METEOR does not use."""
 
         def open(self, file: str, *arguments: Any) -> Any:
-            if file == "lexnames":
+            try:
+                return super().open(file, *arguments)
+            except OSError:
+                if file != "lexnames":
+                    raise
                 return io.StringIO("".join(f"{number:02d}\tfile{number}\t1\n" for number in range(_LEXNAMES)))
-            return super().open(file, *arguments)
 
         def map_wn(self, version: str = "wordnet") -> None:
             """No mapping to another version of WordNet."""
 
-    if str(DEBIAN) not in nltk.data.path:
-        nltk.data.path.append(str(DEBIAN))  # nltk opens no file outside its search path
+    place = wordnet_place()
+    if place == str(DEBIAN) and place not in nltk.data.path:
+        nltk.data.path.append(place)  # nltk opens no file outside its search path
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # that the other languages' WordNets are not there
-        return Reader(str(DEBIAN), None)
+        return SynonymLookup(Reader(place, None))

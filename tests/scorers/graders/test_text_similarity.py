@@ -3,6 +3,7 @@
 import math
 import pickle
 import random
+import shutil
 from collections import Counter
 
 import pytest
@@ -132,8 +133,29 @@ def test_meteor_is_refused_at_load_where_there_is_no_wordnet(monkeypatch, tmp_pa
     path.write_text("rewards:\n- name: r\n  score: {text_similarity: {reference: answer, metric: meteor}}\n")
     with pytest.raises(ValueError, match=r"rubric.yaml:3: rewards\[0\].score.text_similarity: metric meteor needs WordNet .* wordnet-base"):
         load_rubric(path)
-    (tmp_path / "corpora" / "wordnet").mkdir(parents=True)
-    assert wordnet.wordnet_place() == "corpora/wordnet"
+
+
+@pytest.mark.parametrize("zipped", [False, True])
+def test_meteor_takes_wordnet_from_nltks_data_first(monkeypatch, tmp_path, zipped):
+    import nltk
+
+    data = tmp_path / "corpora" / "wordnet"
+    data.mkdir(parents=True)
+    for part in ("noun", "verb", "adj", "adv"):  # a WordNet of one synset
+        for kind in ("data", "index"):
+            (data / f"{kind}.{part}").touch()
+        (data / f"{part}.exc").touch()
+    (data / "data.noun").write_text("00000000 03 n 02 zorp 0 blick 0 000 | a word  \n")
+    (data / "index.noun").write_text("zorp n 1 0 1 0 00000000  \nblick n 1 0 1 0 00000000  \n")
+    if zipped:
+        shutil.make_archive(str(data), "zip", tmp_path / "corpora", "wordnet")
+        shutil.rmtree(data)
+    monkeypatch.setattr(nltk.data, "path", [str(tmp_path)])
+    wordnet.wordnet.cache_clear()
+    try:
+        assert similarity("meteor", "a blick b", "a zorp b") == similarity("meteor", "a zorp b", "a zorp b") > 0.9
+    finally:
+        wordnet.wordnet.cache_clear()
 
 
 OTHER_SCRIPTS = [
