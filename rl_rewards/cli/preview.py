@@ -128,7 +128,7 @@ def _print_tables(shown: list[tuple[list[Row], Evaluation]]) -> None:
             for heading in ("reward", "weight", "score", "outcome", "parsed", "reason"):
                 table.add_column(heading, overflow="fold")
             for name, column in result.columns.items():
-                one, whole = column.results[i], isinstance(column.reward.parse, Identity)
+                one, whole = column.results[i], isinstance(column.reward.parse, Identity) and not column.reward.score.traits.rewards
                 if one.outcome == "skipped" and column.reward.when and not column.reward.selects(sample):
                     continue
                 parsed = "the response" if whole else "-" if column.answers[i] is None else _shown(column.answers[i], 200)

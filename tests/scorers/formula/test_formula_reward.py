@@ -6,6 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from rl_rewards import EvaluateResult, Gate, Outcome, Reward, RewardError, Rubric, Sample, load_rubric, reward_function
+from rl_rewards.checks import RubricDataError, check_routes
 from rl_rewards.scorers import Formula
 
 
@@ -151,3 +152,12 @@ def test_the_trainer_gets_the_formulas_column():
     functions = {function.__name__: function for function in rubric.reward_funcs}
     prompts, completions = ["q", "q"], ["4", "5"]
     assert functions["total"](prompts=prompts, completions=completions, answer=["4", "4"]) == [0.0, 1.0]
+
+
+def test_rows_that_a_formulas_rewards_are_not_routed_to_are_named_before_training():
+    rewards = [Reward("right", {"string_match": "answer"}, weight=0, when={"task": "sum"}), total("right * 2"), Reward("free", "repetition")]
+    rows = [{"prompt": "q", "task": task, "answer": "4"} for task in ("sum", "smu", "sum")]
+    with pytest.raises(RubricDataError, match=r"no reward handles task = 'smu' \(1 row\): `when` selects \{'right': \{'task': 'sum'\}\}"):
+        check_routes(Rubric(rewards), rows)
+    check_routes(Rubric(rewards), [row for row in rows if row["task"] == "sum"])
+    check_routes(Rubric(rewards, unhandled="allow"), rows)
