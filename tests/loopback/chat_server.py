@@ -118,6 +118,20 @@ async def flaky(writer, body, state, number, given):
     return None
 
 
+async def half_closes(writer, body, state, number, given):
+    """Ends its side in the middle of a reply, and keeps the connection."""
+    writer.write(b'HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 900\r\n\r\n{"choices"')
+    await writer.drain()
+    writer.write_eof()
+    await asyncio.sleep(3600)
+
+
+async def closes(writer, body, state, number, given):
+    """Replies as if it kept the connection, and closes it."""
+    await ok(writer, body, state, number, given)
+    return False
+
+
 async def down(writer, body, state, number, given):
     await send(writer, 503, "down")
 
@@ -234,8 +248,29 @@ async def wavers(writer, body, state, number, given):
 
 
 MODES = {
-    f.__name__: f
-    for f in (first, parrot, wavers, ok, flaky, down, hangs, drips, floods, limited, refuses, plain, lies, usage, finish, refusal, redirects, in_turn)
+    mode.__name__: mode
+    for mode in (
+        ok,
+        flaky,
+        down,
+        half_closes,
+        closes,
+        hangs,
+        drips,
+        floods,
+        limited,
+        refuses,
+        plain,
+        lies,
+        usage,
+        finish,
+        refusal,
+        redirects,
+        in_turn,
+        first,
+        parrot,
+        wavers,
+    )
 }
 
 

@@ -28,7 +28,7 @@ from rl_rewards.runtime.calling.chat_reply import ChatReply
 from rl_rewards.runtime.calling.errors import CallError
 from rl_rewards.runtime.calling.limits import CallLimits
 from rl_rewards.runtime.calling.numbers import numbers_in
-from rl_rewards.runtime.calling.pace import share_of_process
+from rl_rewards.runtime.calling.pace import processes_of_node, share_of_process
 from rl_rewards.runtime.calling.rates import Rates
 from rl_rewards.runtime.calling.spending import Price, Spending
 from rl_rewards.runtime.calling.urls import check_url
@@ -157,7 +157,7 @@ class ChatModel:
         """What was spent on it so far, in this process or in its ledger."""
         most = self.max_cost
         if most is not None and self.ledger is None:
-            most /= _processes()
+            most /= processes_of_node()
         return Spending(self._numbers, most)
 
     def state_dict(self) -> dict[str, float]:
@@ -194,26 +194,26 @@ class ChatModel:
         """The reply to a request, paid for: before, as much as it may cost; afterwards, what it did."""
         prompt = len(json.dumps(body, default=str)) / _BYTES_A_TOKEN
         price, spending = self.price or _FREE, self.spending
-        charged = price.of(prompt, self.max_tokens)
-        spending.charge(charged)
+        reserved = price.of(prompt, self.max_tokens)
+        spending.reserve(reserved)
         cost = 0.0
         used: tuple[int, int] = (0, 0)
         try:
             reply = await self._client().send(body, prompt + self.max_tokens)
             used = reply.prompt_tokens or 0, reply.completion_tokens or 0
             counted = reply.prompt_tokens is not None and reply.completion_tokens is not None
-            cost = price.of(*used) if counted else charged
+            cost = price.of(*used) if counted else reserved
             if counted and self._rates is not None:
                 self._rates.correct(sum(used) - prompt - self.max_tokens)
             return replace(reply, cost=cost)
         except CallError as error:
-            cost = charged if error.outcome is Outcome.TIMEOUT else 0.0  # the server may have done the work
+            cost = reserved if error.outcome is Outcome.TIMEOUT else 0.0  # the server may have done the work
             raise
         except BaseException:
-            cost = charged
+            cost = reserved
             raise
         finally:
-            spending.settle(charged, cost, *used)
+            spending.settle(reserved, cost, *used)
 
     def _body(self, messages: Sequence[Mapping[str, Any]], schema: Mapping[str, Any] | None, sample: int) -> dict[str, Any]:
         limit = "max_completion_tokens" if self.base_url.rstrip("/") == _OPENAI else "max_tokens"
@@ -252,7 +252,7 @@ class ChatModel:
     def _rates(self) -> Rates | None:
         if self.requests_per_minute is None and self.tokens_per_minute is None:
             return None
-        size = 1 if self.ledger is not None else _processes()
+        size = 1 if self.ledger is not None else processes_of_node()
         requests, tokens = (None if rate is None else rate / size for rate in (self.requests_per_minute, self.tokens_per_minute))
         return Rates(self._numbers, f"{self.base_url} {self.name}", requests, tokens)
 
@@ -264,10 +264,6 @@ class ChatModel:
 
 
 _FREE = Price(0.0, 0.0)
-
-
-def _processes() -> int:
-    return max(1, 10**6 // share_of_process(10**6))
 
 
 @lru_cache(maxsize=64)

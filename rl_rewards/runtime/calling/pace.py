@@ -10,15 +10,20 @@ from contextlib import asynccontextmanager
 
 from rl_rewards.runtime.calling.rates import Rates
 
-__all__ = ["Pace", "share_of_process"]
+__all__ = ["Pace", "processes_of_node", "share_of_process"]
 
 _LESS = 0.7  # of the slots stay when a server has too much to do, as TCP Reno halves its window
 
 
-def share_of_process(number: int) -> int:
-    """A process's part of what a node may have at once, at least 1: torchrun and accelerate start LOCAL_WORLD_SIZE processes a node."""
+def processes_of_node() -> int:
+    """How many processes a launcher (torchrun, accelerate) has started on this node; 1 without one."""
     size = os.environ.get("LOCAL_WORLD_SIZE", "1")
-    return max(1, number // max(1, int(size) if size.isdigit() else 1))
+    return max(1, int(size)) if size.isdigit() else 1
+
+
+def share_of_process(number: int) -> int:
+    """This process's part of what a node may have at once, at least 1."""
+    return max(1, number // processes_of_node())
 
 
 class Pace:

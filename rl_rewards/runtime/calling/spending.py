@@ -16,7 +16,9 @@ class OverBudgetError(CallError):
     """A call was not made, since it might cost more than is left."""
 
     def __init__(self, spent: float, most: float, needed: float) -> None:
-        super().__init__(Outcome.ERROR, f"not called: {spent:.4f} of max_cost {most:g} is spent, and this call may cost up to {needed:.4f}")
+        super().__init__(
+            Outcome.ERROR, f"not called: {spent:.4f} of max_cost {most:g} is spent or reserved, and this call may cost up to {needed:.4f}"
+        )
 
 
 @configured
@@ -34,13 +36,13 @@ class Price:
 
 
 class Spending:
-    """Adds up calls, tokens and cost. A call is charged what it may cost before it begins, and what it did cost once that is known.
+    """Adds up calls, tokens and cost. A call reserves what it may cost before it begins, and pays what it did cost once that is known.
 
-    So calls side by side never pass the limit together, and a process that is killed has paid for the calls that it lost, as the provider
-    takes it.
+    So calls side by side never pass the limit together; and what a process had reserved that was killed stays reserved, since the provider
+    most likely charges for it.
 
     Args:
-        numbers: where the sums are kept: `calls`, `prompt_tokens`, `completion_tokens`, `cost`.
+        numbers: where the sums are kept: `calls`, `prompt_tokens`, `completion_tokens`, `cost`, `reserved`.
         most: the most that may be spent; None for no limit.
     """
 
@@ -48,28 +50,29 @@ class Spending:
         self._numbers = numbers
         self._most = most
 
-    def charge(self, cost: float) -> None:
-        """Pay for a call that begins.
+    def reserve(self, cost: float) -> None:
+        """Put aside what a call may cost that begins.
 
         Raises:
             OverBudgetError: when that would pass the limit.
         """
         with self._numbers.change() as sums:
-            spent = sums.get("cost", 0.0)
+            reserved = sums.get("reserved", 0.0)
+            spent = sums.get("cost", 0.0) + reserved
             if self._most is not None and spent + cost > self._most:
                 raise OverBudgetError(spent, self._most, cost)
-            sums["cost"] = spent + cost
+            sums["reserved"] = reserved + cost
 
-    def settle(self, charged: float, cost: float, prompt_tokens: int = 0, completion_tokens: int = 0) -> None:
-        """Replace what a call was charged by what it did cost."""
+    def settle(self, reserved: float, cost: float, prompt_tokens: int = 0, completion_tokens: int = 0) -> None:
+        """Pay what a call did cost, instead of what it reserved."""
         with self._numbers.change() as sums:
-            sums["calls"] = sums.get("calls", 0.0) + 1
-            sums["prompt_tokens"] = sums.get("prompt_tokens", 0.0) + prompt_tokens
-            sums["completion_tokens"] = sums.get("completion_tokens", 0.0) + completion_tokens
-            sums["cost"] = max(0.0, sums.get("cost", 0.0) + cost - charged)
+            paid = {"calls": 1, "prompt_tokens": prompt_tokens, "completion_tokens": completion_tokens, "cost": cost}
+            for name, amount in paid.items():
+                sums[name] = sums.get(name, 0.0) + amount
+            sums["reserved"] = max(0.0, sums.get("reserved", 0.0) - reserved)
 
     def sums(self) -> dict[str, float]:
-        """All that was added up so far: `calls`, `prompt_tokens`, `completion_tokens`, `cost`."""
+        """All that was paid so far: `calls`, `prompt_tokens`, `completion_tokens`, `cost`."""
         with self._numbers.change() as sums:
             return {name: sums.get(name, 0.0) for name in ("calls", "prompt_tokens", "completion_tokens", "cost")}
 

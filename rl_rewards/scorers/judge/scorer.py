@@ -40,17 +40,21 @@ class Judge(JudgeScorer):
         ValueError: when there are neither criteria nor a reference, or two criteria of one name.
     """
 
-    criteria: tuple[Criterion, ...] | str = field(default=(), kw_only=True)
-    """What it decides on; or the column with a row's own criteria: a list of texts, or of {criterion, weight, title}."""
+    criteria: tuple[Criterion, ...] = field(default=(), kw_only=True)
+    """What it decides on."""
+    criteria_from: str | None = field(default=None, kw_only=True)
+    """The column with a row's own criteria instead: a list of texts, or of {criterion, weight, title}."""
     reference: str | Reference | None = field(default=None, kw_only=True)
     """The column with the right answer, which the judge sees."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if isinstance(self.criteria, str):
-            column_template(self.criteria)
+        if self.criteria_from is not None:
+            column_template(self.criteria_from)
+            if self.criteria:
+                raise ValueError("a judge has `criteria` or `criteria_from`, not both")
         elif not self.criteria and self.reference is None:
-            raise ValueError("a judge needs `criteria`, or a `reference` that responses are compared with")
+            raise ValueError("a judge needs `criteria`, `criteria_from`, or a `reference` that responses are compared with")
         elif self.criteria:
             names = [criterion.name for criterion in self.criteria]
             if twice := sorted({name for name in names if names.count(name) > 1}):
@@ -61,7 +65,7 @@ class Judge(JudgeScorer):
 
     @property
     def traits(self) -> Traits:
-        of_row = column_template(self.criteria).columns if isinstance(self.criteria, str) else frozenset()
+        of_row = frozenset() if self.criteria_from is None else column_template(self.criteria_from).columns
         return replace(
             super().traits, columns=super().traits.columns | of_row | (frozenset() if self.reference is None else columns_of(self.reference))
         )
@@ -91,8 +95,8 @@ class Judge(JudgeScorer):
             value_of(self.reference)(sample)
 
     def _criteria(self, sample: Sample) -> Sequence[Criterion]:
-        if isinstance(self.criteria, str):
-            criteria = criteria_of_row(column_template(self.criteria).value(sample))
+        if self.criteria_from is not None:
+            criteria = criteria_of_row(column_template(self.criteria_from).value(sample))
             _positive(criteria)
             return criteria
         return self.criteria or (_CORRECT,)
@@ -103,7 +107,7 @@ class Judge(JudgeScorer):
         return f"Decide on each of these criteria by itself, for the response to the prompt.{compared}\n{listed}{self.told}"
 
     def _prompt(self) -> Any:
-        criteria = (Criterion("of_row", "of the row"),) if isinstance(self.criteria, str) else self.criteria or (_CORRECT,)
+        criteria = (Criterion("of_row", "of the row"),) if self.criteria_from is not None else self.criteria or (_CORRECT,)
         asked = question(self._task(criteria), [Section("response", "")], *_fields(criteria), judged="")
         return [asked.structured, asked.tagged, asked.schema, list(self.show)]
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from rl_rewards.runtime.calling.chat import ChatModel, ChatReply
+from rl_rewards.runtime.calling.chat_reply import read_chat_reply
 from rl_rewards.runtime.calling.errors import CallError
 from rl_rewards.types import Outcome
 
@@ -68,6 +69,7 @@ def test_a_key_that_is_not_set_is_named(chat_server):
     [
         ("down", {}, Outcome.ERROR, "failed 3 times, last with HTTP 503: down", 3),
         ("hangs", {}, Outcome.TIMEOUT, "within 0.3 s", 1),
+        ("half_closes", {}, Outcome.ERROR, "failed 3 times", 3),
         ("drips", {}, Outcome.TIMEOUT, "within 0.3 s", 1),
         ("floods", {}, Outcome.ERROR, "must be at most 16777216 bytes", 1),
         ("floods", {"status": 500}, Outcome.ERROR, "must be at most 16777216 bytes", 1),
@@ -97,6 +99,18 @@ def test_of_a_flaky_endpoint_no_reply_is_lost_or_mixed_up(chat_server):
     url = chat_server.url("flaky", every=5)
     replies = ask(model(url, retries=8, concurrency=8), *[f"SAY:{number}:YAS" for number in range(200)])
     assert [reply.text for reply in replies] == [str(number) for number in range(200)]
+
+
+def test_connections_that_are_closed_behind_a_reply_cost_no_reply(chat_server):
+    url = chat_server.url("closes")
+    replies = ask(model(url, concurrency=4, retries=6), *[f"SAY:{number}:YAS" for number in range(60)])
+    assert [reply.text for reply in replies] == [str(number) for number in range(60)]
+
+
+def test_a_model_that_was_cut_off_while_it_reasoned_said_nothing():
+    message = {"role": "assistant", "content": None, "reasoning_content": "hmm"}
+    reply = read_chat_reply({"choices": [{"message": message, "finish_reason": "length"}]}, False)
+    assert (reply.text, reply.cut_off) == ("", True)
 
 
 def test_an_endpoint_that_limits_its_rate_gets_fewer_requests_at_once_and_no_reply_is_lost(chat_server):

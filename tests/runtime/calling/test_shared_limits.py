@@ -66,12 +66,14 @@ def test_tokens_that_were_not_used_are_given_back():
 
 def test_a_budget_is_never_passed_by_calls_side_by_side():
     spending = Spending(OwnNumbers(), most=1.0)
-    spending.charge(0.6)
-    with pytest.raises(OverBudgetError, match=r"0\.6000 of max_cost 1 is spent, and this call may cost up to 0\.5000"):
-        spending.charge(0.5)
+    spending.reserve(0.6)
+    with pytest.raises(OverBudgetError, match=r"0\.6000 of max_cost 1 is spent or reserved, and this call may cost up to 0\.5000"):
+        spending.reserve(0.5)
     spending.settle(0.6, 0.2, prompt_tokens=7, completion_tokens=3)
-    spending.charge(0.8)
-    assert spending.sums() == {"calls": 1, "prompt_tokens": 7, "completion_tokens": 3, "cost": pytest.approx(1.0)}
+    spending.reserve(0.8)
+    assert spending.sums() == {"calls": 1, "prompt_tokens": 7, "completion_tokens": 3, "cost": pytest.approx(0.2)}
+    with pytest.raises(OverBudgetError):
+        spending.reserve(0.01)
 
 
 def test_a_model_stops_when_its_money_is_spent(chat_server):

@@ -47,7 +47,7 @@ def test_a_pitfall_takes_away_and_has_no_part_in_the_denominator(chat_server):
 
 def test_a_row_brings_its_own_criteria(chat_server):
     rubric = [{"title": "Names Bern", "criterion": "Does it name Bern?", "points": 3}, "Is it short?", {"requirement": "Is it kind?", "weight": 1}]
-    judge = {"judge": {"model": model(chat_server.url()), "criteria": "rubric"}}
+    judge = {"judge": {"model": model(chat_server.url()), "criteria_from": "rubric"}}
     (result,) = evaluate(judge, 'SAY:{"Names_Bern": "yes", "criterion_2": "no", "criterion_3": "no"}:YAS', rubric=rubric)
     assert result.score == pytest.approx(3 / 5) and result.metrics["Names_Bern"] == 1.0
     for broken in ([], "one text", [{"weight": 2}], [{"criterion": "x", "weight": -1}], [{"criterion": "x", "weight": "heavy"}], [5]):
@@ -185,7 +185,7 @@ def test_a_budget_that_is_spent_leaves_rows_without_a_score(chat_server):
     results = evaluate(judge, *[f"good {number}" for number in range(40)])
     scored = [result for result in results if result.score is not None]
     assert 0 < len(scored) < 40 and {result.outcome for result in results if result.score is None} == {Outcome.ERROR}
-    assert max(result.metrics["spent"] for result in scored) <= 3.5
+    assert max(result.metrics["spent"] for result in scored) <= 3.5 + 0.11
 
 
 def test_the_judge_sees_what_show_names(chat_server):
@@ -217,7 +217,8 @@ ONE = {"name": "a", "description": "?"}
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"model": M}, "a judge needs `criteria`, or a `reference`"),
+        ({"model": M}, "a judge needs `criteria`, `criteria_from`, or a `reference`"),
+        ({"model": M, "criteria": [ONE], "criteria_from": "rubric"}, "`criteria` or `criteria_from`, not both"),
         ({"model": M, "criteria": [ONE, ONE]}, "'a' is there more than once"),
         ({"model": M, "criteria": [{**ONE, "weight": -1}]}, "at least one criterion must have a weight above 0"),
         ({"model": M, "criteria": [{**ONE, "weight": 0}]}, "weight must not be 0"),
