@@ -2,6 +2,8 @@
 
 import json
 import random
+import socket
+import threading
 
 import pytest
 from google.genai import types
@@ -175,3 +177,27 @@ def test_an_exported_rubric_scores_as_the_rubric_does(tmp_path):
     rows = [{"prompt": "q", "completion": text, "answer": "4"} for text in ("<a>4</a>", "<a>5</a>", "4", "x <a>4</a>", "")]
     samples = [Sample.from_row(row, i) for i, row in enumerate(rows)]
     assert again(tmp_path, rubric).evaluate(samples).totals() == rubric.evaluate(samples).totals() == [1.0, -0.5, -0.75, 0.75, -0.75]
+
+
+def test_what_has_no_form_of_its_own_is_scored_by_a_server_with_the_rubric(tmp_path):
+    uvicorn = pytest.importorskip("uvicorn")
+    from rl_rewards.serving import create_app
+
+    rubric = Rubric(
+        [
+            Reward("sum", {"number_match": "answer"}, {"tag": "a"}, 0.5),
+            Reward("short", {"length_window": {"min_tokens": 1, "max_tokens": 3, "unit": "words"}}, weight=0.5),
+        ]
+    )
+    server = uvicorn.Server(uvicorn.Config(create_app({"rubric": rubric}), port=0, log_level="error"))
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=server.run, args=([listener],), daemon=True)
+        thread.start()
+        config = export(rubric, "vertex", f"http://127.0.0.1:{listener.getsockname()[1]}")
+        assert all("cloudRunRewardScorer" in each["rewardConfig"] for each in config["weightedRewardConfigs"])
+        rows = [{"prompt": "2+2?", "completion": text, "answer": "4"} for text in ("<a>4</a>", "<a>5</a>", "that is <a>4</a> I think", "no")]
+        samples = [Sample.from_row(row, i) for i, row in enumerate(rows)]
+        found = load_rubric(written(tmp_path, config)).evaluate(samples)
+        server.should_exit = True
+        thread.join()
+    assert found.totals() == rubric.evaluate(samples).totals() == [1.0, 0.5, 0.5, 0.5]

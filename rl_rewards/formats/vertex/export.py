@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable
 from dataclasses import fields, is_dataclass
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from rl_rewards.formats.reading import Reading
 from rl_rewards.formats.registry import ExportError, Refusal
@@ -75,6 +75,7 @@ def dump(rubric: Rubric, url: str | None) -> dict[str, Any]:
 
 
 def _with_name(url: str, name: str) -> str:
+    url = url if urlsplit(url).path else urlsplit(url)._replace(path="/").geturl()
     return f"{url}{'&' if '?' in url else '?'}reward={quote(name, safe='')}"
 
 
