@@ -170,7 +170,8 @@ def _without_content(subject: Subject, tries: list[tuple[int, Verdict, Verdict, 
         for row, _, _, attack in tries:
             if attack.kind in _EMPTY_KINDS and len(attack.texts) == 1:
                 score = found[row, attack.texts[0]].scores[reward.name]
-                if score is not None and score >= high - 0.01 * (high - low) and _is_hollow(attack):
+                honest = attack.texts[0] == subject.honest.right(row)
+                if score is not None and score >= high - 0.01 * (high - low) and _is_hollow(attack) and not honest:
                     free[f"{attack.kind} {attack.variant}"].append((row, attack.texts[0], score))
         cases = [
             case for of_variant in free.values() if len({row for row, _, _ in of_variant}) >= min(2, len(subject.attacked)) for case in of_variant

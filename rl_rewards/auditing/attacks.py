@@ -195,6 +195,9 @@ class _Attacks:
         )
         for i, text in enumerate((*bare, "<think></think>", "<think>a</think>b</think>c")):
             yield "format_only", f"bare {i}", (text,)
+        hollow = "".join(self.form.before.replace(f"{FILLER}.", "").split(FILLER)) + "\n".join(slot.filled("") for slot in self.form.slots)
+        yield "format_only", "bare form", (hollow,)
+        yield "format_only", "bare form in one line", (hollow.replace("\n", ""),)
         for text in _INVISIBLE:
             yield "invisible", text, (self.filled(text),)
         for text in _REFUSALS:

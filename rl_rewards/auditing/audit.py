@@ -21,7 +21,7 @@ from rl_rewards.auditing.subject import Subject
 from rl_rewards.auditing.targets import as_rubric, tolerant
 from rl_rewards.checks import RubricDataError, check_columns
 
-__all__ = ["audit"]
+__all__ = ["audit", "subject_of"]
 
 MOST_ROWS = 1000
 
@@ -65,10 +65,23 @@ def audit(
         >>> report.sound, "candidates_listed" in {finding.kind for finding in report.findings}
         (False, True)
     """
-    loaded = as_rubric(rubric, code)
-    rows = rows_of(itertools.islice(_rows(dataset), most_rows))
+    subject = subject_of(rubric, dataset, code=code, most_rows=most_rows, tokenize=tokenize)
     with _quiet():
-        return _audited(loaded, Subject(tolerant(loaded), Call(tolerant(loaded), rows, tokenize)), responses, step_budget)
+        return _audited(subject, responses, step_budget)
+
+
+def subject_of(
+    rubric: Any,
+    dataset: Iterable[Mapping[str, Any]] | str | os.PathLike[str],
+    *,
+    code: bool = True,
+    most_rows: int = MOST_ROWS,
+    tokenize: Callable[[str], Sequence[int]] | None = None,
+) -> Subject:
+    """What an audit looks at; the arguments and errors are those of `audit`."""
+    loaded = tolerant(as_rubric(rubric, code))
+    rows = rows_of(itertools.islice(_rows(dataset), most_rows))
+    return Subject(loaded, Call(loaded, rows, tokenize))
 
 
 def _rows(dataset: Any) -> Iterator[Mapping[str, Any]]:
@@ -87,7 +100,7 @@ def _rows(dataset: Any) -> Iterator[Mapping[str, Any]]:
         yield row
 
 
-def _audited(rubric: Any, subject: Subject, responses: Any, step_budget: float | None) -> AuditReport:
+def _audited(subject: Subject, responses: Any, step_budget: float | None) -> AuditReport:
     facts: dict[str, Any] = {"rows": len(subject.rows), "rewards": [reward.name for reward in subject.rubric]}
     findings: list[Finding] = []
     try:

@@ -62,7 +62,8 @@ def _probes(subject: Subject) -> list[Probe]:
     found = []
     for row, _, _ in (subject.attacked or [(i, None, None) for i in range(min(_ROWS, len(subject.rows)))])[:_ROWS]:
         right, wrong = subject.honest.right(row), subject.honest.wrong(row)
-        texts = dict.fromkeys(text for text in (right, wrong, "I do not know.", f"{padding(300)}\n{wrong}") if text is not None)
+        more = [] if subject.is_slow else ["I do not know.", f"{padding(300)}\n{wrong}"]
+        texts = dict.fromkeys(text for text in (right, wrong, *more) if text is not None)
         found += [Probe(row, text) for text in texts]
     return found
 

@@ -71,6 +71,8 @@ def find_form(rubric: Rubric, call: Call, codes: Sequence[Code]) -> Honest:
     search = _Search(call, _tried_rows(rubric, rows))
     slots = _shared(rubric, rows, prompts)
     starts = beginnings([*texts, *prompts])
+    if any(slot.source.kind == "program" for slot in slots):
+        starts = starts[:3]  # programs take long to run, and stand in a fence whatever comes before
     form = search.best(_firsts(slots, starts))
     form = search.best([form, *(form.but(start) for start in starts)])
     for _ in range(3):  # more places for answers, where that earns more
@@ -161,8 +163,7 @@ class _Search:
             wrong = self._means(leaders[:24], rows, lambda form, row: Honest(form, ()).wrong(row))
             least = min(wrong)
             leaders = [form for form, mean in zip(leaders, wrong) if mean <= least + _TIE]
-        seconds, count = (sum(column) for column in zip(*self._call.seconds, strict=True))
-        self.is_slow = seconds / max(count, 1) > _SLOW and count > 20
+        self.is_slow = self._call.pace > _SLOW and self._call.count > 20
         return leaders[0]
 
     def means(self, forms: Sequence[Form], rows: Sequence[int] | None = None) -> list[float]:

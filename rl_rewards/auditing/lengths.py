@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from statistics import fmean
 
 from rl_rewards.auditing.attack_checks import separated
 from rl_rewards.auditing.attacks import PADS, lengthened, padding
 from rl_rewards.auditing.findings import Finding, Severity
+from rl_rewards.auditing.forms import Form
 from rl_rewards.auditing.subject import Subject
 
 __all__ = ["length_findings"]
@@ -23,7 +24,10 @@ def length_findings(subject: Subject) -> Iterator[Finding]:
     if subject.depends_on_length or not separated(subject):
         return
     rows = subject.attacked[:_ROWS]
-    form = lengthened(subject.honest.form, padding(_EFFORT))
+    ways = [way for way in (lengthened, _thoughtful) if _is_allowed(subject, way)]
+    if not ways:
+        return  # nothing may stand beside the answer, so there is no such thing as effort
+    form = ways[0](subject.honest.form, padding(_EFFORT))
     right = subject.verdicts([(row, form.text(lambda source, row=row: source.values[row] or "")) for row, _, _ in rows])
     effort = subject.verdicts([(row, form.text(lambda source, row=row: subject.honest.wrong_answer(source, row))) for row, _, _ in rows])
     short = subject.verdicts([(row, "I do not know.") for row, _, _ in rows])
@@ -48,6 +52,22 @@ def length_findings(subject: Subject) -> Iterator[Finding]:
             evidence=f"a right answer with {_EFFORT} characters of work earns {long_right:.3g}, no more than a short wrong one ({max(wrong_total, gave_up):.3g})",
             remedy="bound what length can cost (`soft_overlong`, `clip`), below what being right is worth",
         )  # fmt: skip
+
+
+def _thoughtful(form: Form, text: str) -> Form:
+    """A form with thinking before all else."""
+    return form.but(f"<think>\n{text}\n</think>\n{form.before}")
+
+
+def _is_allowed(subject: Subject, way: Callable[[Form, str], Form]) -> bool:
+    """Whether right answers with one more sentence, put in this way, are still paid better than wrong ones."""
+    rows = subject.attacked[:_ROWS]
+    form = way(subject.honest.form, padding(1))
+    right = subject.verdicts([(row, form.text(lambda source, row=row: source.values[row] or "")) for row, _, _ in rows])
+    return all(
+        a.total is not None and w.total is not None and r.total is not None and a.total > w.total + _GAIN * (r.total - w.total)
+        for a, (_, r, w) in zip(right, rows, strict=True)
+    )
 
 
 def _without_bound(subject: Subject) -> Iterator[Finding]:

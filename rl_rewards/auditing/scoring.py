@@ -7,6 +7,7 @@ import re
 import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from statistics import median
 from time import perf_counter
 from types import SimpleNamespace
 from typing import Any, NamedTuple
@@ -127,6 +128,11 @@ class Call:
         self.count += len(probes)
         totals = evaluation.totals()
         return [_verdict(evaluation, i, totals[i]) for i in range(len(probes))]
+
+    @property
+    def pace(self) -> float:
+        """Seconds for a response, the median over batches: the first may load what is needed."""
+        return median(seconds / size for seconds, size in self.seconds) if self.seconds else 0.0
 
     def raw(self, arguments: dict[str, Any]) -> Evaluation:
         """The evaluation of a trainer's call of every reward function, one after the other."""

@@ -50,6 +50,7 @@ class Sources:
         self._rows = rows
         self._texts = texts
         self._made: dict[tuple[str, ...], Source] = {}
+        self._some_text = Source("some text", ("an answer",), "fixed")
         self._samples = [Sample(row.prompt, "", "", row.columns) for row in rows]
 
     def slots(self, reward: Reward) -> list[Slot]:
@@ -71,7 +72,7 @@ class Sources:
             templates = parsed if not isinstance(reward.parse, Json) else list(dict.fromkeys([*of_texts((), keys), *parsed]))
         else:
             templates = list(dict.fromkeys([*ours[:40], *COMMON, *of_texts(self._texts)[:8]]))
-        for source in self.of_function(reward):
+        for source in self.of_function(reward) or [self._some_text]:
             of_source = templates
             if source.kind == "program":
                 of_source = [f"```python\n{MARK}\n```", MARK, f"<answer>\n```python\n{MARK}\n```\n</answer>", *[t for t in templates if "<" in t][:2]]
@@ -143,7 +144,7 @@ class Sources:
 
     def _usual(self) -> list[Source]:
         columns = self._rows[0].columns
-        return self._plain([name for name in REFERENCE_COLUMNS if name in columns][:1]) or [Source("some text", ["an answer"], "fixed")]
+        return self._plain([name for name in REFERENCE_COLUMNS if name in columns][:1]) or [self._some_text]
 
     def _targets(self, scorer: Scorer) -> list[str | None] | None:
         """The answers that a scorer of ours compares with, by row; None for one that compares with nothing."""

@@ -24,7 +24,7 @@ _GRADED = frozenset({"TokenF1", "CosineSimilarity", "InstructionFollowing"})
 _ATTACKED_ROWS = 24
 _FEW_ROWS = 2
 _SLOW = 0.01  # seconds for a response
-_SECONDS = 10.0  # that the attacks of a slow rubric may take, about
+_SECONDS = 5.0  # that the attacks of a slow rubric may take, about
 
 
 @dataclass
@@ -137,15 +137,11 @@ class Subject:
     @cached_property
     def is_slow(self) -> bool:
         """Whether a response takes so long to score that few are tried: programs, servers."""
-        seconds, count = (sum(column) for column in zip(*self.call.seconds, strict=True))
-        return seconds / max(count, 1) > _SLOW
+        return self.call.pace > _SLOW
 
     def affordable(self, attacks: int) -> int:
         """How many of a row's attacks are tried."""
-        if not self.is_slow:
-            return attacks
-        seconds, count = (sum(column) for column in zip(*self.call.seconds, strict=True))
-        return max(30, int(_SECONDS / (seconds / count) / max(1, len(self.attacked))))
+        return max(20, int(_SECONDS / self.call.pace / max(1, len(self.attacked)))) if self.is_slow else attacks
 
     @cached_property
     def graded(self) -> bool:

@@ -9,7 +9,7 @@ from typing import Any
 from rl_rewards.configured import configured
 from rl_rewards.parsers.tag import Tag
 from rl_rewards.scorers.base import AnswerScorer, Traits
-from rl_rewards.scorers.texts import answer_text
+from rl_rewards.scorers.texts import answer_text, has_content
 from rl_rewards.types import EvaluateResult, Sample
 
 
@@ -52,7 +52,7 @@ def _tag_share(text: str, name: str) -> float:
     if not opened:
         return 0.0
     start, end = text.find(opening) + len(opening), text.find(closing)
-    return 1.0 if closed and text[start:end].strip() and start < end else 0.5
+    return 1.0 if closed and start < end and has_content(text[start:end]) else 0.5
 
 
 @configured
@@ -109,8 +109,8 @@ class ThinkAnswerFormat(AnswerScorer):
             return "the tags are out of order"
         if before.strip() or between.strip() or after.strip():
             return "there is text outside the tags"
-        if not reasoning.strip() or not content.strip():
-            return f"{think if not reasoning.strip() else answer} is empty"
+        if not has_content(reasoning) or not has_content(content):
+            return f"{think if not has_content(reasoning) else answer} is empty"
         return None
 
 
@@ -156,4 +156,4 @@ class ThinkFormat(AnswerScorer):
         reasoning, closed, _ = text[len(opening) :].partition(closing)
         if not closed:
             return f"{closing} is missing"
-        return None if self.empty or reasoning.strip() else f"{opening} is empty"
+        return None if self.empty or has_content(reasoning) else f"{opening} is empty"

@@ -5,10 +5,11 @@ from __future__ import annotations
 from datetime import date, time
 from numbers import Number
 from typing import Any
+from unicodedata import category
 
 from rl_rewards.references import MissingReferenceError, is_whole_float, text_of
 
-__all__ = ["answer_text", "quoted", "reference_texts"]
+__all__ = ["answer_text", "has_content", "quoted", "reference_texts"]
 
 
 def reference_texts(reference: Any) -> tuple[str, ...]:
@@ -42,6 +43,14 @@ def answer_text(answer: Any) -> str:
     if isinstance(answer, str):
         return answer
     raise TypeError(f"this scorer needs text, and the parser gave a {type(answer).__name__}: {answer!r:.80}")
+
+
+def has_content(text: str) -> bool:
+    """Whether a text has a character that is seen: not white space, nor a mark without width such as U+200B."""
+    return any(not char.isspace() and category(char) not in _UNSEEN for char in text)
+
+
+_UNSEEN = frozenset({"Cc", "Cf"})
 
 
 def quoted(value: Any) -> str:

@@ -189,9 +189,11 @@ def check_call(rubric: Rubric, call: TrainerCall, weighted: bool) -> None:
 
 def _warn_of_positions(trainer: Any) -> None:
     """Say so where padding shifts a policy's positions and nothing corrects them; by now a batch has been generated."""
+    if not hasattr(trainer, "accelerator"):
+        return
     from rl_rewards.trl.positions import counts_padding  # imports torch, which is there where a trainer is
 
-    if hasattr(trainer, "accelerator") and counts_padding(trainer):
+    if counts_padding(trainer):
         logger.warning(
             "TRL passes no positions for prompts padded on the left, and this policy has learned ones: log-probabilities would be of other "
             "positions than the completions were generated at. Call rl_rewards.trl.use_generation_positions(trainer) before training, or "

@@ -144,7 +144,7 @@ FLAWED = [
     ),
     Case(
         "box_in_thinking",
-        [native("correct", {"math_verify": {"reference": "answer", "allow_think": True}})],
+        [native("correct", {"math_verify": {"reference": "answer", "allow_think": True}}, {"identity": {"thinking": "keep"}})],
         ("sums",),
         frozenset({"gold_in_thinking", "cut_off_thinking"}),
         7,
