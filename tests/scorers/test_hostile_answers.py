@@ -1,5 +1,6 @@
 """Answers that stall a careless scorer: quadratic time on a megabyte is hours, so an alarm of a minute tells."""
 
+import importlib.util
 import signal
 
 import pytest
@@ -7,6 +8,8 @@ import pytest
 from rl_rewards.scorers import scorer
 from rl_rewards.types import Outcome, Sample
 
+# meteor apart, which needs WordNet
+SIMILARITIES = ("fuzzy_match", "bleu", "gleu", "rouge_2", "rouge_l") if importlib.util.find_spec("rapidfuzz") else ()
 SCORERS = [
     ({"string_match": {"equals": "{{references.gold}}", "whitespace": "collapse", "ignore_case": True}}, "4"),
     ({"string_match": {"contains": "{{references.gold}}"}}, "a" * 50 + "b"),
@@ -22,6 +25,10 @@ SCORERS = [
     ("think_format", "4"),
     ("reasoning_steps", "4"),
     ({"repetition": {"unit": "words"}}, "4"),
+    ({"string_check": {"reference": "gold", "operation": "ilike"}}, "4"),
+    ({"string_check": {"reference": "gold", "input": "{{ sample.output_json[0].a }}"}}, "4"),
+    ({"tool_call_match": {"reference": "gold", "mode": "by_argument", "ordered": False}}, [{"name": "f", "arguments": {"a": 1}}]),
+    *(({"text_similarity": {"reference": "gold", "metric": metric}}, "the big cat sat on it") for metric in SIMILARITIES),
     ({"soft_overlong": {"max_tokens": 9, "buffer_tokens": 3, "unit": "words"}}, "4"),
 ]
 HOSTILE = {
@@ -40,6 +47,9 @@ HOSTILE = {
     "a megabyte of items": "[" + "1," * 400_000 + "1]",
     "a megabyte of lone surrogates": "\ud800" * 1_000_000,
     "a megabyte of NUL": "\x00" * 1_000_000,
+    "a megabyte of tool calls": '<tool_call>{"name": "f"}</tool_call>' * 28_000,
+    "a megabyte of opened tool calls": "<tool_call>" * 90_000,
+    "a megabyte of Chinese": "一" * 1_000_000,
 }
 
 
