@@ -2,8 +2,8 @@
 
     python scripts/bench/calls.py [--calls 2000] [--concurrency 8 16 32] [--latency 0.05] [--faults 0.05] [--only judge]
 
-A service in a process of its own answers after 50 ms; 5 % of the requests meet a fault, by turns a 500, a 429, a hang-up, half a reply, and an
-HTML page. Rewards call it for 2,000 responses at once, each with a verdict of its own. The ideal time is that of the attempts alone, faults
+A service in a process of its own answers after 50 ms; 5 % of the requests meet a fault, by turns a 500, a 429, a hang-up, half a reply, and a
+proxy's HTML page (for http a 503). Rewards call it for 2,000 responses at once, each with a verdict of its own. The ideal time is that of the attempts alone, faults
 included, in as many lanes as may be under way. A score is lost when a row has none, and invented when it is not the row's own. Exit status 0 only
 if none is, and the best ratio of each scorer is within the goal of 1.1. The client has one core, so look at the processor time where others work on the
 machine.
@@ -122,8 +122,10 @@ async def serve(latency: float, faults: float) -> None:
                     case 3:
                         writer.write(f"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 9999\r\n\r\n{text[:20]}".encode())
                         return
-                    case 4:
+                    case 4 if owner.startswith("judge"):  # a proxy's page: an http service that says so is an error, at once
                         reply(writer, 200, "<html>1.0</html>")
+                    case 4:
+                        reply(writer, 503, "busy")
                     case _:
                         reply(writer, 200, text)
         except (asyncio.IncompleteReadError, ConnectionError):

@@ -12,6 +12,8 @@ from rl_rewards.runtime.calling.rates import Rates
 
 __all__ = ["Pace", "processes_of_node", "share_of_process"]
 
+_WEIGHT = 0.1  # of the newest attempt in the share of those that met too much to do
+_BUSY = 0.2  # of the latest attempts; fewer are an accident, and no reason to go slower
 _LESS = 0.7  # of the slots stay when a server has too much to do, as TCP Reno halves its window
 
 
@@ -44,6 +46,7 @@ class Pace:
         self._rates = rates
         self._turn = asyncio.Lock()
         self._resume_at = 0.0
+        self._busy = 0.0
 
     @asynccontextmanager
     async def attempt(self, tokens: float = 0.0) -> AsyncIterator[None]:
@@ -59,15 +62,26 @@ class Pace:
 
     def worked(self) -> None:
         """Take note of a reply."""
+        self._busy *= 1 - _WEIGHT
         if self._slots < self._most:
             self._slots = min(float(self._most), self._slots + 1.0 / self._slots)
 
-    def slow_down(self, seconds: float) -> None:
-        """Take note of a server that has too much to do: no attempt begins for so long, and then fewer run at once."""
+    def slow_down(self, seconds: float | None, backoff: float) -> None:
+        """Take note of a server that has too much to do.
+
+        Args:
+            seconds: for which it asks to be left alone; None where it does not say. No attempt begins before.
+            backoff: seconds to leave it alone where it does not say so, and refuses often.
+        """
         now = asyncio.get_running_loop().time()
-        if now >= self._resume_at:  # once for all attempts that were under way together
+        self._busy += _WEIGHT * (1 - self._busy)
+        often = self._busy > _BUSY
+        if often and now >= self._resume_at:  # once for all attempts that were under way together
             self._slots = max(1.0, min(self._slots, self._running) * _LESS)
-        self._resume_at = max(self._resume_at, now + seconds)
+        if seconds is None:
+            seconds = backoff if often else 0.0
+        if seconds > 0:
+            self._resume_at = max(self._resume_at, now + seconds)
 
     async def _acquire(self) -> None:
         if self._running < self._slots and not self._waiting:

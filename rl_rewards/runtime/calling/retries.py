@@ -85,7 +85,7 @@ async def _attempts(
             asked = f" and asks to wait {error.retry_after:g} s" if error.retry_after else ""
             raise CallError(Outcome.ERROR, f"{text}{asked}; no time is left of {limits.timeout:g} s", server_down=not error.busy)
         if error.busy:
-            pace.slow_down(error.retry_after or limits.wait(1))
+            pace.slow_down(error.retry_after, limits.wait(1))
         await asyncio.sleep(wait)
     raise AssertionError("unreachable")
 
