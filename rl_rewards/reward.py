@@ -6,7 +6,6 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import field
-from difflib import get_close_matches
 from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
@@ -22,30 +21,21 @@ from rl_rewards.scorers import scorer
 from rl_rewards.scorers.base import Scorer
 from rl_rewards.scorers.isolated import Isolated
 from rl_rewards.tool_calls import names_tool_call, value_in_calls
-from rl_rewards.types import EvaluateResult, MetricResult, Outcome, Sample
+from rl_rewards.types import EvaluateResult, Outcome, Sample
+from rl_rewards.types.components import as_float, wrong_field
 from rl_rewards.user_errors import UserError
 
-__all__ = ["LARGEST_SCORE", "Gate", "Reward", "RewardError", "UncomputableError", "evaluation_order"]
+__all__ = ["LARGEST_SCORE", "Gate", "Reward", "RewardError"]
 
-# Names become metric keys, table columns and file fields: a slash would open a second level under `rewards/`.
 _SCORED = Outcome.SCORED  # looked up once: enum members are slow to reach
+# Names become metric keys, table columns and file fields: a slash would open a second level under `rewards/`.
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
-
-
 # The trainer computes in float32: sums over a batch of squares of scores and of weighted scores stay below its largest number, 3.4e38.
 LARGEST_SCORE = 1e17
 
 
 class RewardError(UserError, RuntimeError):
     """A reward failed and must not be trained on: `on_error: raise`, or too many failures."""
-
-
-class UncomputableError(ValueError):
-    """A reward that is computed from others' scores cannot be: `reward` is its name."""
-
-    def __init__(self, message: str, reward: str) -> None:
-        super().__init__(message)
-        self.reward = reward
 
 
 if TYPE_CHECKING:
@@ -224,7 +214,7 @@ class Reward:
     def _usable(self, result: Any) -> EvaluateResult:
         if result.__class__ is not EvaluateResult:
             return EvaluateResult.failure(Outcome.ERROR, f"a scorer must return EvaluateResults, got {type(result).__name__}: {result!r:.80}")
-        if (wrong := _wrong_field(result)) is not None:
+        if (wrong := wrong_field(result)) is not None:
             return EvaluateResult.failure(Outcome.ERROR, wrong)
         score, outcome = result.score, result.outcome
         if score is None:
@@ -234,7 +224,7 @@ class Reward:
         if outcome is Outcome.SKIPPED or outcome is Outcome.ERROR:
             return EvaluateResult.failure(Outcome.ERROR, f"a result with outcome {outcome.value!r} must have no score, got {score!r:.80}")
         if score.__class__ is not float:
-            score = _as_float(score)
+            score = as_float(score)
             if score is None:
                 found = f"{type(result.score).__name__}: {result.score!r:.80}"
                 return EvaluateResult.failure(Outcome.ERROR, f"a score must be a number, got {found}")
@@ -280,117 +270,3 @@ class Reward:
 
 def _listed(values: Any) -> list[Any]:
     return values if isinstance(values, list) else [values]
-
-
-def _wrong_field(result: EvaluateResult) -> str | None:
-    """What is wrong with the fields beside the score. Numbers and objects as reason or error are made text; the rest must be right."""
-    if result.reason.__class__ is not str and result.reason is not None:
-        result.reason = _as_text(result.reason)
-    if result.error.__class__ is not str and result.error is not None:
-        result.error = _as_text(result.error)
-    if result.outcome.__class__ is not Outcome:
-        if result.outcome not in list(Outcome):
-            return f"outcome must be one of {', '.join(Outcome)}, got {result.outcome!r:.80}"
-        result.outcome = Outcome(result.outcome)
-    metrics = result.metrics
-    if metrics.__class__ is dict and not metrics:
-        return None
-    if metrics is None:
-        result.metrics = {}
-        return None
-    if not isinstance(metrics, Mapping):
-        return f"metrics must be a mapping of names to components, got {type(metrics).__name__}: {metrics!r:.80}"
-    if any(isinstance(name, int) for name in metrics):
-        result.metrics = metrics = {str(name) if isinstance(name, int) else name: component for name, component in metrics.items()}
-    for name, component in metrics.items():
-        if not isinstance(name, str) or not name:
-            return f"the name of a component must be text, got {name!r:.80}"
-        if component.__class__ is float:
-            continue
-        if isinstance(component, MetricResult):
-            component = component.score
-        if component is not None and _as_float(component) is None:
-            return f"component {name!r} must be a number or a MetricResult, got {type(component).__name__}: {component!r:.80}"
-    return None
-
-
-def _as_text(value: Any) -> str:
-    try:
-        return str(value)
-    except Exception:  # a user's own class
-        return f"a {type(value).__name__} that cannot be printed"
-
-
-def _as_float(score: Any) -> float | None:
-    """A float from ints, bools, numpy scalars and 0-d tensors; None for strings and everything else."""
-    if isinstance(score, (str, bytes)) or not hasattr(score, "__float__"):
-        return None
-    try:
-        return float(score)
-    except Exception:  # a user's own class
-        return None
-
-
-def component_scores(results: Sequence[EvaluateResult]) -> dict[str, list[float]]:
-    """Finite component values by name, over results; invalid components are left out."""
-    found: dict[str, list[float]] = {}
-    for result in results:
-        if not result.metrics:
-            continue
-        for name, component in result.metrics.items():
-            value = component_score(component)
-            if value is not None:
-                found.setdefault(name, []).append(value)
-    return found
-
-
-def component_score(component: Any) -> float | None:
-    """A component's number; None when it is not valid, not finite or not a number."""
-    if isinstance(component, MetricResult):
-        if not component.is_score_valid:
-            return None
-        component = component.score
-    value = _as_float(component)
-    return value if value is not None and math.isfinite(value) else None
-
-
-def evaluation_order(rewards: Sequence[Reward]) -> list[Reward]:
-    """The rewards, each after those that it needs the scores of: the one that decides its gate, those that its formula names.
-
-    Raises:
-        ValueError: when a gate or a formula names an unknown reward, itself, or one that in turn waits for it.
-    """
-    by_name = {reward.name: reward for reward in rewards}
-    ordered: dict[str, Reward] = {}
-
-    def visit(reward: Reward, waiting: tuple[str, ...]) -> None:
-        if reward.name in waiting:
-            circle = [*waiting[waiting.index(reward.name) :], reward.name]
-            for name in circle:
-                if by_name[name].score.traits.rewards:
-                    raise UncomputableError(f"gates and formulas form a circle: {' -> '.join(circle)}", name)
-            raise ValueError(f"gates form a circle: {' -> '.join(circle)}")
-        if reward.name in ordered:
-            return
-        for needed, how in _needs(reward).items():
-            if needed not in by_name:
-                unknown = f"reward {reward.name!r} {how} {needed!r}, which does not exist; there are {sorted(by_name)}{_advice(needed, by_name)}"
-                raise UncomputableError(unknown, reward.name) if needed in reward.score.traits.rewards else ValueError(unknown)
-            visit(by_name[needed], (*waiting, reward.name))
-        ordered[reward.name] = reward
-
-    for reward in rewards:
-        visit(reward, ())
-    return list(ordered.values())
-
-
-def _needs(reward: Reward) -> dict[str, str]:
-    """The rewards whose scores this one needs, and in what way."""
-    gate = {} if reward.gate is None else {reward.gate.reward: "is gated by"}
-    return dict.fromkeys(sorted(reward.score.traits.rewards), "is computed from") | gate
-
-
-def _advice(unknown: str, known: Mapping[str, Reward]) -> str:
-    if near := get_close_matches(unknown, known, n=1):
-        return f"; did you mean {near[0]!r}?"
-    return "; in a formula '-' is the minus" if any(name.startswith(f"{unknown}-") or name.endswith(f"-{unknown}") for name in known) else ""

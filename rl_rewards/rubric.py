@@ -16,11 +16,12 @@ from rl_rewards.configured import configured
 from rl_rewards.parsers.base import Parser
 from rl_rewards.pipeline.columns import Evaluation
 from rl_rewards.pipeline.failure_log import FailureLog
+from rl_rewards.pipeline.order import evaluation_order
 from rl_rewards.pipeline.parsing import Parse
 from rl_rewards.pipeline.policies import finished_columns
 from rl_rewards.pipeline.runner import run_jobs
 from rl_rewards.pipeline.share import Share
-from rl_rewards.reward import Reward, evaluation_order
+from rl_rewards.reward import Reward
 from rl_rewards.types import Sample
 
 __all__ = ["Rubric"]

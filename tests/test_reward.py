@@ -7,7 +7,7 @@ import pytest
 from pydantic import ValidationError
 
 from rl_rewards import EvaluateResult, Gate, MetricResult, Outcome, Reward, parsers, reward_function, scorers
-from rl_rewards.reward import component_scores
+from rl_rewards.types.components import component_scores
 
 
 @reward_function

@@ -13,8 +13,8 @@ from rl_rewards.calibration.agreement import Agreement, agreement
 from rl_rewards.calibration.bias import Bias, length_bias, position_bias
 from rl_rewards.calibration.labels import LabelError, labels_of
 from rl_rewards.pipeline.columns import Evaluation
-from rl_rewards.reward import component_score
 from rl_rewards.rubric import Rubric
+from rl_rewards.types.components import component_score
 
 __all__ = ["TOTAL", "Calibration", "Comparison", "Pairing", "pairings"]
 

@@ -12,8 +12,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from rl_rewards.pipeline.columns import Evaluation
-from rl_rewards.reward import component_scores
 from rl_rewards.types import Outcome
+from rl_rewards.types.components import component_scores
 
 __all__ = ["Tally", "component_means", "flat_groups", "group_scores", "pass_at_k", "percentile", "tally_of"]
 

@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from rl_rewards.evaluation.context import BatchContext
 from rl_rewards.pipeline.columns import Evaluation
-from rl_rewards.reward import component_score
+from rl_rewards.types.components import component_score
 
 __all__ = ["SCHEMA", "SCHEMA_VERSION", "prompt_id", "rows_of"]
 

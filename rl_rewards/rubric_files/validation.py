@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from rl_rewards.aggregates.base import AggregateError
 from rl_rewards.parsers.chain import Chain
-from rl_rewards.reward import UncomputableError
+from rl_rewards.pipeline.order import UncomputableError
 from rl_rewards.rubric import Rubric
 from rl_rewards.rubric_files.errors import Path, Problem, describe, field_name, listing, nearest
 from rl_rewards.rubric_files.locations import aliases_of, kinds_of, locate, option_names, positional_names, spelled

@@ -15,8 +15,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from rl_rewards.pipeline.columns import Evaluation
-from rl_rewards.reward import component_score
 from rl_rewards.types import EvaluateResult, MetricResult
+from rl_rewards.types.components import component_score
 
 ADDED = ("score", "scores", "outcomes", "reasons", "components")
 

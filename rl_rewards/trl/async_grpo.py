@@ -14,8 +14,8 @@ from typing import Any
 from trl.experimental.async_grpo.async_rollout_worker import AsyncRolloutWorker, RolloutGroup, RolloutSample, _AsyncRolloutLoop
 
 from rl_rewards.pipeline.columns import Evaluation
-from rl_rewards.reward import component_score
 from rl_rewards.trl.functions import TotalRewardFunction
+from rl_rewards.types.components import component_score
 
 __all__ = ["RubricRolloutLoop", "RubricRolloutWorker", "log_components"]
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from rl_rewards.pipeline.columns import Evaluation
-from rl_rewards.reward import component_score
+from rl_rewards.types.components import component_score
 
 __all__ = ["scored"]
 

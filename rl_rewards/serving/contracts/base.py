@@ -11,10 +11,10 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from rl_rewards.pipeline.columns import Evaluation, RewardColumn
-from rl_rewards.reward import component_score
 from rl_rewards.rubric import Rubric
 from rl_rewards.serving.errors import NoScoreError, RequestError
 from rl_rewards.types import Outcome, Sample, response_of
+from rl_rewards.types.components import component_score
 from rl_rewards.types.rows import RowError, messages_of
 
 __all__ = ["Body", "Contract", "Query", "body_of", "component_numbers", "conversation_sample", "failure_of_row", "numbers_of", "pointer", "scores_of"]

@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from rl_rewards.pipeline.columns import Evaluation
-from rl_rewards.reward import component_score
 from rl_rewards.rubric import Rubric
 from rl_rewards.serving.contracts.base import Body, Contract, Query, conversation_sample, failure_of_row, scores_of
 from rl_rewards.serving.errors import RequestError
 from rl_rewards.types import MetricResult, Sample
+from rl_rewards.types.components import component_score
 
 __all__ = ["REWARD_KIT"]
 
