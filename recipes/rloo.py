@@ -41,6 +41,9 @@ class RecipeArguments:
     dataset_split: str = field(default="train", metadata={"help": "split of a dataset on the hub"})
     eval_dataset: str | None = field(default=None, metadata={"help": "what is evaluated on before and after training, named like `dataset`"})
     eval_dataset_split: str = field(default="test", metadata={"help": "split of an evaluation dataset on the hub"})
+    prompt: str | None = field(
+        default=None, metadata={"help": "prompt.yaml of `rl-rewards optimize`: system, instructions and examples before every row's prompt"}
+    )
     allow_changed_rubric: bool = field(default=False, metadata={"help": "go on with a run that began with another rubric"})
     push_record: bool = field(default=False, metadata={"help": "with push_to_hub: upload the record too, which holds prompts and references"})
 
@@ -54,11 +57,11 @@ def main() -> None:
         raise RewardError(f"reward_weights are the rubric's: set them in {recipe.rubric}, not in the config")
     args.reward_weights = rubric.reward_weights
     recorder = RunRecorder(args.output_dir, rubric, recipe.allow_changed_rubric, push=recipe.push_record)
-    dataset = load_prompts(recipe.dataset, recipe.dataset_config, recipe.dataset_split)
+    dataset = load_prompts(recipe.dataset, recipe.dataset_config, recipe.dataset_split, recipe.prompt)
     check_dataset(rubric, dataset)
     eval_dataset = None
     if recipe.eval_dataset is not None:
-        eval_dataset = load_prompts(recipe.eval_dataset, recipe.dataset_config, recipe.eval_dataset_split)
+        eval_dataset = load_prompts(recipe.eval_dataset, recipe.dataset_config, recipe.eval_dataset_split, recipe.prompt)
         check_dataset(rubric, eval_dataset)
     check_trainer(rubric, args, args.world_size)
     checkpoint = unfinished_checkpoint(args)

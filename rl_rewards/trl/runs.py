@@ -12,21 +12,30 @@ from rich.table import Table
 from transformers import ProgressCallback, TrainerState
 
 from rl_rewards.checks import RubricDataError
+from rl_rewards.generation import load_prompt, prompt_of
 from rl_rewards.tables.datasets import load_dataset
 
 __all__ = ["RewardProgress", "evaluate_before_and_after", "last_checkpoint", "load_prompts", "unfinished_checkpoint"]
 
 
-def load_prompts(name: str, config: str | None, split: str) -> Dataset:
+def load_prompts(name: str, config: str | None, split: str, prompt: str | None = None) -> Dataset:
     """The dataset that an argument names, with its values as they are written.
+
+    Args:
+        prompt: a prompt file, as `rl-rewards optimize` writes it, that is put before every row's prompt; these are messages then.
 
     Raises:
         RubricDataError: when it has no column `prompt`.
+        OSError, RubricFileError: when the prompt file cannot be read, or is none.
     """
+    put = None if prompt is None else load_prompt(prompt)
     dataset = load_dataset(name, config, split)
     if "prompt" not in dataset.column_names:
         raise RubricDataError(f"dataset {name!r} needs a column 'prompt'; it has {sorted(dataset.column_names)}")
-    return dataset
+    if put is None:
+        return dataset
+    asked = [put.apply(prompt_of({"prompt": each})) for each in dataset["prompt"]]
+    return dataset.remove_columns("prompt").add_column("prompt", asked)  # pyright: ignore[reportCallIssue] - the other columns stay as they are
 
 
 def last_checkpoint(output_dir: str) -> Path | None:

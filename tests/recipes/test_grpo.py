@@ -69,6 +69,23 @@ def test_lora_trains_an_adapter_on_a_local_file(tmp_path):
     assert (tmp_path / "out" / "adapter_model.safetensors").is_file()
 
 
+def test_a_prompt_file_is_put_before_every_row_in_training_and_evaluation(tmp_path):
+    example = {"prompt": "1 + 1?", "completion": "<think>1 + 1 = 2</think><answer>2</answer>"}
+    (tmp_path / "prompt.yaml").write_text(yaml.safe_dump({"instructions": "Add.", "examples": [example]}))
+    options = {"max_steps": 1, "eval_dataset": "recipes.arithmetic:test", "per_device_train_batch_size": 16, "prompt": str(tmp_path / "prompt.yaml")}
+    launch.run("grpo", launch.config("grpo", tmp_path, num_generations_eval=1, **options))
+    prompts = set(pd.read_parquet(tmp_path / "out" / "rewards.parquet")["prompt"])
+    assert all("Add." in prompt and "1 + 1?" in prompt for prompt in map(str, prompts))
+
+
+def test_a_prompt_file_changes_no_other_column(tmp_path):
+    (tmp_path / "prompt.yaml").write_text("system: Be.\n")
+    (tmp_path / "data.jsonl").write_text("".join(json.dumps({"prompt": "q", "answer": value}) + "\n" for value in (12, 0.5, "x", {"a": 1})))
+    plain, put = (load_prompts(str(tmp_path / "data.jsonl"), None, "train", prompt) for prompt in (None, str(tmp_path / "prompt.yaml")))
+    assert put["answer"] == plain["answer"] == [12, 0.5, "x", {"a": 1}]
+    assert put["prompt"] == [[{"role": "system", "content": "Be."}, {"role": "user", "content": "q"}]] * 4
+
+
 def test_error_is_a_line_not_a_traceback(tmp_path):
     (tmp_path / "empty.jsonl").write_text("")
     file = launch.config("grpo", tmp_path, dataset=str(tmp_path / "empty.jsonl"))
