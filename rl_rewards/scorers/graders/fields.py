@@ -89,7 +89,7 @@ class GraderFields:
         """The namespace `sample` as plain data, without what the completion has not."""
         if isinstance(self._answer, GivenSample):
             plain = dict(self._answer)
-            names = ("output_json",) if "output_json" not in plain else ()
+            names = ("output_json",) if plain.get("output_json") is None else ()
         else:
             plain, names = {}, SAMPLE_NAMES
         for name in names:
@@ -112,10 +112,10 @@ class GraderFields:
 
     def _read(self, name: str) -> Any:
         if isinstance(self._answer, GivenSample):
-            if name in self._answer:
+            if self._answer.get(name) is not None:  # a completion that only calls tools has a text of null
                 return self._answer[name]
-            if name == "output_json":
-                return self._json(self._answer.get("output_text"))
+            if name == "output_json" and isinstance(self._answer.get("output_text"), str):
+                return self._json(self._answer["output_text"])
             raise NoSampleValueError(f"the sample has no {name}; it has {sorted(self._answer)}")
         if name == "output_text":
             return self._answer if isinstance(self._answer, str) else json.dumps(self._answer, ensure_ascii=False, default=str)

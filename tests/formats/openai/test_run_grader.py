@@ -94,6 +94,8 @@ def test_sub_rewards_are_those_of_a_multi_grader_by_key():
         ({**CHECK, "reference": "{{ item.tools[3].name }}!"}, "x", "invalid_variable_error", "a list of 1"),
         ({**CHECK, "input": "{{ sample.output_json.a }}"}, "no json", "sample_parse_error", "no JSON"),
         ({**CHECK, "input": "{{ sample.output_json.a }}"}, '{"b": 1}', "sample_parse_error", "an object of b"),
+        ({**CHECK, "input": "{{ sample.output_json }}"}, {"output_text": None}, "sample_parse_error", "has no output_json"),
+        (CHECK, {"output_text": None, "output_tools": []}, "sample_parse_error", "has no output_text"),
         ({**CHECK, "input": "{{ sample.choices[0].message.content }}"}, "x", "sample_parse_error", "has no choices"),
         (python("return 1 / 0"), "x", "python_grader_runtime_error", "ZeroDivisionError"),
         (python("return 'high'"), "x", "python_grader_runtime_error", "must return a finite number"),
