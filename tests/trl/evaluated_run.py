@@ -76,6 +76,6 @@ def run(folder: Path, prompts_evaluated: int = 7, callbacks: list | None = None,
 
 if __name__ == "__main__":
     folder = Path(sys.argv[1])
-    trainer = run(folder, metric_for_best_model="eval_rewards/even/pass@4")
+    trainer = run(folder, metric_for_best_model="eval_rewards/even/pass@4", report_to="trackio", project="metrics")
     name = f"log{trainer.accelerator.process_index}.json"
     (folder / name).write_text(json.dumps([trainer.state.log_history, trainer.state.best_metric]))

@@ -2,6 +2,7 @@
 
 import json
 import os
+import sqlite3
 import subprocess
 import sys
 from collections import defaultdict
@@ -63,7 +64,8 @@ def test_in_one_process(tmp_path):
 
 @pytest.mark.torchrun
 @pytest.mark.slow
-def test_in_two_processes(tmp_path):
+def test_in_two_processes_and_in_a_tracker(tmp_path):
+    pytest.importorskip("trackio")
     command = [
         sys.executable,
         "-m",
@@ -74,13 +76,22 @@ def test_in_two_processes(tmp_path):
         str(ROOT / "tests/trl/evaluated_run.py"),
         str(tmp_path),
     ]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path]), "OMP_NUM_THREADS": "1", "DS_ACCELERATOR": "cpu"}
+    environment = {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path]),
+        "OMP_NUM_THREADS": "1",
+        "DS_ACCELERATOR": "cpu",
+        "TRACKIO_DIR": str(tmp_path),
+    }
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr[-4000:]
     (first, best), (second, other) = (json.loads((tmp_path / f"log{rank}.json").read_text()) for rank in (0, 1))
     here, there = check(tmp_path, first), check(tmp_path, second)
     ours = [key for key in here[0] if "@" in key or "^" in key or key.endswith(("/mean", "/auc"))]
     assert [[entry[key] for key in ours] for entry in here] == [[entry[key] for key in ours] for entry in there] and best == other
+    logged = [json.loads(text) for (text,) in sqlite3.connect(tmp_path / "metrics.db").execute("select metrics from metrics")]
+    tracked = [entry["eval/rewards/even/pass@4"] for entry in logged if "eval/runtime" in entry]
+    assert tracked == [entry["eval_rewards/even/pass@4"] for entry in here]
 
 
 class Worse(TrainerCallback):
