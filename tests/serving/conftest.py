@@ -1,16 +1,7 @@
 """Servers as users start them: the command, in a process of its own, on a free port of loopback."""
 
-import json
-import os
-import signal
-import socket
-import subprocess
-import sys
-import time
-from pathlib import Path
-
-import httpx
 import pytest
+from running_server import Server
 
 RUBRIC = """
 rewards:
@@ -43,48 +34,6 @@ def broken(response: str) -> float:
 def batched(response: list[str]) -> list[EvaluateResult]:
     return [EvaluateResult(float(text), metrics={"rows": float(len(response))}) for text in response]
 """
-
-
-class Server:
-    """A running `rl-rewards serve`."""
-
-    def __init__(self, target: Path | str, *flags: str, cwd: Path | None = None, **environment: str) -> None:
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
-        command = [sys.executable, "-m", "rl_rewards", "serve", str(target), "--port", str(self.port), *flags]
-        self.log = Path(cwd or ".") / f"serve_{self.port}.log"
-        self.process = subprocess.Popen(command, cwd=cwd, stderr=self.log.open("w"), env={**os.environ, **environment})
-        self.url = f"http://127.0.0.1:{self.port}"
-        self.client = httpx.Client(base_url=self.url, timeout=30)
-
-    def wait(self, path: str = "/readyz", seconds: float = 60) -> "Server":
-        deadline = time.monotonic() + seconds
-        while time.monotonic() < deadline:
-            if self.process.poll() is not None:
-                raise RuntimeError(f"the server ended with {self.process.returncode}: {self.log.read_text()}")
-            try:
-                if self.client.get(path).status_code == 200:
-                    return self
-            except httpx.TransportError:
-                pass
-            time.sleep(0.05)
-        raise TimeoutError(self.log.read_text())
-
-    def post(self, path: str, body=None, **options) -> httpx.Response:
-        return self.client.post(path, json=body, **options)
-
-    def lines(self) -> list[dict]:
-        return [json.loads(line) for line in self.log.read_text().splitlines() if line.startswith("{")]
-
-    def stop(self) -> int:
-        if self.process.poll() is None:
-            self.process.send_signal(signal.SIGTERM)
-        self.client.close()
-        try:
-            return self.process.wait(60)
-        finally:
-            self.process.kill()
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
-from conftest import Server
+from running_server import Server
 
 KEY = "a-key-of-the-test-0123456789"
 BODY = {"sample": {"output_text": "<answer>42</answer>"}, "item": {"answer": "42"}}
