@@ -19,13 +19,14 @@ __all__ = ["Said", "final_labels", "in_sections", "labelled", "lone_value", "pla
 Said = Iterator[tuple[str, Any, float | None]]
 """What was said of fields: name, words, and the value that they have; None for words that are no allowed answer."""
 
-_NOUN = r"(?:score|rating|verdict|grade|judge?ment|decision|evaluation|assessment|conclusion)"
+_NOUN = r"(?:(?:total|evaluation|overall) )?(?:score|rating|verdict|grade|judge?ment|decision|evaluation|assessment|conclusion)"
 _FINAL = r"(?:final|revised|updated|corrected|overall)"
-_IS = r"(?P<is>\b(?:is|was)\b[ \t:]*)"
-_TO = rf"[ \t\"']*(?:\((?P<note>[^()\n]{{0,60}})\))?[ \t\"']*(?:[:=]+|->|=>|→|(?P<cell>\|)|{_IS})[>]?"
-_LIST = r"[ \t]*(?:[-•#>|]+[ \t]*|\d{1,2}[.)][ \t]+){0,3}[\"'{(\[]{0,3}"
+_IS = r"(?P<is>\b(?:is|was)\b(?: (?:therefore|thus|hence))?[ \t:,]*)"
+_OF = r"(?: (?:of|for|to) (?:this|the|its)(?: (?:response|answer|text|output|completion|candidate|solution|reply)(?:'s \w{1,20})?)?)?"
+_TO = rf"{_OF}[ \t\"']*(?:\((?P<note>[^()\n]{{0,60}})\))?[ \t\"']*(?:[:=]+|->|=>|→|(?P<cell>\|)|{_IS})[>]?"
+_LIST = r"[ \t]*(?:[-•#>|→]+[ \t]*|\d{1,2}[.)][ \t]+){0,3}[\"'{(\[]{0,3}"
 # Where a clause begins: at the start of a line, or behind what ends one.
-_CLAUSE = rf"(?:^{_LIST}|(?<=[.,;:!?|({{])[ \t]*[\"']?|(?<=\bso)[ \t]+|(?<=\bthus)[ \t]+|(?<=\btherefore)[ \t]+|(?<=[\w%]) (?=[\w-]{{1,40}}=))(?:(?:so|thus|therefore|hence)[ ,]+)?(?:the |my |your )?"
+_CLAUSE = rf"(?:^{_LIST}|(?<=[.,;:!?|({{>→\[])[ \t]*[\"']?|(?<=\bso)[ \t]+|(?<=\bthus)[ \t]+|(?<=\btherefore)[ \t]+|(?<=[\w%]) (?=[\w-]{{1,40}}=))(?:(?:so|thus|therefore|hence)[ ,]+)?(?:the |my |your )?"
 _BEFORE = re.compile(
     r"\b(?:initial|initially|first|maximum|max|minimum|highest|lowest|possible|average|mean|perfect|passing|previous|old|other|another|says?|said|claims?"
     r"|writes?|instead|not|never|if|such as|like|scale|reference|expected)\b[^.,;\n]{0,40}$|\b(?:e\.g\b\.?|for example\b|for instance\b|example\b|format\b|form\b)[^.\n]{0,40}$",
@@ -37,16 +38,17 @@ _MOST = re.compile(
     re.IGNORECASE,
 )
 _NUMBER = re.compile(
-    r"(?P<number>[-+]?(?:\d{1,15}(?:\.\d{1,15})?|\.\d{1,15}))(?:[ \t]*(?:/|out of|of)[ \t]*(?P<most>\d{1,15}(?:\.\d{1,15})?))?", re.IGNORECASE
+    r"(?P<number>[-+]?(?:\d{1,15}(?:\.\d{1,15})?|\.\d{1,15}))(?:[ \t]*(?:/|out of(?: a)?(?: possible| maximum of| total of)?|of)[ \t]*(?P<most>\d{1,15}(?:\.\d{1,15})?))?",
+    re.IGNORECASE,
 )
 _WORD = re.compile(r"(?P<number>zero|one|two|three|four|five|six|seven|eight|nine|ten)\b(?P<most>)", re.IGNORECASE)
 _REASON = r"(?:because|since|as|due to|given)\b"
 _AFTER_NUMBER = re.compile(
-    rf"[ \t]*(?:points?|stars?|pts\.?)?[\"')\]}}]{{0,4}}[ \t]*(?:$|[.;!](?=\s|$)|,(?![ \t]*\d)|[-–—]{{1,2}}[ \t](?![ \t]*\d)|:[ \t]|\((?!s\))|\|(?!\d)|<|,?[ \t]*{_REASON}|[\w-]{{1,40}}[ \t]?[:=])",
+    rf"[ \t]*(?:points?|stars?|pts\.?)?[\"')\]}}]{{0,4}}[ \t]*(?:$|[.;!](?=\s|$)|,(?![ \t]*\d)|[-–—]{{1,2}}[ \t](?![ \t]*\d)|:[ \t]|\((?!s\))|\[|\|(?!\d)|<|,?[ \t]*{_REASON}|[\w-]{{1,40}}[ \t]?[:=])",
     re.IGNORECASE,
 )
 _AFTER_LABEL = re.compile(
-    rf"[\"')\]}}]{{0,4}}[ \t]*(?:$|[.;!,](?=\s|$|[\"'}}])|[-–—]{{1,2}}[ \t]|:[ \t]|\(|\||<|,?[ \t]*{_REASON}|[\w-]{{1,40}}=|(?:is better|is the better one|wins)(?=[.!]?$|[ ,]+{_REASON}))",
+    rf"[\"')\]}}]{{0,4}}[ \t]*(?:$|[.;!,](?=\s|$|[\"'}}])|[-–—]{{1,2}}[ \t]|:[ \t]|[(\[]|\||<|,?[ \t]*{_REASON}|[\w-]{{1,40}}=|(?:is better|is the better one|wins)(?=[.!]?$|[ ,]+{_REASON}))",
     re.IGNORECASE,
 )
 _TURN = re.compile(r"\b(?:but|however|although|though|except|wait|actually|second thought|yet|unless|if|partially|partly|or)\b|\bno,", re.IGNORECASE)
@@ -60,6 +62,7 @@ _NEEDS = re.compile(
 )
 _SYMBOLS = re.compile("[*`\u2190-\u2191\u2193-\u21ff\u2600-\u27bf\u2b50\U0001f300-\U0001faff\ufe0f]+")
 _QUOTED = re.compile(r"(?:(?<=[\s(])|^)\"([A-Za-z][^\"\n]{0,300}[:=][^\"\n]{0,300})\"(?=[\s.,;)!?]|$)", re.MULTILINE)
+_LEAD_IN = re.compile(r"^(?:(?:therefore|thus|so|hence|overall|in conclusion|in summary)\b,? )?(?:(?:it's|it is) (?:a |an )?)?", re.IGNORECASE)
 _AS_ASCII = str.maketrans({"“": '"', "”": '"', "„": '"', "‘": "'", "’": "'", "：": ":", "＝": "=", "−": "-", "\u00a0": " ", "⁄": "/"})
 
 
@@ -83,8 +86,8 @@ def final_labels(text: str, fields: Sequence[Field], cut: bool) -> Said:
         names = _names(field)
         if len(fields) == 1:
             names = rf"{names}|{_NOUN}"
-            for said in re.findall(r"\[\[([^\[\]\n]{1,60})\]\]|\\boxed\{([^{}\n]{1,60})\}", text):
-                words = said[0] or said[1]
+            for said in re.findall(r"\[\[([^\[\]\n]{1,60})\]\]|\\boxed\{([^{}\n]{1,60})\}|\[RESULT\][ \t:]*([^\[\]\n]{1,60})", text):
+                words = next(filter(None, said))
                 yield field.name, words, field.value_of(re.sub(r"\\text\{?", "", words))
             names = rf"{names}|(?<=my final )answer"
         yield from _labels(rf"{_FINAL}[ _-](?:{names})(?:[ _-]{_NOUN})?", text, field, cut, strict=True)
@@ -136,13 +139,14 @@ def lone_value(text: str, fields: Sequence[Field], cut: bool) -> Said:
         yield field.name, lines[0], value
         return
     for line in {lines[0]: None, lines[-1]: None}:
-        answer = re.sub(r"^(?:[-•>][ \t]+)+", "", line.rpartition("? ")[2])
+        answer = _LEAD_IN.sub("", re.sub(r"^(?:[-•>][ \t]+)+", "", line.rpartition("? ")[2]))
         if not (cut and line is lines[-1]) and (value := field.value_of(answer)) is not None and label_key(answer) != label_key(field.name):
             yield field.name, line, value
     first = lines[0].lstrip("\"'([")
     if field.bounds is None:
         words = re.match(r"[^.,;:!?\n—–]{1,40}?(?=[ \t\"']*(?:[.,;:!—–(]|[ \t]-[ \t]|[ \t]because\b|$))", first)
-        named = words is not None and label_key(words[0]) == label_key(field.name) and first[words.end() :].lstrip(" \"'").startswith(":")
+        colon = words is not None and first[words.end() :].lstrip(" \"'").startswith(":")
+        named = colon and words is not None and ("yes" not in field.values or label_key(words[0]) == label_key(field.name))
         if (
             words is not None
             and not named

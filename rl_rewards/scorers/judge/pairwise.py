@@ -39,6 +39,8 @@ class _Winner:
 
     def value_of(self, said: Any) -> float | None:
         if isinstance(said, str):
+            if (ordered := re.fullmatch(r"\W*([AB])\s*(>{1,2}|<{1,2}|=)\s*([AB])\W*", said)) is not None and ordered[1] != ordered[3]:
+                said = "tie" if ordered[2] == "=" else ordered[1] if ordered[2][0] == ">" else ordered[3]
             said = re.sub(r"^\W*(?:response|assistant|answer|option)[ _]|(?: is better| is the better one| wins)\W*$", "", said, flags=re.IGNORECASE)
         return self.criterion.value_of(said)
 
