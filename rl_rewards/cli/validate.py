@@ -83,12 +83,26 @@ def _validate_response(name: str, example: Path | None, response: Path | None, c
         with open_regular(path) as file:
             contents.append(file.read())
     try:
-        answer = answer_of(load_target(name, code), sample_of(*contents))
+        rubric = load_target(name, code)
+        answer = answer_of(rubric, sample_of(*contents), _names_of_config(name))
     except ValueError as error:  # RubricFileError, too: what is wrong with the config, the example or the response
         answer = error_answer(str(error))
     print(json.dumps(answer, indent=2, ensure_ascii=False))
     if answer["errorStatus"] is not None:
         raise typer.Exit(INCOMPLETE)
+
+
+def _names_of_config(name: str) -> list[str] | None:
+    """The names of a Vertex AI config's rewards as it spells them; None for any other rubric."""
+    from rl_rewards.formats.registry import format_like
+    from rl_rewards.formats.vertex.config import names_in
+    from rl_rewards.rubric_files.sources import read_source
+
+    if not Path(name).is_file():
+        return None
+    data = read_source(name).data
+    found = format_like(data)
+    return names_in(data) if found is not None and found.name == "vertex" else None
 
 
 def _show(rubric: Rubric) -> None:

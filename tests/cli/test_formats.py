@@ -41,6 +41,15 @@ def test_validate_says_what_is_wrong_in_error_status_and_ends_with_1(run, tmp_pa
     assert done.exit_code == 1 and words in json.loads(done.stdout)["errorStatus"]["message"]
 
 
+def test_validate_answers_with_the_configs_own_names_and_about_any_rubric(run, tmp_path):
+    (tmp_path / "config.json").write_text(json.dumps(string("EXACT_MATCH", "x", "is it x?")))
+    (tmp_path / "rubric.yaml").write_text("rewards:\n- {name: city, weight: 2, score: {string_match: {contains: Paris}}}\n")
+    for name, reward, score in (("config.json", "is it x?", -1), ("rubric.yaml", "city", 1)):
+        done = run("validate", name, "--example", "example.json", "--response", "response.json")
+        answer = json.loads(done.stdout)
+        assert done.exit_code == 0 and answer["overallReward"] == answer["rewardInfoDetails"][reward]["reward"] == score
+
+
 def test_validate_needs_both_files_and_that_they_are_there(run):
     done = run("validate", "config.json", "--example", "example.json")
     assert done.exit_code == 2 and "must be given together, got --example alone" in done.stderr

@@ -75,7 +75,6 @@ WRONG = [
     (changed(("rewardNmae",), "x", ONE), "did you mean 'rewardName'?", "rewardNmae"),
     (changed(("reward_name",), "x", ONE), "given twice, as rewardName", "reward_name"),
     (changed(("rewardName",), 3, ONE), "must be text, got number 3; write it in quotes", "rewardName"),
-    (changed(("rewardName",), "a/b", ONE), "letters, digits", "rewardName"),
     (changed(("parseResponseConfig", "parseType"), "REGEX", ONE), "did you mean 'REGEX_EXTRACT'?", "parseResponseConfig.parseType"),
     (changed(("parseResponseConfig", "parseType"), "IDENTITY", ONE), "REGEX_EXTRACT alone", "parseResponseConfig.regexExtractExpression"),
     (changed(("parseResponseConfig", "regexExtractExpression"), ..., ONE), "needs 'regexExtractExpression'", "parseResponseConfig"),

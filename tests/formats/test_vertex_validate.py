@@ -6,9 +6,10 @@ import pytest
 import yaml
 from google.genai import types
 
+from rl_rewards import load_rubric
 from rl_rewards.formats.reading import snake
 from rl_rewards.formats.vertex import validate_reward
-from tests.formats.vertex_cases import ANS, EXAMPLE, code, composite, said, string
+from tests.formats.vertex_cases import ANS, EXAMPLE, cloud_run, code, composite, said, string
 
 EXACT, PARTIAL, REGEX = "EXACT_MATCH", "PARTIAL_MATCH", "REGEX_CONTAINS"
 
@@ -168,17 +169,54 @@ def test_a_config_may_be_written_in_any_of_its_spellings(config):
     assert {name: detail["reward"] for name, detail in answer["rewardInfoDetails"].items()} == {"a": 1, "b": -1}
 
 
+def test_names_stay_the_configs_own_in_the_answer_and_become_names_of_metrics_in_the_rubric(tmp_path):
+    config = composite((string(EXACT, "Paris", "is it right?"), 1), (string(EXACT, "Rome", "a/b"), 1))
+    answer = validate_reward(snake_keys(config), EXAMPLE, said("Paris"))
+    assert {name: detail["reward"] for name, detail in answer["rewardInfoDetails"].items()} == {"is it right?": 1, "a/b": -1}
+    (tmp_path / "c.json").write_text(json.dumps(config))
+    assert [reward.name for reward in load_rubric(tmp_path / "c.json")] == ["is_it_right_", "a_b"]
+
+
+def test_a_single_reward_without_a_name_has_one(tmp_path):
+    config = {name: value for name, value in string(EXACT, "Paris").items() if name != "rewardName"}
+    assert validate_reward(config, EXAMPLE, said("Paris"))["rewardInfoDetails"]["reward"]["reward"] == 1
+
+
+CLOUD_RUN = [
+    ((200, '{"reward": -0.5, "user_requested_aux_info": "close"}', {}), -0.5, "close", None),
+    ((200, '{"reward": 7}', {}), 1.0, None, None),
+    ((200, '{"reward": "NaN"}', {}), None, None, "must be a finite number, got str: 'NaN'"),
+    ((200, "<html>", {}), None, None, "not JSON"),
+    ((200, "", {}), None, None, "not JSON"),
+    ((403, "who are you?", {}), None, None, "HTTP 403: who are you?"),
+]
+
+
+@pytest.mark.parametrize(("reply", "expected", "info", "words"), CLOUD_RUN)
+def test_a_cloud_run_service_is_asked_and_its_info_is_passed_on(service, reply, expected, info, words):
+    server = service(lambda body, n: reply)
+    answer = validate_reward(cloud_run(server.url), EXAMPLE, said("Paris"))
+    detail = answer["rewardInfoDetails"]["r"]
+    assert (answer["overallReward"], detail["reward"], detail["userRequestedAuxInfo"]) == (expected, expected, info)
+    assert (detail["errorStatus"] is None) if words is None else words in detail["errorStatus"]["message"]
+    assert server.bodies[0] == {"example": EXAMPLE, "response": said("Paris"), "metadata": {"step": 0, "tuning_job_id": 0}}
+
+
 def test_thoughts_are_no_part_of_the_response_and_texts_are_joined():
     response = {"parts": [{"text": "Rome?", "thought": True}, {"text": "Par"}, {"text": "is"}]}
     assert validate_reward(string(EXACT, "Paris"), EXAMPLE, response)["overallReward"] == 1
 
 
+CIRCLE = {}
+CIRCLE["weightedRewardConfigs"] = [CIRCLE]
 BAD = [
     (None, EXAMPLE, said("x"), "config"),
     ([], EXAMPLE, said("x"), "config"),
     ("{", EXAMPLE, said("x"), "line 1"),
     ({"weight": float("nan")}, EXAMPLE, said("x"), "NaN"),
     ({"rewardName": object()}, EXAMPLE, said("x"), "plain data"),
+    (CIRCLE, EXAMPLE, said("x"), "Circular"),
+    (composite((string(EXACT, "x"), 1e308)), EXAMPLE, said("x"), "at most 1e+17 in size"),
     (CONFIG, None, said("x"), "'example'"),
     (CONFIG, {"contents": 3}, said("x"), "'contents' must be a list"),
     (CONFIG, {"contents": [{"role": "robot", "parts": []}]}, said("x"), "robot"),

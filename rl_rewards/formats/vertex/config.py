@@ -8,6 +8,7 @@ weights are divided by their sum. Field names and rules are those of the REST re
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from functools import partial
 from typing import Any
@@ -17,12 +18,12 @@ from rl_rewards.formats.vertex.autorater import SCORER as AUTORATER
 from rl_rewards.formats.vertex.autorater import autorater
 from rl_rewards.formats.vertex.hyperparameters import HYPER, hyper_parameters
 from rl_rewards.formats.vertex.scoring import CLOUD_RUN, CODE, STRING, cloud_run, code_execution, parser_of, string_match
-from rl_rewards.reward import Reward
+from rl_rewards.reward import LARGEST_SCORE, Reward
 from rl_rewards.rubric import Rubric
 from rl_rewards.rubric_files.errors import Path
 from rl_rewards.rubric_files.yaml_source import YamlSource
 
-__all__ = ["CLIP", "COMPOSITE", "PARSE", "SPEC", "load", "looks_like", "single", "spec_of"]
+__all__ = ["CLIP", "COMPOSITE", "PARSE", "SPEC", "load", "looks_like", "names_in", "reward_name", "single", "spec_of"]
 
 CLIP = (-1.0, 1.0)
 NAME, PARSE = "rewardName", "parseResponseConfig"
@@ -93,7 +94,22 @@ def single(reading: Reading, path: Path, data: Any, weight: float = 1.0) -> Rewa
     scorer, parser, scores = made
     clip = None if scores is not None and all(CLIP[0] <= score <= CLIP[1] for score in scores) else CLIP
     place = fields.path_of(NAME) if NAME in fields else fields.path
-    return reading.made(place, partial(Reward, name or DEFAULT_NAME, scorer, parser, weight, clip))
+    return reading.made(place, partial(Reward, reward_name(name), scorer, parser, weight, clip))
+
+
+def reward_name(name: str | None) -> str:
+    """A reward's name here: that of the config, with `_` for what is neither letter, digit, `_`, `.` nor `-`, since it names metrics and columns."""
+    return re.sub(r"[^A-Za-z0-9_.-]|^[.-]", "_", name) if name else DEFAULT_NAME
+
+
+def names_in(data: Any) -> list[str]:
+    """The names of a right config's rewards as it spells them, in order."""
+    if (found := spec_of(data)) is not None:
+        data = next(value for key, value in found[1].items() if camel(key) in SPEC_REWARDS and value is not None)
+    fields = {camel(key): value for key, value in data.items()}
+    configs = [{camel(key): value for key, value in item.items()}["rewardConfig"] for item in fields.get(COMPOSITE) or ()]
+    singles = [{camel(key): value for key, value in config.items()} for config in configs] or [fields]
+    return [single.get(NAME) or DEFAULT_NAME for single in singles]
 
 
 def _composite(reading: Reading, path: Path, data: Any) -> list[Reward]:
@@ -104,9 +120,12 @@ def _composite(reading: Reading, path: Path, data: Any) -> list[Reward]:
     if len(items) > _MOST_REWARDS:
         reading.refuse(fields.path_of(COMPOSITE), f"must have at most {_MOST_REWARDS} rewards, got {len(items)}")
     weights = [item.number("weight") if "weight" in item else _no_weight(reading, item) for item in items]
+    for item, weight in zip(items, weights, strict=True):
+        if weight is not None and abs(weight) > LARGEST_SCORE:
+            reading.refuse(item.path_of("weight"), f"must be at most {LARGEST_SCORE:g} in size, got {weight:g}")
     rewards = [_weighted(reading, item) for item in items]
     known = [weight for weight in weights if weight is not None]
-    total = math.fsum(known)
+    total = math.fsum(known) if max(map(abs, known), default=0) <= LARGEST_SCORE else 1.0
     if items and len(known) == len(items) and not total > 0:
         reading.refuse(fields.path_of(COMPOSITE), f"the weights must have a sum above 0, since the total is their mean, got {total:g} from {known}")
     _check_names(reading, items, rewards)

@@ -88,7 +88,7 @@ def _of_the_rubric(rubric: Rubric) -> list[Refusal]:
         remedy = f": write {', '.join(f'{weight / total:.6g}' for weight in weights)}" if total > 0 else ""
         found.append(Refusal(None, f"the weights must sum to 1, for Vertex AI takes the weighted mean, got {weights}{remedy}"))
     for field in fields(rubric):
-        default = type(rubric).__pydantic_fields__[field.name].default  # pyright: ignore[reportAttributeAccessIssue]
+        default = type(rubric).__pydantic_fields__[field.name].get_default(call_default_factory=True)  # pyright: ignore[reportAttributeAccessIssue]
         if field.name != "rewards" and getattr(rubric, field.name) != default:
             found.append(Refusal(None, f"{field.name} must be left at {default!r}, got {getattr(rubric, field.name)!r}"))
     return found

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rl_rewards.formats.reading import camel
-from rl_rewards.formats.vertex.config import load
+from rl_rewards.formats.vertex.config import load, names_in
 from rl_rewards.pipeline.columns import RewardColumn
 from rl_rewards.rubric import Rubric
 from rl_rewards.rubric_files.errors import RubricFileError
@@ -44,8 +44,8 @@ def validate_reward(config: Any, example: Any, response: Any) -> dict[str, Any]:
         wrong (3, INVALID_ARGUMENT), and so it does where a reward failed.
     """
     try:
-        rubric = load(_source(config))
-        return answer_of(rubric, sample_of(example, response))
+        source = _source(config)
+        return answer_of(load(source), sample_of(example, response), names_in(source.data))
     except RubricFileError as error:
         lines = isinstance(config, (str, bytes))
         return error_answer("\n".join(f"{f'line {p.line}: ' if lines else ''}{p.field + ': ' if p.field else ''}{p.message}" for p in error.problems))
@@ -76,12 +76,17 @@ def sample_of(example: Any, response: Any) -> Sample:
     return Sample(prompt, completion, response_of(completion), columns)
 
 
-def answer_of(rubric: Rubric, sample: Sample) -> dict[str, Any]:
-    """The answer about one sample, of any rubric."""
-    columns = rubric.evaluate([sample]).columns
+def answer_of(rubric: Rubric, sample: Sample, names: Sequence[str] | None = None) -> dict[str, Any]:
+    """The answer about one sample, of any rubric.
+
+    Args:
+        names: what its rewards are called in the answer; by default by their own names.
+    """
+    evaluated = rubric.evaluate([sample]).columns
+    columns = dict(zip(names or evaluated, evaluated.values(), strict=True))
     details = {name: _detail(column) for name, column in columns.items()}
     counted = [column for column in columns.values() if column.reward.weight != 0]
-    failed = {column.reward.name: details[column.reward.name]["errorStatus"] for column in counted if column.scores[0] is None}
+    failed = {name: details[name]["errorStatus"] for name, column in columns.items() if column.reward.weight != 0 and column.scores[0] is None}
     if failed:
         first = next(iter(failed.values()))
         message = "; ".join(f"reward {name!r}: {status['message'] if status else 'does not apply'}" for name, status in failed.items())
@@ -122,9 +127,10 @@ def _source(config: Any) -> YamlSource:
         return source_of(config.encode("utf-8", "surrogatepass") if isinstance(config, str) else config, "config")
     plain = _plain(config, "config")
     try:
-        return JsonSource(json.dumps(plain, default=_unreadable).encode(), "config")
-    except (TypeError, RecursionError) as error:
+        text = json.dumps(plain, default=_unreadable)
+    except (TypeError, ValueError, RecursionError) as error:
         raise _ArgumentError(f"'config' must be plain data: {error}") from None
+    return JsonSource(text.encode(), "config")
 
 
 def _plain(value: Any, name: str) -> dict[str, Any]:
