@@ -23,6 +23,7 @@ from rl_rewards.scorers.graders.messages import GraderMessage
 from rl_rewards.scorers.graders.python_grader import PythonGrader
 from rl_rewards.scorers.graders.score_model import ScoreModel
 from rl_rewards.scorers.graders.string_check import StringCheck
+from rl_rewards.scorers.graders.template import as_item
 from rl_rewards.scorers.http import Http
 from rl_rewards.scorers.string_match import StringMatch
 from rl_rewards.scorers.text_similarity import TextSimilarity
@@ -30,7 +31,6 @@ from rl_rewards.scorers.text_similarity import TextSimilarity
 __all__ = ["dump"]
 
 _KEY = re.compile(r"[^\W\d]\w*")
-_REFERENCES = re.compile(r"\{\{\s*references\.")
 
 
 class _NoFormError(Exception):
@@ -115,7 +115,7 @@ def _string_match(name: str, scorer: StringMatch) -> dict[str, Any]:
     if scorer.ignore_case and scorer.contains is None:
         raise _NoFormError("ignore_case has no form with equals; string_check has it (ilike) for contains alone")
     text = scorer.contains if scorer.contains is not None else scorer.equals
-    reference = _reference(scorer.reference) if text is None else _as_item(text)
+    reference = _reference(scorer.reference) if text is None else as_item(text)
     operation = "eq" if scorer.contains is None else "ilike" if scorer.ignore_case else "like"
     return {"type": "string_check", "name": name, "input": OUTPUT_TEXT, "reference": reference, "operation": operation}
 
@@ -127,17 +127,13 @@ def _text_similarity(name: str, scorer: TextSimilarity) -> dict[str, Any]:
 
 
 def _compared(scorer: ComparingGrader) -> dict[str, str]:
-    return {"input": _as_item(scorer.input), "reference": scorer.text if scorer.text is not None else _reference(scorer.reference)}
+    return {"input": scorer.input, "reference": scorer.text if scorer.text is not None else _reference(scorer.reference)}
 
 
 def _reference(reference: Any) -> str:
     if not isinstance(reference, str):
         raise _NoFormError("a reference that is parsed has no form as a grader")
-    return _as_item(reference) if "{{" in reference else f"{{{{ item.{reference} }}}}"
-
-
-def _as_item(text: str) -> str:
-    return _REFERENCES.sub("{{ item.", text)
+    return as_item(reference) if "{{" in reference else f"{{{{ item.{reference} }}}}"
 
 
 def _python(name: str, scorer: PythonGrader) -> dict[str, Any]:
@@ -175,7 +171,7 @@ def _message(message: GraderMessage) -> dict[str, Any]:
 
 
 def _part(part: str | Mapping[str, Any]) -> Any:
-    return _as_item(part) if isinstance(part, str) else dict(part)
+    return part if isinstance(part, str) else dict(part)
 
 
 def _sampling(model: ChatModel) -> dict[str, Any]:

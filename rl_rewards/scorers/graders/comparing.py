@@ -15,7 +15,7 @@ from rl_rewards.configured import configured
 from rl_rewards.references import MissingReferenceError
 from rl_rewards.scorers.base import AnswerScorer, Traits
 from rl_rewards.scorers.graders.fields import PROMPT_NAMES, GraderFields, NoSampleValueError
-from rl_rewards.scorers.graders.template import GraderTemplate, grader_template, has_placeholder
+from rl_rewards.scorers.graders.template import GraderTemplate, as_item, grader_template, has_placeholder
 from rl_rewards.scorers.reference import Reference, columns_of, value_of
 from rl_rewards.scorers.texts import reference_texts
 from rl_rewards.types import EvaluateResult, Outcome, Sample
@@ -29,9 +29,9 @@ _LONE_COLUMN = re.compile(r"\s*\{\{\s*(?:item|references)\.([^\W\d][\w-]*)\s*\}\
 
 
 def column_of(reference: Any) -> Any:
-    """The column of a reference that is nothing but one column's placeholder; any other reference as it is."""
+    """The column of a reference that is nothing but one column's placeholder; of any other text, placeholders in the graders' spelling."""
     lone = _LONE_COLUMN.fullmatch(reference) if isinstance(reference, str) else None
-    return reference if lone is None or lone[1] in PROMPT_NAMES else lone[1]
+    return as_item(reference) if lone is None or lone[1] in PROMPT_NAMES else lone[1]
 
 
 @configured
@@ -45,7 +45,7 @@ class ComparingGrader(AnswerScorer):
     """The dataset column that holds the reference, a template such as "{{ item.answer }}", or {column: ..., parse: ...}."""
     text: str | None = field(default=None, kw_only=True)
     """In place of `reference`: the text itself."""
-    input: str = field(default=OUTPUT_TEXT, kw_only=True)
+    input: Annotated[str, BeforeValidator(as_item)] = field(default=OUTPUT_TEXT, kw_only=True)
     """What is compared with it; in "{{ sample.output_text }}", what the parser found."""
 
     def __post_init__(self) -> None:

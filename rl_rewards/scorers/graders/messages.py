@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import field
 from functools import cached_property
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator
 
 from rl_rewards.configured import configured
 from rl_rewards.scorers.graders.fields import GraderFields
-from rl_rewards.scorers.graders.template import GraderTemplate, grader_template
+from rl_rewards.scorers.graders.template import GraderTemplate, as_item, grader_template
 
 __all__ = ["GraderMessage"]
 
@@ -27,7 +29,7 @@ class GraderMessage:
 
     role: Literal["user", "assistant", "system", "developer"]
     """Who says it."""
-    content: str | dict[str, Any] | tuple[str | dict[str, Any], ...]
+    content: Annotated[str | dict[str, Any] | tuple[str | dict[str, Any], ...], BeforeValidator(as_item)]
     """Text with templates, or parts: {type: input_text, text: ...}, {type: input_image, image_url: ..., detail: ...}, {type: input_audio, input_audio: {data: ..., format: ...}}."""
     type: Literal["message"] | None = field(default=None, kw_only=True)
     """Always message, where it is given."""

@@ -12,9 +12,10 @@ from rl_rewards.addresses import Address
 from rl_rewards.references import text_of
 from rl_rewards.scorers.graders.fields import PROMPT_NAMES, SAMPLE_NAMES, GraderFields
 
-__all__ = ["GraderTemplate", "grader_template", "has_placeholder"]
+__all__ = ["GraderTemplate", "as_item", "grader_template", "has_placeholder"]
 
 _PLACEHOLDER = re.compile(r"\{\{(.*?)\}\}", re.DOTALL)  # in what people write, never in what a model writes
+_REFERENCES = re.compile(r"\{\{\s*references\.")
 _NAMESPACES = ("item", "sample", "references")
 
 
@@ -84,6 +85,15 @@ class GraderTemplate:
 def grader_template(text: str) -> GraderTemplate:
     """The GraderTemplate of a text, compiled once."""
     return GraderTemplate(text)
+
+
+def as_item(value: Any) -> Any:
+    """Text, or all text in plain data, with `{{ item.` for `{{references.`: one spelling, so that equal graders are equal."""
+    if isinstance(value, str):
+        return _REFERENCES.sub("{{ item.", value)
+    if isinstance(value, dict):
+        return {key: as_item(item) for key, item in value.items()}
+    return type(value)(as_item(item) for item in value) if isinstance(value, (list, tuple)) else value
 
 
 def has_placeholder(text: str) -> bool:

@@ -126,6 +126,31 @@ def test_weighted_rewards_are_written_as_a_sum_and_read_as_weights(tmp_path):
 
 
 @pytest.mark.parametrize(
+    "score",
+    [
+        {"string_check": "answer"},
+        {"string_check": "{{references.answer}}"},
+        {"string_check": {"reference": "{{ item.a.b[0] }}", "input": "{{references.x}}: {{sample.output_text}}", "operation": "ne"}},
+        {"string_check": {"reference": "is {{references.meta.city}}.", "operation": "like"}},
+        {"string_check": {"text": "Paris"}},
+        {"text_similarity": {"reference": "answer", "metric": "rouge_2"}},
+        {"text_similarity": {"reference": "{{ item.prompt }}", "evaluation_metric": "gleu", "pass_threshold": 0.5}},
+        {"python_grader": PYTHON["source"]},
+        {"score_model": {"model": {"name": "o4-mini"}, "input": [{"role": "user", "content": "{{references.answer}} {{ sample.output_text }}"}]}},
+        {"label_model": {"model": {"name": "m", "temperature": None}, "input": ASK, "labels": ["a", "b", "c"], "passing_labels": ["c"]}},
+        {"http": {"url": "https://rewards.example.com/x", "form": "openai", "timeout": 600, "retries": 3}},
+    ],
+    ids=str,
+)
+def test_import_after_export_is_the_rubric_whatever_its_spelling(tmp_path, score):
+    rubric = Rubric([Reward("r", score)])
+    written = export(rubric, "openai")
+    assert read(tmp_path, written) == rubric and export(read(tmp_path, written), "openai") == written
+    several = Rubric([Reward("r", score, weight=0), Reward("s", score, weight=0), Reward("t", {"formula": "r - s / 2"})])
+    assert read(tmp_path, export(several, "openai")) == several
+
+
+@pytest.mark.parametrize(
     ("reward", "reference", "operation"),
     [
         ({"equals": "{{references.answer}}", "whitespace": "exact"}, "{{ item.answer}}", "eq"),
