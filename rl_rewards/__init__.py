@@ -33,6 +33,8 @@ Public modules; what they name in `__all__` changes with a note in CHANGELOG.md 
     rl_rewards.evaluation.summary       all numbers of a rubric over an evaluation
     rl_rewards.comparing                two scored files or runs compared
     rl_rewards.tables.datasets          data sets by name
+    rl_rewards.generation               models that complete prompts
+    rl_rewards.optimizers               searches for a better prompt
     rl_rewards.recording                the record of a run
     rl_rewards.trl                      TRL's call
     rl_rewards.trl.arguments            arguments of a training script

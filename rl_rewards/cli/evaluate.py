@@ -51,7 +51,7 @@ def evaluate(
     api_key_env: ApiKeyEnvOption = None,
     concurrency: ConcurrencyOption = 16,
     timeout: TimeoutOption = 600.0,
-    batch_size: BatchSizeOption = 32,
+    batch_size: BatchSizeOption = 64,
     dtype: DtypeOption = "auto",
     device: DeviceOption = None,
     plain_text: PlainTextOption = False,
@@ -134,6 +134,8 @@ class _Evaluation:
             self.rows = prompt_rows(dataset_rows(data, split=split), self.bad, limit)
         if (largest := max((each.largest_k for each in self.rubric.aggregates), default=1)) > n:
             say(f"the rubric's aggregates need {largest} completions to each prompt, and --n is {n}: some will have no value")
+        if n > 1 and sampling.temperature == 0:
+            say(f"--temperature 0 takes the likeliest token each time: the {n} completions to a prompt will be all but equal")
         if not self.rows:
             raise TableError(f"{data}: no rows to evaluate" + (f", {self.bad.count} with problems" if self.bad.count else ""))
 

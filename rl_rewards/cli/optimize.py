@@ -96,7 +96,7 @@ def optimize(
     api_key_env: ApiKeyEnvOption = None,
     concurrency: ConcurrencyOption = 16,
     timeout: TimeoutOption = 600.0,
-    batch_size: BatchSizeOption = 32,
+    batch_size: BatchSizeOption = 64,
     dtype: DtypeOption = "auto",
     device: DeviceOption = None,
     plain_text: PlainTextOption = False,

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig
+from transformers.utils import logging as transformers_logging
 
 from rl_rewards.generation.model import Completion, GenerationError, PromptTooLongError, Request, Sampling, Turns
 from rl_rewards.types import text_of
@@ -36,7 +38,7 @@ class LocalModel:
         GenerationError: when there is no such model.
     """
 
-    def __init__(self, name: str, *, batch_size: int = 32, dtype: str = "auto", device: str | None = None, plain: bool = False) -> None:
+    def __init__(self, name: str, *, batch_size: int = 64, dtype: str = "auto", device: str | None = None, plain: bool = False) -> None:
         if batch_size < 1:
             raise GenerationError(f"batch_size must be at least 1, got {batch_size}")
         self.name = name
@@ -45,7 +47,8 @@ class LocalModel:
         self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
         try:
             self.tokenizer = AutoTokenizer.from_pretrained(name, padding_side="left")
-            self.model = _load(name, dtype).to(self.device).eval()
+            with _progress_on_terminals():
+                self.model = _load(name, dtype).to(self.device).eval()
         except (OSError, ValueError) as error:
             why = " ".join(str(error).split())[:300]
             raise GenerationError(f"the model {name!r} must be a directory with a model, or the id of one on the hub: {why}") from error
@@ -139,6 +142,19 @@ def _load(name: str, dtype: Literal["auto"] | str) -> Any:
     from peft import AutoPeftModelForCausalLM
 
     return AutoPeftModelForCausalLM.from_pretrained(name, dtype=dtype).merge_and_unload()
+
+
+@contextlib.contextmanager
+def _progress_on_terminals() -> Iterator[None]:
+    """Without transformers' progress bar where nobody looks at it."""
+    if sys.stderr.isatty() or not transformers_logging.is_progress_bar_enabled():
+        yield
+        return
+    transformers_logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        transformers_logging.enable_progress_bar()
 
 
 def _seed(seed: int, requests: list[Request]) -> int:

@@ -16,7 +16,7 @@ def load_model(
     concurrency: int = 16,
     timeout: float = 600.0,
     retries: int = 4,
-    batch_size: int = 32,
+    batch_size: int = 64,
     dtype: str = "auto",
     device: str | None = None,
     plain: bool = False,
