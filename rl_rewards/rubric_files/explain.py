@@ -34,6 +34,10 @@ scorer or an aggregate is a kind (`boxed`) or a kind with its options (`{tag: {n
 """
 
 
+_PARTS = {"chat_model": "ChatModel", "criterion": "Criterion"}
+"""Options of several kinds that are mappings themselves -> their definition in the schema."""
+
+
 class UnknownKindError(UserError, ValueError):
     """There is nothing of that name to explain."""
 
@@ -48,7 +52,7 @@ def summaries() -> Iterator[tuple[str, str, str]]:
 
 
 def explain(name: str) -> str:
-    """The page of a kind, of `reward` or of `rubric`, in Markdown; a name of two tables gives both.
+    """The page of a kind, of `reward`, `rubric`, `chat_model` or `criterion`, in Markdown; a name of two tables gives both.
 
     Raises:
         UnknownKindError: naming the nearest.
@@ -57,9 +61,11 @@ def explain(name: str) -> str:
         return _section(name, inspect.cleandoc(Rubric.__doc__ or "").partition("\n\nArgs:")[0], _schema(), "")
     if name == "reward":
         return _section(name, inspect.cleandoc(Reward.__doc__ or ""), _definition("Reward"), "")
+    if name in _PARTS:
+        return _section(name, _definition(_PARTS[name]).get("description", ""), _definition(_PARTS[name]), "")
     found = [_kind_section(kinds, name) for kinds in TABLES if name in kinds.table or name in kinds.installed]
     if not found:
-        known = ["reward", "rubric", *(kind for _, kind, _ in summaries())]
+        known = ["reward", "rubric", *_PARTS, *(kind for _, kind, _ in summaries())]
         raise UnknownKindError(f"there is no parser, scorer or aggregate {name!r}; `rl-rewards list` has all of them{nearest(name, known)}")
     return "\n".join(found)
 
@@ -78,6 +84,8 @@ def page() -> str:
 def _containers() -> Iterator[tuple[str, str, dict[str, Any]]]:
     yield "reward", "A reward of `rewards:`.", _definition("Reward")
     yield "rubric", "The file itself.", _schema()
+    for name, definition in _PARTS.items():
+        yield name, _definition(definition).get("description", ""), _definition(definition)
 
 
 def examples_of(kinds: Kinds, kind: str) -> list[dict[str, Any]]:
