@@ -7,7 +7,13 @@ from math import comb
 from rl_rewards.aggregates.base import configured
 from rl_rewards.aggregates.problems import RightCounts
 
-__all__ = ["PassAtK", "PassHatK"]
+__all__ = ["PassAtK", "PassHatK", "pass_at_k"]
+
+
+def pass_at_k(n: int, right: int, k: int) -> float:
+    """Probability that one of k completions is right, drawn of n >= k with `right` right ones (2107.03374, eq. 1)."""
+    every, wrong = comb(n, k), comb(n - right, k)
+    return (every - wrong) / every  # of whole numbers, so that it is rounded once
 
 
 @configured
@@ -22,8 +28,7 @@ class PassAtK(RightCounts):
         return f"pass@{k}"
 
     def of_counts(self, n: int, right: int, k: int) -> float:
-        every, wrong = comb(n, k), comb(n - right, k)
-        return (every - wrong) / every  # of whole numbers, so that it is rounded once
+        return pass_at_k(n, right, k)
 
 
 @configured

@@ -187,11 +187,12 @@ def pass_at_k(groups: Sequence[Sequence[float]], k: int, right: float = 1.0) -> 
     Raises:
         ValueError: when k is not positive.
     """
+    from rl_rewards.aggregates.pass_at_k import pass_at_k as estimate  # it needs numpy, which a tally does without
+
     if k < 1:
         raise ValueError(f"k must be at least 1, got {k}")
     estimates = []
     for group in groups:
         if (n := len(group)) >= k:
-            wrong = sum(score < right for score in group)
-            estimates.append(1.0 - math.comb(wrong, k) / math.comb(n, k))
+            estimates.append(estimate(n, sum(score >= right for score in group), k))
     return math.fsum(estimates) / len(estimates) if estimates else None
