@@ -20,6 +20,10 @@ METHODS: dict[str, tuple[str, ...]] = {
     "_generate_and_score_completions": ("inputs",),
     "_compute_loss": ("model", "inputs"),
     "_get_per_token_logps_and_entropies": ("model", "input_ids", "attention_mask", "logits_to_keep", "batch_size"),
+    "_generate_single_turn": ("prompt_ids", "images", "multimodal_fields", "num_generations"),
+    "_get_train_sampler": ("dataset",),
+    "_prepare_inputs": ("generation_batch",),
+    "_load_best_model": (),
     "_save": ("output_dir", "state_dict"),
     "_save_rng_state": ("output_dir",),
     "_load_from_checkpoint": ("resume_from_checkpoint", "model"),
@@ -33,13 +37,17 @@ METHODS: dict[str, tuple[str, ...]] = {
 # in the loss that takes an advantage for each token.
 SOURCES: dict[str, tuple[str, ...]] = {
     "__init__": ("self._metrics", "self._logs", "self._step", "self._buffered_inputs", "self.eos_token_ids", "self.reward_weights",
-                 "self.vllm_generation", "self.beta"),
+                 "self.vllm_generation", "self.beta", "self._dist", "self._is_vlm", "self._entropy_bonus_enabled", "self.aux_loss_enabled",
+                 "SyncRefModelCallback("),
+    "_generate_single_turn": ("unwrap_model_for_generation(", "self.model_wrapped"),
+    "_get_train_sampler": ("RepeatSampler(",),
     "_generate_and_score_completions": ('"prompt_ids"', '"prompt_mask"', '"completion_ids"', '"completion_mask"', '"advantages"',
                                         '"num_items_in_batch"', '"old_per_token_logps"', '"ref_per_token_logps"', '"tool_mask"',
                                         'self._logs["advantages"]'),
     "_get_per_token_logps_and_entropies": ("fused_lm_head=True", "log_probs[:, -logits_to_keep:]"),
-    "_compute_loss": ("advantages.dim() == 1", 'inputs["tool_mask"]', "self.beta != 0.0", 'inputs["num_items_in_batch"]'),
-    "_prepare_inputs": ("self._buffered_inputs", "self._step"),
+    "_compute_loss": ("advantages.dim() == 1", 'inputs["tool_mask"]', "self.beta != 0.0", 'inputs["num_items_in_batch"]',
+                      'self._metrics[mode]["policy_loss"]', "policy_loss = loss.detach()", 'self._metrics[mode]["aux_loss"]'),
+    "_prepare_inputs": ("self._buffered_inputs[self._step % self.args.steps_per_generation]", "shuffle_sequence_dict("),
 }  # fmt: skip
 
 

@@ -43,7 +43,7 @@ CREDIT: dict[str, tuple[str, dict[str, Any]]] = {
     "PPO, four passes": ("ppo", FOUR),
 }
 CONSTANT = {"as in 0.1": "ppo, before", "now": "ppo", "now, shared critic": "ppo, shared", "now, without critic": "no critic"}
-CONSTANT_SIZES = {24: (20, 32), 256: (10, 16), 2000: (3, 8)}
+CONSTANT_SIZES = {24: (20, 32), 256: (5, 16), 2000: (2, 4)}
 T95 = {1: 12.71, 2: 4.30, 3: 3.18, 4: 2.78, 5: 2.57, 6: 2.45, 7: 2.36, 8: 2.31, 9: 2.26}
 
 

@@ -99,7 +99,7 @@ class Watch(TrainerCallback):
 
 def run(
     way: str, tokens: int, seed: int, steps: int = 30, completions: int = 64, task: str = "earned", rate: float = 3e-3,
-    critic_rate: float = 1e-2, scale: float = 1.0, **options: Any,
+    critic_rate: float = 3e-3, scale: float = 1.0, **options: Any,
 ) -> dict:  # fmt: skip
     """Train once, `steps` rollouts of `completions`; how the mean prize rose, how far the policy moved, what the critic explained, seconds."""
     torch.set_num_threads(1)
