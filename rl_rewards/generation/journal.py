@@ -95,14 +95,18 @@ class Journal:
         found = first.get("identity")
         if not isinstance(found, dict):
             raise JournalError(f"{self.path}: is no file of finished work; {other}")
+        entries = list(lines)
+        if found != identity and not entries:  # nothing was finished: it may become this work's
+            os.ftruncate(self._file, 0)
+            os.write(self._file, json.dumps({"identity": identity}).encode() + b"\n")
+            return
         if changed := sorted(name for name in found.keys() | identity.keys() if found.get(name) != identity.get(name)):
             told = "; ".join(f"{name} was {_shown(found.get(name))}, is {_shown(identity.get(name))}" for name in changed)
             raise JournalError(f"{self.path}: holds the finished part of other work: {told}; {other}")
-        for place, entry in lines:
-            self._places[entry["key"]] = place
+        self._places = {entry["key"]: place for place, entry in entries}
 
     def _lines(self) -> Iterator[tuple[tuple[int, int], dict[str, Any]]]:
-        """Each whole line's place and content; what follows the last whole line is cut off."""
+        """Each whole line's place and content, without the value of an entry; what follows the last whole line is cut off."""
         start = 0
         with open(self.path, "rb") as file:
             for line in file:
@@ -114,6 +118,7 @@ class Journal:
                         raise JournalError(f"{self.path}: is no file of finished work; remove it, or name another file")
                     os.ftruncate(self._file, start)
                     return
+                entry.pop("value", None)  # it is read when it is asked for
                 yield (start, len(line)), entry
                 start += len(line)
 

@@ -33,9 +33,9 @@ def tracked(names: Iterable[str], project: str, run_name: str | None, config: Ma
         raise OptimizeError(f"--report-to must be {' or '.join(TRACKERS)}, got {unknown[0]!r}")
     for name in names:
         require(f"--report-to {name}", name)
-    if "run" not in journal:
+    if names and "run" not in journal:
         journal["run"] = secrets.token_hex(4)
-    run = journal["run"]
+    run = journal["run"] if names else ""
     with contextlib.ExitStack() as stack:
         opened = {"wandb": _wandb, "trackio": _trackio}
         logs = [stack.enter_context(opened[name](project, run_name, run, dict(config))) for name in names]
