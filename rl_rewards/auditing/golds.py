@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
-from decimal import Decimal, InvalidOperation
+from decimal import ROUND_CEILING, Decimal, InvalidOperation
 from typing import Any
 
 from rl_rewards.references import is_whole_float
@@ -126,7 +126,13 @@ def near_misses(gold: str) -> dict[str, str]:
     number = number_in(gold)
     if number is not None:
         step = max(Decimal(1), (abs(number) / 4).to_integral_value())
-        found = {"a larger number": number + step, "a smaller number": number - step, "ten times the number": number * 10 + 1}
+        near = max(Decimal(1), (abs(number) * 6 / 100).to_integral_value(ROUND_CEILING))
+        found = {
+            "the number and 6 % more": number + near,
+            "a larger number": number + step,
+            "a smaller number": number - step,
+            "ten times the number": number * 10 + 1,
+        }
         if number != 0:
             found["the other sign"] = -number
         if abs(number) <= 4 and number == number.to_integral_value():
