@@ -295,7 +295,7 @@ class _Attacks:
         for slot in self.form.slots[:1]:
             others = wrongs_for(slot.source.values, self.number, 4)
             every = [slot.filled(text) for text in (*others[:2], self.gold(slot.source), *others[2:])]
-            rest = Form("", self.form.slots[1:]).answer(self.gold)
+            rest = Form("", self.form.slots[1:]).answer(self.wrong)
             yield "candidates_listed", "every one in its marks", (self.form.before + "\n".join([*every, rest]).strip(),)
         right, wrong = self.answered(self.gold), self.answered(self.wrong)
         yield "two_answers", "in marks", (f"{self.form.before}{right}\n{wrong}", f"{self.form.before}{wrong}\n{right}")
