@@ -81,8 +81,8 @@ def cases(folder: Path, variants: int, only: str | None, part: str) -> Iterator[
     return (case for place, case in enumerate(every) if place % parts == number - 1 and (only is None or only in case.name))
 
 
-def run(variants: int, peers: PeerProcess | None, only: str | None, part: str, verbose: bool) -> list[dict[str, Any]]:
-    """Ask every tool about every rubric: a row each, with the seconds of the audit."""
+def run(variants: int, peers: PeerProcess | None, only: str | None, part: str, verbose: bool, out: Path | None) -> list[dict[str, Any]]:
+    """Ask every tool about every rubric: a row each, with the seconds of the audit; `out` has what is known so far."""
     rows: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory() as folder:
         for case in cases(Path(folder), variants, only, part):
@@ -94,6 +94,8 @@ def run(variants: int, peers: PeerProcess | None, only: str | None, part: str, v
             row = {"name": case.name, "flawed": case.is_flawed, "audit": bool(kinds), "kinds": kinds, "named": named, "seconds": seconds}
             row |= peers.ask(case) if peers is not None else {}
             rows.append(row)
+            if out is not None:
+                out.write_text(json.dumps(rows, indent=1))
             if verbose or row["audit"] != case.is_flawed:
                 print(f"{'flawed' if case.is_flawed else 'sound '} {case.name:36} {', '.join(kinds) or 'nothing'}", file=sys.stderr, flush=True)
     return rows
@@ -149,12 +151,10 @@ def main() -> None:
         return
     peers = PeerProcess(options.peers) if options.peers else None
     try:
-        rows = run(options.variants, peers, options.only, options.part, options.verbose)
+        rows = run(options.variants, peers, options.only, options.part, options.verbose, options.out)
     finally:
         if peers is not None:
             peers.close()
-    if options.out:
-        options.out.write_text(json.dumps(rows, indent=1))
     print(table(rows, peers is not None))
 
 
