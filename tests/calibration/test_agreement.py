@@ -61,7 +61,7 @@ def test_intervals_hold_the_truth_and_shrink_with_rows():
     def width(rows):
         good = random.random(rows) < 0.5
         scores = good + random.normal(0, 1, rows)
-        found = made(["yes" if each else "no" for each in good], scores, resamples=300)
+        found = made(["yes" if each else "no" for each in good], scores, resamples=100)
         assert found.auc.low < 0.76 < found.auc.high or rows < 1000  # P(N(1, 2) > 0) = 0.76
         assert found.held_out_accuracy.value <= found.accuracy.value + 0.02
         return found.auc.high - found.auc.low
@@ -71,8 +71,8 @@ def test_intervals_hold_the_truth_and_shrink_with_rows():
 
 def test_completions_of_one_prompt_are_resampled_together():
     raw, scores = ["yes", "no"] * 50, [1.0, 0.0, 0.4, 0.6] * 25
-    alone = made(raw, scores, resamples=300)
-    grouped = made(raw, scores, prompts=[index // 20 for index in range(100)], resamples=300)
+    alone = made(raw, scores, resamples=100)
+    grouped = made(raw, scores, prompts=[index // 20 for index in range(100)], resamples=100)
     assert grouped.prompts == 5 and alone.prompts == 100
 
 
@@ -120,7 +120,7 @@ def planted(weight, rows=300):
     labels = (random.random(rows) < 0.5).astype(float)
     lengths = random.integers(10, 500, rows)
     scores = labels + weight * (lengths - 250) / 250 + random.normal(0, 0.3, rows)
-    return length_bias(scores, labels, lengths, np.arange(rows), 300, 0)
+    return length_bias(scores, labels, lengths, np.arange(rows), 150, 0)
 
 
 def test_a_planted_length_bias_is_found_and_none_where_none_is():
@@ -134,7 +134,7 @@ def test_long_answers_that_people_like_better_are_no_bias():
     labels = (random.random(400) < 0.5).astype(float)
     lengths = (labels * 200 + random.integers(50, 150, 400)).astype(int)
     scores = labels + random.normal(0, 0.2, 400)
-    assert not length_bias(scores, labels, lengths, np.arange(400), 300, 0).found
+    assert not length_bias(scores, labels, lengths, np.arange(400), 150, 0).found
 
 
 def test_a_judge_that_likes_the_first_place_is_found():
