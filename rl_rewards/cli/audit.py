@@ -42,6 +42,7 @@ def audit(
     ] = None,
     samples: Annotated[int, typer.Option(help="With --model: responses for a prompt.", min=2)] = 8,
     prompts: Annotated[int, typer.Option(help="With --model: prompts to sample for.", min=1)] = 32,
+    max_tokens: Annotated[int, typer.Option(help="With --model: tokens of a response at most.", min=1)] = 256,
     fail_on: Annotated[
         str,
         typer.Option(
@@ -62,7 +63,7 @@ def audit(
     Exit status: 0 no finding at or above --fail-on, 1 there are some, 2 the audit could not be made.
     """
     with user_errors(verbose):
-        report = _report(rubric, data, responses, model, samples, prompts, fail_on, step_budget, max_rows, tokenizer, not no_code)
+        report = _report(rubric, data, responses, model, samples, prompts, max_tokens, fail_on, step_budget, max_rows, tokenizer, not no_code)
         if as_json:
             from rl_rewards.tables.strict_json import strict_json
 
@@ -74,7 +75,7 @@ def audit(
 
 
 def _report(
-    rubric: str, data: str, responses: Path | None, model: str | None, samples: int, prompts: int, fail_on: str, budget: float | None,
+    rubric: str, data: str, responses: Path | None, model: str | None, samples: int, prompts: int, max_tokens: int, fail_on: str, budget: float | None,
     max_rows: int, tokenizer: str | None, code: bool,
 ) -> AuditReport:  # fmt: skip
     from rl_rewards import loading
@@ -95,14 +96,14 @@ def _report(
             if responses is not None:
                 said = _rows(dataset_rows(str(responses)), str(responses), None)
             if model is not None:
-                said = _sampled(model, rows[:prompts], samples)
+                said = _sampled(model, rows[:prompts], samples, max_tokens)
         return audit(loaded, rows, said, code=code, most_rows=max_rows, step_budget=budget, tokenize=tokenize_with(tokenizer))
 
 
-def _sampled(model: str, rows: list[dict[str, Any]], samples: int) -> list[dict[str, Any]]:
+def _sampled(model: str, rows: list[dict[str, Any]], samples: int, max_tokens: int) -> list[dict[str, Any]]:
     from rl_rewards.auditing.policy import responses_of
 
-    return responses_of(model, rows, samples)
+    return responses_of(model, rows, samples, max_tokens)
 
 
 def _rows(read: Any, name: str, limit: int | None) -> list[dict[str, Any]]:
