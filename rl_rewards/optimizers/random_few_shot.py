@@ -124,6 +124,11 @@ class _Drawing:
         if not self.pool:
             search.say("no completion to a training row has a score, so there is no example to draw")
             return
+        if len(set(self.pool.values())) == 1:
+            search.say(
+                "every completion to a training row earned the same: examples are drawn from all of them. A reward that pays for a part of an answer, "
+                "another --temperature, or a --prompt with an example gives the search something to go by"
+            )
         best = start
         while search.budget.left >= search.task.cost(min(_FIRST_ROWS, len(self.held_out))):
             candidate = self.propose()

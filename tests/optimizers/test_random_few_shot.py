@@ -5,7 +5,7 @@ import random
 import pytest
 from toy_server import toy
 
-from rl_rewards.generation import Example, Prompt
+from rl_rewards.generation import Example, Prompt, Sampling
 from rl_rewards.optimizers import RandomFewShot, optimize
 
 BEST = 21 / 36  # the share of questions of the three commonest kinds
@@ -43,6 +43,15 @@ def test_every_example_earned_more_than_the_mean(task, split):
     answers = {row.prompt: row.values["answer"] for row in split.train}
     assert len(found.best.prompt.examples) == 2
     assert all(f"<answer>{answers[each.prompt]}</answer>" == each.completion for each in found.best.prompt.examples)
+
+
+def test_a_search_that_nothing_was_earned_in_says_so_and_keeps_its_start(task, split):
+    said = []
+    task.sampling = Sampling(temperature=0, seed=0)
+    for row in split.train + split.validation + split.test:
+        row.values["answer"] = "another"
+    found = optimize(task, split, RandomFewShot(), 150, say=said.append)
+    assert found.best is found.start and said[0].startswith("every completion to a training row earned the same")
 
 
 def test_instructions_and_system_of_the_start_are_kept(task, split):

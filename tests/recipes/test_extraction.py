@@ -19,4 +19,4 @@ def test_the_words_alone_are_right_and_a_sentence_about_them_is_not():
     row = rows(1)[0]
     samples = [Sample.from_row({**row, "completion": text}) for text in (row["answer"], f"It is {row['answer']}.", "no idea")]
     evaluation = RUBRIC.evaluate(samples)
-    assert (evaluation.totals(), evaluation.scores("found")) == ([1.0, 0.0, 0.0], [1.0, 1.0, 0.0])
+    assert (evaluation.totals(), evaluation.scores("exact")) == ([1.0, 0.3, 0.0], [1.0, 0.0, 0.0])
