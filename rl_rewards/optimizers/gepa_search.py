@@ -80,20 +80,22 @@ class Gepa:
                 f"a budget for gepa must be at least {need} completions, for {len(search.split.validation)} held-out rows and two minibatches "
                 f"of {self.minibatch_size}, got {search.budget.left}"
             )
-        # GEPA runs its own loop; candidates come out of its thread one by one.
+        # GEPA runs its own loop, in a thread that waits while a candidate is looked at: one of the two works at a time.
         found: SimpleQueue[Candidate | BaseException | None] = SimpleQueue()
-        run = Thread(target=self._run, args=(search, found), name="rl_rewards-gepa", daemon=True)
+        go_on: SimpleQueue[None] = SimpleQueue()
+        run = Thread(target=self._run, args=(search, found, go_on), name="rl_rewards-gepa", daemon=True)
         run.start()
         while (each := found.get()) is not None:
             if isinstance(each, BaseException):
                 raise each
             yield each
+            go_on.put(None)
         run.join()
 
-    def _run(self, search: Search, found: SimpleQueue[Candidate | BaseException | None]) -> None:
+    def _run(self, search: Search, found: SimpleQueue[Candidate | BaseException | None], go_on: SimpleQueue[None]) -> None:
         from gepa.api import optimize
 
-        adapter: Any = _Adapter(self, search, found)
+        adapter: Any = _Adapter(self, search, found, go_on)
         try:
             optimize(
                 seed_candidate=adapter.texts_of(search.start),
@@ -141,8 +143,8 @@ class _Adapter:
     propose_new_texts = None
     """Asked for by GEPA: texts are proposed by its own proposer."""
 
-    def __init__(self, options: Gepa, search: Search, found: SimpleQueue[Candidate | BaseException | None]) -> None:
-        self._options, self._search, self._found = options, search, found
+    def __init__(self, options: Gepa, search: Search, found: SimpleQueue[Candidate | BaseException | None], go_on: SimpleQueue[None]) -> None:
+        self._options, self._search, self._found, self._go_on = options, search, found, go_on
         self._held_out = [row.number for row in search.split.validation]
         self._reported: set[str] = set()
         self._reflections = 0
@@ -186,6 +188,7 @@ class _Adapter:
             found = Candidate(prompt, origin="start" if not self._reflections else "rewritten")
             found.add(measured)
             self._found.put(found)
+            self._go_on.get()
         n = self._search.task.n
         rows = [measured[start : start + n] for start in range(0, len(measured), n)]
         names = [reward.name for reward in self._search.task.rubric]
