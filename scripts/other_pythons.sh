@@ -36,7 +36,7 @@ for python in "$@"; do
     "$python" --version
     rm -rf venv
     "$python" -m venv venv &&
-        venv/bin/python -m pip install --quiet --disable-pip-version-check -e '.[math,code,ifeval]' 'pytest>=8' 'hypothesis>=6.100' 'jsonschema>=4.21' || { failed=1; continue; }
+        venv/bin/python -m pip install --quiet --disable-pip-version-check -e '.[math,code,ifeval,graders,metrics,judge,serve]' 'pytest>=8' 'hypothesis>=6.100' 'jsonschema>=4.21' || { failed=1; continue; }
     tests_pass tests/test_functions.py tests/test_kinds.py tests/test_extension.py tests/test_reward.py tests/test_rubric.py tests/test_rows.py \
         tests/test_types.py tests/test_thinking.py tests/parsers tests/rubric_files tests/tables tests/scorers/test_*.py \
         -k 'not reward_model and not cosine_similarity and not checkpoint' || failed=1 # these need the train extra
