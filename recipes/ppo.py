@@ -24,6 +24,7 @@ from trl import ModelConfig, get_peft_config, get_quantization_config
 
 from rl_rewards import RewardError, load_rubric
 from rl_rewards.checks import check_dataset
+from rl_rewards.formats.vertex import spec_arguments
 from rl_rewards.recording import RunRecorder
 from rl_rewards.trainers import PPOConfig, PPOTrainer
 from rl_rewards.trl import RecordingCallback, check_trainer, reward_functions
@@ -34,7 +35,9 @@ from rl_rewards.user_errors import one_line_errors
 
 @dataclass
 class RecipeArguments:
-    rubric: str = field(metadata={"help": "rubric file: what is rewarded"})
+    rubric: str = field(
+        metadata={"help": "rubric file: what is rewarded; a ReinforcementTuningSpec of Vertex AI gives defaults of the arguments below, too"}
+    )
     dataset: str = field(
         metadata={"help": "what is trained on: id on the hub, .json / .jsonl / .parquet / .csv file, or module:function; needs a column `prompt`"}
     )
@@ -42,12 +45,15 @@ class RecipeArguments:
     dataset_split: str = field(default="train", metadata={"help": "split of a dataset on the hub"})
     eval_dataset: str | None = field(default=None, metadata={"help": "what is evaluated on before and after training, named like `dataset`"})
     eval_dataset_split: str = field(default="test", metadata={"help": "split of an evaluation dataset on the hub"})
+    prompt: str | None = field(
+        default=None, metadata={"help": "prompt.yaml of `rl-rewards optimize`: system, instructions and examples before every row's prompt"}
+    )
     allow_changed_rubric: bool = field(default=False, metadata={"help": "go on with a run that began with another rubric"})
     push_record: bool = field(default=False, metadata={"help": "with push_to_hub: upload the record too, which holds prompts and references"})
 
 
 def main() -> None:
-    recipe, args, model = parse_arguments((RecipeArguments, PPOConfig, ModelConfig))
+    recipe, args, model = parse_arguments((RecipeArguments, PPOConfig, ModelConfig), defaults=spec_arguments)
 
     # Everything that can be wrong is looked at before the model is loaded.
     rubric = load_rubric(recipe.rubric)
@@ -55,11 +61,11 @@ def main() -> None:
         raise RewardError(f"reward_weights are the rubric's: set them in {recipe.rubric}, not in the config")
     args.reward_weights = rubric.reward_weights
     recorder = RunRecorder(args.output_dir, rubric, recipe.allow_changed_rubric, push=recipe.push_record)
-    dataset = load_prompts(recipe.dataset, recipe.dataset_config, recipe.dataset_split)
+    dataset = load_prompts(recipe.dataset, recipe.dataset_config, recipe.dataset_split, recipe.prompt)
     check_dataset(rubric, dataset)
     eval_dataset = None
     if recipe.eval_dataset is not None:
-        eval_dataset = load_prompts(recipe.eval_dataset, recipe.dataset_config, recipe.eval_dataset_split)
+        eval_dataset = load_prompts(recipe.eval_dataset, recipe.dataset_config, recipe.eval_dataset_split, recipe.prompt)
         check_dataset(rubric, eval_dataset)
     check_trainer(rubric, args, args.world_size)
     checkpoint = unfinished_checkpoint(args)

@@ -24,6 +24,7 @@ from trl import ModelConfig, RLOOConfig, RLOOTrainer, get_peft_config, get_quant
 
 from rl_rewards import RewardError, load_rubric
 from rl_rewards.checks import check_dataset
+from rl_rewards.formats.vertex import spec_arguments
 from rl_rewards.recording import RunRecorder
 from rl_rewards.trl import RecordingCallback, check_trainer, reward_functions
 from rl_rewards.trl.arguments import check_model, parse_arguments
@@ -33,7 +34,9 @@ from rl_rewards.user_errors import one_line_errors
 
 @dataclass
 class RecipeArguments:
-    rubric: str = field(metadata={"help": "rubric file: what is rewarded"})
+    rubric: str = field(
+        metadata={"help": "rubric file: what is rewarded; a ReinforcementTuningSpec of Vertex AI gives defaults of the arguments below, too"}
+    )
     dataset: str = field(
         metadata={"help": "what is trained on: id on the hub, .json / .jsonl / .parquet / .csv file, or module:function; needs a column `prompt`"}
     )
@@ -49,7 +52,7 @@ class RecipeArguments:
 
 
 def main() -> None:
-    recipe, args, model = parse_arguments((RecipeArguments, RLOOConfig, ModelConfig))
+    recipe, args, model = parse_arguments((RecipeArguments, RLOOConfig, ModelConfig), defaults=spec_arguments)
 
     # Everything that can be wrong is looked at before the model is loaded.
     rubric = load_rubric(recipe.rubric)
