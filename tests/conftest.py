@@ -1,12 +1,14 @@
 import gc
 import os
 import signal
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
 
 from rl_rewards import redaction
 
+ROOT = Path(__file__).parent
 # No test may reach a model hub, and torch's threads only get in each other's way on small machines.
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -22,6 +24,23 @@ if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
 # A busy machine is slow, which says nothing about the code.
 settings.register_profile("no_clock", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("no_clock")
+
+
+# Rooms whose tests train, start processes and servers, or read thousands of rows: `-m "not slow"` leaves them out, so that it takes a minute.
+SLOW_ROOMS = (
+    *("auditing", "generation", "models", "optimizers", "recipes", "recording", "runtime", "serving", "trainers", "trl", "typing"),
+    *(f"scorers/{room}" for room in ("code", "http", "judge", "math", "remote", "reward_model", "test_hostile_answers.py")),
+    "test_pages.py",
+)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests of slow rooms, before `-m` selects."""
+    slow = tuple(str(ROOT / room) for room in SLOW_ROOMS)
+    for item in items:
+        if str(item.path).startswith(slow):
+            item.add_marker(pytest.mark.slow)
 
 
 def pytest_collection_finish(session: object) -> None:
