@@ -148,3 +148,18 @@ class Callable_:
 def test_what_is_no_scorer_yet_is_refused_with_what_makes_it_one(score, message):
     with pytest.raises(ValidationError, match=message):
         Reward("r", score)
+
+
+@pytest.mark.parametrize(
+    "score",
+    [
+        {"http": "http://localhost:1"},
+        {"remote_reward_model": {"url": "http://localhost:1", "api": "tei", "format": "text"}},
+        {"judge": {"model": {"name": "m", "base_url": "http://localhost:1/v1"}, "criteria": [{"name": "good", "description": "Is it good?"}]}},
+    ],
+    ids=lambda score: next(iter(score)),
+)
+def test_a_scorer_that_calls_a_server_is_not_isolated(score):
+    assert Reward("r", score).score.traits.calls_server
+    with pytest.raises(ValueError, match="calls a server, with deadlines of its own: leave out `isolate`"):
+        Reward("r", score, isolate=True)

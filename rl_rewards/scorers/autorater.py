@@ -83,7 +83,7 @@ class Autorater(Scorer):
     def traits(self) -> Traits:
         named = {match[1] for match in _PLACEHOLDER.finditer(self.prompt)}
         columns = frozenset(found[1].split(".")[0] for name in named if (found := _REFERENCE.fullmatch(name)))
-        return Traits(columns=columns | self._expected.columns)
+        return Traits(columns=columns | self._expected.columns, calls_server=True)
 
     def score(self, samples: Sequence[Sample], answers: Sequence[Any]) -> list[EvaluateResult]:
         return self.submit(samples, answers).result()

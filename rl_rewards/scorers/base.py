@@ -34,6 +34,7 @@ class Traits:
         timeout: with isolate, seconds for one sample; None for the default.
         memory_mb: with isolate, what a worker may allocate, in MiB; None for the default.
         runs_in_workers: it starts processes of its own, so that `isolate` would start processes in processes.
+        calls_server: it calls a server, with deadlines of its own; a worker has neither its keys nor its limits, so it cannot be isolated.
         rewards: names of the rubric's other rewards whose scores it is computed from, by `combine`; nothing else is scored by it then.
     """
 
@@ -49,6 +50,7 @@ class Traits:
     timeout: float | None = None
     memory_mb: int | None = None
     runs_in_workers: bool = False
+    calls_server: bool = False
     rewards: frozenset[str] = frozenset()
 
 

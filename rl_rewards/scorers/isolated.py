@@ -41,6 +41,8 @@ class Isolated(Scorer):
             raise ValueError(f"timeout must be more than 0 seconds, got {timeout}")
         if scorer.traits.runs_in_workers:
             raise ValueError(f"{type(scorer).__name__} runs in worker processes by itself: leave out `isolate` and set its own limits")
+        if scorer.traits.calls_server:
+            raise ValueError(f"{type(scorer).__name__} calls a server, with deadlines of its own: leave out `isolate` and set its own limits")
         self.scorer = scorer
         self.timeout = timeout
         self.memory_mb = memory_mb

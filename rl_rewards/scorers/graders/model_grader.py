@@ -59,7 +59,7 @@ class ModelGrader(Scorer):
     @property
     def traits(self) -> Traits:
         columns = frozenset().union(*(template.columns for message in self.input for template in message.templates))
-        return Traits(columns=columns, per_sample=True)
+        return Traits(columns=columns, per_sample=True, calls_server=True)
 
     @property
     def provenance(self) -> Mapping[str, Any]:

@@ -92,7 +92,7 @@ class Http(Scorer):
     @property
     def traits(self) -> Traits:
         columns = frozenset() if self.label is None else column_template(self.label).columns
-        return Traits(columns=columns, reads_thinking=self.form != "openai")  # the others are sent all that the model wrote
+        return Traits(columns=columns, reads_thinking=self.form != "openai", calls_server=True)  # the others are sent all that the model wrote
 
     def score(self, samples: Sequence[Sample], answers: Sequence[Any]) -> list[EvaluateResult]:
         return self.submit(samples, answers).result()

@@ -62,7 +62,7 @@ class JudgeScorer(Scorer):
     @property
     def traits(self) -> Traits:
         columns = frozenset().union(*(column_template(name).columns for name in self.show if not names_tool_call(name)))
-        return Traits(columns=columns, per_sample=True)
+        return Traits(columns=columns, per_sample=True, calls_server=True)
 
     @property
     def provenance(self) -> Mapping[str, Any]:

@@ -118,7 +118,8 @@ class RemoteRewardModel(ShapedScorer):
 
     @property
     def traits(self) -> Traits:
-        return replace(super().traits, columns=super().traits.columns | (frozenset() if self.label is None else column_template(self.label).columns))
+        label = frozenset() if self.label is None else column_template(self.label).columns
+        return replace(super().traits, columns=super().traits.columns | label, calls_server=True)
 
     def submit(self, samples: Sequence[Sample], answers: Sequence[Any]) -> Future:
         """Start scoring: rendering and shaping in a thread, requests on the background event loop."""
