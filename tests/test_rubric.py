@@ -157,7 +157,7 @@ def test_a_reward_that_hangs_is_named():
     def slow(**kwargs):
         return float(named.wait(30))
 
-    logger = logging.getLogger("rl_rewards.pipeline.runner")
+    logger = logging.getLogger("rl_rewards.pipeline.hang_watch")
     handler = Waits()
     logger.addHandler(handler)
     try:

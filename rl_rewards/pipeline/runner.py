@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
@@ -10,12 +9,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from rl_rewards.failures import failure_of
-from rl_rewards.redaction import know_environment, logger_for
+from rl_rewards.pipeline.hang_watch import Watched
+from rl_rewards.redaction import know_environment
 from rl_rewards.scorers.base import Scorer
 from rl_rewards.types import EvaluateResult, Outcome, Sample
-
-logger = logger_for(__name__)
-
 
 __all__ = ["ScoringJob", "run_jobs"]
 
@@ -81,7 +78,7 @@ def run_jobs(jobs: Sequence[ScoringJob], warn_after: float) -> None:
         warn_after: seconds after which a job that still runs is named in a warning, again after each doubling.
     """
     know_environment()
-    watch = _Watch(jobs, warn_after)
+    watch = Watched(max((len(job.samples) for job in jobs), default=0), warn_after)
     try:
         started = [(job, job.submit()) for job in jobs]
         for job, future in started:
@@ -94,31 +91,3 @@ def run_jobs(jobs: Sequence[ScoringJob], warn_after: float) -> None:
                 job.collect(future)
     finally:
         watch.stop()
-
-
-class _Watch:
-    """Says which job a batch waits for, so that a hang has a name. A job in the caller can only be named, not stopped."""
-
-    def __init__(self, jobs: Sequence[ScoringJob], warn_after: float) -> None:
-        self.current: ScoringJob | None = None
-        self._started = time.monotonic()
-        self._size = max((len(job.samples) for job in jobs), default=0)
-        self._delay = warn_after
-        self._arm()
-
-    def _arm(self) -> None:
-        self._timer = threading.Timer(self._delay, self._warn)
-        self._timer.daemon = True
-        self._timer.start()
-
-    def _warn(self) -> None:
-        job = self.current
-        if job is not None:
-            seconds = time.monotonic() - self._started
-            logger.warning("reward %r is still scoring a batch of %d after %.0f s: it may hang", job.name, len(job.samples), seconds)
-        self._delay *= 2
-        self._arm()
-
-    def stop(self) -> None:
-        self._timer.cancel()
-        self.current = None  # the timer's thread may outlive the batch, which must not be kept for it
