@@ -25,6 +25,7 @@ EXTRAS = {
     "judge": ("openai",),
     "optimize": ("gepa",),
     "metrics": ("sklearn",),
+    "report": ("altair", "vl_convert"),
     "serve": ("fastapi", "uvicorn", "prometheus_client"),
 }
 """Extra of this package -> the modules that it installs."""
