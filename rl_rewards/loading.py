@@ -21,7 +21,7 @@ from typing import Any
 
 from rl_rewards.user_errors import UserError
 
-__all__ = ["LoadError", "absolute_path", "base_directory", "load_object", "object_path", "relative_to"]
+__all__ = ["LoadError", "absolute_path", "base_directory", "code_allowed", "load_object", "object_path", "relative_to"]
 
 _FILE_MODULE = "rl_rewards_file_"
 _base: ContextVar[Path | None] = ContextVar("base", default=None)
@@ -56,6 +56,11 @@ def relative_to(directory: Path) -> Iterator[None]:
 def base_directory() -> Path | None:
     """Where relative files and modules are looked for besides the working directory."""
     return _base.get()
+
+
+def code_allowed() -> bool:
+    """Whether code that a rubric names may be loaded: not within `no_code()`."""
+    return _code.get()
 
 
 def load_object(path: str) -> Any:

@@ -25,7 +25,7 @@ LAYERS = [
     ["aggregates"],
     ["rubric"],
     ["checks"],
-    ["evaluation", "rubric_files", "formats", "tables"],
+    ["evaluation", "rubric_files", "folders", "formats", "tables"],
     ["recording"],
     ["generation"],
     ["trl", "trainers"],

@@ -23,12 +23,13 @@ def as_result(value: Any, name: str) -> EvaluateResult:
         return EvaluateResult(value)
     if value is None:
         return EvaluateResult.skip("the reward function returned None")
-    if isinstance(value, Mapping):
+    if isinstance(value, Mapping) or _is_foreign_result(value):
+        value = value if isinstance(value, Mapping) else _known_fields(value.model_dump())
         fields = {key: item for key, item in value.items() if key in EvaluateResult._fields}
         unknown = sorted(set(value) - set(fields))
         if "score" not in fields or unknown:
             raise ValueError(f"reward function {name!r} returned a dict with {sorted(value)}; it needs 'score' and may have {EvaluateResult._fields}")
-        fields["metrics"] = {key: MetricResult(**item) if isinstance(item, Mapping) else item for key, item in (fields.get("metrics") or {}).items()}
+        fields["metrics"] = {key: _component(item) if isinstance(item, Mapping) else item for key, item in (fields.get("metrics") or {}).items()}
         if "outcome" in fields:
             fields["outcome"] = Outcome(fields["outcome"])
         return EvaluateResult(**fields)
@@ -36,6 +37,26 @@ def as_result(value: Any, name: str) -> EvaluateResult:
         batch = '; a function of a whole batch is decorated with @reward_function(mode="batch")' if isinstance(value, (list, tuple)) else ""
         raise ValueError(f"reward function {name!r} returns an EvaluateResult, a dict, a number, a bool or None; got {value!r:.80}{batch}")
     return EvaluateResult(float(value))
+
+
+def _is_foreign_result(value: Any) -> bool:
+    """Whether it is an EvaluateResult of another package, such as the real reward_kit's."""
+    return hasattr(value, "model_dump") and hasattr(value, "score") and not isinstance(value, type)
+
+
+def _known_fields(dumped: Mapping[str, Any]) -> dict[str, Any]:
+    """A foreign result without the fields that only its own package has."""
+    fields = {key: item for key, item in dumped.items() if key in EvaluateResult._fields}
+    metrics = {name: {key: part for key, part in item.items() if key in MetricResult._fields} for name, item in (fields.get("metrics") or {}).items()}
+    return {**fields, "metrics": metrics}
+
+
+def _component(item: Mapping[str, Any]) -> MetricResult:
+    """A component from a dict; `success` is what Reward Kit once called is_score_valid."""
+    fields = dict(item)
+    if "success" in fields:
+        fields.setdefault("is_score_valid", bool(fields.pop("success")))
+    return MetricResult(**fields)
 
 
 def listed(value: Any, size: int, name: str) -> list[Any]:

@@ -79,6 +79,8 @@ def _spec(value: Any, directory: Path) -> Any:
     options = _options(value, directory)
     if kind in ("function", "lambda_handler"):
         options["path"] = _beside(options["path"], directory)
+    if kind == "metric_folder" and Path(options["path"]).is_relative_to(directory):
+        options["path"] = str(Path(options["path"]).relative_to(directory))
     if not options:
         return kind
     if list(options) == positional_names(cls)[:1]:

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from rl_rewards.scorers.lambda_handler import LambdaHandler
     from rl_rewards.scorers.length import LengthWindow, SoftOverlong
     from rl_rewards.scorers.math import MathVerify
+    from rl_rewards.scorers.metric_folder import MetricFolder
     from rl_rewards.scorers.multiple_choice import MultipleChoice
     from rl_rewards.scorers.number_match import NumberMatch
     from rl_rewards.scorers.reasoning_steps import ReasoningSteps
@@ -64,6 +65,7 @@ __all__ = [
     "LambdaHandler",
     "LengthWindow",
     "MathVerify",
+    "MetricFolder",
     "MultipleChoice",
     "NumberMatch",
     "PairwiseJudge",
@@ -98,6 +100,7 @@ KINDS = Kinds(
     Scorer,
     {
         "function": "rl_rewards.scorers.function:Function",
+        "metric_folder": "rl_rewards.scorers.metric_folder.scorer:MetricFolder",
         "formula": "rl_rewards.scorers.formula:Formula",
         "string_match": "rl_rewards.scorers.string_match:StringMatch",
         "regex_match": "rl_rewards.scorers.regex_match:RegexMatch",

@@ -60,6 +60,8 @@ def test_an_example_that_needs_more_can_be_read(kind, example, tmp_path, monkeyp
     for file in ("my_rewards.py", "my_package/rewards.py"):
         (tmp_path / file).write_text("def brevity(response, longest=100):\n    return float(len(response) < longest)\n")
     (tmp_path / "my_lambda.py").write_text("def lambda_handler(event, context):\n    return []\n")
+    (tmp_path / "metrics" / "relevance").mkdir(parents=True)
+    (tmp_path / "metrics" / "relevance" / "main.py").write_text("def evaluate(messages, **kwargs):\n    return 1.0\n")
     monkeypatch.chdir(tmp_path)
     made = Reward("r", example["score"])
     others = [Reward(name, "repetition") for name in sorted(made.score.traits.rewards)]

@@ -1,4 +1,4 @@
-"""JSON over HTTP: one POST, with retries and limits."""
+"""JSON over HTTP: one request, with retries and limits."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from rl_rewards.runtime.calling.replies import ACCEPTED_ENCODINGS, excerpt, read
 from rl_rewards.runtime.calling.retries import with_retries
 from rl_rewards.types import Outcome, describe
 
-__all__ = ["BoundedClient", "http_client", "post_json", "retry_after"]
+__all__ = ["BoundedClient", "http_client", "post_json", "request_json", "retry_after"]
 
 for _name in ("httpx", "httpcore.connection", "httpcore.http11", "httpcore.http2", "httpcore.proxy"):
     logger_for(_name)  # they log reason phrases and headers of replies, in which a server may echo a key
@@ -72,7 +72,21 @@ async def post_json(
     pace: Pace | None = None,
     repeatable: bool = True,
 ) -> Any:
-    """The JSON that a server replies.
+    """The JSON that a server replies to a POST; see `request_json`."""
+    return await request_json(client, "POST", path, body, limits, breaker, pace, repeatable)
+
+
+async def request_json(
+    client: httpx.AsyncClient,
+    method: str,
+    path: str,
+    body: Mapping[str, Any] | None,
+    limits: CallLimits,
+    breaker: CircuitBreaker | None = None,
+    pace: Pace | None = None,
+    repeatable: bool = True,
+) -> Any:
+    """The JSON that a server replies; None where it replies nothing.
 
     Tried again: 5xx, 429, and connections that fail or break. Not tried again: other refusals, and an attempt that ran out of time.
 
@@ -83,13 +97,15 @@ async def post_json(
     Raises:
         CallError: when there is no such reply; its text holds no secret, whatever the server echoes.
     """
-    content = json.dumps(body, default=str).encode()
+    content = None if body is None else json.dumps(body, default=str).encode()
+    headers = {} if body is None else {"content-type": "application/json"}
 
     async def attempt() -> Any:
         try:
-            async with client.stream("POST", path, content=content, headers={"content-type": "application/json"}) as reply:
+            async with client.stream(method, path, content=content, headers=headers) as reply:
                 if reply.is_success:
-                    return read_json(await read_text(reply, limits.reply_bytes))
+                    text = await read_text(reply, limits.reply_bytes)
+                    return read_json(text) if text or method == "POST" else None
                 failure = f"HTTP {reply.status_code}: {await _failure_text(reply)}"
         except (httpx.TransportError, OSError, ExceptionGroup) as error:
             if not repeatable and not isinstance(error, _NOT_SENT):
@@ -100,11 +116,11 @@ async def post_json(
         except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
             raise CallError(Outcome.ERROR, f"{path} cannot be called: {describe(error)}") from None
         if reply.status_code in _NOT_BEGUN or (reply.status_code >= 500 and repeatable):
-            raise RetryableError(failure, retry_after(reply.headers.get("retry-after", "")), busy=reply.status_code == 429)
+            raise RetryableError(failure, retry_after(reply.headers.get("retry-after", "")), reply.status_code == 429, reply.status_code)
         if reply.is_redirect:
             failure += f"; redirects are not followed, this one leads to {reply.headers.get('location', '')!r:.200}"
-        down = reply.status_code >= 500
-        raise CallError(Outcome.ERROR, f"{path} refused the request with {failure}", reply.status_code in _OF_THE_INPUT, server_down=down)
+        down, of_the_input = reply.status_code >= 500, reply.status_code in _OF_THE_INPUT
+        raise CallError(Outcome.ERROR, f"{path} refused the request with {failure}", of_the_input, down, reply.status_code)
 
     return await with_retries(attempt, limits, str(client.base_url), breaker, pace)
 

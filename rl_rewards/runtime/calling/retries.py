@@ -79,11 +79,12 @@ async def _attempts(
         failures += not error.busy
         text = f"{server} failed {_times(number)}, last with {error}"
         if failures > limits.retries or not limits.retries:
-            raise CallError(Outcome.ERROR, text, server_down=not error.busy)
+            raise CallError(Outcome.ERROR, text, server_down=not error.busy, status=error.status)
         wait = max(limits.wait(number), error.retry_after or 0.0)
         if clock() + wait >= deadline:
             asked = f" and asks to wait {error.retry_after:g} s" if error.retry_after else ""
-            raise CallError(Outcome.ERROR, f"{text}{asked}; no time is left of {limits.timeout:g} s", server_down=not error.busy)
+            text += f"{asked}; no time is left of {limits.timeout:g} s"
+            raise CallError(Outcome.ERROR, text, server_down=not error.busy, status=error.status)
         if error.busy:
             pace.slow_down(error.retry_after, limits.wait(1))
         await asyncio.sleep(wait)

@@ -1,0 +1,1 @@
+"""Other libraries' import names on rl_rewards' own scorers."""

@@ -1,0 +1,1 @@
+"""Rubrics and metric folders -> services."""
