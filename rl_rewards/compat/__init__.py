@@ -1,1 +1,1 @@
-"""Other libraries' import names on rl_rewards' own scorers."""
+"""Other libraries' import names, as thin layers over this one."""
