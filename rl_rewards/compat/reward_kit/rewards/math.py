@@ -11,7 +11,7 @@ from rl_rewards.parsers import Tag
 from rl_rewards.rubric import Rubric
 from rl_rewards.scorers import MathVerify, NumberMatch
 from rl_rewards.scorers.math.final_answer import final_answer, reference_answer
-from rl_rewards.types import EvaluateResult, Message
+from rl_rewards.types import EvaluateResult, Message, Sample
 
 __all__ = ["math_reward", "with_answer_alone"]
 
@@ -49,11 +49,20 @@ def math_reward(
         return failed("ground_truth must be the right answer, got none")
     turns = with_answer_alone(messages)
     result = judged(_equal(require_units), turns, ground_truth=truth)
-    if result.score == 0.0 and not require_units:
+    number = reference_answer(truth)
+    if result.score == 0.0 and not require_units and _is_number(number):
         said = final_answer(turns[-1].text, "anywhere") or ""
-        near = judged(_near(tolerance, absolute_tolerance), [Message("assistant", said)], ground_truth=reference_answer(truth))
+        near = judged(_near(tolerance, absolute_tolerance), [Message("assistant", said)], ground_truth=number)
         result = near if near.score else result
     return with_metrics(result, answer_comparison=result.score)
+
+
+def _is_number(text: str) -> bool:
+    try:
+        NumberMatch("ground_truth").check_reference(Sample(None, "", "", {"ground_truth": text}))
+    except ValueError:
+        return False
+    return True
 
 
 def with_answer_alone(messages: list[Message]) -> list[Message]:
