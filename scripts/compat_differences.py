@@ -20,7 +20,7 @@ from typing import Any
 HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE), str(HERE.parent)]
 
-from compat_cases import CASES, REASONS
+from compat_cases import CASES, REASONS  # noqa: E402
 
 RECORD = HERE / "compat_reward_kit.json"
 PACKAGES = {"theirs": "reward_kit.rewards", "ours": "rl_rewards.compat.reward_kit.rewards"}

@@ -6,25 +6,17 @@ Types, the decorator, RewardFunction, the TRL adapter, the built-in rewards and 
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from rl_rewards.compat.reward_kit.common_utils import load_jsonl
-    from rl_rewards.compat.reward_kit.models import EvaluateResult, Message, MetricResult
-    from rl_rewards.compat.reward_kit.reward_function import RewardFunction
-    from rl_rewards.compat.reward_kit.typed_interface import reward_function
+from rl_rewards.compat.reward_kit.common_utils import load_jsonl
+from rl_rewards.compat.reward_kit.models import EvaluateResult, Message, MetricResult
+from rl_rewards.compat.reward_kit.reward_function import RewardFunction
+
+# Last: the function takes the place of the module of that name, as it does in Reward Kit.
+from rl_rewards.compat.reward_kit.typed_interface import reward_function  # isort: skip
 
 __all__ = ["EvaluateResult", "Message", "MetricResult", "RewardFunction", "load_jsonl", "reward_function"]
 
-_HOMES = {
-    "EvaluateResult": "models",
-    "Message": "models",
-    "MetricResult": "models",
-    "RewardFunction": "reward_function",
-    "load_jsonl": "common_utils",
-    "reward_function": "typed_interface",
-}
 _ELSEWHERE = {
     **dict.fromkeys(("make", "rollout", "FireworksPolicy", "MCPVectorEnv", "test_mcp", "PlaybackPolicyBase"), "environments of agents are TRL's"),
     "create_llm_resource": "a language model that judges is the scorer `judge`",
@@ -33,12 +25,6 @@ _ELSEWHERE = {
 
 
 def __getattr__(name: str) -> Any:
-    if name in _HOMES:
-        return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
     if name in _ELSEWHERE:
         raise AttributeError(f"rl_rewards has no {name!r} of Reward Kit: {_ELSEWHERE[name]}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return sorted([*globals(), *__all__])

@@ -15,7 +15,6 @@ from rl_rewards.redaction import secret_from_environment
 from rl_rewards.reward import Reward
 from rl_rewards.rubric import Rubric
 from rl_rewards.runtime import event_loop
-from rl_rewards.runtime.calling.http import http_client, post_json
 from rl_rewards.runtime.calling.limits import CallLimits
 from rl_rewards.runtime.calling.urls import check_url
 from rl_rewards.types import EvaluateResult, Message, MetricResult, Outcome
@@ -98,6 +97,8 @@ class RewardFunction:
         return "".join(letter if letter.isalnum() or letter in "_-." else "_" for letter in name)
 
     async def _post(self, messages: Sequence[Any], ground_truth: Any, arguments: Mapping[str, Any]) -> Any:
+        from rl_rewards.runtime.calling.http import http_client, post_json  # loads httpx
+
         assert self.endpoint is not None
         parts = urlsplit(self.endpoint)
         turns = [{k: v for k, v in Message.model_validate(turn).model_dump().items() if v is not None} for turn in messages]
@@ -148,5 +149,3 @@ def _metric(name: str, value: Any) -> MetricResult:
     valid = value.get("is_score_valid", value.get("success", True))  # the older name, which stale servers send
     score = value.get("score")
     return MetricResult(_NAN if score is None else float(score), str(value.get("reason") or name), valid is not False and score is not None)
-
-
