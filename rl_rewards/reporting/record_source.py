@@ -147,6 +147,7 @@ class RecordBuilder:
             "training": codes["mode"][first] == self._codes["mode"].get("train", -2),
             "prompt": codes["prompt_id"][first],
             "characters": _lengths(table["completion"], pc.utf8_length)[first],
+            "text": _hashes(table["completion"])[first],
             "text_size": sizes + _lengths(table["completion"], pc.binary_length)[first],
             "row": spread(np.arange(self._rows, self._rows + table.num_rows), -1, np.int64),
             "scores": spread(numbers["score"], np.nan),
@@ -296,6 +297,15 @@ def _lengths(column: pa.ChunkedArray, measure: Any) -> np.ndarray:
             found.append(sizes[np.asarray(pc.fill_null(chunk.indices, len(sizes) - 1))])
         else:
             found.append(np.asarray(pc.fill_null(measure(chunk), 0), float))
+    return np.concatenate(found)
+
+
+def _hashes(column: pa.ChunkedArray) -> np.ndarray:
+    """A hash of each text, 0 where there is none; each distinct text is hashed once."""
+    found = []
+    for chunk in pc.dictionary_encode(column).chunks if not pa.types.is_dictionary(column.type) else column.chunks:
+        hashes = np.array([hash(text) for text in chunk.dictionary.to_pylist()] + [0], np.int64)
+        found.append(hashes[np.asarray(pc.fill_null(chunk.indices, len(hashes) - 1))])
     return np.concatenate(found)
 
 

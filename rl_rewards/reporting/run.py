@@ -55,6 +55,7 @@ class Run:
         advantage: as the trainer gave it, shape (N,).
         tokens: tokens that the policy wrote, shape (N,).
         characters: length of the completion's text, shape (N,).
+        text: a number for each completion's text, the same for equal texts, shape (N,).
         scores, raw: score after and before clip, gate and `on_error`, shape (N, R). A scored file has no raw scores.
         outcomes: codes of OUTCOMES, shape (N, R); -1 where the completion was not given to the reward (its rubric had none of that name).
         failed: whether the reward itself failed, shape (N, R).
@@ -86,6 +87,7 @@ class Run:
     advantage: np.ndarray
     tokens: np.ndarray
     characters: np.ndarray
+    text: np.ndarray
     scores: np.ndarray
     raw: np.ndarray
     outcomes: np.ndarray

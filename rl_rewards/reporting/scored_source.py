@@ -66,6 +66,7 @@ class _Columns:
         self.cells: list[tuple[int, int, float, int]] = []  # row, reward, score, outcome
         self.components: dict[tuple[str, str], list[tuple[int, float]]] = {}
         self.prompts: dict[str | None, int] = {}
+        self.hashes: list[int] = []
         self.flat: dict[str, list[float]] = {name: [] for name in ("prompt", "total", "tokens", "characters", "text_size")}
 
     def add(self, path: Path, row: Row) -> None:
@@ -89,6 +90,7 @@ class _Columns:
         self.flat["total"].append(_number(where, "total", values.get("score")))
         self.flat["tokens"].append(np.nan if sample.completion_ids is None else len(sample.completion_ids))
         self.flat["characters"].append(len(text))
+        self.hashes.append(hash(text))
         self.flat["text_size"].append(len(text.encode("utf-8", "replace")) + sum(len(str(reason)) for reason in reasons.values() if reason))
 
     def run(self, path: Path, name: str) -> Run:
@@ -131,6 +133,7 @@ class _Columns:
             gate=np.full(scores.shape, -1, np.int8),
             seconds=np.full(scores.shape, np.nan, np.float32),
             batch=np.zeros(count, np.int64),
+            text=np.array(self.hashes, np.int64),
             components=components,
             texts_of=_Texts(path, self.numbers),
             **flat,

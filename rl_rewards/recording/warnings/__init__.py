@@ -6,7 +6,8 @@ LiveWarnings     the same while the run goes on: each warning once
 """
 
 from rl_rewards.recording.warnings.change import THRESHOLD
-from rl_rewards.recording.warnings.counting import COLUMNS, StepCounter
+from rl_rewards.recording.warnings.completions import COLUMNS
+from rl_rewards.recording.warnings.counting import StepCounter
 from rl_rewards.recording.warnings.find import find_warnings
 from rl_rewards.recording.warnings.series import RunSeries
 from rl_rewards.recording.warnings.shares import variance_shares

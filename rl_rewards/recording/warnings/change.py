@@ -110,9 +110,9 @@ def trailing_mean(values: np.ndarray, width: int) -> np.ndarray:
 
 def wilson(rate: float | np.ndarray, units: float | np.ndarray, z: float) -> tuple[np.ndarray, np.ndarray]:
     """Wilson's score interval (1927) of a rate over so many independent observations."""
-    units = np.maximum(units, 1e-9)
-    middle = (rate + z * z / (2 * units)) / (1 + z * z / units)
-    half = z / (1 + z * z / units) * np.sqrt(np.maximum(rate * (1 - rate), 0.0) / units + z * z / (4 * units**2))
+    number = np.maximum(units, 1e-9)
+    middle = (rate + z * z / (2 * number)) / (1 + z * z / number)
+    half = z / (1 + z * z / number) * np.sqrt(np.maximum(rate * (1 - rate), 0.0) / number + z * z / (4 * number**2))
     return middle - half, middle + half
 
 

@@ -105,7 +105,9 @@ def _unscorable(series: RunSeries) -> Iterator[RunWarning]:
 def _flat_groups(series: RunSeries) -> Iterator[RunWarning]:
     """Of the total, and of the reward that leads it where a small one keeps the total's groups from being flat."""
     leading, total = series.leading, len(series.names)
-    subjects: list[tuple[int, str | None]] = [(total, None)] + ([] if leading is None else [(leading, series.names[leading])])
+    subjects: list[tuple[int, str | None]] = [(total, None)]
+    if leading is not None:
+        subjects.append((leading, series.names[leading]))
     said: set[str] = set()
     for column, name in subjects:
         middle = _middle(series, column)
