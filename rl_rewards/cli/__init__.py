@@ -18,6 +18,7 @@ from rl_rewards.cli.explain import explain, list_kinds
 from rl_rewards.cli.export import export
 from rl_rewards.cli.optimize import optimize
 from rl_rewards.cli.preview import preview
+from rl_rewards.cli.report import report
 from rl_rewards.cli.rescore import rescore
 from rl_rewards.cli.schema import schema
 from rl_rewards.cli.score import score
@@ -32,7 +33,7 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-for _verb in (validate, preview, score, compare, evaluate, audit, optimize, calibrate, rescore, serve):
+for _verb in (validate, preview, score, compare, evaluate, audit, optimize, calibrate, rescore, report, serve):
     app.command()(_verb)
 
 app.command("list")(list_kinds)

@@ -8,7 +8,7 @@ import numpy as np
 
 from rl_rewards.reporting.run import Run
 
-__all__ = ["Groups", "groups_of", "predicted_useful", "right_of", "variance_shares"]
+__all__ = ["Groups", "above_group", "groups_of", "predicted_useful", "right_of", "variance_shares"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,3 +106,13 @@ def variance_shares(run: Run, groups: Groups, places: np.ndarray, size: int) -> 
             part = centred(np.nan_to_num(run.scores[rows, i]) * weight)
             np.divide(np.bincount(places[of], part * total, size), whole, out=shares[:, i], where=whole > 1e-18)
     return shares
+
+
+def above_group(run: Run) -> np.ndarray:
+    """Each completion's total minus its group's mean total, shape (N,); NaN without a group or a total."""
+    rows = np.flatnonzero((run.group >= 0) & np.isfinite(run.total))
+    _, place = np.unique(run.group[rows], return_inverse=True)
+    above = np.full(len(run), np.nan)
+    if len(rows):
+        above[rows] = run.total[rows] - (np.bincount(place, run.total[rows]) / np.bincount(place))[place]
+    return above

@@ -4,15 +4,25 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from datetime import UTC, datetime
+from functools import cache
+from importlib.resources import files
 from pathlib import Path
 
+from rl_rewards import __version__
 from rl_rewards.reporting.errors import ReportError
-from rl_rewards.reporting.reading import read_run
+from rl_rewards.reporting.html import Markup, csp, embedded_json, tag
+from rl_rewards.reporting.reading import read_run, unique_names
+from rl_rewards.reporting.rows import packed_rows
 from rl_rewards.reporting.run import Run
 from rl_rewards.tables.atomic import atomic_path
 from rl_rewards.user_errors import require
 
-__all__ = ["report_html", "write_report"]
+__all__ = ["asset", "report_html", "write_report"]
+
+_SIZE = 4_900_000
+"""Bytes that a page may have; the browser's completions take what the rest leaves."""
+_MOST_RUNS = 8
 
 
 def report_html(runs: Sequence[Run], live: bool = False) -> str:
@@ -25,13 +35,72 @@ def report_html(runs: Sequence[Run], live: bool = False) -> str:
             for a text, and when that has changed takes the page anew, keeping what the reader has chosen.
 
     Raises:
-        ReportError: when there is no run.
+        ReportError: when there is no run, or there are more than eight.
         MissingPackageError: without altair and vl-convert (`rl_rewards[report]`).
     """
     require("a report", "altair", "vl_convert")
-    if not runs:
-        raise ReportError("a report needs at least one run")
-    return "<!doctype html><title>report</title>"
+    if not 1 <= len(runs) <= _MOST_RUNS:
+        raise ReportError(f"a report must be of 1 to {_MOST_RUNS} runs, got {len(runs)}")
+    from rl_rewards.reporting.sections import sections
+    from rl_rewards.reporting.specs import specs
+
+    names = unique_names(runs)
+    found, figures = sections(runs, names)
+    style, scripts = asset("base.css") + asset("report.css"), [_library(), _script()]
+    title = f"Report: {', '.join(names)}"
+    policy = csp(scripts, [style], {"connect-src": "'self'"} if live else None)
+    head = tag(
+        "head",
+        tag("meta", charset="utf-8"),
+        tag("meta", http_equiv="Content-Security-Policy", content=policy),
+        tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
+        tag("meta", name="referrer", content="no-referrer"),
+        tag("title", title),
+        tag("style", Markup(style)),
+    )
+    charts = embedded_json("charts", {"specs": specs(), "figures": {figure.id: figure.data() for figure in figures}})
+    body = [_header(names, live), found, charts]
+    tail = [tag("script", Markup(script)) for script in scripts]
+    used = sum(len(str(part).encode("utf-8", "replace")) for part in (head, *body[:1], *body[1], charts, *tail))
+    packed, shown = packed_rows(runs, max(_SIZE - used, 200_000))
+    counts = [{"name": name, "rows": rows, "of": len(run)} for name, rows, run in zip(names, shown, runs, strict=True)]
+    body += [embedded_json("runs", counts), tag("script", Markup(packed), type="application/octet-stream", id="rows")]
+    document = tag("html", head, tag("body", body, tail, data_live=live), lang="en")
+    return f"<!doctype html>\n{document}\n"
+
+
+def _header(names: Sequence[str], live: bool) -> Markup:
+    made = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
+    chips = [tag("span", tag("span", class_="key", data_colour=f"--hue-{i}"), name, class_="run-name") for i, name in enumerate(names)]
+    runs = [tag("span", names[0], class_="run-name")] if len(names) == 1 else chips
+    state = (
+        tag("span", "live", class_="chip", id="live", role="status")
+        if live
+        else tag("span", f"made {made} by rl_rewards {__version__}", class_="muted made")
+    )
+    themes = [tag("option", name, value=name.lower()) for name in ("Auto", "Light", "Dark")]
+    choice = tag("label", tag("span", "Theme", class_="visually-hidden"), tag("select", themes, id="theme"), class_="theme")
+    skip = tag("a", "Skip to the report", href="#main", class_="skip")
+    return Markup(skip + tag("header", tag("h1", "Reward report"), tag("div", runs, class_="run-names"), state, choice))
+
+
+@cache
+def asset(name: str) -> str:
+    """A file of the page."""
+    return (files("rl_rewards.reporting") / "page" / name).read_text(encoding="utf-8")
+
+
+def _script() -> str:
+    return '"use strict";\n' + "\n".join(asset(name) for name in ("text.js", "charts.js", "browser.js", "page.js"))
+
+
+@cache
+def _library() -> str:
+    """Vega, Vega-Lite and Vega-Embed, as vl-convert brings them."""
+    import vl_convert
+
+    bundle = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;")
+    return bundle.replace("</script", "<\\/script").replace("<!--", "<\\!--")
 
 
 def write_report(runs: Sequence[Run | str | os.PathLike[str]], path: str | os.PathLike[str]) -> Path:
