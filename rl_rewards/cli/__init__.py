@@ -16,6 +16,7 @@ from rl_rewards.cli.compare import compare
 from rl_rewards.cli.evaluate import evaluate
 from rl_rewards.cli.explain import explain, list_kinds
 from rl_rewards.cli.export import export
+from rl_rewards.cli.folder_options import FoldersCommand
 from rl_rewards.cli.optimize import optimize
 from rl_rewards.cli.preview import preview
 from rl_rewards.cli.report import report
@@ -33,8 +34,9 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
+_WITH_FOLDERS = (preview, score, audit, serve)
 for _verb in (validate, preview, score, compare, evaluate, audit, optimize, calibrate, rescore, report, serve):
-    app.command()(_verb)
+    app.command(cls=FoldersCommand if _verb in _WITH_FOLDERS else None)(_verb)
 
 app.command("list")(list_kinds)
 for _verb in (export, explain, schema):

@@ -10,26 +10,30 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from rl_rewards.cli.options import NoCodeOption, RubricArgument, TokenizerOption, VerboseOption
+from rl_rewards.cli.folder_options import MetricsFoldersOption, OptionalRubricArgument, WeightsOption, load_target_or_folders
+from rl_rewards.cli.options import NoCodeOption, TokenizerOption, VerboseOption
 from rl_rewards.cli.user_errors import INCOMPLETE, say, user_errors
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from rl_rewards.auditing import AuditReport, Finding
+    from rl_rewards.rubric import Rubric
 
 _LEVELS = ("error", "warning", "note", "never")
 _SHOWN_RESPONSE = 160
 
 
 def audit(
-    rubric: RubricArgument,
     data: Annotated[
         str,
         typer.Option(
             help="Rows to audit on, named as training data: a .jsonl, .json, .csv or .parquet file, MODULE:FUNCTION, or a hub id.", show_default=False
         ),
     ],
+    rubric: OptionalRubricArgument = None,
+    metrics_folders: MetricsFoldersOption = None,
+    weights: WeightsOption = None,
     responses: Annotated[
         Path | None,
         typer.Option(
@@ -63,7 +67,9 @@ def audit(
     Exit status: 0 no finding at or above --fail-on, 1 there are some, 2 the audit could not be made.
     """
     with user_errors(verbose):
-        report = _report(rubric, data, responses, model, samples, prompts, max_tokens, fail_on, step_budget, max_rows, tokenizer, not no_code)
+        with contextlib.redirect_stdout(sys.stderr):  # a user's function may print; standard output is ours
+            loaded = load_target_or_folders(rubric, metrics_folders, weights, not no_code)
+        report = _report(loaded, data, responses, model, samples, prompts, max_tokens, fail_on, step_budget, max_rows, tokenizer, not no_code)
         if as_json:
             from rl_rewards.tables.strict_json import strict_json
 
@@ -75,12 +81,11 @@ def audit(
 
 
 def _report(
-    rubric: str, data: str, responses: Path | None, model: str | None, samples: int, prompts: int, max_tokens: int, fail_on: str, budget: float | None,
+    rubric: Rubric, data: str, responses: Path | None, model: str | None, samples: int, prompts: int, max_tokens: int, fail_on: str, budget: float | None,
     max_rows: int, tokenizer: str | None, code: bool,
 ) -> AuditReport:  # fmt: skip
     from rl_rewards import loading
     from rl_rewards.auditing import AuditError, audit
-    from rl_rewards.auditing.targets import as_rubric
     from rl_rewards.cli.tokenizers import tokenize_with
     from rl_rewards.tables.datasets import dataset_rows
 
@@ -89,7 +94,6 @@ def _report(
     if responses is not None and model is not None:
         raise AuditError("give either --responses or --model, not both")
     with contextlib.redirect_stdout(sys.stderr):  # a user's function may print; standard output is ours
-        loaded = as_rubric(rubric, code)
         with loading.no_code() if not code else contextlib.nullcontext():
             rows = _rows(dataset_rows(data), data, max_rows)
             said: Iterable[Mapping[str, Any]] | None = None
@@ -97,7 +101,7 @@ def _report(
                 said = _rows(dataset_rows(str(responses)), str(responses), None)
             if model is not None:
                 said = _sampled(model, rows[:prompts], samples, max_tokens)
-        return audit(loaded, rows, said, code=code, most_rows=max_rows, step_budget=budget, tokenize=tokenize_with(tokenizer))
+        return audit(rubric, rows, said, code=code, most_rows=max_rows, step_budget=budget, tokenize=tokenize_with(tokenizer))
 
 
 def _sampled(model: str, rows: list[dict[str, Any]], samples: int, max_tokens: int) -> list[dict[str, Any]]:

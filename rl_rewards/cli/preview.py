@@ -4,26 +4,88 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import os
 import sys
+from collections.abc import Iterator
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from rl_rewards.cli.options import NoCodeOption, RubricArgument, TokenizerOption, VerboseOption
-from rl_rewards.cli.printable import printable
-from rl_rewards.cli.user_errors import INCOMPLETE, say, user_errors
+from rl_rewards.cli.folder_options import MetricsFoldersOption, OptionalRubricArgument, WeightsOption, check_target, load_target_or_folders
+from rl_rewards.cli.options import NoCodeOption, TokenizerOption, VerboseOption
+from rl_rewards.cli.user_errors import INCOMPLETE, OptionError, say, user_errors
 
 if TYPE_CHECKING:
-    from rl_rewards.pipeline.columns import Evaluation, RewardColumn
+    from rl_rewards.cli.preview_report import Shown
+    from rl_rewards.rubric import Rubric
     from rl_rewards.tables.readers import Row
-    from rl_rewards.types import Sample
+
+# What the code of a metric folder may use in its worker process.
+_FOLDER_MEMORY_MB = 4096
+
+
+class Remote(StrEnum):
+    """A service that previews metric folders itself."""
+
+    fireworks = "fireworks"
 
 
 def preview(
-    rubric: RubricArgument,
-    samples: Annotated[Path, typer.Option("--samples", "-s", help="Samples: .jsonl, .json, .csv or .parquet.", show_default=False)],
+    rubric: OptionalRubricArgument = None,
+    metrics_folders: MetricsFoldersOption = None,
+    weights: WeightsOption = None,
+    samples: Annotated[Path | None, typer.Option("--samples", "-s", help="Samples: .jsonl, .json, .csv or .parquet.", show_default=False)] = None,
+    dataset: Annotated[
+        str | None,
+        typer.Option(
+            "--dataset",
+            "--huggingface-dataset",
+            "--hf",
+            metavar="NAME",
+            help="Samples from a dataset instead: a file, MODULE:FUNCTION, or a hub id.",
+            show_default=False,
+        ),
+    ] = None,
+    split: Annotated[str, typer.Option("--split", "--huggingface-split", help="With --dataset: its split on the hub.")] = "train",
+    prompt_key: Annotated[
+        str | None,
+        typer.Option(
+            "--prompt-key", "--huggingface-prompt-key", metavar="COLUMN", help="With --dataset: the column with the prompt.", show_default="prompt"
+        ),
+    ] = None,
+    response_key: Annotated[
+        str | None,
+        typer.Option(
+            "--response-key",
+            "--huggingface-response-key",
+            metavar="COLUMN",
+            help="With --dataset: the column with the response to score.",
+            show_default="response",
+        ),
+    ] = None,
+    key_map: Annotated[
+        str | None,
+        typer.Option(
+            "--key-map",
+            "--huggingface-key-map",
+            metavar="JSON",
+            help='With --dataset: columns to rename, {"gold": "ground_truth"}.',
+            show_default=False,
+        ),
+    ] = None,
     max_samples: Annotated[int, typer.Option(min=1, help="How many of them to show.")] = 20,
+    remote: Annotated[
+        Remote | None, typer.Option(help="Ask this service's own preview instead of running the folders' code here.", show_default=False)
+    ] = None,
+    timeout: Annotated[
+        float, typer.Option(min=0.001, help="With --metrics-folders: seconds that a sample may take; with --remote: the call.")
+    ] = 60.0,
+    env: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="With --metrics-folders: an environment variable that the folders' code may see.", show_default=False),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")] = False,
     tokenizer: TokenizerOption = None,
     no_code: NoCodeOption = False,
@@ -31,39 +93,100 @@ def preview(
 ) -> None:
     """Show for each sample its prompt and references, and what every reward parsed and scored, and why.
 
+    The code of --metrics-folders runs here and now, in worker processes, which see nothing of the environment but what --env names.
+
     Exit status: 0 every reward ran on every sample, 1 some did not, 2 nothing could be shown.
     """
     with user_errors(verbose):
-        complete = _preview(rubric, samples, max_samples, as_json, tokenizer, not no_code)
+        source = _Source(samples, dataset, split, prompt_key, response_key, key_map)
+        check_target(rubric, metrics_folders, weights)
+        if env and not metrics_folders:
+            raise OptionError("--env goes with --metrics-folders: a rubric's rewards run with the whole environment")
+        if remote is not None:
+            if not metrics_folders:
+                raise OptionError(f"--remote {remote.value} previews --metrics-folders, and a RUBRIC is previewed here")
+            complete = _remote(metrics_folders, source, max_samples, timeout, as_json)
+        else:
+            with contextlib.redirect_stdout(sys.stderr):  # a user's function may print; standard output is ours
+                isolation = {"isolate": True, "timeout": timeout, "memory_mb": _FOLDER_MEMORY_MB} if metrics_folders else {}
+                loaded = load_target_or_folders(rubric, metrics_folders, weights, not no_code, **isolation)
+                if metrics_folders:
+                    loaded = _timed(loaded, env or [])
+            complete = _preview(loaded, source, max_samples, as_json, tokenizer, bool(metrics_folders), not no_code)
     if not complete:
         raise typer.Exit(INCOMPLETE)
 
 
-def _preview(rubric_name: str, path: Path, limit: int, as_json: bool, tokenizer: str | None, code: bool) -> bool:
+class _Source:
+    """Where the samples come from.
+
+    Raises:
+        OptionError: when that is said twice or not at all, or dataset options go without a dataset.
+        TableError: for a key map that is none.
+    """
+
+    def __init__(self, samples: Path | None, dataset: str | None, split: str, prompt: str | None, response: str | None, keys: str | None) -> None:
+        from rl_rewards.tables.key_map import key_map_of
+
+        if (samples is None) == (dataset is None):
+            raise OptionError("Missing option '--samples', or --dataset" if samples is None else "give either --samples or --dataset, got both")
+        if dataset is None and (prompt or response or keys):
+            raise OptionError("--prompt-key, --response-key and --key-map go with --dataset: the columns of --samples have their names already")
+        self._samples, self._dataset, self._split = samples, dataset, split
+        self._keys = key_map_of(prompt, response, keys)
+        self.name = str(samples if samples is not None else dataset)
+
+    def rows(self) -> Iterator[Row]:
+        from rl_rewards.tables.datasets import dataset_rows
+        from rl_rewards.tables.readers import read_rows
+
+        if self._samples is not None:
+            return read_rows(self._samples)
+        assert self._dataset is not None
+        return self._keys.rows(dataset_rows(self._dataset, split=self._split))
+
+
+def _timed(rubric: Rubric, names: list[str]) -> Rubric:
+    from rl_rewards.folders.timing import timed
+
+    if missing := [name for name in names if name not in os.environ]:
+        raise OptionError(f"--env must name variables of the environment, and {', '.join(missing)} is not set")
+    return timed(rubric, {name: os.environ[name] for name in names})
+
+
+def _preview(rubric: Rubric, source: _Source, limit: int, as_json: bool, tokenizer: str | None, with_seconds: bool, code: bool) -> bool:
     """Whether every row was a sample, and every reward ran on it or did not apply."""
+    from rl_rewards import loading
     from rl_rewards.checks import literals_like_columns
+    from rl_rewards.cli.preview_report import Shown, print_json, print_tables, print_totals
     from rl_rewards.cli.reports import BadRows, Totals
     from rl_rewards.cli.tokenizers import tokenize_with
-    from rl_rewards.rubric_files.target import load_target
+    from rl_rewards.folders.timing import take_seconds
     from rl_rewards.tables.batches import batches
-    from rl_rewards.tables.readers import TableError, read_rows
+    from rl_rewards.tables.readers import TableError
 
-    bad, totals, total, shown = BadRows(path), Totals(), 0, []
+    bad, totals, total = BadRows(source.name), Totals(), 0
+    shown: list[Shown] = []
     columns: set[str] = set()
-    with contextlib.redirect_stdout(sys.stderr):  # a user's function may print; standard output is ours
-        rubric, tokenize = load_target(rubric_name, code), tokenize_with(tokenizer)
-        source = read_rows(path)
-        for batch in batches(itertools.islice(source, limit), bad, True, tokenize):
+    with contextlib.redirect_stdout(sys.stderr), loading.no_code() if not code else contextlib.nullcontext():
+        tokenize, rows = tokenize_with(tokenizer), source.rows()
+        for batch in batches(itertools.islice(rows, limit), bad, True, tokenize):
             if batch.samples:
                 result = rubric.evaluate(batch.samples)
+                seconds = take_seconds(result) if with_seconds else None
                 totals.count(result)
-                shown.append((batch.rows, result))
+                shown.append(Shown(batch.rows, result, seconds))
                 total += len(batch.samples)
                 columns.update(*(sample.references for sample in batch.samples))
-        more = next(source, None) is not None
+        more = next(rows, None) is not None
     if not total:
-        raise TableError(f"{path}: no samples" + (f", {bad.count} row{'s' * (bad.count != 1)} with problems" if bad.count else ""))
-    (_print_json if as_json else _print_tables)(shown)
+        raise TableError(f"{source.name}: no samples" + (f", {bad.count} row{'s' * (bad.count != 1)} with problems" if bad.count else ""))
+    if as_json:
+        print_json(shown)
+    else:
+        print_tables(shown)
+        if with_seconds:
+            print_totals(shown)
     for reward in rubric:
         for literal, column in literals_like_columns(reward, columns):
             say(
@@ -75,112 +198,31 @@ def _preview(rubric_name: str, path: Path, limit: int, as_json: bool, tokenizer:
     return not bad.count and not totals.failed
 
 
-def _print_json(shown: list[tuple[list[Row], Evaluation]]) -> None:
-    from rl_rewards.tables.scored import components
-    from rl_rewards.tables.strict_json import strict_json
+def _remote(values: list[str], source: _Source, limit: int, timeout: float, as_json: bool) -> bool:
+    """Whether the service gave every sample a score."""
+    from rl_rewards.cli.preview_report import print_remote
+    from rl_rewards.cli.reports import BadRows
+    from rl_rewards.deploying.credentials import fireworks_credentials
+    from rl_rewards.deploying.fireworks import Fireworks
+    from rl_rewards.deploying.previewing import preview_on_fireworks
+    from rl_rewards.folders import load_folders, named_folders
+    from rl_rewards.runtime.calling.limits import CallLimits
+    from rl_rewards.tables.readers import TableError
 
-    records = []
-    for rows, result in shown:
-        for i, (row, total) in enumerate(zip(rows, result.totals(), strict=True)):
-            sample = result.samples[i]
-            rewards = {
-                name: {
-                    "parsed": column.answers[i],
-                    "score": column.scores[i],
-                    "outcome": column.results[i].outcome.value,
-                    "reason": _reason(column, i),
-                    "components": components(column.results[i]),
-                    **({} if column.gate_open is None else {"gate_open": column.gate_open[i]}),
-                }
-                for name, column in result.columns.items()
-            }
-            references = {name: sample.references.get(name) for name in _columns_read(result)}
-            records.append(
-                {
-                    "number": row.number,
-                    "prompt": sample.prompt,
-                    "references": references,
-                    "response": sample.response,
-                    "score": total,
-                    "rewards": rewards,
-                }
-            )
-    print(strict_json({"samples": records}, ascii_only=True, indent=2))  # a response may hold what a terminal cannot print
-
-
-def _print_tables(shown: list[tuple[list[Row], Evaluation]]) -> None:
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    from rl_rewards.parsers.identity import Identity
-    from rl_rewards.tables.scored import components
-
-    console = Console()
-    for rows, result in shown:
-        for i, (row, total) in enumerate(zip(rows, result.totals(), strict=True)):
-            sample = result.samples[i]
-            console.print(Text(f"\n{row.number}. {_shown(sample.response, 300)}"))
-            console.print(Text(f"   prompt: {_shown(_last_words(sample), 300)}", style="dim"))
-            for name in _columns_read(result):
-                console.print(Text(f"   {name}: {_shown(sample.references.get(name), 200)}", style="dim"))
-            table = Table(caption=f"total {_number(total)}{_skipped(result, i)}", caption_justify="left")
-            for heading in ("reward", "weight", "score", "outcome", "parsed", "reason"):
-                table.add_column(heading, overflow="fold")
-            for name, column in result.columns.items():
-                one, whole = column.results[i], isinstance(column.reward.parse, Identity) and not column.reward.score.traits.rewards
-                if one.outcome == "skipped" and column.reward.when and not column.reward.selects(sample):
-                    continue
-                parsed = "the response" if whole else "-" if column.answers[i] is None else _shown(column.answers[i], 200)
-                reason = _shown(_reason(column, i) or "", 400)
-                cells = (name, f"{column.reward.weight:g}", _number(column.scores[i]), one.outcome.value, parsed, reason)
-                table.add_row(*map(Text, cells))
-                for part in components(one):
-                    cells = (f"  {_shown(part['name'], 80)}", "", _number(part["score"]), "", "", _shown(part["reason"] or "", 200))
-                    table.add_row(*(Text(cell, style="dim") for cell in cells))
-            console.print(table)
-
-
-def _reason(column: RewardColumn, i: int) -> str | None:
-    """Why a reward has its score on a sample: what its scorer says, and its closed gate."""
-    result, gate = column.results[i], column.reward.gate
-    reason = result.error or result.reason
-    if gate is None or column.gate_open is None or column.gate_open[i] is not False:
-        return reason
-    raw = column.raw[i]
-    closed = f"gate closed: {gate.reward!r} is below {gate.at_least:g}" + ("" if raw is None else f"; without it {raw:.4g}")
-    return f"{closed}; {reason}" if reason else closed
-
-
-def _columns_read(result: Evaluation) -> list[str]:
-    """The columns of the data that some reward reads, in order of the rewards."""
-    return list(dict.fromkeys(name for column in result.columns.values() for name in sorted(column.reward.columns)))
-
-
-def _skipped(result: Evaluation, i: int) -> str:
-    """A note on the rewards that `when` leads elsewhere, which the table leaves out."""
-    names = [
-        name
-        for name, column in result.columns.items()
-        if column.reward.when and column.results[i].outcome == "skipped" and not column.reward.selects(result.samples[i])
-    ]
-    return f"; not for this row: {', '.join(names)}" if names else ""
-
-
-def _last_words(sample: Sample) -> Any:
-    """The text of a prompt: of a conversation its last turn."""
-    from rl_rewards.types import Message
-
-    turns = sample.prompt_turns
-    return Message.model_validate(turns[-1]).text if turns else ""
-
-
-def _number(value: float | None) -> str:
-    return "-" if value is None else f"{value:.4g}"
-
-
-def _shown(value: Any, length: int) -> str:
-    from rl_rewards.tables.strict_json import strict_json
-
-    text = value if isinstance(value, str) else strict_json(value)
-    return printable(text if len(text) <= length else text[: length - 1] + "…")
+    folders, bad = named_folders(values), BadRows(source.name)
+    service = Fireworks(fireworks_credentials(), CallLimits(timeout=timeout, retries=2))
+    rows: list[dict[str, Any]] = []
+    for row in itertools.islice(source.rows(), limit):
+        if row.values is None:
+            bad(row)
+        else:
+            rows.append(row.values)
+    if not rows:
+        raise TableError(f"{source.name}: no samples")
+    with contextlib.redirect_stdout(sys.stderr):
+        load_folders(values)  # a mistake in the code is found here, with its line, before anything is sent
+    answer = preview_on_fireworks(service, folders, rows)
+    print_remote(answer, as_json)
+    if len(answer.results) != answer.sent:
+        say(f"the service must answer for {answer.sent} samples, got {len(answer.results)} results")
+    return answer.complete and not bad.count

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rl_rewards.cli.options import NoCodeOption, RubricArgument, TokenizerOption, VerboseOption
+from rl_rewards.cli.folder_options import MetricsFoldersOption, OptionalRubricArgument, WeightsOption, check_target, load_target_or_folders
+from rl_rewards.cli.options import NoCodeOption, TokenizerOption, VerboseOption
 from rl_rewards.cli.user_errors import INCOMPLETE, OptionError, say, user_errors
 
 if TYPE_CHECKING:
@@ -18,8 +19,10 @@ if TYPE_CHECKING:
 
 
 def score(
-    rubric: RubricArgument,
-    data: Annotated[Path, typer.Argument(metavar="DATA", help="Rows to score: .jsonl, .json, .csv or .parquet.", show_default=False)],
+    rubric: OptionalRubricArgument = None,
+    data: Annotated[Path | None, typer.Argument(metavar="DATA", help="Rows to score: .jsonl, .json, .csv or .parquet.", show_default=False)] = None,
+    metrics_folders: MetricsFoldersOption = None,
+    weights: WeightsOption = None,
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="Scored rows: .jsonl or .parquet; may be left out with --summary.", show_default=False)
     ] = None,
@@ -57,9 +60,18 @@ def score(
     was written.
     """
     with user_errors(verbose):
+        from rl_rewards.tables.writers import writable_kind
+
         if out is None and (keep is not None or not (summary or summary_json)):
             raise OptionError("Missing option '--out', which only --summary and --json do without")
-        complete = _score(rubric, data, out, tokenizer, not no_code, summary, summary_json, keep, _checked_form(form, out))
+        if metrics_folders and data is None and rubric is not None:  # one argument alone is the data
+            rubric, data = None, Path(rubric)
+        check_target(rubric, metrics_folders, weights)
+        if data is None:
+            raise OptionError("Missing argument 'DATA'")
+        form, kind = _checked_form(form, out), None if out is None else writable_kind(out)
+        loaded = load_target_or_folders(rubric, metrics_folders, weights, not no_code)
+        complete = _score(loaded, data, out, kind, tokenizer, summary, summary_json, keep, form)
     if not complete:
         raise typer.Exit(INCOMPLETE)
 
@@ -78,11 +90,11 @@ def _checked_form(form: str, out: Path | None) -> str:
 
 
 def _score(
-    rubric_name: str,
+    rubric: Rubric,
     data: Path,
     out: Path | None,
+    kind: str | None,
     tokenizer: str | None,
-    code: bool,
     table: bool,
     json_file: Path | None,
     keep: str | None,
@@ -94,15 +106,13 @@ def _score(
     from rl_rewards.cli.tokenizers import tokenize_with
     from rl_rewards.evaluation.summary import EvaluationSummary
     from rl_rewards.formats.bedrock import scored as bedrock_rows
-    from rl_rewards.rubric_files.target import load_target
     from rl_rewards.tables.atomic import atomic_path
     from rl_rewards.tables.batches import batches
     from rl_rewards.tables.keeping import keep_rows
     from rl_rewards.tables.readers import TableError, read_rows, table_size
     from rl_rewards.tables.scored import ADDED, scored_rows
-    from rl_rewards.tables.writers import open_writer, writable_kind
+    from rl_rewards.tables.writers import open_writer
 
-    rubric, kind = load_target(rubric_name, code), None if out is None else writable_kind(out)
     tokenize, size = tokenize_with(tokenizer), table_size(data)
     whole_groups = any(reward.score.traits.needs_groups for reward in rubric)
     bad, totals, total, replaced = BadRows(data), Totals(), 0, set()

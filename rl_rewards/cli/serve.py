@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from rl_rewards.cli.folder_options import MetricsFoldersOption, WeightsOption, check_target, pairs_of_numbers
 from rl_rewards.cli.options import NoCodeOption, VerboseOption
 from rl_rewards.cli.user_errors import user_errors
 
@@ -19,7 +20,14 @@ class VerifyFailures(StrEnum):
 
 
 def serve(
-    rubric: Annotated[str, typer.Argument(metavar="RUBRIC", help="A rubric file, MODULE:NAME, or a directory of rubric files.", show_default=False)],
+    rubric: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="RUBRIC", help="A rubric file, MODULE:NAME, or a directory of rubric files. Left out with --metrics-folders.", show_default=False
+        ),
+    ] = None,
+    metrics_folders: MetricsFoldersOption = None,
+    weights: WeightsOption = None,
     host: Annotated[str, typer.Option(help="Address to listen at. One that other machines reach needs a key.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 takes a free one.")] = 8000,
     workers: Annotated[int, typer.Option(min=1, help="Processes.")] = 1,
@@ -47,9 +55,10 @@ def serve(
         from rl_rewards.serving import ServeSettings
         from rl_rewards.serving import serve as start
 
+        check_target(rubric, metrics_folders, weights)
         start(
             ServeSettings(
-                rubric,
+                rubric or "",
                 host,
                 port,
                 workers,
@@ -62,5 +71,7 @@ def serve(
                 log_level,
                 drain,
                 not no_code,
+                tuple(metrics_folders or ()),
+                pairs_of_numbers(weights or (), "--weights"),
             )
         )

@@ -5,10 +5,14 @@ from __future__ import annotations
 import json
 import os
 import tempfile
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from contextlib import nullcontext
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from rl_rewards.folders import load_folders
+from rl_rewards.loading import no_code
 from rl_rewards.rubric import Rubric
 from rl_rewards.rubric_files.target import load_target
 from rl_rewards.serving.app import ServeOptions, create_app
@@ -28,7 +32,7 @@ class ServeSettings:
     """What `rl-rewards serve` was asked for.
 
     Attributes:
-        target: a rubric file, MODULE:NAME, or a directory of rubric files.
+        target: a rubric file, MODULE:NAME, or a directory of rubric files; empty where there are metric folders.
         host, port: where to listen; port 0 takes a free one.
         workers: processes.
         key_variable: the environment variable with the keys, separated by commas.
@@ -40,6 +44,8 @@ class ServeSettings:
         log_level: of the lines about requests, on standard error.
         drain: seconds that running requests have after SIGTERM.
         code: whether code that a rubric names may be run.
+        folders: metric folders, name=path each.
+        weights: metric folder -> its weight in the total.
     """
 
     target: str
@@ -55,6 +61,20 @@ class ServeSettings:
     log_level: str = "info"
     drain: int = 30
     code: bool = True
+    folders: tuple[str, ...] = ()
+    weights: Mapping[str, float] = field(default_factory=dict)
+
+    def rubrics(self) -> dict[str, Rubric]:
+        """The rubrics that are served, by name: that of metric folders has the name of the folder, of several `metrics`.
+
+        Raises:
+            ServeError: when a directory has no rubric file, or two of one name; what loading raises.
+        """
+        if not self.folders:
+            return load_rubrics(self.target, self.code)
+        with nullcontext() if self.code else no_code():
+            rubric = load_folders(self.folders, self.weights)
+        return {rubric.rewards[0].name if len(self.folders) == 1 else "metrics": rubric}
 
 
 def load_rubrics(target: str, code: bool = True) -> dict[str, Rubric]:
@@ -85,7 +105,7 @@ def _app(settings: ServeSettings) -> Any:
         settings.verify_failures,
     )
     log_to_stderr(settings.log_level)
-    return create_app(load_rubrics(settings.target, settings.code), options)
+    return create_app(settings.rubrics(), options)
 
 
 def app_from_environment() -> Any:
@@ -113,7 +133,7 @@ def serve(settings: ServeSettings) -> None:
     if settings.workers == 1:
         uvicorn.run(_app(settings), **common)
         return
-    load_rubrics(settings.target, settings.code)  # a wrong rubric is one error, and not that of every worker again and again
+    settings.rubrics()  # a wrong rubric is one error, and not that of every worker again and again
     with tempfile.TemporaryDirectory(prefix="rl_rewards_metrics_") as numbers:
         os.environ[_SETTINGS] = json.dumps(asdict(settings))
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = numbers
