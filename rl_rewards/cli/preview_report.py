@@ -92,13 +92,7 @@ def print_tables(shown: list[Shown]) -> None:
                 cells = (name, f"{column.reward.weight:g}", _number(column.scores[i]), one.outcome.value, further, reason)
                 table.add_row(*map(Text, cells))
                 for part in components(one):
-                    cells = (
-                        f"  {_shown(part['name'], 80)}",
-                        "",
-                        _number(part["score"]),
-                        *[""] * (2 + len(seconds)),
-                        _shown(part["reason"] or "", 200),
-                    )
+                    cells = (f"  {_shown(part['name'], 80)}", "", _number(part["score"]), "", "", _shown(part["reason"] or "", 200))
                     table.add_row(*(Text(cell, style="dim") for cell in cells))
             console.print(table)
 
