@@ -17,6 +17,7 @@ from rl_rewards.cli.evaluate import evaluate
 from rl_rewards.cli.explain import explain, list_kinds
 from rl_rewards.cli.export import export
 from rl_rewards.cli.folder_options import FoldersCommand
+from rl_rewards.cli.init import init
 from rl_rewards.cli.optimize import optimize
 from rl_rewards.cli.preview import preview
 from rl_rewards.cli.report import report
@@ -39,7 +40,7 @@ for _verb in (validate, preview, score, compare, evaluate, audit, optimize, cali
     app.command(cls=FoldersCommand if _verb in _WITH_FOLDERS else None)(_verb)
 
 app.command("list")(list_kinds)
-for _verb in (export, explain, schema):
+for _verb in (export, explain, schema, init):
     app.command()(_verb)
 
 
