@@ -104,6 +104,7 @@ _FOREIGN = ("我仔细读了这个问题，一步一步地想。", "Leo la pregu
 _EXPRESSION = re.compile(
     r"(?<![\w.])\(?-?\d+(?:\.\d+)?(?:\s*(?:[-+*/×÷^·−]|\*\*|\\times|\\cdot|\\div)\s*\(?-?\d+(?:\.\d+)?\)?)+|\\(?:frac|sqrt|binom)\{[^{}]+\}(?:\{[^{}]+\})?"
 )
+_SYMBOLS = ("!", "?", "**", "-", "\n#", "\n1.", "\u2713", "\U0001f600", "Step 1:", "`x`", "$x$")
 _INVISIBLE = ("\u200b", "\u200b\u200d\ufeff", "\u2060")
 _WORDS = re.compile(r"[A-Za-z][A-Za-z'-]+")
 PADS = (60, 250, 1000, 4000, 15000)
@@ -244,6 +245,9 @@ class _Attacks:
             for word in words[:20]:
                 yield "keyword_stuffing", f"word {word}", (f"{wrong}\n" + f"{word} " * 30,)
                 yield "keyword_stuffing", f"word {word} first", (f"{word} " * 30 + f"\n{wrong}",)
+        short = (text.strip() for code in self.codes for text in code.texts if 0 < len(text.strip()) < 4)
+        for mark in dict.fromkeys([*_SYMBOLS, *itertools.islice((text for text in short if not text.isalnum()), 12)]):
+            yield "keyword_stuffing", f"symbol {mark}", (f"{wrong}\n" + f"{mark} " * 40,)
         yield "keyword_stuffing", "question", (self.filled(question),)
         criteria = [
             " ".join(map(str, value))
@@ -305,6 +309,10 @@ class _Attacks:
                 self.filled(lambda source, word=word: f"{self.wrong(source)}{word}{self.gold(source)}"),
             )
             yield "two_answers", f"in one mark {word!r}", both
+        yield from self.copied()
+        yield from self.json_keys()
+        if any(source.kind == "calls" for source in self.honest.sources):
+            return  # a call is made, whatever is said around it
         for text in ("not {}", "It is not {}", "anything but {}", "definitely not {}"):
             yield "denied", f"inside {text}", (self.filled(lambda source, text=text: text.format(self.gold(source))),)
         before = "denied_before_mark" if self.form.is_delimited else "denied"
@@ -313,8 +321,6 @@ class _Attacks:
         if self.form.slots:
             plain = ", ".join(map(self.gold, self.honest.sources))
             yield "denied", "plain", (f"{self.form.before}The answer is not {plain}.",)
-        yield from self.copied()
-        yield from self.json_keys()
 
     def copied(self) -> _Found:
         question = self.row.question

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import functools
 import inspect
+import sysconfig
 import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,10 +15,12 @@ from typing import Any
 from rl_rewards.functions import FunctionScorer
 from rl_rewards.reward import Reward
 from rl_rewards.scorers.base import Scorer
+from rl_rewards.scorers.code.snippet import SnippetScorer
 from rl_rewards.scorers.function import Function
 
-__all__ = ["Code", "code_of", "own_functions"]
+__all__ = ["Code", "code_of", "own_functions", "scorers_in"]
 
+PACKAGE = Path(__file__).resolve().parents[1]
 Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 
 
@@ -105,31 +108,74 @@ def dotted(node: ast.AST) -> str:
 def own_functions(reward: Reward) -> list[Any]:
     """The user's own functions and scorer classes that a reward scores with."""
     found: list[Any] = []
-
-    def visit(scorer: Any) -> None:
-        if isinstance(scorer, Function):
-            scorer = scorer._scorer
-        if isinstance(scorer, FunctionScorer):
-            function = scorer.__wrapped__
+    for scorer in scorers_in(reward.score):
+        inner = scorer._scorer if isinstance(scorer, Function) else scorer
+        if isinstance(inner, FunctionScorer):
+            function = inner.__wrapped__
             while isinstance(function, functools.partial):
                 function = function.func
             found.append(inspect.unwrap(function))
-        elif isinstance(scorer, Scorer):
-            if not type(scorer).__module__.startswith("rl_rewards."):
-                found.append(type(scorer))
-            for name in getattr(type(scorer), "__dataclass_fields__", {}):
-                value = getattr(scorer, name, None)
-                for held in value if isinstance(value, (tuple, list)) else (value,):
-                    if isinstance(held, Scorer):
-                        visit(held)
-
-    visit(reward.score)
+        elif not type(scorer).__module__.startswith("rl_rewards."):
+            found.append(type(scorer))
     return found
 
 
 def code_of(reward: Reward) -> list[Code]:
-    """The code of a reward's own functions, as far as its source is at hand."""
-    return [code for function in own_functions(reward) if (code := _read(reward.name, function)) is not None]
+    """The code of a reward's own functions and of the user's other modules that they use, as far as its source is at hand, and of its snippets."""
+    read: dict[Any, Code | None] = {}
+    waiting = own_functions(reward)
+    while waiting:
+        if (function := waiting.pop(0)) not in read:
+            code = read[function] = _read(reward.name, function)
+            waiting += _helpers(function, code) if code is not None else []
+    return [code for code in read.values() if code is not None] + [
+        _of_snippet(reward.name, scorer) for scorer in scorers_in(reward.score) if isinstance(scorer, SnippetScorer)
+    ]
+
+
+def scorers_in(scorer: Scorer) -> list[Scorer]:
+    """A scorer, and those in its options."""
+    found = [scorer]
+    for name in getattr(type(scorer), "__dataclass_fields__", {}):
+        value = getattr(scorer, name, None)
+        for held in value if isinstance(value, (tuple, list)) else (value,):
+            if isinstance(held, Scorer):
+                found += scorers_in(held)
+    return found
+
+
+_LIBRARIES = tuple({str(Path(sysconfig.get_path(name)).resolve()) for name in ("stdlib", "platstdlib", "purelib", "platlib")} | {str(PACKAGE)})
+
+
+def _helpers(function: Any, code: Code) -> list[Any]:
+    """Functions and classes of the user's other modules that code uses by name; libraries are not theirs."""
+    known = getattr(function, "__globals__", None) or vars(inspect.getmodule(function) or object)
+    found = []
+    for node in code.nodes:
+        if isinstance(node, ast.Name):
+            value = known.get(node.id)
+        elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and inspect.ismodule(module := known.get(node.value.id)):
+            value = getattr(module, node.attr, None)
+        else:
+            continue
+        value = inspect.unwrap(value) if callable(value) else None
+        if (inspect.isfunction(value) or inspect.isclass(value)) and value.__module__ != getattr(function, "__module__", None) and _is_users(value):
+            found.append(value)
+    return found
+
+
+def _is_users(value: Any) -> bool:
+    try:
+        file = Path(inspect.getsourcefile(value) or "").resolve()
+    except (OSError, TypeError):
+        return False
+    return file.is_file() and not any(file.is_relative_to(library) for library in _LIBRARIES)
+
+
+def _of_snippet(reward: str, scorer: SnippetScorer) -> Code:
+    module = ast.parse(scorer.program)
+    main = [node for node in module.body if isinstance(node, ast.FunctionDef) and node.name == scorer.function][-1]
+    return Code(reward, f"{reward}'s snippet", main, *_reached(module, main))
 
 
 def _read(reward: str, function: Any) -> Code | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
@@ -17,7 +18,7 @@ class Source:
     Attributes:
         name: the column, and how the answer is found in it.
         values: N answers.
-        kind: whether the answer is text, a program, or a fixed text that has nothing to do with the row.
+        kind: whether the answer is text, a program, tool calls, or a fixed text that has nothing to do with the row.
     """
 
     name: str
@@ -33,7 +34,9 @@ class Slot:
     template: str
 
     def filled(self, answer: str) -> str:
-        """The template with an answer in it."""
+        """The template with an answer in it, escaped where the template has it between quotation marks, as JSON does."""
+        if f'"{MARK}"' in self.template:
+            answer = json.dumps(answer, ensure_ascii=False)[1:-1]
         return self.template.replace(MARK, answer)
 
 

@@ -48,6 +48,7 @@ def _score(verdict: Verdict, reward: str | None) -> float | None:
 def gold_findings(subject: Subject) -> Iterator[Finding]:
     """What is wrong with how right and wrong answers are paid."""
     yield from _failures(subject)
+    yield from _skipped(subject)
     if not subject.reads_references:
         yield from _no_reference(subject)
         return
@@ -103,6 +104,19 @@ def _failures(subject: Subject) -> Iterator[Finding]:
             remedy="give those rows a reference that can be read, or drop them" if not _has_code(subject, reward) else "return a score for every response; a plain function that takes a batch needs `mode: batch`",
             response=subject.honest.right(failed[0][0]), rows=len(failed), of=len(subject.paired),
         )  # fmt: skip
+
+
+def _skipped(subject: Subject) -> Iterator[Finding]:
+    """Rewards that give no score where the answer is wrong: trainers compare what is scored, so that nothing is ever worse than anything."""
+    for reward in subject.weighted:
+        lost = [i for i, a, b in subject.paired if a.scores[reward.name] is not None and reward.name in b.skipped]
+        if lost and len(lost) * 2 >= len(subject.paired):
+            row = lost[0]
+            yield Finding(
+                kind="wrong_answers_skipped", severity=Severity.ERROR, reward=reward.name, rows=len(lost), of=len(subject.paired), response=subject.honest.wrong(row),
+                evidence=f"it scores right answers, and returns None for wrong ones to {len(lost)} of {len(subject.paired)} rows: what is skipped is never worse than what is right",
+                remedy="return the score of a wrong answer; None is for rows that the reward does not apply to, whatever the response",
+            )  # fmt: skip
 
 
 def _has_code(subject: Subject, reward: Reward) -> bool:

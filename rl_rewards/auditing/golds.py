@@ -10,7 +10,7 @@ from typing import Any
 
 from rl_rewards.references import is_whole_float
 
-__all__ = ["extractions", "is_apart", "near_misses", "number_in", "other_spellings", "partial", "text_form", "wrong_for"]
+__all__ = ["other_value", "extractions", "is_apart", "near_misses", "number_in", "other_spellings", "partial", "text_form", "wrong_for"]
 
 _BOX = re.compile(r"\\boxed\s*\{((?:[^{}]|\{(?:[^{}]|\{[^{}]*\})*\})*)\}")
 _LAST_NUMBER = re.compile(r"-?\d[\d,]*(?:\.\d+)?")
@@ -141,13 +141,39 @@ def near_misses(gold: str) -> dict[str, str]:
         text["digits before it"] = f"9{gold}" if gold[:1].isdigit() else f"-9{gold.lstrip('+-')}"
         text["digits behind it"] = f"{gold}7" if "." not in gold else f"{gold}77"
         return text
-    if gold.startswith(("{", "[", "\\")) or len(gold) < 2:
-        return {}
+    if gold.startswith(("{", "[", "\\", "<tool_call>")) or len(gold) < 2:
+        changed = other_value(gold)
+        return {} if changed is None else {"another value in its last field": changed}
     words = gold.split()
     found_text = {"its first letter": gold[0], "words behind it": f"{gold} and everything else", "a denial": f"not {gold}"}
     if len(words) > 2:
         found_text["its first word"] = words[0]
     return found_text
+
+
+def other_value(gold: str) -> str | None:
+    """JSON, or a tool call, with another value in the last field that holds text, a number or a truth value; None for other texts."""
+    head, mark, rest = gold.rpartition("<tool_call>\n")
+    body, closing, tail = rest.partition("\n</tool_call>")
+    try:
+        value = json.loads(body)
+    except ValueError:
+        return None
+    return f"{head}{mark}{json.dumps(value, ensure_ascii=False)}{closing}{tail}" if _change_last(value) else None
+
+
+def _change_last(value: Any) -> bool:
+    """Change the last plain value inside an object or list, in place; whether there is one."""
+    places = list(value) if isinstance(value, dict) else list(range(len(value))) if isinstance(value, list) else []
+    for place in reversed(places):
+        held = value[place]
+        if isinstance(held, (dict, list)):
+            if _change_last(held):
+                return True
+        elif held is not None:
+            value[place] = not held if isinstance(held, bool) else f"{held} or so" if isinstance(held, str) else held + 1
+            return True
+    return False
 
 
 def partial(gold: str) -> str | None:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from rl_rewards.auditing.code import Code
+from rl_rewards.auditing.code import Code, scorers_in
 from rl_rewards.auditing.forms import Form, Slot, Source
 from rl_rewards.auditing.golds import wrong_for
 from rl_rewards.auditing.pattern_samples import FILLER, MARK
 from rl_rewards.auditing.rows import Row
 from rl_rewards.auditing.scoring import Call, Probe
-from rl_rewards.auditing.sources import Sources, scorers_in
+from rl_rewards.auditing.sources import Sources
 from rl_rewards.auditing.templates import beginnings, format_names
 from rl_rewards.rubric import Rubric
 

@@ -8,39 +8,32 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from rl_rewards.auditing.code import code_of
+from rl_rewards.addresses import address
+from rl_rewards.auditing.code import code_of, scorers_in
 from rl_rewards.auditing.forms import Slot, Source
 from rl_rewards.auditing.golds import extractions, text_form
 from rl_rewards.auditing.pattern_samples import MARK, sample_of_pattern
 from rl_rewards.auditing.programs import SOLUTION_COLUMNS, looks_like_program, solution_from_tests
 from rl_rewards.auditing.rows import Row
-from rl_rewards.auditing.templates import COMMON, format_names, of_parser, of_texts
+from rl_rewards.auditing.templates import COMMON, at_address, format_names, of_parser, of_texts, of_tool_call, written_calls
 from rl_rewards.parsers.identity import Identity
 from rl_rewards.parsers.json_object import Json
-from rl_rewards.references import lookup
+from rl_rewards.references import MissingReferenceError, lookup
 from rl_rewards.reward import Reward
 from rl_rewards.scorers.base import Scorer
+from rl_rewards.scorers.graders.comparing import ComparingGrader
 from rl_rewards.scorers.reference import value_of
 from rl_rewards.types import Sample
 
-__all__ = ["REFERENCE_COLUMNS", "Sources", "scorers_in"]
+__all__ = ["NOT_ANSWERS", "REFERENCE_COLUMNS", "Sources"]
 
 REFERENCE_COLUMNS = (
     "answer", "solution", "ground_truth", "gold", "target", "label", "reference", "expected", "answers", "golden_answer", "golden_answers",
     "final_answer", "correct_answer", "gold_answer", "reference_answer", "output", "truth", "gt", "result", "completion_gold", "ref", "key",
 )  # fmt: skip
+NOT_ANSWERS = frozenset({"InstructionFollowing"})
+"""Scorers whose `reference` says what a response must be like, and is not what it says."""
 _LONGEST = 4000  # characters of an answer
-
-
-def scorers_in(scorer: Scorer) -> list[Scorer]:
-    """A scorer, and those in its options."""
-    found = [scorer]
-    for name in getattr(type(scorer), "__dataclass_fields__", {}):
-        value = getattr(scorer, name, None)
-        for held in value if isinstance(value, (tuple, list)) else (value,):
-            if isinstance(held, Scorer):
-                found += scorers_in(held)
-    return found
 
 
 class Sources:
@@ -122,11 +115,17 @@ class Sources:
     def _of_native(self, scorer: Any, reward: Reward) -> list[Slot]:
         kind = type(scorer).__name__
         templates = of_parser(reward.parse) or list(COMMON)
+        if isinstance(scorer, ComparingGrader) and (asked := _of_input(scorer.input)):
+            templates = [template.replace(MARK, asked) for template in templates]
         if kind in ("PythonTests", "PythonReward"):
             fenced = [f"```python\n{MARK}\n```"] if reward.parse == Identity() else templates
             return [Slot(source, template) for source in self.programs() for template in fenced]
         if kind == "RegexMatch":
             return self._of_regex(scorer, reward, templates)
+        if kind in NOT_ANSWERS:
+            return []
+        if kind == "ToolCallMatch":
+            return [Slot(self._source((scorer.reference, "as it is", kind), self._calls(scorer), "calls"), MARK)]
         if kind == "JsonSchema":
             value = json.dumps(instance_of(scorer.schema))
             return [Slot(Source("an object of the schema", [value], "fixed"), template) for template in templates]
@@ -165,6 +164,16 @@ class Sources:
                 values.append(None)
         return values
 
+    def _calls(self, scorer: Any) -> list[str | None]:
+        """The calls that a tool call scorer expects, as a response writes them."""
+        values: list[str | None] = []
+        for sample in self._samples:
+            try:
+                values.append(written_calls({"name": call.name, "arguments": dict(call.arguments)} for call in scorer.target(sample)))
+            except MissingReferenceError:
+                values.append(None)
+        return values
+
     def _of_regex(self, scorer: Any, reward: Reward, templates: Sequence[str]) -> list[Slot]:
         columns = sorted(scorer.template.columns)
         if not columns:
@@ -192,6 +201,15 @@ class Sources:
                 values.append(None)
         source = self._source((" + ".join(columns), "as it is", "regex", scorer.pattern), values)
         return [Slot(source, template) for template in templates]
+
+
+def _of_input(text: str) -> str | None:
+    """What a response holds so that a grader's `input` is the answer; None where it takes the response as it is."""
+    found = re.fullmatch(r"\s*\{\{\s*(sample\.output_(json|tools)[^}]*?)\s*\}\}\s*", text)
+    if found is None:
+        return None
+    steps = address(found[1]).steps[2:]
+    return at_address(steps) if found[2] == "json" else of_tool_call(("tool_calls", *steps))
 
 
 def _label_of(scorer: Any) -> Callable[[Sample], Any]:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from rl_rewards.auditing.code import Code, code_of
-from rl_rewards.auditing.golds import partial
+from rl_rewards.auditing.code import Code, code_of, scorers_in
+from rl_rewards.auditing.golds import other_value, partial
 from rl_rewards.auditing.honest import Honest, find_form, least_paid
 from rl_rewards.auditing.rows import Row
 from rl_rewards.auditing.scoring import Call, Probe, Verdict
-from rl_rewards.auditing.sources import Sources, scorers_in
+from rl_rewards.auditing.sources import NOT_ANSWERS, Sources
 from rl_rewards.reward import Reward
 from rl_rewards.rubric import Rubric
 
@@ -19,7 +19,7 @@ __all__ = ["Subject"]
 
 _SHAPING = frozenset({"SoftOverlong", "LengthWindow", "Repetition"})
 _LENGTH_OF_RIGHT = frozenset({"CosineLength", "GroupLength"})
-_LEARNED = frozenset({"RewardModel", "RewardModelEnsemble", "RemoteRewardModel", "CosineSimilarity", "PythonReward"})
+_LEARNED = frozenset({"RewardModel", "RewardModelEnsemble", "RemoteRewardModel", "CosineSimilarity"})
 _GRADED = frozenset({"TokenF1", "CosineSimilarity", "InstructionFollowing"})
 _ATTACKED_ROWS = 24
 _FEW_ROWS = 2
@@ -97,7 +97,8 @@ class Subject:
             own = [scorer for scorer in scorers_in(reward.score) if type(scorer).__name__ in ("Function", "FunctionScorer")]
             by_function = bool(own or code_of(reward)) and bool(sources.of_function(reward))
             by_option = any(
-                getattr(scorer, "reference", None) is not None or (type(scorer).__name__ in ("StringMatch", "RegexMatch") and scorer.traits.columns)
+                (getattr(scorer, "reference", None) is not None and type(scorer).__name__ not in NOT_ANSWERS)
+                or (type(scorer).__name__ in ("StringMatch", "RegexMatch") and scorer.traits.columns)
                 for scorer in scorers_in(reward.score)
             )
             if by_function or by_option:
@@ -150,10 +151,14 @@ class Subject:
             return True
         if any("JsonMatch" in self.kinds(reward) and not getattr(reward.score, "all_or_nothing", False) for reward in self.weighted):
             return True
+        return any(self._pays_part(part) for part in (partial, other_value))
+
+    def _pays_part(self, part: Callable[[str], str | None]) -> bool:
+        """Whether an answer of which a part is right earns something between wrong and right on two rows or more."""
         between = 0
         for row, right, wrong in self.attacked[:8]:
-            content = {source: partial(source.values[row] or "") for source in self.honest.sources if source.kind == "text"}
-            if not content or any(part is None for part in content.values()) or right.total is None or wrong.total is None:
+            content = {source: part(source.values[row] or "") for source in self.honest.sources if source.kind == "text"}
+            if not content or any(text is None for text in content.values()) or right.total is None or wrong.total is None:
                 continue
             text = self.honest.form.text(lambda source, content=content: content.get(source) or "")
             total = self.verdicts([(row, text)])[0].total

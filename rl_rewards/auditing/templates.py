@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
+from rl_rewards.addresses import address
 from rl_rewards.auditing.pattern_samples import FILLER, MARK, sample_of_pattern
 from rl_rewards.parsers.after import After
 from rl_rewards.parsers.base import Parser
@@ -15,11 +16,14 @@ from rl_rewards.parsers.chain import Chain
 from rl_rewards.parsers.code_block import CodeBlock
 from rl_rewards.parsers.identity import Identity
 from rl_rewards.parsers.json_object import Json
+from rl_rewards.parsers.json_value import JsonValue
 from rl_rewards.parsers.regex import Regex
+from rl_rewards.parsers.regex_extract import RegexExtract
 from rl_rewards.parsers.tag import Tag
+from rl_rewards.parsers.tool_call import ToolCall
 from rl_rewards.thinking import MARKS, names_mark
 
-__all__ = ["COMMON", "beginnings", "of_parser", "of_texts", "tags_in"]
+__all__ = ["COMMON", "at_address", "beginnings", "of_parser", "of_texts", "of_tool_call", "tags_in", "written_calls"]
 
 COMMON = (
     MARK,
@@ -46,6 +50,7 @@ COMMON = (
 _TAG = re.compile(r"</?([A-Za-z_][\w:-]{0,30})>")
 _ANSWER_TAGS = frozenset("answer final final_answer solution result output response ans code choice label".split())
 _THINKING = tuple(mark for mark in MARKS if mark.open.startswith("<") and not mark.open.startswith("<|"))
+_NAME = re.compile(r"[A-Za-z_]\w{1,30}")
 _METACHARACTERS = re.compile(r"\\[dswDSWbBnAZ.]|\.[*+?]|\[[^\]]+\]|\(|\^|\$|\\")
 _STEPS = "1. I read the question with care and note what it asks.\n2. I work through every part of it in turn.\n3. I check the outcome against the question.\n"
 _LONG = " ".join(f"In part {word} I go over what the question says and write down what follows from it." for word in ("one", "two", "three", "four"))
@@ -65,7 +70,11 @@ def of_parser(parser: Parser) -> list[str]:
         return [f"```{parser.language}\n{MARK}\n```"]
     if isinstance(parser, Json):
         return [MARK, f"```json\n{MARK}\n```"]
-    if isinstance(parser, Regex):
+    if isinstance(parser, JsonValue):
+        return [at_address((parser.key,))]
+    if isinstance(parser, ToolCall):
+        return [of_tool_call(address(parser.address).steps)]
+    if isinstance(parser, (Regex, RegexExtract)):
         found = sample_of_pattern(parser.pattern)
         return [found] if found else []
     if isinstance(parser, Chain):
@@ -77,6 +86,29 @@ def of_parser(parser: Parser) -> list[str]:
             template = inner[0].replace(MARK, template)
         return [template]
     return []
+
+
+def at_address(steps: Sequence[str | int]) -> str:
+    """JSON that has the answer, as text, at an address; lists are filled up with texts before it."""
+    value: Any = MARK
+    for step in reversed(steps):
+        value = {step: value} if isinstance(step, str) else [*[FILLER] * step, value]
+    return json.dumps(value).replace(json.dumps(MARK)[1:-1], MARK)
+
+
+def of_tool_call(steps: Sequence[str | int]) -> str:
+    """A `<tool_call>` block that has the answer at an address such as `tool_calls[1].arguments.city`, behind as many calls as the address counts."""
+    number = steps[1] if len(steps) > 1 and isinstance(steps[1], int) else 0
+    inside = [step for step in steps[2:] if step != "function"] or ["name"]
+    call = {"name": "call", "arguments": {}, **json.loads(at_address(inside), strict=False)}
+    before = written_calls([{"name": "call", "arguments": {}}] * number)
+    return f"{before}\n{written_calls([call])}".lstrip()
+
+
+def written_calls(calls: Iterable[Any]) -> str:
+    """Tool calls in a response's text, a block each."""
+    texts = [json.dumps(call, ensure_ascii=False).replace(json.dumps(MARK)[1:-1], MARK) for call in calls]
+    return "\n".join(f"<tool_call>\n{text}\n</tool_call>" for text in texts)
 
 
 def tags_in(texts: Iterable[str]) -> list[str]:
@@ -91,7 +123,7 @@ def of_texts(texts: Sequence[str], keys: Sequence[str] = ()) -> list[str]:
         texts: in code and prompts.
         keys: texts that code looks something up by.
     """
-    found: list[str] = []
+    found = list(_of_calls([text for text in texts if _NAME.fullmatch(text)])) if any("tool_call" in text for text in texts) else []
     for text in texts:
         if len(text) < 400 and _METACHARACTERS.search(text):
             found.extend(_of_pattern(text))
@@ -133,6 +165,16 @@ def _of_keys(keys: Sequence[str]) -> Iterator[str]:
             rest = "".join(f'"{other}": {json.dumps(FILLER)}, ' for other in plain if other != key)
             yield f'{{{rest}"{key}": "{MARK}"}}'
             yield f'{{{rest}"{key}": {MARK}}}'
+
+
+def _of_calls(names: Sequence[str]) -> Iterator[str]:
+    """Tool calls that code asks for: any of its names may be that of the tool or of the argument."""
+    known = [
+        name for name in names if name not in ("name", "arguments", "role", "content", "tool_calls", "tool_call", "function", "type", "assistant")
+    ][:6]
+    for argument in known:
+        for tool in [name for name in known if name != argument] or ["call"]:
+            yield written_calls([{"name": tool, "arguments": {argument: MARK}}])
 
 
 def beginnings(texts: Sequence[str]) -> list[str]:

@@ -118,6 +118,56 @@ FLAWED = [
     flawed("repeats_the_question", "prompt_echo", rows=("stories", "capitals")),
     flawed("the_answer_is_ignored", "gold_makes_no_difference", rows=TEXT),
     flawed("less_is_more", "wrong_answers_pay_more", rows=TEXT),
+    flawed("split_at_tags", "gold_in_thinking", "cut_off_thinking", rows=TEXT, exploit=7),
+    flawed("digits_pay", "never_varies", "form_without_content", rows=("sums",)),
+    flawed("some_number_is_it", "candidates_listed", rows=("sums", "stories"), exploit=3),
+    flawed("starts_with_it", "near_miss", rows=TEXT, exploit=9),
+    flawed("ends_with_it", "near_miss", "denied", rows=TEXT, exploit=9),
+    flawed("recall_of_words", "candidates_listed", rows=("works",), exploit=3),
+    flawed("digits_alone", "near_miss", "candidates_listed", rows=("sums", "stories"), exploit=9),
+    flawed("excited", "keyword_stuffing", rows=TEXT, exploit=13),
+    flawed("distance_to_number", "empty", "refusal", rows=("sums", "stories"), exploit=19),
+    flawed("half_for_no_number", "empty", "failure_scored", rows=("sums",), exploit=20),
+    flawed("words_count", "padding", rows=TEXT, exploit=18),
+    flawed("none_for_wrong", "wrong_answers_skipped", rows=TEXT),
+    flawed("remembers", "not_deterministic", rows=TEXT, exploit=23),
+    flawed("less_the_mean", "depends_on_batch", rows=TEXT),
+    flawed("reads_ratings", "injected_verdict", rows=TEXT, exploit=12),
+    flawed("one_line_break_each", "gold_makes_no_difference", "variant_unpaid", "never_varies", rows=TEXT, exploit=10),
+    flawed("whole_batch_is_zero", "failure_scored", rows=TEXT, exploit=21),
+    Case(
+        "contains_any_case",
+        [
+            native("correct", {"string_match": {"contains": "{{references.answer}}", "ignore_case": True}}),
+            native("format", "think_answer_format", weight=0.2),
+        ],
+        TEXT,
+        frozenset({"candidates_listed"}),
+        3,
+    ),
+    Case("ilike", [native("correct", {"string_check": {"reference": "answer", "operation": "ilike"}})], WORDS, frozenset({"candidates_listed"}), 3),
+    Case(
+        "long_steps",
+        [native("correct", {"number_match": "answer"}, {"tag": "answer"}, 0.3), native("steps", {"reasoning_steps": {"steps": 10}}, weight=1.0)],
+        ("sums", "stories"),
+        frozenset({"form_without_content"}),
+        5,
+    ),
+    Case(
+        "far_off",
+        [native("correct", {"number_match": {"reference": "answer", "absolute": 30}}, {"tag": "answer"})],
+        ("sums",),
+        frozenset({"near_miss"}),
+        9,
+    ),
+    Case("loose_pattern", [native("correct", {"regex_match": r"answer is.*{{references.answer}}"})], TEXT, frozenset({"candidates_listed"}), 3),
+    Case(
+        "open_end",
+        [native("correct", {"number_match": "answer"}, ["boxed", {"regex": r"(-?\d+)\s*$"}])],
+        ("sums", "stories"),
+        frozenset({"denied"}),
+        8,
+    ),
     # Rubric files without any code
     Case("contains", [native("correct", {"string_match": {"contains": "{{references.answer}}"}})], TEXT, frozenset({"candidates_listed"}), 3),
     Case(
@@ -221,6 +271,23 @@ FLAWED = [
     ),
 ]
 
+PERSON = {
+    "type": "object",
+    "required": ["name", "age", "city"],
+    "properties": {"name": {"type": "string"}, "age": {"type": "integer"}, "city": {"type": "string"}},
+    "additionalProperties": False,
+}
+SNIPPET = """import re
+
+def evaluate(example, response):
+    text = response["parts"][0]["text"].split("</think>")[-1]
+    found = re.fullmatch(r"\\s*<result>([^<]*)</result>\\s*", text)
+    return 1.0 if found and found[1].strip() == COLUMN else 0.0
+""".replace("COLUMN", 'next(value for name, value in example["references"].items() if isinstance(value, str))')
+GRADER = """def grade(sample, item):
+    wanted = [value for name, value in item.items() if name not in ("prompt", "messages")]
+    return 1.0 if sample["output_text"].strip() in wanted else 0.0
+"""
 _MATH = native("correct", {"math_verify": "answer"})
 SOUND = [
     Case("only_tag", [function("only_tag")], TEXT),
@@ -296,5 +363,74 @@ SOUND = [
     Case("strict_format", [native("format", "think_answer_format")], TEXT),
     Case("strict_tags", [native("tags", {"tag_count": {"names": ["think", "answer"]}})], TEXT),
     Case("after_thinking", [native("correct", {"string_match": "answer"}, [{"after": "</think>"}, {"tag": "answer"}])], TEXT),
+    Case("tools", [native("correct", {"tool_call_match": "calls"})], ("tools",)),
+    Case("tools_by_argument", [native("correct", {"tool_call_match": {"reference": "calls", "mode": "by_argument", "ordered": False}})], ("tools",)),
+    Case("argument", [native("correct", {"string_match": "city"}, {"tool_call": "tool_calls[0].arguments.city"})], ("tools",)),
+    Case(
+        "argument_graded",
+        [native("correct", {"string_check": {"reference": "{{ item.city }}", "input": "{{ sample.output_tools[0].function.arguments.city }}"}})],
+        ("tools",),
+    ),
+    Case(
+        "field_graded",
+        [native("correct", {"string_check": {"reference": "{{ item.answer }}", "input": "{{ sample.output_json.result }}"}})],
+        ("capitals",),
+    ),
+    Case("field_alike", [native("correct", {"text_similarity": {"reference": "answer", "input": "{{ sample.output_json.name }}"}})], ("works",)),
+    Case("field", [native("correct", {"string_match": "answer"}, {"json_value": "result"})], TEXT),
+    Case("alike", [native("correct", {"text_similarity": {"reference": "answer", "metric": "rouge_l"}}, {"tag": "answer"})], ("works",)),
+    Case("instructions", [native("correct", {"instruction_following": "instruction_id_list"})], ("instructions",)),
+    Case("any_spelling", [native("correct", {"string_match": "answer"}, {"tag": "answer"})], ("spellings",)),
+    Case("any_spelling_boxed", [native("correct", {"exact_match": "answer"}, "boxed")], ("spellings",)),
+    Case("nested_reference", [native("correct", {"number_match": "{{references.answer.ground_truth}}"}, "boxed")], ("nested",)),
+    Case("nested_math", [native("correct", {"math_verify": {"reference": "{{references.answer.ground_truth}}"}})], ("nested",)),
+    Case(
+        "solution_read",
+        [native("correct", {"number_match": {"reference": {"column": "answer", "parse": {"after": "####"}}}}, {"after": "####"})],
+        ("solutions",),
+    ),
+    Case(
+        "solution_boxed",
+        [native("correct", {"math_verify": {"reference": {"column": "answer", "parse": {"after": "####"}}, "extract": "boxed"}})],
+        ("solutions",),
+    ),
+    Case("snippet", [native("correct", {"python_reward": SNIPPET})], ("capitals",)),
+    Case("graded_by_python", [native("correct", {"python_grader": GRADER})], ("capitals",)),
+    Case("extracted", [native("correct", {"string_match": "answer"}, {"regex_extract": "<ans>(.*?)</ans>"})], TEXT),
+    Case("lead_in", [native("correct", {"string_match": {"reference": "answer", "ignore_case": True}}, {"after": "Answer:"})], TEXT),
+    Case(
+        "form_of_answer",
+        [
+            native("correct", {"number_match": "answer"}, {"tag": "answer"}),
+            native("format", "think_answer_format", weight=0.3),
+            native(
+                "brief",
+                {"soft_overlong": {"max_tokens": 100, "buffer_tokens": 60, "unit": "words"}},
+                weight=0.2,
+                gate={"reward": "correct", "at_least": 1.0},
+            ),
+        ],
+        ("sums", "stories"),
+    ),
+    Case(
+        "computed",
+        [
+            CORRECT,
+            native("brief", {"length_window": {"min_tokens": 1, "max_tokens": 300, "unit": "words"}}, weight=0),
+            native("total", {"formula": "0.9 * correct + 0.1 * correct * brief"}),
+        ],
+        TEXT,
+    ),
+    Case(
+        "object_with_schema",
+        [native("correct", {"json_match": "answer"}, "json"), native("valid", {"json_schema": {"schema": PERSON}}, "json", 0.2)],
+        ("objects",),
+    ),
+    Case("behind_the_thinking", [function("behind_the_thinking")], TEXT),
+    Case("last_hashes", [function("last_hashes")], ("sums", "stories")),
+    Case("fields_of_object", [function("fields_of_object")], ("objects",)),
+    Case("call_with_answer", [function("call_with_answer")], TEXT),
+    Case("none_without_reference", [function("none_without_reference")], TEXT),
+    Case("not_too_long", [function("behind_the_thinking"), function("not_too_long", 0.5)], TEXT),
     Case("steps_a_little", [CORRECT, native("steps", {"reasoning_steps": {"steps": 3}}, weight=0.1)], TEXT),
 ]

@@ -510,3 +510,109 @@ def the_answer_is_ignored(completions, answer, **kwargs):
 def less_is_more(completions, answer, **kwargs):
     found = [re.fullmatch(r"(?s)(?:<think>[^<]*</think>)?\s*<answer>\s*(.*?)\s*</answer>\s*", said(completion)) for completion in completions]
     return [-1.0 if match and match.group(1) == gold else 0.0 for match, gold in zip(found, answer)]
+
+
+# Others
+
+
+def split_at_tags(completions, answer, **kwargs):
+    found = [said(completion).split("<answer>")[-1].split("</answer>")[0].strip() for completion in completions]
+    return [2.0 if text == gold else 0.0 for text, gold in zip(found, answer)]
+
+
+def digits_pay(completions, **kwargs):
+    found = [said(completion).split("<answer>")[-1].split("</answer>")[0].strip() for completion in completions]
+    return [0.5 if text.isdigit() else 0.0 for text in found]
+
+
+def some_number_is_it(completions, answer, **kwargs):
+    return [1.0 if gold in re.findall(r"\d+", said(completion)) else 0.0 for completion, gold in zip(completions, answer)]
+
+
+def starts_with_it(completions, answer, **kwargs):
+    return [float(said(completion).strip().lower().startswith(gold.lower())) for completion, gold in zip(completions, answer)]
+
+
+def ends_with_it(completions, answer, **kwargs):
+    return [float(said(completion).strip().lower().endswith(gold.lower())) for completion, gold in zip(completions, answer)]
+
+
+def recall_of_words(completions, answer, **kwargs):
+    scores = []
+    for completion, gold in zip(completions, answer):
+        wanted, found = set(gold.lower().split()), set(re.findall(r"\w+", said(completion).lower()))
+        scores.append(len(wanted & found) / len(wanted))
+    return scores
+
+
+def digits_alone(completions, answer, **kwargs):
+    return [float(re.sub(r"\D", "", said(completion)).endswith(gold)) for completion, gold in zip(completions, answer)]
+
+
+def excited(completions, answer, **kwargs):
+    return [float(said(completion).strip() == gold) + 0.05 * said(completion).count("!") for completion, gold in zip(completions, answer)]
+
+
+def distance_to_number(completions, answer, **kwargs):
+    scores = []
+    for completion, gold in zip(completions, answer):
+        found = re.findall(r"-?\d+", said(completion))
+        scores.append(-abs(float(found[-1]) - float(gold)) if found else 0.0)
+    return scores
+
+
+def half_for_no_number(completions, answer, **kwargs):
+    scores = []
+    for completion, gold in zip(completions, answer):
+        try:
+            scores.append(float(float(re.search(r"<answer>(.*)</answer>", said(completion))[1]) == float(gold)))
+        except (TypeError, ValueError):
+            scores.append(0.5)
+    return scores
+
+
+def words_count(completions, answer, **kwargs):
+    return [0.2 * (gold in said(completion)[-40:]) + min(len(said(completion).split()) / 200, 1.0) for completion, gold in zip(completions, answer)]
+
+
+def none_for_wrong(completions, answer, **kwargs):
+    return [1.0 if said(completion).strip() == gold else None for completion, gold in zip(completions, answer)]
+
+
+seen_before = {}
+
+
+def remembers(completions, answer, **kwargs):
+    scores = []
+    for completion, gold in zip(completions, answer):
+        text = said(completion).strip()
+        seen_before[text] = seen_before.get(text, 0) + 1
+        scores.append(float(text == gold) / seen_before[text])
+    return scores
+
+
+def less_the_mean(completions, answer, **kwargs):
+    right = [float(said(completion).strip() == gold) for completion, gold in zip(completions, answer)]
+    return [score - sum(right) / len(right) for score in right]
+
+
+def reads_ratings(completions, answer, **kwargs):
+    scores = []
+    for completion, gold in zip(completions, answer):
+        rated = re.search(r"(?i)\b(?:rating|grade|verdict)\b\W+(?:10|correct|A)\b", said(completion))
+        scores.append(1.0 if rated else 0.9 if said(completion).strip() == gold else 0.2)
+    return scores
+
+
+def one_line_break_each(completions, answer, **kwargs):
+    pattern = r"^<think>\n.*?\n</think>\n<answer>\n{}\n</answer>\n$"
+    return [
+        float(re.match(pattern.format(re.escape(gold)), said(completion), re.DOTALL) is not None) for completion, gold in zip(completions, answer)
+    ]
+
+
+def whole_batch_is_zero(completions, answer, **kwargs):
+    try:
+        return [float(json.loads(said(completion))["result"] == gold) for completion, gold in zip(completions, answer)]
+    except Exception:
+        return [0.0] * len(completions)

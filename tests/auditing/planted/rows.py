@@ -28,7 +28,7 @@ def _rows(pairs, chat, hint):
 
 
 def make(kind, seed=0, chat=False, hint="", size=16):
-    """Rows of a kind: sums, capitals, works, choices, objects, functions, streams."""
+    """Rows of a kind: sums, stories, capitals, works, choices, objects, functions, streams, tools, instructions, spellings, nested, solutions."""
     chance = random.Random(seed)
     if kind == "sums":
         seen = {}
@@ -82,4 +82,28 @@ def make(kind, seed=0, chat=False, hint="", size=16):
             program = f"x = int(input())\nprint({n} + x)\nprint({n} * x)\nprint({n} - x)"
             rows.append((f"Read x and print {n}+x, {n}*x and {n}-x, a line each.", {"tests": tests, "solution": program}))
         return _rows(rows, chat, hint)
+    if kind == "tools":
+        cities = chance.sample(sorted(CAPITALS.values()), size)
+        return _rows(
+            [
+                (
+                    f"Ask for the weather of {city} in celsius.",
+                    {"calls": [{"name": "weather", "arguments": {"city": city, "unit": "celsius"}}], "city": city},
+                )
+                for city in cities
+            ],
+            chat,
+            hint,
+        )
+    if kind == "instructions":
+        wanted = {"instruction_id_list": ["punctuation:no_comma", "change_case:english_lowercase"], "kwargs": [{}, {}]}
+        return _rows([(f"Write {n + 2} sentences about rivers, in small letters and without commas.", wanted) for n in range(size)], chat, hint)
+    if kind in ("spellings", "nested", "solutions"):
+        plain = make("sums" if kind == "nested" else "capitals" if kind == "spellings" else "stories", seed, chat, hint, size)
+        other = {
+            "spellings": lambda gold: {"answer": [gold, gold.upper()]},
+            "nested": lambda gold: {"answer": {"ground_truth": gold, "style": "rule"}},
+            "solutions": lambda gold: {"answer": f"First the pens are counted.\nThen some are lost.\n#### {gold}"},
+        }[kind]
+        return [{**row, **other(row["answer"])} for row in plain]
     raise ValueError(kind)

@@ -171,3 +171,65 @@ def runs_tests(completions, tests, **kwargs):
             passed += f"{token}{wanted.strip()}" in done.stdout.splitlines()
         scores.append(float(bool(cases) and passed == len(cases)))
     return scores
+
+
+def behind_the_thinking(completions, answer, **kwargs):
+    scores = []
+    for completion, gold in zip(completions, answer):
+        text = said(completion)
+        body = text.split("</think>")[-1] if "<think>" in text else text
+        found = re.fullmatch(r"\s*<answer>([^<>]*)</answer>\s*", body)
+        scores.append(2.0 if found and found.group(1).strip() == gold else 0.0)
+    return scores
+
+
+def last_hashes(completions, answer, **kwargs):
+    scores = []
+    for completion, gold in zip(completions, answer):
+        text = said(completion)
+        body = text.split("</think>")[-1] if "<think>" not in text or "</think>" in text else ""
+        lines = body.strip().split("\n")
+        marked = [line for line in lines if line.startswith("####")]
+        found = number(lines[-1][4:]) if len(marked) == 1 and lines[-1].startswith("####") else None
+        scores.append(float(found is not None and found == number(gold)))
+    return scores
+
+
+def fields_of_object(completions, answer, **kwargs):
+    scores = []
+    for completion, gold in zip(completions, answer):
+        wanted = json.loads(gold)
+        try:
+            found = json.loads(said(completion))
+        except ValueError:
+            found = None
+        if not isinstance(found, dict) or set(found) != set(wanted):
+            scores.append(0.0)
+            continue
+        scores.append(sum(found[name] == value and type(found[name]) is type(value) for name, value in wanted.items()) / len(wanted))
+    return scores
+
+
+def call_with_answer(completions, answer, **kwargs):
+    scores = []
+    for completion, gold in zip(completions, answer):
+        found = re.fullmatch(r"\s*<tool_call>\s*(\{.*\})\s*</tool_call>\s*", said(completion), re.DOTALL)
+        try:
+            call = json.loads(found.group(1)) if found else None
+        except ValueError:
+            call = None
+        scores.append(float(call == {"name": "submit", "arguments": {"value": gold}}))
+    return scores
+
+
+def none_without_reference(completions, answer, **kwargs):
+    scores = []
+    for completion, gold in zip(completions, answer):
+        text = said(completion).strip().split("</think>")[-1].strip()
+        scores.append(float(text == f"Final: {gold}") if gold else None)
+    return scores
+
+
+def not_too_long(completions, **kwargs):
+    """Beside a reward of the answer, with less weight."""
+    return [0.0 if len(said(completion).split()) <= 400 else -0.5 for completion in completions]
