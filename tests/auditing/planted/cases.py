@@ -282,11 +282,10 @@ SNIPPET = """import re
 def evaluate(example, response):
     text = response["parts"][0]["text"].split("</think>")[-1]
     found = re.fullmatch(r"\\s*<result>([^<]*)</result>\\s*", text)
-    return 1.0 if found and found[1].strip() == COLUMN else 0.0
-""".replace("COLUMN", 'next(value for name, value in example["references"].items() if isinstance(value, str))')
+    return 1.0 if found and found[1].strip() == example["references"]["answer"] else 0.0
+"""
 GRADER = """def grade(sample, item):
-    wanted = [value for name, value in item.items() if name not in ("prompt", "messages")]
-    return 1.0 if sample["output_text"].strip() in wanted else 0.0
+    return 1.0 if sample["output_text"].strip() == item["answer"] else 0.0
 """
 _MATH = native("correct", {"math_verify": "answer"})
 SOUND = [

@@ -105,7 +105,9 @@ def _reward(reward: dict[str, Any], tag: str, column: str, place: Path) -> dict[
             return f"rewards.py:{value[5:]}"
         if value == "answer":
             return tag if key in ("tag", "name", "names") else column
-        return value.replace("references.answer", f"references.{column}").replace("answer>", f"{tag}>")
+        for text, other in (("references.answer", f"references.{column}"), ("item.answer", f"item.{column}"), ('["answer"]', f'["{column}"]')):
+            value = value.replace(text, other)
+        return value.replace("answer>", f"{tag}>")
 
     score = reward["score"]
     if score == "think_answer_format":
