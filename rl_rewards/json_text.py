@@ -7,7 +7,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-__all__ = ["load_json", "same_json"]
+__all__ = ["finite_number", "load_json", "refuse_constant", "same_json"]
 
 
 def load_json(text: str) -> Any:
@@ -17,7 +17,7 @@ def load_json(text: str) -> Any:
         ValueError: when the text is not JSON, nests deeper than can be read (about a thousand levels), or has a number too large.
     """
     try:
-        return json.loads(text, parse_constant=refuse_constant, parse_float=_finite)
+        return json.loads(text, parse_constant=refuse_constant, parse_float=finite_number)
     except RecursionError:
         raise ValueError("the JSON nests too deep to be read") from None
 
@@ -37,7 +37,7 @@ def refuse_constant(constant: str) -> Any:
     raise ValueError(f"{constant} is not JSON")
 
 
-def _finite(number: str) -> float:
+def finite_number(number: str) -> float:
     """A float; without this 1e999 would be read as infinity, on which arithmetic and other people's JSON readers fail."""
     value = float(number)
     if value in (math.inf, -math.inf):

@@ -129,7 +129,7 @@ class Rubric:
                 return reward
         raise KeyError(f"no reward {name!r}; there are {[reward.name for reward in self.rewards]}")
 
-    @property
+    @cached_property
     def columns(self) -> frozenset[str]:
         """Names of the dataset columns that its rewards read."""
         return frozenset().union(*(reward.columns for reward in self.rewards))

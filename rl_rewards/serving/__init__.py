@@ -11,12 +11,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from rl_rewards.serving.app import ServeOptions, create_app
+    from rl_rewards.serving.app import create_app
     from rl_rewards.serving.run import ServeSettings, serve
+    from rl_rewards.serving.server import ServeOptions
 
 __all__ = ["ServeOptions", "ServeSettings", "create_app", "serve"]
 
-_HOMES = {"ServeOptions": "app", "create_app": "app", "ServeSettings": "run", "serve": "run"}
+_HOMES = {"ServeOptions": "server", "create_app": "app", "ServeSettings": "run", "serve": "run"}
 
 
 def __getattr__(name: str) -> Any:

@@ -3,28 +3,33 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import re
 import time
 import uuid
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import parse_qsl
 
+from rl_rewards.serving.bodies import Bodies, Receive
 from rl_rewards.serving.errors import NoScoreError, RequestError, ServiceError
+from rl_rewards.serving.replies import Reply, Send
 from rl_rewards.serving.security import Keys
 from rl_rewards.serving.telemetry import Telemetry
-from rl_rewards.tables.strict_json import strict_json
 
-__all__ = ["Gate", "GateLimits", "answer_bytes"]
+__all__ = ["Gate", "GateLimits", "Route"]
 
 Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
+Route = Callable[[str], tuple[str, Callable[[bytes, Mapping[str, str], dict[str, Any]], Awaitable[Reply]]] | None]
+"""A path -> the route's own path and what answers (body, query, fields of the log); None where a POST goes to the application."""
 
 # Open to whoever reaches the server: a load balancer asks for them, and the page holds no data.
 _OPEN = frozenset({"/healthz", "/readyz"})
+_PAGE = frozenset({"/", "/page.js", "/page.css"})
 _ID = re.compile(rb"[A-Za-z0-9._-]{1,128}")
+_JSON = re.compile(rb"application/(?:[\w.+-]+\+)?json\s*(?:;.*)?", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -35,11 +40,15 @@ class GateLimits:
         body_bytes: the largest body.
         body_seconds: how long a body may take to arrive.
         concurrency: requests that are answered at once; further ones are refused with 503.
+        head_bytes: the largest head of a request: its headers together.
+        held_bytes: of all bodies that are held at once; further ones are refused with 503.
     """
 
     body_bytes: int = 64 << 20
     body_seconds: float = 30.0
     concurrency: int = 1024
+    head_bytes: int = 64 << 10
+    held_bytes: int = 1 << 30
 
 
 class Gate:
@@ -51,21 +60,25 @@ class Gate:
         limits: what they may send.
         telemetry: what counts and logs.
         paths: the routes' paths, for the metrics; any other is counted as "other".
+        route: the routes of POST that are answered here.
     """
 
-    def __init__(self, app: App, keys: Keys, limits: GateLimits, telemetry: Telemetry, paths: frozenset[str]) -> None:
-        self._app, self._keys, self._limits, self._telemetry, self._paths = app, keys, limits, telemetry, paths
+    def __init__(self, app: App, keys: Keys, limits: GateLimits, telemetry: Telemetry, paths: frozenset[str], route: Route) -> None:
+        self._app, self._keys, self._limits, self._telemetry, self._paths, self._route = app, keys, limits, telemetry, paths, route
+        self._bodies = Bodies(limits.body_bytes, limits.body_seconds, limits.held_bytes)
         self._in_flight = 0
+        self._ids = (f"{uuid.uuid4().hex[:20]}{number:012x}" for number in itertools.count())
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
         began, headers = time.perf_counter(), dict(scope["headers"])
-        given = headers.get(b"x-request-id", b"")
-        request_id = given.decode() if _ID.fullmatch(given) else uuid.uuid4().hex
-        scope.setdefault("state", {})["log"] = fields = {}
-        status = 0
+        given = headers.get(b"x-request-id")
+        request_id = given.decode() if given and _ID.fullmatch(given) else next(self._ids)
+        log: dict[str, Any] = {}
+        status, path = 0, scope["path"].removeprefix(scope.get("root_path", ""))
+        answered = path if path in self._paths else "other"
 
         async def sending(message: MutableMapping[str, Any]) -> None:
             nonlocal status
@@ -77,76 +90,61 @@ class Gate:
         self._in_flight += 1
         self._telemetry.in_flight.inc()
         try:
-            await self._admitted(scope, headers, receive, sending)
+            self._admit(scope, path, headers)
+            if scope["method"] != "POST":
+                await self._app(scope, receive, sending)
+                answered = getattr(scope.get("route"), "path", answered)
+            elif (found := self._route(path)) is None:
+                await self._app(scope, _nothing_more, sending)  # a path or a mistake that is none of ours: its body is not read
+            else:
+                answered, answer = found
+                await self._answer(scope, headers, receive, sending, answer, log)
+        except ServiceError as error:
+            log.setdefault("error", error.code)
+            await Reply.of_error(error).send(sending)
+        except asyncio.CancelledError:  # the server ends, and the time to finish what was running is over
+            if not status:
+                log["error"] = "shutdown"
+                await Reply.of_error(NoScoreError("the server ends before this request was answered", "shutdown", 1)).send(sending)
+            raise
         finally:
             self._in_flight -= 1
             self._telemetry.in_flight.dec()
-            path = scope["path"] if scope["path"] in self._paths else getattr(scope.get("route"), "path", "other")
-            self._telemetry.answered(path, status or 499, time.perf_counter() - began, request_id, fields)  # 499: the caller left
+            self._telemetry.answered(answered, status or 499, time.perf_counter() - began, request_id, log)  # 499: the caller left
 
-    async def _admitted(self, scope: Scope, headers: dict[bytes, bytes], receive: Receive, send: Send) -> None:
-        try:
-            is_page = scope["method"] == "GET" and scope["path"] in ("/", "/page.js", "/page.css")
-            if not is_page and scope["path"] not in _OPEN and not self._keys.allow(headers):
-                raise RequestError("a key is needed: Authorization: Bearer KEY, or X-Api-Key: KEY", None, 401, "unauthorized")
-            if self._in_flight > self._limits.concurrency and scope["path"] not in _OPEN:
-                raise NoScoreError(f"{self._limits.concurrency} requests are being answered already", "overloaded", 1)
-            body = await self._body(headers, receive) if scope["method"] == "POST" else b""
-        except ServiceError as error:
-            await _answer(error, send)
-            return
-        if body is None:
-            return  # the caller left
-        given = False
-
-        async def receiving() -> MutableMapping[str, Any]:
-            nonlocal given
-            if given:
-                return await receive()
-            given = True
-            return {"type": "http.request", "body": body, "more_body": False}
-
-        await self._app(scope, receiving, send)
-
-    async def _body(self, headers: dict[bytes, bytes], receive: Receive) -> bytes | None:
-        """The body, whole; None where the caller left before its end.
+    def _admit(self, scope: Scope, path: str, headers: Mapping[bytes, bytes]) -> None:
+        """Refuse what needs no look at the body.
 
         Raises:
-            RequestError: 413 when it is too large, 408 when it takes too long.
+            ServiceError: 401 without a key, 413 and 431 for what is too large, 415 for what is no JSON, 503 for too many at once.
         """
-        most = self._limits.body_bytes
-        too_large = RequestError(f"the body must have at most {most} bytes", "", 413, "too_large")
-        declared = headers.get(b"content-length", b"")
-        if declared.isdigit() and int(declared) > most:
-            raise too_large
-        chunks, size = [], 0
+        limits, method = self._limits, scope["method"]
+        if sum(map(len, headers)) + sum(map(len, headers.values())) > limits.head_bytes:
+            raise RequestError(f"the headers must have at most {limits.head_bytes} bytes together", None, 431, "too_large")
+        if path in _OPEN:
+            return
+        if not (method == "GET" and path in _PAGE) and not self._keys.allow(headers):
+            raise RequestError("a key is needed: Authorization: Bearer KEY, or X-Api-Key: KEY", None, 401, "unauthorized")
+        if self._in_flight > limits.concurrency:
+            raise NoScoreError(f"{limits.concurrency} requests are being answered already", "overloaded", 1)
+        if method != "POST":
+            return
+        kind, encoding = headers.get(b"content-type"), headers.get(b"content-encoding", b"identity")
+        if kind and not _JSON.fullmatch(kind):  # a page of another site may send any type but this one without being asked for permission
+            raise RequestError(f"content-type must be application/json, got {kind.decode('latin-1'):.80}", "", 415, "invalid_content_type")
+        if encoding.lower() != b"identity":
+            raise RequestError(f"content-encoding must be identity, got {encoding.decode('latin-1'):.80}", "", 415, "invalid_content_encoding")
+
+    async def _answer(self, scope: Scope, headers: Mapping[bytes, bytes], receive: Receive, send: Send, answer: Any, log: dict[str, Any]) -> None:
+        if (body := await self._bodies.read(headers, receive)) is None:
+            return  # the caller left
+        query = dict(parse_qsl(scope["query_string"].decode("latin-1"))) if scope["query_string"] else {}
         try:
-            async with asyncio.timeout(self._limits.body_seconds):
-                while True:
-                    message = await receive()
-                    if message["type"] == "http.disconnect":
-                        return None
-                    chunks.append(message.get("body", b""))
-                    size += len(chunks[-1])
-                    if size > most:
-                        raise too_large
-                    if not message.get("more_body"):
-                        return b"".join(chunks)
-        except TimeoutError:
-            raise RequestError(f"the body must arrive within {self._limits.body_seconds:g} s", "", 408, "too_slow") from None
+            reply = await answer(body, query, log)
+        finally:
+            self._bodies.release(body)
+        await reply.send(send)
 
 
-def answer_bytes(value: Any) -> bytes:
-    """A reply's JSON: standard JSON, whatever the numbers."""
-    return strict_json(value).encode("utf-8", "replace")
-
-
-async def _answer(error: ServiceError, send: Send) -> None:
-    body = answer_bytes(error.body())
-    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
-    if error.retry_after is not None:
-        headers.append((b"retry-after", str(error.retry_after).encode()))
-    if error.status in (408, 413):  # what is left of the body is not read
-        headers.append((b"connection", b"close"))
-    await send({"type": "http.response.start", "status": error.status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
+async def _nothing_more() -> MutableMapping[str, Any]:
+    return {"type": "http.request", "body": b"", "more_body": False}

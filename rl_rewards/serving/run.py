@@ -3,22 +3,34 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
+import multiprocessing.connection
 import os
+import signal
+import socket
+import sys
 import tempfile
+import threading
 from collections.abc import Mapping
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+import uvicorn
+from uvicorn.supervisors import Multiprocess
+
 from rl_rewards.folders import load_folders
 from rl_rewards.loading import no_code
 from rl_rewards.rubric import Rubric
 from rl_rewards.rubric_files.target import load_target
-from rl_rewards.serving.app import ServeOptions, create_app
+from rl_rewards.serving.app import create_app
+from rl_rewards.serving.connections import Connection
+from rl_rewards.serving.listening import address_of, listen
 from rl_rewards.serving.middleware import GateLimits
 from rl_rewards.serving.scoring import Limits
 from rl_rewards.serving.security import ServeError, check_bind, keys_from_environment
+from rl_rewards.serving.server import ServeOptions
 from rl_rewards.serving.telemetry import log_to_stderr
 
 __all__ = ["ServeSettings", "app_from_environment", "load_rubrics", "serve"]
@@ -109,32 +121,52 @@ def _app(settings: ServeSettings) -> Any:
 
 
 def app_from_environment() -> Any:
-    """The application of a worker process."""
+    """The application of a worker process, which ends with the process that started it."""
+    if (parent := multiprocessing.parent_process()) is not None:
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)  # a terminal that closes tells all processes; what is to be done about it, the parent says
+        threading.Thread(target=_end_with, args=(parent.sentinel,), daemon=True).start()
     return _app(ServeSettings(**json.loads(os.environ[_SETTINGS])))
+
+
+def _end_with(sentinel: int) -> None:
+    multiprocessing.connection.wait([sentinel])
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def serve(settings: ServeSettings) -> None:
     """Serve until SIGTERM or Ctrl-C; requests that are being answered then are finished first.
 
     Raises:
-        ServeError: a public address without a key, a key that cannot be used, no rubric.
+        ServeError: a public address without a key, a key that cannot be used, no rubric, an address that is taken.
     """
-    import uvicorn
-
     check_bind(settings.host, keys_from_environment(settings.key_variable), settings.key_variable)
     common: dict[str, Any] = {
-        "host": settings.host,
-        "port": settings.port,
+        "http": Connection,
+        "ws": "none",
         "access_log": False,
-        "log_level": "warning",
+        "log_level": "error",
         "timeout_graceful_shutdown": settings.drain,
+        "timeout_worker_healthcheck": 60,  # also what a worker has to load its rubrics: those of a busy machine are slow
         "server_header": False,
+        "proxy_headers": False,
     }
     if settings.workers == 1:
-        uvicorn.run(_app(settings), **common)
+        app = _app(settings)
+        sockets = listen(settings.host, settings.port)  # not before requests can be answered
+        if signal.getsignal(signal.SIGHUP) is signal.SIG_DFL:  # a terminal that closes: end as SIGTERM does, and not in the middle of requests
+            signal.signal(signal.SIGHUP, lambda *_: signal.raise_signal(signal.SIGTERM))
+        _say(sockets, settings)
+        uvicorn.Server(uvicorn.Config(app, **common)).run(sockets)
         return
     settings.rubrics()  # a wrong rubric is one error, and not that of every worker again and again
+    sockets = listen(settings.host, settings.port)
     with tempfile.TemporaryDirectory(prefix="rl_rewards_metrics_") as numbers:
         os.environ[_SETTINGS] = json.dumps(asdict(settings))
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = numbers
-        uvicorn.run("rl_rewards.serving.run:app_from_environment", factory=True, workers=settings.workers, **common)
+        _say(sockets, settings)
+        config = uvicorn.Config("rl_rewards.serving.run:app_from_environment", factory=True, workers=settings.workers, **common)
+        Multiprocess(config, sockets).run()
+
+
+def _say(sockets: list[socket.socket], settings: ServeSettings) -> None:
+    print(f"serving {settings.target} at {', '.join(map(address_of, sockets))}", file=sys.stderr, flush=True)

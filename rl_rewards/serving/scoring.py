@@ -7,6 +7,7 @@ is scored at once. A batch that takes longer than a moment does not hold up the 
 from __future__ import annotations
 
 import asyncio
+import os
 import queue
 import threading
 import time
@@ -59,14 +60,10 @@ class RubricService:
     def __init__(self, rubric: Rubric, limits: Limits | None = None) -> None:
         self.rubric, self.limits = rubric, limits or Limits()
         self._waiting: deque[_Request] = deque()
+        self._waiting_rows = 0
         self._threads: list[_Thread] = []
         self._timer: asyncio.TimerHandle | None = None
         self.warm = False
-
-    @property
-    def waiting_rows(self) -> int:
-        """Samples that wait for a thread."""
-        return sum(len(request.samples) for request in self._waiting)
 
     @property
     def stuck(self) -> bool:
@@ -87,17 +84,23 @@ class RubricService:
             NoScoreError: too many samples wait, or it took longer than a request may.
             RewardError: from a reward with `on_error: raise`.
         """
-        if self._waiting and self.waiting_rows + len(samples) > self.limits.waiting_rows:
-            raise NoScoreError(f"{self.waiting_rows} samples wait to be scored already", "overloaded", 1)
+        if self._waiting and self._waiting_rows + len(samples) > self.limits.waiting_rows:
+            raise NoScoreError(f"{self._waiting_rows} samples wait to be scored already", "overloaded", 1)
         loop = asyncio.get_running_loop()
         request = _Request(samples, loop.create_future())
         self._waiting.append(request)
+        self._waiting_rows += len(samples)
         if len(self._waiting) == 1:  # those that arrive in the same turn of the loop share the batch
             loop.call_soon(self._hand_out)
+        timer = loop.call_later(self.limits.timeout, self._give_up, request)
         try:
-            return await asyncio.wait_for(request.answer, self.limits.timeout)
-        except TimeoutError:
-            raise NoScoreError(f"not scored within {self.limits.timeout:g} s", "timeout") from None
+            return await request.answer
+        finally:
+            timer.cancel()
+
+    def _give_up(self, request: _Request) -> None:
+        if not request.answer.done():
+            request.answer.set_exception(NoScoreError(f"not scored within {self.limits.timeout:g} s", "timeout"))
 
     def _hand_out(self) -> None:
         """Give waiting requests to threads: to the first at once, to a further one where those at work are slow."""
@@ -125,6 +128,7 @@ class RubricService:
         rows = 0
         while self._waiting and (not batch or rows + len(self._waiting[0].samples) <= self.limits.batch_rows):
             request = self._waiting.popleft()
+            self._waiting_rows -= len(request.samples)
             if not request.answer.done():  # its caller gave up
                 batch.append(request)
                 rows += len(request.samples)
@@ -138,6 +142,7 @@ class _Thread:
         self._rubric, self._loop, self._when_free = rubric, loop, when_free
         self._began: float | None = None
         self._batches: queue.SimpleQueue[list[_Request]] = queue.SimpleQueue()
+        self._process = os.getpid()
         threading.Thread(target=self._run, name="rl-rewards-scoring", daemon=True).start()
 
     @property
@@ -155,6 +160,8 @@ class _Thread:
     def _run(self) -> None:
         while True:
             answers = self._answers(self._batches.get())
+            if os.getpid() != self._process:  # a reward forked and its child came back here: it shares the server's connections
+                os._exit(1)
             try:
                 self._loop.call_soon_threadsafe(self._finish, answers)
             except RuntimeError:  # the loop has ended

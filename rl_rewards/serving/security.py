@@ -7,6 +7,7 @@ import hmac
 import ipaddress
 import os
 import socket
+from collections.abc import Mapping
 
 from rl_rewards.redaction import Secret
 from rl_rewards.user_errors import UserError
@@ -31,7 +32,7 @@ class Keys:
     def __bool__(self) -> bool:
         return bool(self._digests)
 
-    def allow(self, headers: dict[bytes, bytes]) -> bool:
+    def allow(self, headers: Mapping[bytes, bytes]) -> bool:
         """Whether a request's `Authorization: Bearer` or `X-Api-Key` has a key. Every key is compared, in constant time."""
         if not self._digests:
             return True

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import os
 import sys
 import time
+from collections import Counter
+from functools import cache
+from pathlib import Path
 from typing import Any
 
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Histogram, generate_latest, multiprocess
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, Histogram, generate_latest, multiprocess
+from prometheus_client import Counter as Count
+
+from rl_rewards.pipeline.columns import Evaluation
 
 __all__ = ["CONTENT_TYPE_LATEST", "Telemetry", "log_to_stderr"]
 
 _LOG = logging.getLogger("rl_rewards.serving.requests")
+_line = json.JSONEncoder(ensure_ascii=False, default=str).encode
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300)
 
 
@@ -22,33 +30,76 @@ class Telemetry:
 
     def __init__(self) -> None:
         self.registry = registry = CollectorRegistry()
-        self.requests = Counter("rl_rewards_requests", "Requests answered", ["path", "status"], registry=registry)
+        self.requests = Count("rl_rewards_requests", "Requests answered", ["path", "status"], registry=registry)
         self.seconds = Histogram(
             "rl_rewards_request_seconds", "Seconds from a request's arrival to its answer", ["path"], buckets=_SECONDS, registry=registry
         )
-        self.rows = Counter("rl_rewards_rows", "Samples by what became of a reward on them", ["rubric", "reward", "outcome"], registry=registry)
+        self.rows = Count("rl_rewards_rows", "Samples by what became of a reward on them", ["rubric", "reward", "outcome"], registry=registry)
         self.in_flight = Gauge("rl_rewards_requests_in_flight", "Requests being answered", multiprocess_mode="livesum", registry=registry)
+
+        # A child by its labels costs more to find than to count in; there are few of them, since paths are routes.
+        self._counter = cache(lambda path, status: self.requests.labels(path, str(status)))
+        self._histogram = cache(lambda path: self.seconds.labels(path))
+        self._outcome = cache(lambda rubric, reward, outcome: self.rows.labels(rubric, reward, outcome))
+
+    def scored(self, rubric: str, evaluation: Evaluation) -> None:
+        """Count the outcomes of a batch."""
+        for reward, column in evaluation.columns.items():
+            for outcome, count in Counter(column.outcomes).items():
+                self._outcome(rubric, reward, outcome.value).inc(count)
 
     def page(self) -> bytes:
         """All numbers in Prometheus' text format."""
         if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
             return generate_latest(self.registry)
+        _forget_dead(Path(os.environ["PROMETHEUS_MULTIPROC_DIR"]))
         registry = CollectorRegistry()
         multiprocess.MultiProcessCollector(registry)
         return generate_latest(registry)
 
     def answered(self, path: str, status: int, seconds: float, request_id: str, fields: dict[str, Any]) -> None:
         """Count and log one request. `path` is a route's, so that callers cannot make up names."""
-        self.requests.labels(path, str(status)).inc()
-        self.seconds.labels(path).observe(seconds)
+        self._counter(path, status).inc()
+        self._histogram(path).observe(seconds)
         if _LOG.isEnabledFor(logging.INFO):
             line = {"time": time.time(), "request_id": request_id, "path": path, "status": status, "seconds": round(seconds, 6), **fields}
-            _LOG.info(json.dumps(line, ensure_ascii=False, default=str))
+            _LOG.handle(logging.LogRecord(_LOG.name, logging.INFO, __file__, 0, _line(line), (), None))  # `info` looks for its caller: slow
+
+
+def _forget_dead(numbers: Path) -> None:
+    """Remove the gauges of processes that were killed, which could not do it: their requests are no longer in flight."""
+    for file in numbers.glob("gauge_live*_*.db"):
+        process = file.stem.rpartition("_")[2]
+        try:
+            os.kill(int(process), 0)
+        except ProcessLookupError:
+            file.unlink(missing_ok=True)
+        except PermissionError:  # another user's, since the number was given again
+            pass
+
+
+class _Lines(logging.Handler):
+    """Writes lines, those of one turn of the event loop at once: under load a write for each costs more than a rule's score."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._lines: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._lines.append(record.getMessage() + "\n")
+        if len(self._lines) == 1:
+            try:
+                asyncio.get_running_loop().call_soon(self.flush)
+            except RuntimeError:  # no event loop
+                self.flush()
+
+    def flush(self) -> None:
+        lines, self._lines = self._lines, []
+        if lines:
+            sys.stderr.write("".join(lines))
 
 
 def log_to_stderr(level: str) -> None:
     """Send the lines of requests to standard error, one JSON object a line."""
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(logging.Formatter("%(message)s"))
-    _LOG.handlers, _LOG.propagate = [handler], False
+    _LOG.handlers, _LOG.propagate = [_Lines()], False
     _LOG.setLevel(level.upper())

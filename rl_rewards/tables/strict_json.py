@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import cache
 from typing import Any
 
 __all__ = ["strict_json"]
@@ -16,10 +17,16 @@ def strict_json(value: Any, *, ascii_only: bool = False, indent: int | None = No
     Args:
         ascii_only: whether letters beyond ASCII are escaped, for terminals.
     """
+    encode = _encoder(ascii_only, indent)
     try:
-        return json.dumps(value, ensure_ascii=ascii_only, indent=indent, default=str, allow_nan=False)
+        return encode(value)
     except ValueError:  # rare, so that it is looked for only here
-        return json.dumps(_finite(value), ensure_ascii=ascii_only, indent=indent, default=str, allow_nan=False)
+        return encode(_finite(value))
+
+
+@cache
+def _encoder(ascii_only: bool, indent: int | None) -> Callable[[Any], str]:
+    return json.JSONEncoder(ensure_ascii=ascii_only, indent=indent, default=str, allow_nan=False).encode
 
 
 def _finite(value: Any) -> Any:

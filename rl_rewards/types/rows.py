@@ -12,10 +12,10 @@ All other columns are the sample's references. A column `completion_ids` gives t
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from rl_rewards.json_text import load_json
 from rl_rewards.types.messages import Message
 from rl_rewards.types.sample import Sample, response_of
 
@@ -81,7 +81,7 @@ def messages_of(value: Any, column: str) -> list[Any]:
     """
     if isinstance(value, str):
         try:
-            value = json.loads(value)
+            value = load_json(value)
         except ValueError as error:
             raise RowError(f"{column!r} is text, but not the JSON of a list of messages: {error}") from None
     if not isinstance(value, Sequence) or isinstance(value, (str, bytes)):

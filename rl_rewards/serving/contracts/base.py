@@ -2,28 +2,22 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel
 
 from rl_rewards.pipeline.columns import Evaluation, RewardColumn
 from rl_rewards.rubric import Rubric
+from rl_rewards.serving.contracts.json_body import pointer
 from rl_rewards.serving.errors import NoScoreError, RequestError
 from rl_rewards.types import Outcome, Sample, response_of
 from rl_rewards.types.components import component_score
 from rl_rewards.types.rows import RowError, messages_of
 
-__all__ = ["Body", "Contract", "Query", "body_of", "component_numbers", "conversation_sample", "failure_of_row", "numbers_of", "pointer", "scores_of"]
-
-
-class Body(BaseModel):
-    """A request's body. Fields that the contract does not name are kept: callers send more than they document."""
-
-    model_config = ConfigDict(extra="allow", strict=True)
+__all__ = ["Contract", "Query", "component_numbers", "conversation_sample", "failure_of_row", "numbers_of", "scores_of"]
 
 
 @dataclass(frozen=True)
@@ -66,39 +60,6 @@ class Contract:
     read: Callable[[Any, Rubric, Mapping[str, Any]], list[Sample]]
     write: Callable[[Query, Evaluation], Any]
     per_reward: bool = True
-
-
-def pointer(*parts: Any) -> str:
-    """A JSON pointer (RFC 6901)."""
-    return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in parts)
-
-
-def body_of(raw: bytes, model: type[BaseModel] | None) -> Any:
-    """The body of a request: JSON of the contract's form.
-
-    Raises:
-        RequestError: 400 when it is no JSON; 422 with a pointer when a field is missing or wrong.
-    """
-    try:
-        data = json.loads(raw.decode("utf-8"), parse_constant=_refuse_constant)
-    except (ValueError, RecursionError) as error:
-        raise RequestError(f"the body must be JSON (UTF-8): {error}", "", 400, "invalid_json") from None
-    if model is None:
-        return data
-    try:
-        if not isinstance(data, dict):
-            raise RequestError(f"the body must be a JSON object, got {type(data).__name__}", "")
-        return model.model_validate(data)
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_context=False)[0]
-        given = first["input"]
-        found = "" if first["type"] == "missing" else f", got {json.dumps(given, ensure_ascii=False, default=str):.80}"
-        more = f" ({error.error_count() - 1} more)" if error.error_count() > 1 else ""
-        raise RequestError(f"{first['msg']}{found}{more}", pointer(*first["loc"])) from None
-
-
-def _refuse_constant(name: str) -> Any:
-    raise ValueError(f"JSON has no {name}")
 
 
 def conversation_sample(messages: Any, references: Mapping[str, Any], where: str) -> Sample:

@@ -9,7 +9,8 @@ from typing import Any
 from rl_rewards.formats.bedrock import scored
 from rl_rewards.pipeline.columns import Evaluation
 from rl_rewards.rubric import Rubric
-from rl_rewards.serving.contracts.base import Contract, Query, conversation_sample, numbers_of, pointer
+from rl_rewards.serving.contracts.base import Contract, Query, conversation_sample, numbers_of
+from rl_rewards.serving.contracts.json_body import decoded, pointer
 from rl_rewards.serving.errors import RequestError
 from rl_rewards.types import Sample
 
@@ -21,10 +22,10 @@ _ENVELOPES = ("batch", "input")
 def _unwrapped(body: Any) -> tuple[list[Any], str]:
     """The list in a request, and where it is: bare, or in an envelope of SageMaker's templates."""
     if isinstance(body, dict) and isinstance(body.get("body"), str):
-        try:
-            return _unwrapped(json.loads(body["body"]))[0], "/body"
-        except ValueError as error:
-            raise RequestError(f"body must be JSON: {error}", "/body") from None
+        inner = decoded(body["body"], "/body")
+        if isinstance(inner, dict) and "body" in inner:
+            raise RequestError("body must be the text of a list, or of {batch: [...]} or {input: ...}", "/body")
+        return _unwrapped(inner)[0], "/body"
     if isinstance(body, dict):
         for name in _ENVELOPES:
             if name in body:

@@ -8,7 +8,8 @@ from typing import Any
 from rl_rewards.parsers.identity import Identity
 from rl_rewards.pipeline.columns import Evaluation
 from rl_rewards.rubric import Rubric
-from rl_rewards.serving.contracts.base import Body, Contract, Query, pointer
+from rl_rewards.serving.contracts.base import Contract, Query
+from rl_rewards.serving.contracts.json_body import Body, pointer
 from rl_rewards.serving.errors import RequestError
 from rl_rewards.tables.scored import scored_rows
 from rl_rewards.types import Sample

@@ -7,7 +7,8 @@ from typing import Any
 
 from rl_rewards.pipeline.columns import Evaluation
 from rl_rewards.rubric import Rubric
-from rl_rewards.serving.contracts.base import Body, Contract, Query, component_numbers, failure_of_row, numbers_of, scores_of
+from rl_rewards.serving.contracts.base import Contract, Query, component_numbers, failure_of_row, numbers_of, scores_of
+from rl_rewards.serving.contracts.json_body import Body
 from rl_rewards.serving.errors import RequestError
 from rl_rewards.types import Sample, response_of
 

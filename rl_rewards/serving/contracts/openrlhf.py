@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
+from rl_rewards.json_text import load_json
 from rl_rewards.pipeline.columns import Evaluation
 from rl_rewards.rubric import Rubric
-from rl_rewards.serving.contracts.base import Body, Contract, Query, component_numbers, numbers_of, pointer
+from rl_rewards.serving.contracts.base import Contract, Query, component_numbers, numbers_of
+from rl_rewards.serving.contracts.json_body import Body, pointer
 from rl_rewards.serving.errors import RequestError
 from rl_rewards.types import Sample
 
@@ -35,11 +36,11 @@ def label_columns(label: Any, rubric: Rubric, column: str | None, where: str) ->
     """
     if isinstance(label, str):
         try:
-            decoded = json.loads(label)
+            columns = load_json(label)
         except ValueError:
-            decoded = None
-        if isinstance(decoded, dict) and (column is None or rubric.columns <= decoded.keys()):
-            label = decoded
+            columns = None
+        if isinstance(columns, dict) and (column is None or rubric.columns <= columns.keys()):
+            label = columns
     if isinstance(label, dict):
         return label
     if label is None:
