@@ -41,9 +41,10 @@ def create_app(rubrics: Mapping[str, Rubric], options: ServeOptions | None = Non
 
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        warming = asyncio.create_task(server.warm_up())  # the server answers /healthz meanwhile
+        tasks = [asyncio.create_task(server.warm_up()), asyncio.create_task(telemetry.watch_loop())]  # the server answers /healthz meanwhile
         yield
-        warming.cancel()
+        for task in tasks:
+            task.cancel()
 
     app = FastAPI(title="rl_rewards", version=__version__, lifespan=lifespan, docs_url=None, redoc_url=None)
     app.add_exception_handler(StarletteHTTPException, _refused)

@@ -22,6 +22,7 @@ __all__ = ["CONTENT_TYPE_LATEST", "Telemetry", "log_to_stderr"]
 
 _LOG = logging.getLogger("rl_rewards.serving.requests")
 _line = json.JSONEncoder(ensure_ascii=False, default=str).encode
+_LOOK_EVERY = 0.25  # seconds
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300)
 
 
@@ -37,6 +38,12 @@ class Telemetry:
         self.rows = Count("rl_rewards_rows", "Samples by what became of a reward on them", ["rubric", "reward", "outcome"], registry=registry)
         self.in_flight = Gauge("rl_rewards_requests_in_flight", "Requests being answered", multiprocess_mode="livesum", registry=registry)
 
+        self.loop_lag = Histogram(
+            "rl_rewards_loop_lag_seconds",
+            "How much later than it should the event loop came back to a sleeping task",
+            buckets=_SECONDS,
+            registry=registry,
+        )
         # A child by its labels costs more to find than to count in; there are few of them, since paths are routes.
         self._counter = cache(lambda path, status: self.requests.labels(path, str(status)))
         self._histogram = cache(lambda path: self.seconds.labels(path))
@@ -47,6 +54,14 @@ class Telemetry:
         for reward, column in evaluation.columns.items():
             for outcome, count in Counter(column.outcomes).items():
                 self._outcome(rubric, reward, outcome.value).inc(count)
+
+    async def watch_loop(self) -> None:
+        """Measure the event loop's lag, until cancelled."""
+        loop = asyncio.get_running_loop()
+        while True:
+            due = loop.time() + _LOOK_EVERY
+            await asyncio.sleep(_LOOK_EVERY)
+            self.loop_lag.observe(max(0.0, loop.time() - due))
 
     def page(self) -> bytes:
         """All numbers in Prometheus' text format."""
