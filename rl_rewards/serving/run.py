@@ -169,4 +169,5 @@ def serve(settings: ServeSettings) -> None:
 
 
 def _say(sockets: list[socket.socket], settings: ServeSettings) -> None:
-    print(f"serving {settings.target} at {', '.join(map(address_of, sockets))}", file=sys.stderr, flush=True)
+    what = settings.target or ", ".join(settings.folders)
+    print(f"serving {what} at {', '.join(map(address_of, sockets))}", file=sys.stderr, flush=True)

@@ -64,12 +64,12 @@ class _Run:
 
     async def _slow(self, sent: Call, number: int, due: float) -> None:
         connection = await Connection.open(self.server.port)
-        size = len(sent.request) // 5 + 1
-        for start in range(0, len(sent.request) - size, size):
-            connection.write(sent.request[start : start + size])
+        *parts, last = (sent.request[len(sent.request) * i // 5 : len(sent.request) * (i + 1) // 5] for i in range(5))
+        for part in parts:
+            connection.write(part)
             await asyncio.sleep(0.2)
         due = time.perf_counter()
-        connection.write(sent.request[start + size :])
+        connection.write(last)
         self._check(sent, *await connection.reply(), due)
         connection.close()
 
