@@ -89,7 +89,7 @@ def evaluation_figures(runs: Sequence[Run], names: Sequence[str]) -> list[Figure
     figures = []
     for place, reward in enumerate(["total", *rewards_of(runs)]):
         parts: dict[str, list[np.ndarray]] = {name: [] for name in ("series", "step", "mean", "low", "high", "count")}
-        shown = []
+        shown: list[int] = []
         for i, run in enumerate(runs):
             evaluated = ~run.training & (run.step >= 0)
             steps = np.unique(run.step[evaluated])

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from rl_rewards.reporting.definitions import term
+from rl_rewards.reporting.figures import HUES
 from rl_rewards.reporting.groups import Groups
 from rl_rewards.reporting.html import Markup, cell, number, percent, table, tag
 from rl_rewards.reporting.run import Run
@@ -48,12 +49,10 @@ def overview(runs: Sequence[Run], names: Sequence[str], groups: Sequence[Groups]
     if len(runs) == 1:
         return [tag("p", _sentence(runs[0], found[0]), class_="lead"), _tiles(found[0])]
     kinds = list(dict.fromkeys((name, kind) for each in found for name, _, kind in each))
-    rows = []
-    for i, name in enumerate(names):
-        values = {measure: value for measure, value, _ in found[i]}
-        swatch = tag("span", class_="key", data_colour=f"--hue-{i % 8}")
-        rows.append([Markup(swatch + tag("span", name)), *(cell(values.get(measure, math.nan), kind) for measure, kind in kinds)])
-    return [table("The runs", ["run", *(term(measure, _LABELS.get(measure)) for measure, _ in kinds)], rows, class_="numbers-table")]
+    values = [{name: value for name, value, _ in each} for each in found]
+    heads = ["", *([tag("span", class_="key", data_colour=f"--hue-{i % HUES}"), name] for i, name in enumerate(names))]
+    rows = [[term(name, _LABELS.get(name)), *(cell(each.get(name, math.nan), kind) for each in values)] for name, kind in kinds]
+    return [table("The runs", heads, rows, class_="numbers-table")]
 
 
 _LABELS = {"mean": "mean total", "start": "total at start", "end": "total at end", "failed": "failed rows"}

@@ -27,20 +27,20 @@ def packed_rows(runs: Sequence[Run], budget: int) -> tuple[str, list[int]]:
     Where not all fit, `sample_rows` says which are taken.
     """
     raw = budget * 0.75 * _RATIO / len(runs)
-    for _ in range(4):
-        chosen = [sample_rows(run, int(raw)) for run in runs]
-        packed = _packed([_rows_of(run, rows) for run, rows in zip(runs, chosen, strict=True)])
+    packed, chosen = _packed_within(runs, int(raw))
+    for _ in range(6):
         whole = sum(map(len, chosen)) == sum(map(len, runs))
         if len(packed) <= budget and (whole or len(packed) > 0.75 * budget):
             break
-        raw *= 0.93 * budget / len(packed)
-    while len(packed) > budget and raw > 1:
-        raw /= 2
-        chosen = [sample_rows(run, int(raw)) for run in runs]
-        packed = _packed([_rows_of(run, rows) for run, rows in zip(runs, chosen, strict=True)])
-        if all(len(rows) <= 1 for rows in chosen):
-            break
+        raw *= min(0.93 * budget / len(packed), 20.0)
+        packed, chosen = _packed_within(runs, int(raw))
     return packed, [len(rows) for rows in chosen]
+
+
+def _packed_within(runs: Sequence[Run], raw: int) -> tuple[str, list[np.ndarray]]:
+    """The completions of each run that fit into so many bytes before compression."""
+    chosen = [sample_rows(run, raw) for run in runs]
+    return _packed([_rows_of(run, rows) for run, rows in zip(runs, chosen, strict=True)]), chosen
 
 
 def _packed(value: Any) -> str:

@@ -42,12 +42,23 @@ class _Page:
         self.groups: list[Groups] = [groups_of(run) for run in runs]
         self.sections: list[_Section] = []
         self.figures: list[Figure] = []
+        self.warnings = 0
 
     def section(self, id: str, title: str, *parts: Markup | None) -> None:
         """Add a section; one without parts is left out."""
         kept = [part for part in parts if part]
         if kept:
             self.sections.append(_Section(id, title, kept))
+
+    def counted(self, section: _Section) -> Markup | None:
+        """How many warnings there are, beside their section's name."""
+        return tag("span", self.warnings, class_="count") if section.id == "warnings" and self.warnings else None
+
+    def warned(self, run: Run, groups: Groups, prefix: str) -> Markup:
+        """A run's warnings."""
+        found = find_warnings(run)
+        self.warnings += len(found)
+        return findings_html(found, "None of the checks found anything.", link="#step={step}&view=rows")
 
     def grid(self, figures: Sequence[Figure], kind: str = "panels") -> Markup | None:
         """Figures side by side."""
@@ -84,7 +95,7 @@ def sections(runs: Sequence[Run], names: Sequence[str]) -> tuple[list[Markup], l
     """The page's navigation and main part, and its figures."""
     page = _Page(runs, names)
     page.section("overview", "Overview", *overview(runs, names, page.groups))
-    page.section("warnings", "Warnings", *page.each(_warnings))
+    page.section("warnings", "Warnings", *page.each(page.warned))
     page.section("scores", "Scores", *page.each(lambda run, groups, _: score_table(run, groups)), *_scores(page))
     page.section("ledger", "Ledger", _says(_LEDGER), *page.each(_ledger), *_outcomes(page))
     page.section(
@@ -108,7 +119,7 @@ def sections(runs: Sequence[Run], names: Sequence[str]) -> tuple[list[Markup], l
         "made-of", "Rubric, configuration, versions", *page.each(lambda run, _, __: tag("div", parts) if (parts := provenance(run)) else None)
     )
     page.section("definitions", "Definitions", glossary())
-    links = [tag("li", tag("a", section.title, href=f"#{section.id}")) for section in page.sections]
+    links = [tag("li", tag("a", section.title, page.counted(section), href=f"#{section.id}")) for section in page.sections]
     navigation = tag("nav", tag("ul", links), aria_label="Sections")
     main = tag("main", [section.html() for section in page.sections], id="main", tabindex="-1")
     return [tag("div", navigation, main, class_="layout")], page.figures
@@ -119,10 +130,6 @@ _LEDGER = "Every row of a reward is in exactly one column: rows = scored + unpar
 
 def _says(text: str) -> Markup:
     return tag("p", text, class_="says")
-
-
-def _warnings(run: Run, groups: Groups, prefix: str) -> Markup:
-    return findings_html(find_warnings(run), "None of the checks found anything.", link="#step={step}&view=rows")
 
 
 def _scores(page: _Page) -> list[Markup | None]:

@@ -1,5 +1,5 @@
 // The browser of completions: filters, a list, and one completion in detail beside its group. Its state is the page's hash.
-const browser = { rows: [], shown: [], many: 50, state: {}, focusDetail: false };
+const browser = { rows: [], shown: [], first: 0, many: 50, state: {}, focusDetail: false };
 const FILTERS = ["run", "mode", "step", "until", "prompt", "group", "reward", "outcome", "low", "high", "a", "b", "q", "sort"];
 
 async function unpacked(text) {
@@ -73,7 +73,7 @@ function readFilters() {
     const value = document.getElementById(`filter-${name}`)?.value;
     if (value && !(["a", "b"].includes(name) && !/disagreement/.test(document.getElementById("filter-sort").value))) browser.state[name] = value;
   }
-  browser.many = 50;
+  [browser.first, browser.many] = [0, 50];
   writeHash();
   list();
 }
@@ -160,6 +160,10 @@ function sortKey(state) {
 
 function list() {
   const { state } = browser;
+  for (const name of ["a", "b"]) {
+    const field = document.getElementById(`filter-${name}`);
+    if (field) field.parentElement.hidden = !/disagreement/.test(state.sort || "");
+  }
   for (const run of browser.runs) {
     for (const reward of Object.values(run.rewards)) {
       reward.failures ??= new Set(reward.failed);
@@ -175,9 +179,15 @@ function list() {
   browser.shown = found;
   const group = state.group ? make("button", { type: "button", on: { click: () => { delete browser.state.group; writeHash(); list(); } } }, "Show all groups") : null;
   document.getElementById("found").replaceChildren(`${found.length.toLocaleString("en")} of ${browser.rows.length.toLocaleString("en")} completions `, ...(group ? [group] : []));
-  const items = found.slice(0, browser.many).map(item);
-  const more = found.length > browser.many ? make("button", { type: "button", on: { click: () => { browser.many += 100; list(); } } }, "Show more") : null;
-  document.getElementById("list").replaceChildren(make("ol", {}, items), ...(more ? [more] : []));
+  const place = found.findIndex(({ name }) => name === state.row);
+  if (place >= 0 && (place < browser.first || place >= browser.first + browser.many)) browser.first = Math.max(0, place - 10);
+  browser.first = Math.min(browser.first, Math.max(0, found.length - 1));
+  const end = browser.first + browser.many;
+  const earlier = browser.first ? make("button", { type: "button", on: { click: () => { browser.many += Math.min(browser.first, 100); browser.first = Math.max(0, browser.first - 100); list(); } } }, `Show earlier (${browser.first.toLocaleString("en")})`) : null;
+  const more = found.length > end ? make("button", { type: "button", on: { click: () => { browser.many += 100; list(); } } }, `Show more (${(found.length - end).toLocaleString("en")})`) : null;
+  document.getElementById("list").replaceChildren(...[earlier, make("ol", {}, found.slice(browser.first, end).map(item)), more].filter(Boolean));
+  const current = document.querySelector("#list a[aria-current]");
+  if (current) document.getElementById("list").scrollTop = current.parentElement.offsetTop - 60;
 }
 
 function linkOf(row) {
@@ -242,7 +252,7 @@ function partsOf(run, i, reward) {
 
 function detail(row) {
   const { run, i } = row;
-  browser.state.row === row.name || (browser.opened = row.name);
+  browser.opened = row.name;
   for (const link of document.querySelectorAll("#list a")) link.dataset.row === row.name ? link.setAttribute("aria-current", "true") : link.removeAttribute("aria-current");
   const names = markable(run, i);
   browser.marked = names.includes(browser.marked) ? browser.marked : names[0];
@@ -256,8 +266,8 @@ function detail(row) {
   const total = run.total[i];
   const facts = [["total", total], ["advantage", run.advantage[i]], ["above group", run.above[i]], [run.unit, run.length[i]]];
   const chips = facts.filter(([, value]) => value !== null).map(([name, value]) => make("span", { class: "chip", "data-fact": name, "data-value": value, title: value }, `${name} ${shownNumber(value)}`));
-  const copy = make("button", { type: "button", on: { click: (event) => copyLink(event.target, row) } }, "Copy link");
-  const prompt = make("button", { type: "button", on: { click: () => choose({ prompt: text(run, run.prompt_id[i]) }) } }, "All of this prompt");
+  const copy = make("button", { type: "button", class: "small", on: { click: (event) => copyLink(event.target, row) } }, "Copy link");
+  const prompt = make("button", { type: "button", class: "small", on: { click: () => choose({ prompt: text(run, run.prompt_id[i]) }) } }, "All of this prompt");
   const parts = [
     make("h3", { id: "detail-title" }, `${run.title}: ${whereOf(row)}, completion ${run.name[i].split("/").pop()}`),
     make("div", { class: "facts" }, chips, run.scorable[i] ? null : make("span", { class: "outcome failed" }, "left out: a weighted reward failed"), copy, run.prompt_id[i] >= 0 ? prompt : null),
@@ -269,11 +279,11 @@ function detail(row) {
   ];
   if (here.length > 1) {
     const wanted = `${row.r}/${run.group[i]}`;
-    parts.push(make("h4", {}, `Its group: ${here.length} completions to this prompt`), make("button", { type: "button", on: { click: () => choose({ group: wanted }) } }, "List this group alone"), members(here, row));
+    parts.push(make("h4", {}, `Its group: ${here.length} completions to this prompt`), make("button", { type: "button", class: "small", on: { click: () => choose({ group: wanted }) } }, "List this group alone"), members(here, row));
   }
   document.getElementById("detail").replaceChildren(...parts.filter(Boolean));
   paint(document.getElementById("detail"));
-  document.querySelector(".member[aria-current]")?.parentElement.scrollTo({ left: document.querySelector(".member[aria-current]").offsetLeft - 40 });
+  document.querySelector(".member[aria-current]")?.parentElement.scrollTo({ left: document.querySelector(".member[aria-current]").offsetLeft - 4 });
   if (browser.focusDetail) document.getElementById("detail").focus({ preventScroll: innerWidth > 1000 });
   browser.focusDetail = false;
 }
@@ -306,7 +316,7 @@ function rewardTable(run, i) {
   const raw = Object.values(run.rewards).some((reward) => reward.raw);
   const gated = Object.values(run.rewards).some((reward) => reward.gate);
   const parsed = Object.values(run.rewards).some((reward) => reward.parsed);
-  const heads = ["reward", "weight", ...(raw ? ["raw"] : []), "score", "outcome", ...(gated ? ["gate"] : []), ...(parsed ? ["parsed"] : []), "reason"];
+  const heads = ["reward", "weight", ...(raw ? ["raw"] : []), "score", "outcome", ...(gated ? ["gate"] : []), ...(parsed ? ["parsed"] : [])];
   const lines = [];
   for (const [name, reward] of Object.entries(run.rewards)) {
     const outcome = reward.outcome[i] < 0 ? null : run.outcomes[reward.outcome[i]];
@@ -315,7 +325,9 @@ function rewardTable(run, i) {
     const gate = reward.gate ? { 1: "open", 0: "closed" }[reward.gate[i]] ?? "–" : null;
     lines.push(make("tr", { "data-reward": name }, make("th", { scope: "row" }, name), shown(reward.weight), raw ? shown(reward.raw ? reward.raw[i] : reward.score[i]) : null, shown(reward.score[i]),
       make("td", {}, make("span", { class: `outcome ${failed ? "failed" : outcome}` }, outcome)), gated ? make("td", {}, gate ?? "–") : null,
-      parsed ? words(reward.parsed ? text(run, reward.parsed[i]) : null) : null, words(text(run, reward.reason[i]))));
+      parsed ? words(reward.parsed ? text(run, reward.parsed[i]) : null) : null));
+    const reason = text(run, reward.reason[i]);
+    if (reason !== null) lines.push(make("tr", { class: "reason", "data-reason": name }, make("td", { colspan: heads.length }, make("span", { class: "muted" }, failed ? "error: " : "reason: "), make("span", {}, reason))));
     for (const [component, values] of Object.entries(reward.components)) {
       if (values[i] === null) continue;
       lines.push(make("tr", { class: "component", "data-component": `${name}/${component}` }, make("th", { scope: "row" }, component), make("td", {}), raw ? make("td", {}) : null, shown(values[i]), make("td", { colspan: heads.length - (raw ? 4 : 3) })));
@@ -347,7 +359,7 @@ function members(rows, current) {
 }
 
 function moveBy(step) {
-  const place = browser.shown.findIndex(({ name }) => name === browser.state.row);
+  const place = browser.shown.findIndex(({ name }) => name === browser.opened);
   const next = browser.shown[Math.min(Math.max(place + step, 0), browser.shown.length - 1)];
   if (next) location.hash = linkOf(next);
 }

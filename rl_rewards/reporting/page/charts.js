@@ -53,7 +53,9 @@ function specOf(figure) {
     if (key === "y" && figure.y && copy.scale && copy.type === "quantitative") copy.scale = { ...copy.scale, domain: figure.y };
     return copy;
   };
-  return { ...walk(charts.data.specs[figure.form]), datasets: { points: rowsOf(figure.points) }, config: configOf(), autosize: { type: "fit", contains: "padding" } };
+  const spec = walk(charts.data.specs[figure.form]);
+  if (figure.form === "curve" && figure.series.length > 1) spec.layer[0].mark.opacity = 0.07;
+  return { ...spec, datasets: { points: rowsOf(figure.points) }, config: configOf(), autosize: { type: "fit", contains: "padding" } };
 }
 
 async function drawChart(place) {
@@ -64,8 +66,7 @@ async function drawChart(place) {
     return;
   }
   const spec = specOf(figure);
-  if (figure.form === "matrix") spec.autosize = { type: "pad" }, spec.width = { step: 62 };
-  if (figure.form === "matrix" && spec.layer) spec.width = { step: 56 };
+  if (figure.form === "matrix") Object.assign(spec, { autosize: { type: "pad" }, width: { step: 56 } });
   charts.drawn.get(place)?.finalize();
   const result = await vegaEmbed(place, spec, { ast: true, actions: false, renderer: "canvas", defaultStyle: false, tooltip: { disableDefaultStyle: true, theme: "" } });
   charts.drawn.set(place, result);
