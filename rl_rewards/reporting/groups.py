@@ -8,7 +8,7 @@ import numpy as np
 
 from rl_rewards.reporting.run import Run
 
-__all__ = ["Groups", "above_group", "groups_of", "predicted_useful", "right_of", "variance_shares"]
+__all__ = ["Groups", "RightGroups", "above_group", "groups_of", "predicted_useful", "right_groups", "right_of", "variance_shares"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,6 +80,44 @@ def right_of(run: Run, reward: str) -> np.ndarray | None:
 def predicted_useful(share: np.ndarray, size: np.ndarray) -> np.ndarray:
     """Share of groups of `size` independent completions that are neither all right nor all wrong: 1 - (p^G + (1 - p)^G)."""
     return 1.0 - (share**size + (1.0 - share) ** size)
+
+
+@dataclass(frozen=True, eq=False)
+class RightGroups:
+    """Groups by a reward that says what is right, as arrays over the H groups in which it scored two completions or more.
+
+    Attributes:
+        reward: the reward's name.
+        step: shape (H,).
+        size, right: how many completions have a score, and how many are right, shape (H,).
+        predicted: probability that a group of this size is mixed, by its step's share of right completions, shape (H,).
+    """
+
+    reward: str
+    step: np.ndarray
+    size: np.ndarray
+    right: np.ndarray
+    predicted: np.ndarray
+
+    @property
+    def kinds(self) -> dict[str, np.ndarray]:
+        """Which groups are all right, mixed and all wrong, shape (H,) each."""
+        return {"all right": self.right == self.size, "mixed": (self.right > 0) & (self.right < self.size), "all wrong": self.right == 0}
+
+
+def right_groups(run: Run, groups: Groups, reward: str) -> RightGroups | None:
+    """The groups of a run by a reward; None for one that does not say what is right (`right_of`)."""
+    right = right_of(run, reward)
+    if right is None:
+        return None
+    rows = np.flatnonzero((groups.of >= 0) & np.isfinite(right))
+    size = np.bincount(groups.of[rows], minlength=len(groups.size))
+    count = np.bincount(groups.of[rows], right[rows], len(groups.size))
+    several = size > 1
+    step, size, count = groups.step[several], size[several], count[several]
+    first, place = np.unique(step, return_inverse=True)
+    share = np.bincount(place, count, len(first)) / np.bincount(place, size, len(first)) if len(first) else np.empty(0)
+    return RightGroups(reward, step, size, count, predicted_useful(share[place], size))
 
 
 def variance_shares(run: Run, groups: Groups, places: np.ndarray, size: int) -> np.ndarray:

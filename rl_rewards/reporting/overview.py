@@ -11,7 +11,7 @@ from rl_rewards.reporting.definitions import term
 from rl_rewards.reporting.figures import HUES
 from rl_rewards.reporting.groups import Groups
 from rl_rewards.reporting.html import Markup, cell, number, percent, table, tag
-from rl_rewards.reporting.run import Run
+from rl_rewards.reporting.run import OUTCOMES, Run
 from rl_rewards.reporting.tables import course_of
 
 __all__ = ["measures", "overview"]
@@ -20,10 +20,7 @@ __all__ = ["measures", "overview"]
 def measures(run: Run, groups: Groups) -> list[tuple[str, float | int, str]]:
     """A run's main numbers: definition's name, value, and `number`, `share` or `change`."""
     trained = run.trained
-    ledger = [run.ledger_masks(i) for i in range(len(run.rewards))]
-    applied = sum(int((masks["rows"] & ~masks["skipped"] & trained).sum()) for masks in ledger)
-    unparsed = sum(int(((run.outcomes[:, i] == 1) & ~masks["failed"] & trained).sum()) for i, masks in enumerate(ledger))
-    failed = sum(int((masks["failed"] & trained).sum()) for masks in ledger)
+    unparsed, failed = np.any(run.outcomes == OUTCOMES.index("unparsed"), axis=1), np.any(run.failed, axis=1)
     steps = len(np.unique(run.step[trained & (run.step >= 0)]))
     total = run.total[trained & np.isfinite(run.total)]
     found: list[tuple[str, float | int, str]] = [("completions", int(trained.sum()), "number")]
@@ -39,7 +36,7 @@ def measures(run: Run, groups: Groups) -> list[tuple[str, float | int, str]]:
             ("useful groups", float(groups.useful.mean()), "share"),
             ("effective reward", groups.effective_reward, "number"),
         ]
-    found += [("unparsed rate", unparsed / applied if applied else math.nan, "share"), ("failed", failed, "number")]
+    found += [("unparsed rate", float(unparsed[trained].mean()), "share"), ("failures", int(failed[trained].sum()), "number")]
     return found
 
 
@@ -55,7 +52,7 @@ def overview(runs: Sequence[Run], names: Sequence[str], groups: Sequence[Groups]
     return [table("The runs", heads, rows, class_="numbers-table")]
 
 
-_LABELS = {"mean": "mean total", "start": "total at start", "end": "total at end", "failed": "failed rows"}
+_LABELS = {"mean": "mean total", "start": "total at start", "end": "total at end", "failures": "with failures"}
 
 
 def _tiles(found: Sequence[tuple[str, float | int, str]]) -> Markup:

@@ -117,6 +117,12 @@ class Run:
         return self.training if self.training.any() else np.ones(len(self), bool)
 
     @property
+    def stepped(self) -> bool:
+        """Whether there is a course over steps to show: the completions are of two or more."""
+        steps = self.step[self.trained]
+        return bool(len(steps)) and bool((steps != steps[0]).any())
+
+    @property
     def lengths(self) -> tuple[np.ndarray, str]:
         """Length of each completion and its unit: tokens where the record has them of any completion, else characters."""
         return (self.tokens, "tokens") if np.isfinite(self.tokens).any() else (self.characters, "characters")

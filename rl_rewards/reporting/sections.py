@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-import numpy as np
-
 from rl_rewards.reporting import charts
 from rl_rewards.reporting.definitions import glossary
 from rl_rewards.reporting.evaluations import evaluation_figures
@@ -16,7 +14,7 @@ from rl_rewards.reporting.groups import Groups, groups_of
 from rl_rewards.reporting.html import Markup, tag
 from rl_rewards.reporting.overview import overview
 from rl_rewards.reporting.run import Run
-from rl_rewards.reporting.tables import evaluation_table, ledger_table, provenance, score_table, slow_batches
+from rl_rewards.reporting.tables import evaluation_table, group_table, ledger_table, provenance, score_table, slow_batches
 from rl_rewards.reporting.warnings import find_warnings
 
 __all__ = ["sections"]
@@ -60,6 +58,11 @@ class _Page:
         self.warnings += len(found)
         return findings_html(found, "None of the checks found anything.", link="#step={step}&view=rows")
 
+    def grouped(self, run: Run, groups: Groups, prefix: str) -> Markup | None:
+        """A run's groups: their numbers, then their course."""
+        table = group_table(run, groups)
+        return None if table is None else tag("div", table, self.grid(charts.group_figures(run, groups, prefix)))
+
     def grid(self, figures: Sequence[Figure], kind: str = "panels") -> Markup | None:
         """Figures side by side."""
         self.figures += figures
@@ -98,17 +101,13 @@ def sections(runs: Sequence[Run], names: Sequence[str]) -> tuple[list[Markup], l
     page.section("warnings", "Warnings", *page.each(page.warned))
     page.section("scores", "Scores", *page.each(lambda run, groups, _: score_table(run, groups)), *_scores(page))
     page.section("ledger", "Ledger", _says(_LEDGER), *page.each(_ledger), *_outcomes(page))
-    page.section(
-        "distribution",
-        "Distribution",
-        *page.each(lambda run, _, prefix: page.chosen(charts.distribution_figures(run, prefix), "Scores of", f"{prefix}heat")),
-    )
+    page.section("distribution", "Distribution", *_distribution(page))
     page.section(
         "advantage",
         "What drives the advantage",
         *page.each(lambda run, groups, prefix: page.grid(charts.advantage_figures(run, groups, prefix), "wide")),
     )
-    page.section("groups", "Groups", *page.each(lambda run, groups, prefix: page.grid(charts.group_figures(run, groups, prefix))))
+    page.section("groups", "Groups", *page.each(page.grouped))
     page.section("length", "Length and reward", page.grid(charts.length_figures(runs, names)))
     page.section("correlation", "Correlation", *page.each(lambda run, _, prefix: page.grid(charts.correlation_figures(run, prefix))))
     page.section("evaluation", "Evaluation", evaluation_table(runs, names), page.grid(evaluation_figures(runs, names)))
@@ -133,7 +132,7 @@ def _says(text: str) -> Markup:
 
 
 def _scores(page: _Page) -> list[Markup | None]:
-    if not any(len(np.unique(run.step[run.trained])) > 1 for run in page.runs):
+    if not any(run.stepped for run in page.runs):
         return []
     scores = page.grid(charts.score_figures(page.runs, page.names))
     components = charts.component_figures(page.runs, page.names)
@@ -153,8 +152,13 @@ def _ledger(run: Run, groups: Groups, prefix: str) -> Markup:
     return tag("div", tables)
 
 
+def _distribution(page: _Page) -> list[Markup | None]:
+    heat = page.each(lambda run, _, prefix: page.chosen(charts.distribution_figures(run, prefix), "Scores of", f"{prefix}heat"))
+    return [*heat, page.grid(charts.histogram_figures(page.runs, page.names)) if any(not run.stepped for run in page.runs) else None]
+
+
 def _outcomes(page: _Page) -> list[Markup | None]:
-    if not any(len(np.unique(run.step[run.trained])) > 1 for run in page.runs):
+    if not any(run.stepped for run in page.runs):
         return []
     outcomes = page.each(lambda run, _, prefix: page.grid(charts.outcome_figures(run, prefix)))
     return [*outcomes, page.grid(charts.gate_figures(page.runs, page.names))]

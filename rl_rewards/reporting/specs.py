@@ -102,6 +102,25 @@ def _heat() -> Any:
     )
 
 
+def _bars() -> Any:
+    """A histogram; of several series, one in front of the other."""
+    return (
+        _chart()
+        .mark_rect(opacity=0.55, strokeWidth=0)
+        .encode(
+            x=alt.X("from:Q", title="score", scale=alt.Scale(zero=False, nice=False), axis=alt.Axis(grid=False, tickCount=6)),
+            x2="to:Q",
+            y=alt.Y("zero:Q", title=None, axis=alt.Axis(format=".0%", tickCount=4)),
+            y2="share:Q",
+            color=_series("series"),
+            tooltip=_tooltip(
+                ("series", "series", ""), ("from", "from", ".4~g"), ("to", "to", ".4~g"), ("share", "share of rows", ".1%"), ("count", "rows", ",")
+            ),
+        )
+        .transform_calculate(zero="0")
+    )
+
+
 def _matrix() -> Any:
     base = _chart(26).properties(height=alt.Step(34))
     position = {
@@ -154,6 +173,7 @@ def specs() -> dict[str, dict[str, Any]]:
         "stack": _stack,
         "heat": _heat,
         "matrix": _matrix,
+        "bars": _bars,
         "bins": _bins,
         "intervals": _intervals,
     }

@@ -12,11 +12,11 @@ from rl_rewards.reporting.charts import batch_seconds
 from rl_rewards.reporting.curves import curve_of
 from rl_rewards.reporting.definitions import term
 from rl_rewards.reporting.evaluations import Side, difference_of, mean_of, sides_of
-from rl_rewards.reporting.groups import Groups, variance_shares
+from rl_rewards.reporting.groups import Groups, right_groups, variance_shares
 from rl_rewards.reporting.html import Markup, cell, number, table, tag
 from rl_rewards.reporting.run import OUTCOMES, Run
 
-__all__ = ["course_of", "evaluation_table", "ledger_table", "provenance", "score_table", "slow_batches"]
+__all__ = ["course_of", "evaluation_table", "group_table", "ledger_table", "provenance", "score_table", "slow_batches"]
 
 _SLOWEST = 12
 
@@ -82,6 +82,20 @@ def ledger_table(run: Run, where: np.ndarray, caption: str) -> Markup:
         rows.append([name, *(cell(counts[kind]) for kind in kinds), bar])
     heads = [term(kind.replace("_", " ")) for kind in kinds]
     return table(caption, ["reward", *heads, tag("span", "shares", class_="visually-hidden")], rows, class_="numbers-table ledger")
+
+
+def group_table(run: Run, groups: Groups) -> Markup | None:
+    """How many groups carry a gradient, and by each reward that says what is right how many are mixed, seen and predicted."""
+    if not len(groups.size):
+        return None
+    rows = [["total", cell(len(groups.size)), cell(float(groups.useful.mean()), "share"), *[tag("td", class_="number")] * 4]]
+    for name, weight in zip(run.rewards, run.weights, strict=True):
+        found = right_groups(run, groups, name) if weight != 0 else None
+        if found is not None and len(found.size):
+            shares = [cell(float(mask.mean()), "share") for mask in found.kinds.values()]
+            rows.append([name, cell(len(found.size)), tag("td", class_="number"), *shares, cell(float(found.predicted.mean()), "share")])
+    heads = ["by", term("groups"), term("useful groups"), term("all right"), term("mixed"), term("all wrong"), term("predicted", "mixed, predicted")]
+    return table("Groups over the whole run", heads, rows, class_="numbers-table")
 
 
 def slow_batches(run: Run) -> Markup | None:

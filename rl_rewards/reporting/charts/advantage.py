@@ -9,7 +9,7 @@ import numpy as np
 from rl_rewards.reporting.charts.parts import STACK_STEPS, Bins, stack_figure, stacked
 from rl_rewards.reporting.curves import curve_of
 from rl_rewards.reporting.figures import Figure, columns, hue, step_bins
-from rl_rewards.reporting.groups import Groups, predicted_useful, right_of, variance_shares
+from rl_rewards.reporting.groups import Groups, RightGroups, right_groups, variance_shares
 from rl_rewards.reporting.run import Run
 
 __all__ = ["advantage_figures", "group_figures"]
@@ -18,7 +18,7 @@ __all__ = ["advantage_figures", "group_figures"]
 def advantage_figures(run: Run, groups: Groups, prefix: str) -> list[Figure]:
     """What drives the advantage over the steps."""
     weighted = [i for i, weight in enumerate(run.weights) if weight != 0 and np.isfinite(weight)]
-    if not len(groups.size) or not weighted:
+    if not len(groups.size) or not weighted or not run.stepped:
         return []
     bins = Bins(groups.step, STACK_STEPS)
     shares = variance_shares(run, groups, bins.of, len(bins.first))[:, weighted]
@@ -34,7 +34,7 @@ def advantage_figures(run: Run, groups: Groups, prefix: str) -> list[Figure]:
 
 def group_figures(run: Run, groups: Groups, prefix: str) -> list[Figure]:
     """Groups with and without spread, all right against all wrong, predicted against seen, and the effective reward."""
-    if not len(groups.size):
+    if not len(groups.size) or not run.stepped:
         return []
     figures = []
     bins = Bins(groups.step, STACK_STEPS)
@@ -46,9 +46,9 @@ def group_figures(run: Run, groups: Groups, prefix: str) -> list[Figure]:
     figures.append(spread)
     figures.append(_effective(run, groups, prefix))
     for i, reward in enumerate(run.rewards):
-        right = right_of(run, reward)
-        if right is not None and run.weights[i] != 0:
-            figures += _right_figures(run, groups, bins, right, reward, f"{prefix}right-{i}")
+        found = right_groups(run, groups, reward) if run.weights[i] != 0 else None
+        if found is not None and len(found.size):
+            figures += _right_figures(found, f"{prefix}right-{i}")
     return figures
 
 
@@ -67,31 +67,24 @@ def _effective(run: Run, groups: Groups, prefix: str) -> Figure:
     return Figure(f"{prefix}effective", "Effective reward", "lines", points, names, ["--muted", "--hue-0"], says, "effective reward")
 
 
-def _right_figures(run: Run, groups: Groups, bins: Bins, right: np.ndarray, reward: str, id: str) -> Iterator[Figure]:
-    """Of one reward with two values: all right, mixed, all wrong; and the mixed share against what is predicted."""
-    rows = np.flatnonzero((groups.of >= 0) & np.isfinite(right))
-    of = groups.of[rows]
-    size = np.bincount(of, minlength=len(groups.size))
-    count = np.bincount(of, right[rows], len(groups.size))
-    several = size > 1
-    kinds = {"all right": several & (count == size), "mixed": several & (count > 0) & (count < size), "all wrong": several & (count == 0)}
-    counts = [np.bincount(bins.of[mask], minlength=len(bins.first)) for mask in kinds.values()]
-    stack = stack_figure(f"{id}-kinds", f"All right, mixed, all wrong: {reward}", bins, counts, list(kinds), ["--hue-2", "--hue-0", "--hue-1"])
+def _right_figures(found: RightGroups, id: str) -> Iterator[Figure]:
+    """Of one reward: all right, mixed, all wrong; and the mixed share against what is predicted."""
+    bins = Bins(found.step, STACK_STEPS)
+    counts = [np.bincount(bins.of[mask], minlength=len(bins.first)) for mask in found.kinds.values()]
+    title = f"All right, mixed, all wrong: {found.reward}"
+    stack = stack_figure(f"{id}-kinds", title, bins, counts, list(found.kinds), ["--hue-2", "--hue-0", "--hue-1"])
     stack.defined = "mixed"
     yield stack
-    steps, _ = step_bins(groups.step)
-    first, place = np.unique(steps[several], return_inverse=True)
-    share = np.bincount(place, count[several], len(first)) / np.bincount(place, size[several], len(first))
-    predicted = curve_of(predicted_useful(share[place], size[several]), steps[several])
-    seen = curve_of(kinds["mixed"][several], steps[several])
+    steps, _ = step_bins(found.step)
+    mixed = found.kinds["mixed"]
+    curves = [curve_of(mixed, steps), curve_of(found.predicted, steps)]
     names = ["seen", "predicted"]
     points = columns(
-        series=[np.repeat(name, len(first)) for name in names],
-        step=[first, first],
-        value=[seen.mean, predicted.mean],
-        count=[seen.count, predicted.count],
+        series=[np.repeat(name, len(curve.steps)) for name, curve in zip(names, curves, strict=True)],
+        step=[curve.steps for curve in curves],
+        value=[curve.mean for curve in curves],
+        count=[curve.count for curve in curves],
     )
-    whole = float(kinds["mixed"][several].mean()) if several.any() else float("nan")
-    figure = Figure(f"{id}-predicted", f"Mixed groups, seen and predicted: {reward}", "lines", points, names, ["--hue-0", "--muted"], y=(0, 1))
-    figure.says, figure.defined = f"Seen over the whole run: {whole:.1%}.", "predicted"
-    yield figure
+    says = f"Over the whole run: {mixed.mean():.1%} seen, {found.predicted.mean():.1%} predicted."
+    title = f"Mixed groups, seen and predicted: {found.reward}"
+    yield Figure(f"{id}-predicted", title, "lines", points, names, ["--hue-0", "--muted"], says, "predicted", y=(0, 1))

@@ -21,9 +21,11 @@ def length_figures(runs: Sequence[Run], names: Sequence[str]) -> list[Figure]:
     unit = "tokens" if units == {"tokens"} else "characters"
     lengths = [run.lengths[0] if unit == "tokens" else run.characters for run in runs]
     every = list(enumerate(runs))
-    figures = [curve_figure("length", "Length", every, names, lengths, hue(5), unit)]
-    figures[0].defined = "length"
-    if len(runs) == 1:
+    figures = []
+    if any(run.stepped for run in runs):
+        figures.append(curve_figure("length", "Length", every, names, lengths, hue(5), unit))
+        figures[0].defined = "length"
+    if len(runs) == 1 and runs[0].stepped:
         figures += _length_of_right(runs[0], lengths[0], unit)
     figures.append(_by_length(every, names, lengths, unit))
     return figures

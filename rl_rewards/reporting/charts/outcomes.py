@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
-from rl_rewards.reporting.charts.parts import STACK_STEPS, bins_of, stack_figure
+from rl_rewards.reporting.charts.parts import STACK_STEPS, bins_of, rewards_of, stack_figure
 from rl_rewards.reporting.curves import histogram_of
-from rl_rewards.reporting.figures import Figure
+from rl_rewards.reporting.figures import Figure, hue
 from rl_rewards.reporting.run import Run
 
-__all__ = ["distribution_figures", "outcome_figures"]
+__all__ = ["distribution_figures", "histogram_figures", "outcome_figures"]
 
 _KINDS = {"scored": "--calm", "unparsed": "--unparsed", "skipped": "--skipped", "left_out": "--left-out", "failed": "--failed"}
 _SCORE_BINS, _HEAT_STEPS = 24, 60
@@ -32,6 +34,8 @@ def outcome_figures(run: Run, prefix: str) -> list[Figure]:
 
 def distribution_figures(run: Run, prefix: str) -> list[Figure]:
     """Where the scores of the total and of each reward lie, over the steps."""
+    if not run.stepped:
+        return []
     bins, figures = bins_of(run, _HEAT_STEPS), []
     for i, name in enumerate(["total", *run.rewards]):
         values = np.where(run.trained, run.total if i == 0 else run.scores[:, i - 1], np.nan)
@@ -50,4 +54,30 @@ def distribution_figures(run: Run, prefix: str) -> list[Figure]:
         }
         says = f"Scores from {np.nanmin(values):.3g} to {np.nanmax(values):.3g}; darker cells hold more of a step's rows."
         figures.append(Figure(f"{prefix}heat-{i}", name, "heat", points, says=says, defined="share of rows"))
+    return figures
+
+
+def histogram_figures(runs: Sequence[Run], names: Sequence[str]) -> list[Figure]:
+    """Where the scores of the total and of each reward lie, in runs without steps."""
+    figures = []
+    here = [(i, run) for i, run in enumerate(runs) if not run.stepped]
+    for place, reward in enumerate(["total", *rewards_of([run for _, run in here])]):
+        shown = [(i, run.column(reward)[run.trained]) for i, run in here if reward in ("total", *run.rewards)]
+        values, owner = np.concatenate([found for _, found in shown]), np.repeat(np.arange(len(shown)), [len(found) for _, found in shown])
+        if not np.isfinite(values).any():
+            continue
+        counts, edges = histogram_of(values, owner, len(shown), _SCORE_BINS)
+        which, cell = np.nonzero(counts)
+        points = {
+            "series": np.array([names[i] for i, _ in shown])[which],
+            "from": edges[cell],
+            "to": edges[cell + 1],
+            "share": counts[which, cell] / counts.sum(axis=1)[which],
+            "count": counts[which, cell],
+        }
+        says = f"Scores from {np.nanmin(values):.3g} to {np.nanmax(values):.3g}."
+        colours = [hue(i) for i, _ in shown] if len(runs) > 1 else ["--ink" if place == 0 else hue(place - 1)]
+        figures.append(
+            Figure(f"histogram-{place}", reward, "bars", points, [names[i] for i, _ in shown], colours, says, "share of rows", legend=False)
+        )
     return figures
