@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from pydantic import ValidationError
 
+from rl_rewards.folders.rewardkit import is_rewardkit_folder, rewardkit_rewards
 from rl_rewards.reward import Reward
 from rl_rewards.rubric import Rubric
 from rl_rewards.rubric_files.errors import nearest
@@ -72,6 +73,8 @@ def load_folders(
 ) -> Rubric:
     """A rubric with a reward for each metric folder, named as it is; the folders' own metrics are components of their scores.
 
+    A folder of harbor-rewardkit has a reward for its main score, and metrics (weight 0) called `name.input` for what that is made of.
+
     Args:
         values: `name=path`, one for each folder.
         weights: name -> weight in the total; 1 for those that it does not name.
@@ -87,8 +90,15 @@ def load_folders(
     for name in weights:
         if name not in names:
             raise FolderError(f"a weight must be of one of the metric folders {', '.join(names)}, got {name!r}{nearest(name, names)}")
-    limits = {"isolate": isolate, "timeout": timeout, "memory_mb": memory_mb}
-    return Rubric(tuple(Reward(name, _scorer(path), weight=weights.get(name, 1.0), **limits) for name, path in folders))
+    isolation = {"isolate": isolate, "timeout": timeout, "memory_mb": memory_mb}
+    rewards: list[Reward] = []
+    for name, path in folders:
+        weight = weights.get(name, 1.0)
+        if is_rewardkit_folder(path):
+            rewards += rewardkit_rewards(name, path, weight, isolation)
+        else:
+            rewards.append(Reward(name, _scorer(path), weight=weight, **isolation))
+    return Rubric(tuple(rewards))
 
 
 def _scorer(path: Path) -> MetricFolder:

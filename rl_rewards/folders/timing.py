@@ -58,6 +58,10 @@ def _timed_in(environment: dict[str, str], scorer: bytes) -> Timed:
 
 def timed(rubric: Rubric, environment: Mapping[str, str] | None = None) -> Rubric:
     """The same rubric, whose evaluations `take_seconds` can read; of rewards that score one sample at a time."""
+
+    def is_timed(traits: Traits) -> bool:
+        return traits.per_sample and not traits.rewards and not traits.calls_server
+
     rewards = [
         dataclasses.replace(reward, score=Timed(reward.score, environment))
         if reward.score.traits.per_sample and not reward.score.traits.rewards

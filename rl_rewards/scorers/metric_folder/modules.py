@@ -20,12 +20,12 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-__all__ = ["import_main", "package_name"]
+__all__ = ["import_from", "package_name"]
 
 _PREFIX = "rl_rewards_folder_"
 # A folder's code was written for these packages; their names lead to our own, so that it runs and is scored without them.
-_STAND_INS = ("reward_kit", "reward_protocol", "eval_protocol")
-_STAND_IN = "rl_rewards.compat.reward_kit"
+_STAND_INS = dict.fromkeys(("reward_kit", "reward_protocol", "eval_protocol"), "rl_rewards.compat.reward_kit")
+_STAND_INS["rewardkit"] = "rl_rewards.folders.rewardkit.names"
 _lock = threading.RLock()
 
 
@@ -34,8 +34,11 @@ def package_name(directory: Path, digest: str) -> str:
     return _PREFIX + hashlib.sha256(f"{directory}\0{digest}".encode()).hexdigest()[:16]
 
 
-def import_main(directory: Path, digest: str) -> ModuleType:
-    """A folder's main.py, imported once for as long as its code is the same.
+def import_from(directory: Path, digest: str, module: str = "main") -> ModuleType:
+    """A folder's module, by default its main.py, imported once for as long as the folder's code is the same.
+
+    Args:
+        module: its name within the folder, with dots.
 
     Raises:
         BaseException: what it raises at its import.
@@ -46,10 +49,10 @@ def import_main(directory: Path, digest: str) -> ModuleType:
             sys.meta_path.insert(0, _finder)
         _finder.directories[name] = directory
     try:
-        return importlib.import_module(f"{name}.main")
+        return importlib.import_module(f"{name}.{module}")
     except BaseException:
-        for module in [module for module in sys.modules if module == name or module.startswith(f"{name}.")]:
-            del sys.modules[module]
+        for loaded in [loaded for loaded in sys.modules if loaded == name or loaded.startswith(f"{name}.")]:
+            del sys.modules[loaded]
         raise
 
 
@@ -118,8 +121,8 @@ class _Import:
         top, dot, rest = name.partition(".")
         if level == 0 and self._has(top):
             return self._imported(f"{self._package}.{top}", dot + rest, globals, locals, fromlist)
-        if level == 0 and top in _STAND_INS and _exists(_STAND_IN + dot + rest):
-            return self._imported(_STAND_IN, dot + rest, globals, locals, fromlist)
+        if level == 0 and top in _STAND_INS and _exists(_STAND_INS[top] + dot + rest):
+            return self._imported(_STAND_INS[top], dot + rest, globals, locals, fromlist)
         return builtins.__import__(name, globals, locals, fromlist or (), level)
 
     @staticmethod

@@ -16,7 +16,7 @@ from rl_rewards.loading import LoadError, base_directory, code_allowed
 from rl_rewards.scorers.base import Scorer, Traits
 from rl_rewards.scorers.metric_folder.contents import FolderError, folder_digest, shown
 from rl_rewards.scorers.metric_folder.faults import import_fault, no_evaluate
-from rl_rewards.scorers.metric_folder.modules import import_main
+from rl_rewards.scorers.metric_folder.modules import import_from
 from rl_rewards.scorers.metric_folder.requirements import check_requirements
 from rl_rewards.types import EvaluateResult, Sample
 
@@ -111,7 +111,7 @@ def _evaluate(directory: Path, digest: str) -> FunctionScorer:
     """
     file = directory / _MAIN
     try:
-        module = import_main(directory, digest)
+        module = import_from(directory, digest)
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # SystemExit too: a script that ends the process at its import
