@@ -13,7 +13,7 @@ from rl_rewards.failures import described_with_place, stops_the_process
 from rl_rewards.folders.rewardkit.aggregation import How, Part, check_weights, combined
 from rl_rewards.folders.rewardkit.discovery import load_checks
 from rl_rewards.folders.rewardkit.session import Check
-from rl_rewards.folders.rewardkit.workspace import files_of, workspace_name, workspace_of
+from rl_rewards.folders.rewardkit.workspace import files_of, workspace_of
 from rl_rewards.loading import LoadError, code_allowed
 from rl_rewards.references import MissingReferenceError
 from rl_rewards.scorers.base import Scorer, Traits
@@ -133,12 +133,3 @@ def _free(name: str, taken: Mapping[str, Any]) -> str:
     while found in taken:
         found, number = f"{name} ({number})", number + 1
     return found
-
-
-def named_files(checks: Sequence[Check]) -> list[str]:
-    """The files of the workspace that checks name.
-
-    Raises:
-        ValueError: when one lies outside.
-    """
-    return [workspace_name(path) for check in checks for path in check.files]

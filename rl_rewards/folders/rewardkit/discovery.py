@@ -67,7 +67,10 @@ def load_checks(root: Path, digest: str) -> dict[str, list[Check]]:
     folder, found = Folder(), {}
 
     def load(directory: Path) -> None:
+        names = [path.name for path in children_of(directory) if python_files_of(path)]
         for path in python_files_of(directory):
+            if path.stem in names:
+                raise FolderError(f"{shown(directory)}: inputs must have different names, got {path.name} and a directory {path.stem!r}: rename one")
             name = path.relative_to(root)
             folder.checks = []
             try:
@@ -76,7 +79,7 @@ def load_checks(root: Path, digest: str) -> dict[str, list[Check]]:
             except KeyboardInterrupt:
                 raise
             except BaseException as error:  # SystemExit, too
-                raise FolderError(import_fault(root, error)) from error
+                raise FolderError(import_fault(root, error, path)) from error
             if folder.checks:
                 found[name.as_posix()] = [check for _, check, _ in folder.checks]
         for child in children_of(directory):

@@ -7,7 +7,7 @@ The folder's main score is a reward of the folder's name; its criteria files, ju
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +15,11 @@ from pydantic import ValidationError
 
 from rl_rewards.folders.rewardkit.aggregation import RewardkitAggregation
 from rl_rewards.folders.rewardkit.config import RewardTable
-from rl_rewards.folders.rewardkit.criteria import RewardkitCriteria, named_files
+from rl_rewards.folders.rewardkit.criteria import RewardkitCriteria
 from rl_rewards.folders.rewardkit.discovery import load_checks
 from rl_rewards.folders.rewardkit.judge_files import files_named_by, judge_of
 from rl_rewards.folders.rewardkit.layout import CriteriaInput, Group, JudgeInput, Node, layout_of
+from rl_rewards.folders.rewardkit.session import Check
 from rl_rewards.loading import LoadError, code_allowed
 from rl_rewards.reward import Reward
 from rl_rewards.scorers.base import Scorer
@@ -49,18 +50,13 @@ def rewardkit_rewards(name: str, directory: Path, weight: float = 1.0, isolation
     check_requirements(directory)
     checks = load_checks(directory, folder_digest(directory))
     root = layout_of(directory, frozenset(checks))
-    named = _named(root, directory, checks)
+    named = _named(root, checks)
     return _Rewards(name, directory, weight, dict(isolation or {}), named).of(root)
 
 
-def _named(root: Group, directory: Path, checks: Mapping[str, Any]) -> tuple[str, ...]:
+def _named(root: Group, checks: Mapping[str, Sequence[Check]]) -> tuple[str, ...]:
     """The files of the workspace that the folder's criteria and judges name."""
-    names = set()
-    for file, of_file in checks.items():
-        try:
-            names.update(named_files(of_file))
-        except ValueError as error:
-            raise FolderError(f"{shown(directory / file)}: {error}") from None
+    names = {name for of_file in checks.values() for check in of_file for name in check.files}
     nodes: list[Node] = [root]
     for node in nodes:
         if isinstance(node, Group):

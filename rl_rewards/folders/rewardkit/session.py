@@ -10,11 +10,9 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
 
-from rl_rewards.redaction import logger_for
+from rl_rewards.folders.rewardkit.workspace import workspace_name
 
 __all__ = ["Check", "Folder", "builtins", "criterion", "factory", "loading", "unsupported"]
-
-logger = logger_for(__name__)
 
 
 @dataclass(frozen=True)
@@ -123,7 +121,7 @@ def maker(function: Callable[..., Any], name: str, paths: tuple[str, ...] = ()) 
 
     Args:
         function: called with the workspace and the arguments.
-        paths: parameters that name files of the workspace.
+        paths: parameters that name files of the workspace; one that lies outside is a ValueError.
     """
     signature = inspect.signature(function)
     parameters = list(signature.parameters.values())[1:]
@@ -133,8 +131,9 @@ def maker(function: Callable[..., Any], name: str, paths: tuple[str, ...] = ()) 
         bound = given.bind(*args, **kwargs)
         bound.apply_defaults()
         first = f":{str(bound.arguments[parameters[0].name])[:50]}" if parameters else ""
+        bound.arguments |= {path: workspace_name(bound.arguments[path]) for path in paths}
         call = functools.partial(function, **bound.arguments) if parameters else function
-        files = tuple(str(bound.arguments[path]) for path in paths)
+        files = tuple(bound.arguments[path] for path in paths)
         check = Check(name or f"{own}{first}", call, float(weight), isolated, files)
         _current().add(own, check)
         return check

@@ -14,13 +14,13 @@ from rl_rewards.types import describe
 __all__ = ["import_fault", "no_evaluate"]
 
 
-def import_fault(directory: Path, error: BaseException) -> str:
-    """Where in a folder an exception was raised at its import, and what it says."""
+def import_fault(directory: Path, error: BaseException, file: Path | None = None) -> str:
+    """Where in a folder an exception was raised at the import of a file, by default its main.py, and what it says."""
     if isinstance(error, SyntaxError) and error.filename and Path(error.filename).is_relative_to(directory):
         code = f": {error.text.strip()}" if error.text else ""
         return f"{shown(error.filename)}:{error.lineno or 1}: {type(error).__name__}: {error.msg}{code}"
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if Path(frame.filename).is_relative_to(directory)]
-    place = f"{shown(frames[-1].filename)}:{frames[-1].lineno}" if frames else shown(str(directory / "main.py"))
+    place = f"{shown(frames[-1].filename)}:{frames[-1].lineno}" if frames else shown(file or directory / "main.py")
     hint = ""
     if isinstance(error, ModuleNotFoundError) and error.name:
         top = error.name.partition(".")[0]

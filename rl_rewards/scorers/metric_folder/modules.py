@@ -24,7 +24,7 @@ __all__ = ["import_from", "package_name"]
 
 _PREFIX = "rl_rewards_folder_"
 # A folder's code was written for these packages; their names lead to our own, so that it runs and is scored without them.
-_STAND_INS = dict.fromkeys(("reward_kit", "reward_protocol", "eval_protocol"), "rl_rewards.compat.reward_kit")
+_STAND_INS: dict[str, str] = dict.fromkeys(("reward_kit", "reward_protocol", "eval_protocol"), "rl_rewards.compat.reward_kit")
 _STAND_INS["rewardkit"] = "rl_rewards.folders.rewardkit.names"
 _lock = threading.RLock()
 
