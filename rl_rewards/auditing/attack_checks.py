@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from rl_rewards.auditing.attacks import KINDS, Attack, attacks_on
+from rl_rewards.auditing.attacks import KINDS, Attack, Target, attacks_on
 from rl_rewards.auditing.findings import Finding, Severity
 from rl_rewards.auditing.scoring import Verdict
 from rl_rewards.auditing.subject import Subject
@@ -39,7 +39,7 @@ def attack_findings(subject: Subject) -> Iterator[Finding]:
     rows = subject.attacked
     tries: list[tuple[int, Verdict, Verdict, Attack]] = []
     for row, right, wrong in rows:
-        attacks = attacks_on(subject.rows[row], row, subject.honest, subject.codes, subject.in_process)
+        attacks = attacks_on(Target(subject.rows[row], row, subject.honest, subject.codes, subject.in_process))
         tries += [(row, right, wrong, attack) for attack in _first_of_each(attacks)[: subject.affordable(len(attacks))]]
     texts = [(row, text) for row, _, _, attack in tries for text in attack.texts]
     found = dict(zip(texts, subject.verdicts(texts), strict=True))

@@ -11,7 +11,7 @@ import statistics
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from rl_rewards.auditing.attacks import padding
+from rl_rewards.auditing.attacks.padding import padding
 from rl_rewards.auditing.code import own_functions
 from rl_rewards.auditing.findings import Finding, Severity
 from rl_rewards.auditing.scoring import Call, Probe, Verdict

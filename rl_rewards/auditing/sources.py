@@ -115,7 +115,7 @@ class Sources:
     def _of_native(self, scorer: Any, reward: Reward) -> list[Slot]:
         kind = type(scorer).__name__
         templates = of_parser(reward.parse) or list(COMMON)
-        if isinstance(scorer, ComparingGrader) and (asked := _of_input(scorer.input)):
+        if (asked := _of_input(scorer)) is not None:
             templates = [template.replace(MARK, asked) for template in templates]
         if kind in ("PythonTests", "PythonReward"):
             fenced = [f"```python\n{MARK}\n```"] if reward.parse == Identity() else templates
@@ -125,7 +125,7 @@ class Sources:
         if kind in NOT_ANSWERS:
             return []
         if kind == "ToolCallMatch":
-            return [Slot(self._source((scorer.reference, "as it is", kind), self._calls(scorer), "calls"), MARK)]
+            return [Slot(self._source((str(scorer.reference), "as it is", kind), self._calls(scorer), "calls"), MARK)]
         if kind == "JsonSchema":
             value = json.dumps(instance_of(scorer.schema))
             return [Slot(Source("an object of the schema", [value], "fixed"), template) for template in templates]
@@ -203,8 +203,9 @@ class Sources:
         return [Slot(source, template) for template in templates]
 
 
-def _of_input(text: str) -> str | None:
-    """What a response holds so that a grader's `input` is the answer; None where it takes the response as it is."""
+def _of_input(scorer: Any) -> str | None:
+    """What a response holds so that a grader's `input` is the answer; None for other scorers, and where it is all of the response."""
+    text = scorer.input if isinstance(scorer, ComparingGrader) else ""
     found = re.fullmatch(r"\s*\{\{\s*(sample\.output_(json|tools)[^}]*?)\s*\}\}\s*", text)
     if found is None:
         return None
