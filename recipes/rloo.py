@@ -22,8 +22,9 @@ sys.path.insert(0, str(Path.cwd()))  # `accelerate launch` leaves the working di
 from transformers import ProgressCallback
 from trl import ModelConfig, RLOOConfig, RLOOTrainer, get_peft_config, get_quantization_config
 
-from rl_rewards import RewardError, load_rubric
+from rl_rewards import RewardError
 from rl_rewards.checks import check_dataset
+from rl_rewards.deploying.endpoint import load_rewards
 from rl_rewards.formats.vertex import spec_arguments
 from rl_rewards.recording import RunRecorder
 from rl_rewards.trl import RecordingCallback, check_trainer, reward_functions
@@ -34,11 +35,15 @@ from rl_rewards.user_errors import one_line_errors
 
 @dataclass
 class RecipeArguments:
-    rubric: str = field(
-        metadata={"help": "rubric file: what is rewarded; a ReinforcementTuningSpec of Vertex AI gives defaults of the arguments below, too"}
-    )
     dataset: str = field(
         metadata={"help": "what is trained on: id on the hub, .json / .jsonl / .parquet / .csv file, or module:function; needs a column `prompt`"}
+    )
+    rubric: str | None = field(
+        default=None,
+        metadata={"help": "rubric file: what is rewarded; a ReinforcementTuningSpec of Vertex AI gives defaults of the other arguments, too"},
+    )
+    reward_endpoint: str | None = field(
+        default=None, metadata={"help": "in place of rubric: a deployed evaluation, http://HOST/v1/evaluations/ID of rl-rewards deploy or serve"}
     )
     dataset_config: str | None = field(default=None, metadata={"help": "configuration of a dataset on the hub"})
     dataset_split: str = field(default="train", metadata={"help": "split of a dataset on the hub"})
@@ -55,9 +60,9 @@ def main() -> None:
     recipe, args, model = parse_arguments((RecipeArguments, RLOOConfig, ModelConfig), defaults=spec_arguments)
 
     # Everything that can be wrong is looked at before the model is loaded.
-    rubric = load_rubric(recipe.rubric)
+    rubric = load_rewards(recipe.rubric, recipe.reward_endpoint)
     if args.reward_weights is not None:
-        raise RewardError(f"reward_weights are the rubric's: set them in {recipe.rubric}, not in the config")
+        raise RewardError(f"reward_weights are the rubric's: set them in {recipe.rubric or recipe.reward_endpoint}, not in the config")
     args.reward_weights = rubric.reward_weights
     recorder = RunRecorder(args.output_dir, rubric, recipe.allow_changed_rubric, push=recipe.push_record)
     dataset = load_prompts(recipe.dataset, recipe.dataset_config, recipe.dataset_split, recipe.prompt)

@@ -13,6 +13,7 @@ from rl_rewards import __version__
 from rl_rewards.cli.audit import audit
 from rl_rewards.cli.calibrate import calibrate
 from rl_rewards.cli.compare import compare
+from rl_rewards.cli.deploy import deploy
 from rl_rewards.cli.evaluate import evaluate
 from rl_rewards.cli.explain import explain, list_kinds
 from rl_rewards.cli.export import export
@@ -35,7 +36,7 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-_WITH_FOLDERS = (preview, score, audit, serve)
+_WITH_FOLDERS = (preview, score, audit, serve, deploy)
 for _verb in (validate, preview, score, compare, evaluate, audit, optimize, calibrate, rescore, report, serve):
     app.command(cls=FoldersCommand if _verb in _WITH_FOLDERS else None)(_verb)
 

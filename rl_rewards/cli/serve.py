@@ -23,7 +23,9 @@ def serve(
     rubric: Annotated[
         str | None,
         typer.Argument(
-            metavar="RUBRIC", help="A rubric file, MODULE:NAME, or a directory of rubric files. Left out with --metrics-folders.", show_default=False
+            metavar="RUBRIC",
+            help="A rubric file, MODULE:NAME, or a directory of rubric files, or of evaluations that deploy wrote. Left out with --metrics-folders.",
+            show_default=False,
         ),
     ] = None,
     metrics_folders: MetricsFoldersOption = None,
@@ -43,6 +45,9 @@ def serve(
     ] = VerifyFailures.mask,
     log_level: Annotated[str, typer.Option(help="Of the lines about requests on standard error: info, warning.")] = "info",
     drain: Annotated[int, typer.Option(min=1, help="Seconds that running requests have after SIGTERM.")] = 30,
+    platform_auth: Annotated[
+        bool, typer.Option("--platform-auth", help="A public address needs no key: the platform in front lets in whom it knows (Cloud Run's IAM).")
+    ] = False,
     no_code: NoCodeOption = False,
     verbose: VerboseOption = False,
 ) -> None:
@@ -73,5 +78,6 @@ def serve(
                 not no_code,
                 tuple(metrics_folders or ()),
                 pairs_of_numbers(weights or (), "--weights"),
+                platform_auth,
             )
         )

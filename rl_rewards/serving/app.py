@@ -16,6 +16,7 @@ from rl_rewards.rubric import Rubric
 from rl_rewards.serving.contracts import CONTRACTS
 from rl_rewards.serving.contracts.base import Contract
 from rl_rewards.serving.contracts.native import SCORE
+from rl_rewards.serving.errors import ServiceError
 from rl_rewards.serving.middleware import Gate, Route
 from rl_rewards.serving.replies import Reply
 from rl_rewards.serving.server import RubricServer, ServeOptions
@@ -118,18 +119,14 @@ def _add_state(app: FastAPI, server: RubricServer, telemetry: Telemetry) -> None
 
     @app.get("/v1/rubrics", summary="The rubrics, their rewards and the columns that they read")
     async def rubrics() -> Response:
-        return _json(
-            {
-                "rubrics": [
-                    {
-                        "name": name,
-                        "columns": sorted(service.rubric.columns),
-                        "rewards": [{"name": r.name, "weight": r.weight} for r in service.rubric],
-                    }
-                    for name, service in server.services.items()
-                ]
-            }
-        )
+        return _json({"rubrics": [server.description(name) for name in server.services]})
+
+    @app.get(_BY_ID, summary="One rubric, its rewards and the columns that it reads")
+    async def evaluation(rubric_id: str) -> Response:
+        try:
+            return _json(server.description(rubric_id))
+        except ServiceError as error:
+            return _response(Reply.of_error(error))
 
 
 def _add_page(app: FastAPI, path: str, name: str, kind: str) -> None:

@@ -9,8 +9,11 @@ from rl_rewards.serving.security import ServeError
 __all__ = ["address_of", "listen"]
 
 
-def listen(host: str, port: int) -> list[socket.socket]:
+def listen(host: str, port: int, shared: bool = False) -> list[socket.socket]:
     """Sockets at every address of a host name, of one port; port 0 takes a free one.
+
+    Args:
+        shared: whether the process that this one replaces, or the next, may listen there at the same time.
 
     Raises:
         ServeError: when the address is none of this machine, or another process listens there.
@@ -20,7 +23,7 @@ def listen(host: str, port: int) -> list[socket.socket]:
         found = socket.getaddrinfo(host.strip("[]"), port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
         for family, _, _, _, address in dict.fromkeys(found):
             taken = sockets[0].getsockname()[1] if sockets else port
-            sockets.append(_bound(family, (address[0], taken, *address[2:])))
+            sockets.append(_bound(family, (address[0], taken, *address[2:]), shared))
     except OSError as error:
         for each in sockets:
             each.close()
@@ -28,10 +31,12 @@ def listen(host: str, port: int) -> list[socket.socket]:
     return sockets
 
 
-def _bound(family: int, address: tuple[object, ...]) -> socket.socket:
+def _bound(family: int, address: tuple[object, ...], shared: bool) -> socket.socket:
     bound = socket.socket(family, socket.SOCK_STREAM)
     try:
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if shared:
+            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         if family == socket.AF_INET6:  # as asyncio does: the other family has a socket of its own
             bound.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         bound.bind(address)

@@ -20,6 +20,8 @@ from typing import Any, Literal
 import uvicorn
 from uvicorn.supervisors import Multiprocess
 
+from rl_rewards.deploying.local import deployments_in, descriptions_in
+from rl_rewards.deploying.local_server import READY_FILE
 from rl_rewards.folders import load_folders
 from rl_rewards.loading import no_code
 from rl_rewards.rubric import Rubric
@@ -58,6 +60,7 @@ class ServeSettings:
         code: whether code that a rubric names may be run.
         folders: metric folders, name=path each.
         weights: metric folder -> its weight in the total.
+        platform_auth: whether the platform in front lets in whom it knows (Cloud Run's IAM), so that a public address needs no key.
     """
 
     target: str
@@ -75,6 +78,7 @@ class ServeSettings:
     code: bool = True
     folders: tuple[str, ...] = ()
     weights: Mapping[str, float] = field(default_factory=dict)
+    platform_auth: bool = False
 
     def rubrics(self) -> dict[str, Rubric]:
         """The rubrics that are served, by name: that of metric folders has the name of the folder, of several `metrics`.
@@ -90,7 +94,7 @@ class ServeSettings:
 
 
 def load_rubrics(target: str, code: bool = True) -> dict[str, Rubric]:
-    """The rubrics of a file or an object, or of every rubric file in a directory, by name.
+    """The rubrics of a file or an object, of every rubric file in a directory, or of a directory of deployed evaluations, by name.
 
     Raises:
         ServeError: when a directory has none, or two of one name; what loading raises.
@@ -98,6 +102,9 @@ def load_rubrics(target: str, code: bool = True) -> dict[str, Rubric]:
     directory = Path(target)
     if not directory.is_dir():
         return {Path(target.partition(":")[0]).stem: load_target(target, code)}
+    with nullcontext() if code else no_code():
+        if deployed := deployments_in(directory):
+            return {name: rubric for name, (_, rubric) in deployed.items()}
     rubrics: dict[str, Rubric] = {}
     for path in sorted(path for path in directory.iterdir() if path.suffix in _FILES and path.is_file()):
         if path.stem in rubrics:
@@ -115,6 +122,8 @@ def _app(settings: ServeSettings) -> Any:
         GateLimits(body_bytes=settings.body_mb << 20, concurrency=settings.concurrency),
         settings.label_column,
         settings.verify_failures,
+        descriptions_in(Path(settings.target)) if settings.target else {},
+        _ready if READY_FILE in os.environ else None,
     )
     log_to_stderr(settings.log_level)
     return create_app(settings.rubrics(), options)
@@ -139,7 +148,9 @@ def serve(settings: ServeSettings) -> None:
     Raises:
         ServeError: a public address without a key, a key that cannot be used, no rubric, an address that is taken.
     """
-    check_bind(settings.host, keys_from_environment(settings.key_variable), settings.key_variable)
+    keys = keys_from_environment(settings.key_variable)
+    if not settings.platform_auth:
+        check_bind(settings.host, keys, settings.key_variable)
     common: dict[str, Any] = {
         "http": Connection,
         "ws": "none",
@@ -152,7 +163,7 @@ def serve(settings: ServeSettings) -> None:
     }
     if settings.workers == 1:
         app = _app(settings)
-        sockets = listen(settings.host, settings.port)  # not before requests can be answered
+        sockets = listen(settings.host, settings.port, shared=READY_FILE in os.environ)  # not before requests can be answered
         if signal.getsignal(signal.SIGHUP) is signal.SIG_DFL:  # a terminal that closes: end as SIGTERM does, and not in the middle of requests
             signal.signal(signal.SIGHUP, lambda *_: signal.raise_signal(signal.SIGTERM))
         _say(sockets, settings)
@@ -166,6 +177,10 @@ def serve(settings: ServeSettings) -> None:
         _say(sockets, settings)
         config = uvicorn.Config("rl_rewards.serving.run:app_from_environment", factory=True, workers=settings.workers, **common)
         Multiprocess(config, sockets).run()
+
+
+def _ready() -> None:
+    Path(os.environ[READY_FILE]).touch()
 
 
 def _say(sockets: list[socket.socket], settings: ServeSettings) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -40,6 +40,8 @@ class ServeOptions:
         gate: what callers may send.
         label_column: the column that OpenRLHF's labels are; by default the rubric's only one.
         verify_failures: a failure in a reply to NeMo-Gym: `mask` (mask_sample is true, which release 0.4.0 does not read) or `error` (503).
+        about: rubric -> what is said of it besides, such as the version of a deployment.
+        when_ready: called once every rubric is loaded.
     """
 
     keys: Keys = field(default_factory=lambda: Keys([]))
@@ -47,6 +49,8 @@ class ServeOptions:
     gate: GateLimits = field(default_factory=GateLimits)
     label_column: str | None = None
     verify_failures: Literal["mask", "error"] = "mask"
+    about: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    when_ready: Callable[[], None] | None = None
 
 
 class RubricServer:
@@ -62,6 +66,7 @@ class RubricServer:
         self.services = {name: RubricService(rubric, options.limits) for name, rubric in rubrics.items()}
         self._telemetry = telemetry
         self._options = {"label_column": options.label_column, "verify_failures": options.verify_failures}
+        self._about, self._when_ready = options.about, options.when_ready
         self.warm_up_error: str | None = None
 
     async def warm_up(self) -> None:
@@ -69,9 +74,22 @@ class RubricServer:
         try:
             for service in self.services.values():
                 await asyncio.to_thread(service.warm_up)
+            if self._when_ready is not None:
+                self._when_ready()
         except Exception as error:
             self.warm_up_error = f"{type(error).__name__}: {error}"
             logger.exception("a rubric cannot be loaded")
+
+    def description(self, name: str) -> dict[str, Any]:
+        """What a rubric is: its columns and rewards, and what else is known of it.
+
+        Raises:
+            RequestError: when there is none.
+        """
+        rubric = self._service(name)[1].rubric
+        rewards = [{"name": reward.name, "weight": reward.weight} for reward in rubric]
+        needs_groups = any(reward.score.traits.needs_groups for reward in rubric)
+        return {"name": name, "columns": sorted(rubric.columns), "rewards": rewards, "needs_groups": needs_groups, **self._about.get(name, {})}
 
     async def answer(self, contract: Contract, raw: bytes, query: Mapping[str, str], rubric: str | None, log: dict[str, Any]) -> Reply:
         """The reply to a request. Whatever goes wrong is a 4xx where the caller can mend it, else a 503.

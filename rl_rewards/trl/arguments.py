@@ -43,6 +43,8 @@ def parse_arguments(
     try:
         *parsed, rest = parser.parse_args_and_config(given, return_remaining_strings=True)
     except ValueError as error:  # of the dataclasses themselves, such as a batch size that does not fit
+        if slips := parser.slips():  # what was meant may be what is missing
+            raise ArgumentsError(f"unknown argument {slips[0]}{parser.nearest(slips[0])}") from error
         raise ArgumentsError(" ".join(str(error).split())) from error
     if unknown := [text for text in rest if text.startswith("-")] or rest:
         raise ArgumentsError(f"unknown argument {unknown[0]}{parser.nearest(unknown[0])}")
@@ -76,10 +78,14 @@ class _Parser(TrlParser):
     def error(self, message: str) -> NoReturn:
         """Raise what argparse would print below a page of usage."""
         missing = re.findall(r"--\w+", message) if "required" in message else []
-        known = self.names()
-        slips = [text for text in self.given if text.startswith("--") and text.partition("=")[0] not in known]
+        slips = self.slips()
         hint = f"; got {slips[0]}{self.nearest(slips[0])}" if missing and slips else ""
         raise ArgumentsError(f"{message}{hint} (--help lists all of them)")
+
+    def slips(self) -> list[str]:
+        """The flags that were given and are none."""
+        known = self.names() | {"--config"}
+        return [text for text in self.given if text.startswith("--") and text.partition("=")[0] not in known]
 
     def names(self) -> set[str]:
         return {option for action in self._actions for option in action.option_strings}

@@ -99,7 +99,23 @@ COMMAND_LINES = {
     "no config": (["--config", "nope.yaml"], "error: config file nope.yaml: No such file or directory"),
     "config without a name": (["--config"], "error: --config needs the name of a file"),
     "config that is no YAML": (["--config", "CHANGELOG.md"], "error: CHANGELOG.md:"),
-    "unknown flag": (["--rubrik", "x", "--dataset", "y"], "got --rubrik; did you mean --rubric?"),
+    "unknown flag": (["--rubrik", "x", "--dataset", "y"], "unknown argument --rubrik; did you mean --rubric?"),
+    "neither": (
+        ["--dataset", "y", "--use_cpu", "true", "--bf16", "false", "--model_name_or_path", "z"],
+        "either --rubric or --reward-endpoint must be given",
+    ),
+    "both": (
+        ["--config", "recipes/configs/arithmetic.yaml", "--reward-endpoint", "http://127.0.0.1:9/v1/evaluations/x"],
+        "either --rubric or --reward-endpoint must be given, got both",
+    ),
+    "endpoint without an id": (
+        ["--dataset", "y", "--use_cpu", "true", "--bf16", "false", "--reward-endpoint", "http://127.0.0.1:9/evaluate"],
+        "must be an address such as http://127.0.0.1:8000/v1/evaluations/ID",
+    ),
+    "endpoint that is away": (
+        ["--dataset", "y", "--use_cpu", "true", "--bf16", "false", "--reward-endpoint", "http://127.0.0.1:9/v1/evaluations/x"],
+        "gives no answer",
+    ),
     "another one": (["--config", f"recipes/configs/{'arithmetic'}.yaml", "--rewards", "x"], "error: unknown argument --rewards"),
     "wrong value": (["--config", "recipes/configs/arithmetic.yaml", "--learning_rate", "fast"], "invalid float value: 'fast'"),
     "sizes that do not fit": (["--config", "recipes/configs/arithmetic.yaml", "--num_generations", "7"], "must be divisible by num_generations (7)"),
@@ -119,7 +135,7 @@ COMMAND_LINES = {
 @pytest.mark.parametrize("arguments, message", COMMAND_LINES.values(), ids=COMMAND_LINES)
 def test_wrong_command_line_is_a_line(arguments, message, monkeypatch, capsys, tmp_path):
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    monkeypatch.setattr(sys, "argv", ["grpo.py", *arguments, *(["--output_dir", str(tmp_path)] if len(arguments) == 4 else [])])
+    monkeypatch.setattr(sys, "argv", ["grpo.py", *arguments, *(["--output_dir", str(tmp_path)] if "--config" not in arguments else [])])
     with pytest.raises(SystemExit) as stopped, one_line_errors():
         grpo.main()
     told = capsys.readouterr().err.strip().splitlines()[-1]

@@ -5,6 +5,7 @@ openrlhf    OpenRLHF's remote_rm_url: {query, prompts, labels} -> {rewards, scor
 nemo_gym    NeMo-Gym's POST /verify: {responses_create_params, response, **row} -> {reward, **components}
 openai      Azure's endpoint grader: {sample: {output_text, ...}, item, trace_id} -> {score}
 batch       {samples: [{prompt, completion, references}]} -> {results: [{score, reason?, metrics?}]}
+evaluation  `rl-rewards serve`, POST /v1/evaluations/ID: {samples: [row]} -> {results: [{score, scores, outcomes, reasons, components}]}
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from rl_rewards.types.contents import example_of
 
 __all__ = ["FORMS", "FormName", "HttpForm", "Query", "ReplyError", "label_of"]
 
-FormName = Literal["cloud_run", "openrlhf", "nemo_gym", "openai", "batch"]
+FormName = Literal["cloud_run", "openrlhf", "nemo_gym", "openai", "batch", "evaluation"]
 
 
 class ReplyError(ValueError):
@@ -50,9 +51,11 @@ class HttpForm(ABC):
 
     Attributes:
         single: whether a request holds one sample.
+        whole_groups: whether a request holds all or none of the completions to a prompt.
     """
 
     single: ClassVar[bool] = True
+    whole_groups: ClassVar[bool] = False
 
     @abstractmethod
     def body(self, queries: Sequence[Query]) -> dict[str, Any]:
@@ -191,7 +194,91 @@ class Batch(HttpForm):
         return [_each(result) for result in results]
 
 
-FORMS: dict[str, HttpForm] = {"cloud_run": CloudRun(), "openrlhf": OpenRlhf(), "nemo_gym": NemoGym(), "openai": OpenAi(), "batch": Batch()}
+class Evaluation(HttpForm):
+    """POST /v1/evaluations/ID of `rl-rewards serve`: {samples: [row]} -> {results: [...], weights}.
+
+    The score is the weighted total; every reward of the rubric there is a component, and so are theirs (`correct`, `correct/steps`). A row that
+    is not scorable there is none here, with the reason of the reward that failed.
+    """
+
+    single = False
+    whole_groups = True
+
+    def body(self, queries: Sequence[Query]) -> dict[str, Any]:
+        return {"samples": [_row(query.sample) for query in queries]}
+
+    def read(self, reply: Any, count: int) -> list[EvaluateResult]:
+        said = _object(reply, "results")
+        results, weights = said["results"], said.get("weights")
+        if not isinstance(results, list) or len(results) != count:
+            found = f"{len(results)}" if isinstance(results, list) else repr(results)[:80]
+            raise ReplyError(f"'results' must be a list of {count} results, got {found}")
+        return [_evaluated(result, weights if isinstance(weights, Mapping) else {}) for result in results]
+
+
+FORMS: dict[str, HttpForm] = {
+    "cloud_run": CloudRun(),
+    "openrlhf": OpenRlhf(),
+    "nemo_gym": NemoGym(),
+    "openai": OpenAi(),
+    "batch": Batch(),
+    "evaluation": Evaluation(),
+}
+
+
+# Columns by which a row would be read as another kind of row.
+_NAMES_OF_ROWS = frozenset({"messages", "conversation", "prompt", "completion", "completion_ids"})
+
+
+def _row(sample: Sample) -> dict[str, Any]:
+    """A sample as a row, as `rl-rewards score` takes it."""
+    row = {name: value for name, value in sample.references.items() if name not in _NAMES_OF_ROWS}
+    row |= {"prompt": [] if sample.prompt is None else sample.prompt, "completion": _shown(sample)}
+    own = isinstance(sample.completion, str) or all(Message.model_validate(turn).role == "assistant" for turn in sample.completion)
+    if own and sample.completion_ids is not None:  # with a tool's results among them only this side can tell whose they are
+        row["completion_ids"] = [int(token) for token in sample.policy_ids or ()]
+    return row
+
+
+def _shown(sample: Sample) -> Any:
+    """The completion, with the mark of thinking that the trainer's chat template opened it with, which the service cannot know of."""
+    opened = sample.tokenizer is not None and sample.thinking_opened and not sample.reasoning_apart
+    if isinstance(sample.completion, str):
+        return sample.whole if opened else sample.completion
+    turns = [turn.model_dump() if isinstance(turn, Message) else dict(turn) for turn in sample.completion]
+    if opened and len(turns) == 1:
+        turns[0]["content"] = sample.whole
+    return turns
+
+
+def _evaluated(result: Any, weights: Mapping[str, Any]) -> EvaluateResult:
+    """One row's result; what is wrong with it costs its own sample."""
+    try:
+        said = _object(result, "score")
+        scores, outcomes, reasons = (_mapping(said, name) for name in ("scores", "outcomes", "reasons"))
+        numbers = {name: score for name, score in scores.items() if score is not None}
+        for name, parts in _mapping(said, "components").items():
+            numbers |= {f"{name}/{part['name']}": part["score"] for part in parts or () if part.get("score") is not None}
+        reason = "; ".join(f"{name}: {why}" for name, why in reasons.items() if why) or None
+        if said["score"] is not None:
+            return _result(said["score"], "score", reason, numbers)
+        failed = [name for name, outcome in outcomes.items() if outcome != Outcome.SKIPPED and scores.get(name) is None and weights.get(name, 1) != 0]
+        if not failed:
+            return EvaluateResult.skip("no reward of the evaluation applies to this row")
+        name = failed[0]
+        outcome = Outcome(outcomes[name]) if outcomes[name] in {Outcome.TIMEOUT, Outcome.CRASHED, Outcome.UNSUPPORTED} else Outcome.ERROR
+        failure = EvaluateResult.failure(outcome, f"the evaluation scored nothing: reward {name!r}: {reasons.get(name) or outcomes[name]}")
+        failure.metrics = {part: MetricResult(_number(value, part)) for part, value in numbers.items()}
+        return failure
+    except (ReplyError, TypeError, KeyError, AttributeError) as wrong:
+        return EvaluateResult.failure(Outcome.ERROR, f"a result of the evaluation cannot be read: {wrong}")
+
+
+def _mapping(said: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    value = said.get(name) or {}
+    if not isinstance(value, Mapping):
+        raise ReplyError(f"{name!r} must be an object, got {value!r:.80}")
+    return value
 
 
 def _each(result: Any) -> EvaluateResult:

@@ -50,7 +50,7 @@ class Http(Scorer):
     """Where the service takes its POST, with the path (`/verify` of NeMo-Gym)."""
     form: FormName = field(default="cloud_run", kw_only=True)
     """What is sent and read: cloud_run ({example, response, metadata} -> {reward}), openrlhf ({query, prompts, labels} -> {rewards}), nemo_gym
-    (POST /verify), openai ({sample, item, trace_id} -> {score}) or batch ({samples} -> {results})."""
+    (POST /verify), openai ({sample, item, trace_id} -> {score}), batch ({samples} -> {results}) or evaluation (a rubric behind `rl-rewards serve`)."""
     label: str | None = field(default=None, kw_only=True)
     """The column that openrlhf is sent as labels, or a template such as "{{references.answer}}"."""
     wrong: float = field(default=0.0, kw_only=True)
@@ -63,6 +63,10 @@ class Http(Scorer):
     """Further headers with their values, which are shown nowhere and written to no file; keys had better come from `headers_env`."""
     requests_per_minute: PositiveFloat | None = field(default=None, kw_only=True)
     """Most requests a minute, retries included, of all the processes of a node together."""
+    columns: list[str] = field(default_factory=list, kw_only=True)
+    """Columns that the service reads: one that a dataset lacks is reported before training."""
+    needs_groups: bool = field(default=False, kw_only=True)
+    """For evaluation: whether the service compares the completions to a prompt, so that no batch of a trainer may divide them."""
     pass_threshold: float | None = field(default=None, kw_only=True)
     """Component `passed` is 1 from this score on; the score is not changed by it."""
     batch_size: PositiveInt = field(default=32, kw_only=True)
@@ -88,11 +92,16 @@ class Http(Scorer):
             if self.form != "openrlhf":
                 raise ValueError(f"label is an option of form openrlhf, got form {self.form!r}")
             column_template(self.label)
+        if self.needs_groups and not FORMS[self.form].whole_groups:
+            raise ValueError(f"needs_groups is an option of form evaluation, got form {self.form!r}")
 
     @property
     def traits(self) -> Traits:
-        columns = frozenset() if self.label is None else column_template(self.label).columns
-        return Traits(columns=columns, reads_thinking=self.form != "openai", calls_server=True)  # the others are sent all that the model wrote
+        columns = frozenset(self.columns) | (frozenset() if self.label is None else column_template(self.label).columns)
+        needs_groups = FORMS[self.form].whole_groups
+        return Traits(
+            columns=columns, needs_groups=needs_groups, reads_thinking=self.form != "openai", calls_server=True
+        )  # the others are sent all that the model wrote
 
     def score(self, samples: Sequence[Sample], answers: Sequence[Any]) -> list[EvaluateResult]:
         return self.submit(samples, answers).result()
@@ -108,7 +117,7 @@ class Http(Scorer):
         size = 1 if form.single else self.batch_size
         pace = Pace(share_of_process(self.concurrency), _rates(self.url, self.requests_per_minute))
         async with self._client() as client:
-            parts = await asyncio.gather(*(self._ask(client, form, sent[at : at + size], pace) for at in range(0, len(sent), size)))
+            parts = await asyncio.gather(*(self._ask(client, form, part, pace) for part in _parts(sent, size, form.whole_groups)))
         replies = iter([result for part in parts for result in part])
         return [next(replies) if isinstance(query, Query) else query for query in queries]
 
@@ -126,7 +135,7 @@ class Http(Scorer):
             reply = await post_json(client, self._path, form.body(queries), self._limits, _breaker(self.url), pace, repeatable=self.repeatable)
             return [self._passed(result) for result in form.read(reply, len(queries))]
         except CallError as failed:
-            if failed.of_the_input and len(queries) > 1:  # one of them may be what the service refuses
+            if failed.of_the_input and len(queries) > 1 and not form.whole_groups:  # one of them may be what the service refuses
                 parts = await asyncio.gather(*(self._ask(client, form, [query], pace) for query in queries))
                 return [result for part in parts for result in part]
             return [EvaluateResult.failure(failed.outcome, str(failed), failed) for _ in queries]
@@ -164,6 +173,21 @@ class Http(Scorer):
     @property
     def _limits(self) -> CallLimits:
         return CallLimits(self.timeout, self.retries, self.backoff, self.reply_bytes)
+
+
+def _parts(queries: Sequence[Query], size: int, whole_groups: bool) -> Sequence[Sequence[Query]]:
+    """The queries of each request: up to `size`, or so many that no group is divided and neighbours of equal prompts are apart."""
+    if not whole_groups:
+        return [queries[at : at + size] for at in range(0, len(queries), size)]
+    parts: list[list[Query]] = []
+    for query in queries:
+        last = parts[-1][-1].sample if parts else None
+        same_group = last is not None and last.group is not None and last.group == query.sample.group
+        alike = last is not None and last.prompt == query.sample.prompt
+        if last is None or (not same_group and (alike or len(parts[-1]) >= size)):
+            parts.append([])
+        parts[-1].append(query)
+    return parts
 
 
 def _is_cloud_run(url: str) -> bool:
