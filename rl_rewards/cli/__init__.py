@@ -37,7 +37,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 _WITH_FOLDERS = (preview, score, audit, serve, deploy)
-for _verb in (validate, preview, score, compare, evaluate, audit, optimize, calibrate, rescore, report, serve):
+for _verb in (validate, preview, score, compare, evaluate, audit, optimize, calibrate, rescore, report, serve, deploy):
     app.command(cls=FoldersCommand if _verb in _WITH_FOLDERS else None)(_verb)
 
 app.command("list")(list_kinds)

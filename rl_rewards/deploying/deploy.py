@@ -9,7 +9,7 @@ from typing import Any
 from rl_rewards.deploying.bundle import Bundle
 from rl_rewards.deploying.evaluation_id import check_id
 from rl_rewards.deploying.local import Registry, default_directory
-from rl_rewards.deploying.local_server import LocalServer, port_for, serve_directory
+from rl_rewards.deploying.local_server import LocalServer, port_for, running_server, serve_directory
 from rl_rewards.deploying.stored import Deployment
 
 __all__ = ["LocalDeployment", "deploy_locally"]
@@ -70,4 +70,8 @@ def deploy_locally(
     directory = (directory or default_directory()).expanduser().resolve()
     free = port_for(directory, host, port) if serve else 0  # before anything is registered
     deployment, new = Registry(directory).register(bundle, evaluation_id, display_name or evaluation_id, description or "", force)
-    return LocalDeployment(deployment, new, directory, serve_directory(directory, host, free) if serve else None)
+    server = None
+    if serve:
+        running = None if new else running_server(directory)  # it serves this version already
+        server = running if running is not None and (running.host, running.port) == (host, free) else serve_directory(directory, host, free)
+    return LocalDeployment(deployment, new, directory, server)

@@ -22,6 +22,7 @@ from rl_rewards.deploying.evaluation_id import DeployError, check_id
 from rl_rewards.deploying.stored import DESCRIPTION, Deployment, deployment_of, load_deployment, read_deployment, write_deployment
 from rl_rewards.rubric import Rubric
 from rl_rewards.tables.atomic import atomic_path
+from rl_rewards.user_errors import user_message
 
 __all__ = ["DIRECTORY_VARIABLE", "Registry", "default_directory", "deployments_in", "descriptions_in"]
 
@@ -134,8 +135,21 @@ def _lock(home: Path) -> Iterator[None]:
 
 
 def deployments_in(directory: Path) -> dict[str, tuple[Deployment, Rubric]]:
-    """The evaluations of a directory that `deploy` wrote, by id, the current version of each; none where it is another directory."""
-    return {(deployment := read_deployment(place)).id: (deployment, load_deployment(place)) for place in _places(directory)}
+    """The evaluations of a directory that `deploy` wrote, by id, the current version of each; none where it is another directory.
+
+    Raises:
+        DeployError: for one that cannot be loaded; with its id.
+    """
+    found: dict[str, tuple[Deployment, Rubric]] = {}
+    for place in _places(directory):
+        deployment = read_deployment(place)
+        try:
+            found[deployment.id] = deployment, load_deployment(place)
+        except Exception as error:
+            if (message := user_message(error)) is None:
+                raise
+            raise DeployError(f"{place}: the evaluation {deployment.id!r} cannot be loaded: {message}") from error
+    return found
 
 
 def descriptions_in(directory: Path) -> dict[str, dict[str, Any]]:

@@ -234,9 +234,8 @@ def _folders(folders: Sequence[str] | None, multi: bool, folder: str | None, cod
 def _samples(source: tuple[Any, ...], limit: int) -> list[Row]:
     file, dataset, split, prompt, response, keys = source
     if dataset:
-        defaults = {"prompt": "prompt", "response": "response"}
-        named = [None if name == default else name for name, default in zip((prompt, response), defaults.values(), strict=True)]
-        rows = key_map_of(*named, json.dumps(dict(keys)) if keys else None).rows(dataset_rows(dataset, split=split))
+        named = [None if name == default else name for name, default in ((prompt, "prompt"), (response, "response"))]
+        rows = key_map_of(named[0], named[1], json.dumps(dict(keys)) if keys else None).rows(dataset_rows(dataset, split=split))
     elif file:
         rows = read_rows(file)
     else:
