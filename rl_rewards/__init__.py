@@ -40,6 +40,8 @@ Public modules; what they name in `__all__` changes with a note in CHANGELOG.md 
     rl_rewards.trl.arguments            arguments of a training script
     rl_rewards.trl.runs                 loading, going on and showing of a training script
     rl_rewards.trainers                 PPO
+    rl_rewards.deploying.endpoint       a deployed evaluation as a rubric
+    rl_rewards.compat.reward_kit        Reward Kit's names
     rl_rewards.user_errors              errors that a user can correct
 
 Example:
