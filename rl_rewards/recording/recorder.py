@@ -8,11 +8,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import pyarrow as pa
+
 from rl_rewards.evaluation.context import BatchContext
 from rl_rewards.pipeline.columns import Evaluation
 from rl_rewards.recording.parts import PartWriter, merge, parts_in
 from rl_rewards.recording.provenance import difference, metadata_of, read_rubric, rubric_text, write_rubric
 from rl_rewards.recording.rows import rows_of
+from rl_rewards.recording.warnings import LiveWarnings, RunWarning
 from rl_rewards.rubric import Rubric
 from rl_rewards.user_errors import UserError
 
@@ -71,6 +74,8 @@ class RunRecorder:
         # The last batch, until its advantages are known.
         self._pending: _Pending | None = None
         self._is_copy = False
+        # Made as training begins, on the process that warns.
+        self._warnings: LiveWarnings | None = None
         # Step, completions and groups so far, by mode: several batches of a step are counted through.
         self._counted: dict[bool, tuple[int | None, int, int]] = {}
         self._check_writable()
@@ -136,10 +141,37 @@ class RunRecorder:
         if self._writer is None:
             self._writer = PartWriter(self._parts, self._after, batch.rank)
         known = advantages if advantages is not None and len(advantages) == len(result.samples) else None
-        self._writer.write(rows_of(batch, result, index, group, known))
+        rows = rows_of(batch, result, index, group, known)
+        self._writer.write(rows)
+        if self._warnings is not None and batch.training:
+            self._count_for_warnings(rows)
         self._recorded = True
         groups = {sample.group for sample in result.samples} - {None}
         self._counted[batch.training] = (batch.step, index + len(result.samples), group + len(groups))
+
+    def _count_for_warnings(self, rows: pa.RecordBatch) -> None:
+        try:
+            if self._warnings is not None:
+                self._warnings.add(rows)
+        except Exception:  # the run and its record go on without them
+            logger.exception("the run is not watched for warnings any more")
+            self._warnings = None
+
+    def new_warnings(self, log: Mapping[str, Any] | None = None, final: bool = False) -> list[RunWarning]:
+        """What is to be warned of and was not before, from this process's rows; always nothing on processes other than the first.
+
+        Args:
+            log: the trainer's own numbers, such as `kl` and `entropy`: name -> (steps, values).
+            final: whether the run is over.
+        """
+        if self._warnings is None:
+            return []
+        try:
+            return self._warnings.new(log, final)
+        except Exception:
+            logger.exception("the run is not watched for warnings any more")
+            self._warnings = None
+            return []
 
     def begin(
         self,
@@ -185,6 +217,16 @@ class RunRecorder:
                 self.parquet.unlink(missing_ok=True)
                 self.plot.unlink(missing_ok=True)
             write_rubric(rubric_text(self.rubric, self._folder), self.kept_rubric)
+            self._warnings = self._new_warnings()
+
+    def _new_warnings(self) -> LiveWarnings | None:
+        limit = self._config.get("max_completion_length")
+        earlier = (rows for part in parts_in(self._parts) if part.rank == 0 for rows in part.batches())
+        try:
+            return LiveWarnings(limit if isinstance(limit, int) else None, self._max_steps, earlier)
+        except Exception:  # a part of an earlier version, say
+            logger.exception("the run is not watched for warnings")
+            return None
 
     def _check_rubric(self, step: int) -> None:
         before = read_rubric(self.kept_rubric) if step else None
@@ -229,7 +271,7 @@ class RunRecorder:
 
     def __getstate__(self) -> dict[str, Any]:
         """A copy in another process writes to a part of its own, and at once: no trainer gives it advantages, or of the end."""
-        return {**self.__dict__, "_writer": None, "_pending": None, "_is_copy": True}
+        return {**self.__dict__, "_writer": None, "_pending": None, "_is_copy": True, "_warnings": None}
 
 
 class _Pending(NamedTuple):

@@ -16,6 +16,7 @@ from rl_rewards.checks import check_dataset
 from rl_rewards.recording.closing_table import closing_table
 from rl_rewards.recording.recorder import RunRecorder
 from rl_rewards.recording.scorer_state import load_scorer_state, save_scorer_state
+from rl_rewards.trl.alerts import alert, trainer_numbers
 from rl_rewards.trl.checks import check_config, check_run
 from rl_rewards.trl.positions import use_generation_positions
 
@@ -26,6 +27,9 @@ logger = logging.getLogger(__name__)
 
 class RecordingCallback(TrainerCallback):
     """Checks rubric, datasets and configuration before the first step, reports checkpoints to the recorder, and prints the closing table.
+
+    Warnings about the run (`rl_rewards.recording.warnings`) are raised while it goes on, each once: in the log of `rl_rewards.trl.alerts`,
+    and as alerts of W&B and trackio where the trainer reports to them.
 
     A policy with learned positions (GPT-2) is given those of generation, which TRL leaves out: `use_generation_positions`.
 
@@ -91,6 +95,13 @@ class RecordingCallback(TrainerCallback):
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         self._know_advantages(args)
+        self._warn(args, state, final=state.global_step >= state.max_steps)  # trackers may be closed when the end of training is announced
+
+    def _warn(self, args: Any, state: Any, final: bool = False) -> None:
+        """Raise what is new to warn of; each warning is raised once in a run."""
+        if state.is_world_process_zero:
+            for warning in self._recorder.new_warnings(trainer_numbers(state.log_history), final):
+                alert(warning, args.report_to)
 
     def on_prediction_step(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         self._know_advantages(args)
@@ -102,6 +113,7 @@ class RecordingCallback(TrainerCallback):
     def on_train_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         self._over = True
         self._finish(args, state, table=True)
+        self._warn(args, state, final=True)
 
     def on_evaluate(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         self._know_advantages(args)

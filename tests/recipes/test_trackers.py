@@ -15,6 +15,7 @@ pytest.importorskip("wandb")
 pytest.importorskip("trackio")
 
 from rl_rewards import load_rubric
+from tests.recording.wandb_file import wandb_records
 
 pytestmark = pytest.mark.slow  # it trains
 
@@ -64,25 +65,6 @@ def expected_keys():
 
 
 COMPONENTS = ("think", "answer")
-
-
-def wandb_records(file):
-    """Records of an offline W&B file: LevelDB's log format (32 KiB blocks; crc32, length, type), each a protobuf Record."""
-    from wandb.proto.wandb_internal_pb2 import Record
-
-    data, position, parts = file.read_bytes(), 7, []
-    while position + 7 <= len(data):
-        if 32768 - position % 32768 < 7:  # a block's tail that no header fits in is padding
-            position += 32768 - position % 32768
-            continue
-        length, kind = int.from_bytes(data[position + 4 : position + 6], "little"), data[position + 6]
-        parts.append(data[position + 7 : position + 7 + length])
-        position += 7 + length
-        if kind in (1, 4):  # whole, or the last of several parts
-            record = Record()
-            record.ParseFromString(b"".join(parts))
-            parts = []
-            yield record
 
 
 def test_wandb_has_every_reward_rate_and_component_on_every_step(run):

@@ -84,20 +84,23 @@ def rate_llr(rate: np.ndarray, units: np.ndarray, fine: np.ndarray | float, bad:
 def normal_llr(values: np.ndarray, sigma: float, fine: np.ndarray | float, bad: np.ndarray | float) -> np.ndarray:
     """Log-likelihood ratios of a shift of a normal mean from `fine` to `bad`, (T)."""
     shift = np.asarray(bad) - np.asarray(fine)
-    sigma = np.maximum(sigma, np.abs(shift) / 20 + 1e-12)
-    return shift / sigma**2 * (values - (np.asarray(fine) + np.asarray(bad)) / 2)
+    deviation = np.maximum(sigma, np.abs(shift) / 20 + 1e-12)
+    return shift / deviation**2 * (values - (np.asarray(fine) + np.asarray(bad)) / 2)
 
 
 def noise(values: np.ndarray) -> float:
-    """Standard deviation of the noise of a course with a trend, from its successive differences (von Neumann, 1941), by their median.
+    """Standard deviation of the noise of a course with a trend, from its successive differences (von Neumann, 1941).
 
-    Where most differences are 0, the root of their mean square instead.
+    Jumps and outliers count as five times the median difference at most. The median alone would not do: of the means of a rare event most
+    differences are small.
     """
     differences = np.diff(values[~np.isnan(values)])
     if not len(differences):
         return 0.0
     robust = 1.4826 * float(np.median(np.abs(differences)))
-    return (robust or float(np.sqrt(np.mean(differences**2)))) / math.sqrt(2)
+    if robust:
+        differences = np.clip(differences, -5 * robust, 5 * robust)
+    return float(np.sqrt(np.mean(differences**2))) / math.sqrt(2)
 
 
 def trailing_mean(values: np.ndarray, width: int) -> np.ndarray:

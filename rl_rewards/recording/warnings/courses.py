@@ -19,7 +19,7 @@ _WIDTH = 8
 _BEYOND_CHANCE = 5.0
 # How far a reward and a metric must part, in standard deviations of a completion's scores, and each go its way, in standard errors.
 _APART = 0.4
-_BOTH_WAYS = 2.0
+_BOTH_WAYS = 2.5
 
 
 def course_warnings(series: RunSeries) -> Iterator[RunWarning]:
