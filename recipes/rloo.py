@@ -7,8 +7,8 @@ Run it from the repository's root. A config file holds the arguments below and a
 given on the command line too, and wins there. The recipe is recipes/grpo.py with another trainer: the reward functions are the same. When
 RLOO, and when not: recipes/ALGORITHMS.md. Copy this file and change it.
 
-The run leaves in its output directory: TRL's checkpoints, the trained model, rewards.parquet (one row per completion per reward) and
-rewards.png. The same command goes on from the last checkpoint where a run was cut short.
+The run leaves in its output directory: TRL's checkpoints, the trained model, rewards.parquet (one row per completion per reward),
+rewards.png and report.html. The same command goes on from the last checkpoint where a run was cut short.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from rl_rewards.checks import check_dataset
 from rl_rewards.deploying.endpoint import load_rewards
 from rl_rewards.formats.vertex import spec_arguments
 from rl_rewards.recording import RunRecorder
+from rl_rewards.reporting import write_report_at_end
 from rl_rewards.trl import RecordingCallback, check_trainer, reward_functions
 from rl_rewards.trl.arguments import check_model, parse_arguments
 from rl_rewards.trl.runs import RewardProgress, evaluate_before_and_after, load_prompts, unfinished_checkpoint
@@ -54,6 +55,7 @@ class RecipeArguments:
     )
     allow_changed_rubric: bool = field(default=False, metadata={"help": "go on with a run that began with another rubric"})
     push_record: bool = field(default=False, metadata={"help": "with push_to_hub: upload the record too, which holds prompts and references"})
+    report: bool = field(default=True, metadata={"help": "write report.html beside the record at the end; needs the extra `report`"})
 
 
 def main() -> None:
@@ -103,7 +105,10 @@ def main() -> None:
     trainer.save_model(args.output_dir)
     if eval_dataset is not None:
         evaluate_before_and_after(trainer, [reward.name for reward in rubric], len(eval_dataset))
+    trainer.save_state()  # the log, which the report shows
     trainer.accelerator.print(f"the run's record: {recorder.parquet}, {recorder.plot}")
+    if recipe.report and trainer.is_world_process_zero():
+        write_report_at_end(recorder.parquet)
     trainer.end()
 
 

@@ -36,6 +36,7 @@ Public modules; what they name in `__all__` changes with a note in CHANGELOG.md 
     rl_rewards.generation               models that complete prompts
     rl_rewards.optimizers               searches for a better prompt
     rl_rewards.recording                the record of a run
+    rl_rewards.reporting                the report of a run
     rl_rewards.trl                      TRL's call
     rl_rewards.trl.arguments            arguments of a training script
     rl_rewards.trl.runs                 loading, going on and showing of a training script

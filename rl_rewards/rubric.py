@@ -160,6 +160,11 @@ class Rubric:
 
         save(self, path)
 
+    def _repr_html_(self) -> str:
+        from rl_rewards.rubric_files.notebook import rubric_html  # in the words of a rubric file
+
+        return rubric_html(self)
+
     def check(self, trainer: Any) -> None:
         """Check a trainer, its configuration and its datasets against this rubric before anything is generated: `rubric.check(trainer)`.
 

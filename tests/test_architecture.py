@@ -13,7 +13,7 @@ PACKAGE = ROOT / "rl_rewards"
 
 # From the ground up: a module imports its own layer and those above it in this list. A longer prefix wins.
 LAYERS = [
-    ["redaction", "thinking", "policy_tokens", "types", "loading", "patterns", "user_errors", "json_text"],
+    ["redaction", "thinking", "policy_tokens", "types", "loading", "patterns", "user_errors", "json_text", "notebook"],
     ["configured", "failures"],
     ["addresses", "kinds"],
     ["references", "tool_calls"],
@@ -38,7 +38,7 @@ UPWARD = {
     ("reward", "rubric"): "a Reward given to a trainer alone is a rubric of one",
     ("functions", "reward"): "a function given to a trainer alone is a reward of its own",
     ("rubric", "trl"): "Rubric.reward_funcs, as_reward_func and check: the trainer's door, on the object that users hold",
-    ("rubric", "rubric_files"): "Rubric.save",
+    ("rubric", "rubric_files"): "Rubric.save, and how a notebook shows it",
 }
 # Two files of one layer that know each other, one of them when it is called.
 WITHIN = {("rl_rewards.types.sample", "rl_rewards.types.rows"): "Sample.from_row"}

@@ -27,6 +27,7 @@ from rl_rewards.cli.schema import schema
 from rl_rewards.cli.score import score
 from rl_rewards.cli.serve import serve
 from rl_rewards.cli.validate import validate
+from rl_rewards.cli.watch import watch
 
 __all__ = ["app", "main"]
 
@@ -37,7 +38,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 _WITH_FOLDERS = (preview, score, audit, serve, deploy)
-for _verb in (validate, preview, score, compare, evaluate, audit, optimize, calibrate, rescore, report, serve, deploy):
+for _verb in (validate, preview, score, compare, evaluate, audit, optimize, calibrate, rescore, report, watch, serve, deploy):
     app.command(cls=FoldersCommand if _verb in _WITH_FOLDERS else None)(_verb)
 
 app.command("list")(list_kinds)

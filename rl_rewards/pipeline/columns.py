@@ -127,3 +127,8 @@ class Evaluation:
                 if score is not None and self.scorable[i]:
                     totals[i] = (totals[i] or 0.0) + weight * score
         return totals
+
+    def _repr_html_(self) -> str:
+        from rl_rewards.pipeline.notebook import evaluation_html  # only a notebook asks
+
+        return evaluation_html(self.samples, self.columns, self.totals())

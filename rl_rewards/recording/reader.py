@@ -45,6 +45,11 @@ class RunRecord:
             for i in range(file.num_row_groups):
                 yield file.read_row_group(i, columns=None if columns is None else list(columns))
 
+    def _repr_html_(self) -> str:
+        from rl_rewards.recording.notebook import record_html  # only a notebook asks
+
+        return record_html(self.path, self.rows, self.rubric, self.config, self.versions)
+
 
 def read_record(run: str | os.PathLike[str]) -> RunRecord:
     """The record of a run, by its output directory or its `rewards.parquet`.

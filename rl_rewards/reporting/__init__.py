@@ -6,6 +6,7 @@ groups = groups_of(run)                    # which groups carry a gradient; vari
 write_report([run], "report.html")         # or paths instead of runs; report_html gives the page as text
 """
 
+from rl_rewards.reporting.at_end import write_report_at_end
 from rl_rewards.reporting.curves import curve_of
 from rl_rewards.reporting.errors import ReportError
 from rl_rewards.reporting.groups import groups_of, predicted_useful, right_of, variance_shares
@@ -24,4 +25,5 @@ __all__ = [
     "right_of",
     "variance_shares",
     "write_report",
+    "write_report_at_end",
 ]

@@ -18,7 +18,7 @@ from rl_rewards.reporting.run import Run
 from rl_rewards.tables.atomic import atomic_path
 from rl_rewards.user_errors import require
 
-__all__ = ["asset", "report_html", "write_report"]
+__all__ = ["asset", "library", "report_html", "write_report"]
 
 _SIZE = 4_900_000
 """Bytes that a page may have; the browser's completions take what the rest leaves."""
@@ -46,7 +46,7 @@ def report_html(runs: Sequence[Run], live: bool = False) -> str:
 
     names = unique_names(runs)
     found, figures = sections(runs, names)
-    style, scripts = asset("base.css") + asset("report.css"), [_library(), _script()]
+    style, scripts = asset("base.css") + asset("report.css"), [library(), _script()]
     title = f"Report: {', '.join(names)}"
     policy = csp(scripts, [style], {"connect-src": "'self'"} if live else None)
     head = tag(
@@ -95,7 +95,7 @@ def _script() -> str:
 
 
 @cache
-def _library() -> str:
+def library() -> str:
     """Vega, Vega-Lite and Vega-Embed, as vl-convert brings them."""
     import vl_convert
 
