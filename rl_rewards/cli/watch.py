@@ -29,7 +29,12 @@ def watch(
     Exit status: 0 after Ctrl-C, 2 when it could not be served.
     """
     with user_errors(verbose):
+        from rl_rewards.reporting import read_run
         from rl_rewards.reporting.watching import watch as serve
+
+        for path in runs:
+            if path.is_file():
+                read_run(path)  # a file of another kind will never become a run
 
         def ready(address: str) -> None:
             say(f"watching {', '.join(map(str, runs))} at {address} (Ctrl-C ends it)")

@@ -171,6 +171,14 @@ def test_what_is_no_run_is_named_and_the_page_goes_on_to_wait(tmp_path):
     assert "Waiting" in page and "<b>no run" not in page and str(path.name) in page
 
 
+@pytest.mark.slow
+def test_a_file_that_is_no_run_is_refused_at_once(tmp_path):
+    path = tmp_path / "notes.txt"
+    path.write_text("no run")
+    refused = Watching(path, "--port", "0")
+    assert refused.process.wait(120) == 2 and refused.said.startswith(f"error: {path}: ")
+
+
 def test_an_unreadable_moment_keeps_the_last_page(tmp_path):
     recorder = RunRecorder(tmp_path, rubric())
     recorder.begin(0, 0, 1, max_steps=100)

@@ -12,10 +12,10 @@ from pathlib import Path
 import pyarrow as pa
 
 from rl_rewards.recording.parts import parts_in
-from rl_rewards.reporting.errors import ReportError
 from rl_rewards.reporting.reading import read_run
 from rl_rewards.reporting.report import report_html
 from rl_rewards.reporting.watching.waiting import waiting_html
+from rl_rewards.user_errors import user_message
 
 __all__ = ["WatchedRun"]
 
@@ -42,6 +42,7 @@ class WatchedRun:
         self._lock = threading.Lock()
         self._page, self._version = waiting_html(self._paths, ""), "waiting "
         self._made_of: str | None = None
+        self._failed_on: str | None = None
         self._next = 0.0
         self._asked = 0.0
 
@@ -69,12 +70,13 @@ class WatchedRun:
         """Make the page anew if the run has moved on."""
         with self._lock:
             state = self._state()
-            if state == self._made_of:
+            if state in (self._made_of, self._failed_on):
                 return
             began = time.monotonic()
             try:
                 page = report_html([read_run(path) for path in self._paths], live=True)
-            except (ReportError, OSError, pa.ArrowException) as error:
+            except Exception as error:  # files that are removed or cut off as they are read show themselves in many ways
+                self._failed_on = state
                 self._wait(error)
             else:
                 self._page, self._made_of, self._version = page, state, state
@@ -82,10 +84,12 @@ class WatchedRun:
 
     def _wait(self, error: Exception) -> None:
         """There is no run yet, or it cannot be read now: what a page showed before stays."""
+        known = user_message(error)
+        if known is None and not isinstance(error, pa.ArrowException):
+            logger.exception("the report of %s could not be made; it is tried again when the run moves on", ", ".join(map(str, self._paths)), exc_info=error)
         if self._made_of is not None:
-            logger.debug("the run cannot be read now, and is tried again", exc_info=error)
             return
-        reason = "" if isinstance(error, FileNotFoundError) or self._empty() else str(error)
+        reason = "" if isinstance(error, FileNotFoundError) or self._empty() else known or f"{type(error).__name__}: {error}"
         self._page = waiting_html(self._paths, reason)
         self._version = f"waiting {reason}"
 
