@@ -86,7 +86,9 @@ class WatchedRun:
         """There is no run yet, or it cannot be read now: what a page showed before stays."""
         known = user_message(error)
         if known is None and not isinstance(error, pa.ArrowException):
-            logger.exception("the report of %s could not be made; it is tried again when the run moves on", ", ".join(map(str, self._paths)), exc_info=error)
+            logger.exception(
+                "the report of %s could not be made; it is tried again when the run moves on", ", ".join(map(str, self._paths)), exc_info=error
+            )
         if self._made_of is not None:
             return
         reason = "" if isinstance(error, FileNotFoundError) or self._empty() else known or f"{type(error).__name__}: {error}"
