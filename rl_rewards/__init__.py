@@ -24,6 +24,7 @@ Public modules; what they name in `__all__` changes with a note in CHANGELOG.md 
     rl_rewards.checks                   checks of a rubric against a dataset
     rl_rewards.loading                  objects by their path
     rl_rewards.rubric_files             rubric files
+    rl_rewards.folders                  metric folders
     rl_rewards.formats                  reward configs of other services
     rl_rewards.formats.vertex           Vertex AI's: rewards, data sets, hyperparameters
     rl_rewards.formats.bedrock          Amazon Bedrock's form of scored rows

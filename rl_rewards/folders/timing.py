@@ -11,6 +11,7 @@ from typing import Any
 
 from rl_rewards.pipeline.columns import Evaluation
 from rl_rewards.rubric import Rubric
+from rl_rewards.runtime.workers.server_link import IN_WORKER
 from rl_rewards.scorers.base import Scorer, Traits
 from rl_rewards.types import EvaluateResult, Outcome
 
@@ -51,8 +52,10 @@ class Timed(Scorer):
 
 
 def _timed_in(environment: dict[str, str], scorer: bytes) -> Timed:
-    """In a worker: the variables are there before the scorer's code is imported."""
-    os.environ.update(environment)
+    """In a worker: the variables are there before the scorer's code is imported, and what it prints is not the caller's output."""
+    if IN_WORKER in os.environ:
+        os.environ.update(environment)
+        os.dup2(2, 1)
     return Timed(pickle.loads(scorer), environment)
 
 
