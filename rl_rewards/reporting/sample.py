@@ -21,9 +21,9 @@ _TEXT_LIMIT = 12_000
 def sample_rows(run: Run, budget: int, seed: int = 0) -> np.ndarray:
     """Places of the completions that fit into so many bytes, in the run's order.
 
-    Groups are kept whole. First come those that hold a row of each outcome but `scored`, for each reward and each twentieth of the steps;
-    then those of the highest and lowest total, score and length, and of the largest disagreement of two rewards there; then all others in a
-    random order that goes round the twentieths.
+    Groups are kept whole. First come those with the highest and lowest total, score and length, and the largest disagreement of two rewards in
+    the whole run; then those that hold a row of each outcome but `scored`, for each reward and each twentieth of the steps; then the highest
+    and lowest there; then all others in a random order that goes round the twentieths.
 
     Args:
         budget: bytes of text, before compression.
@@ -34,7 +34,10 @@ def sample_rows(run: Run, budget: int, seed: int = 0) -> np.ndarray:
         return np.arange(len(run))
     _, stratum = np.unique(step_bins(run.step, _STRATA)[0], return_inverse=True)
     generator = np.random.default_rng(seed)
-    order = np.fromiter(chain(_outcomes_first(run, stratum), _extremes(run, stratum), _evenly(unit, stratum, generator)), np.int64)
+    whole = np.zeros(len(run), np.int64)
+    order = np.fromiter(
+        chain(_extremes(run, whole), _outcomes_first(run, stratum), _extremes(run, stratum), _evenly(unit, stratum, generator)), np.int64
+    )
     units, first = np.unique(unit[order], return_index=True)
     units = units[np.argsort(first)]
     kept = units[np.cumsum(costs[units]) <= budget]
