@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from opened_page import draw_all, open_page, requests, seen, set_filter, text
+from opened_page import draw_all, open_page, requests, seen, set_filter, text, wait
 
 from rl_rewards import EvaluateResult, Reward, Rubric, Sample, reward_function
 from rl_rewards.evaluation.context import BatchContext
@@ -47,7 +47,7 @@ def echo(response: str):
 def page(tmp_path_factory):
     directory = tmp_path_factory.mktemp("hostile") / "<b>run</b>"
     rubric = Rubric(
-        (Reward("echo", echo, parse={"regex": "(?s)(.*)"}), Reward("</script><img src=x>", echo, weight=0.5), Reward("__proto__", echo, weight=0.1))
+        (Reward("echo", echo, parse={"regex": "(?s)(.+)"}), Reward("constructor", echo, weight=0.5), Reward("__proto__", echo, weight=0.1))
     )
     recorder = RunRecorder(directory, rubric)
     recorder.begin(0, 0, 1, config={"</script><script>alert(1)</script>": "<img src=x onerror=alert(1)>"})
@@ -85,15 +85,16 @@ def test_no_text_becomes_an_element_and_no_script_of_one_runs(browser, page):
     assert [url for url in requests(browser) if not url.startswith(("file:", "about:"))] == []
 
 
-@pytest.mark.parametrize("place", range(len(HOSTILE)))
-def test_a_hostile_completion_is_shown_as_its_text(browser, page, place):
-    open_page(browser, page, f"#row=train/1/0/{place}")
-    wanted = HOSTILE[place].replace("\ud800", "\\ud800")
-    if place != 15:  # messages are shown as turns
-        assert text(browser, "#completion .text") == wanted
-        assert f"reason: {wanted}" == text(browser, "[data-reason=echo]")
-    else:
-        assert text(browser, "#completion .text") == "<script>window.seen.push('ran')</script>"
+def test_a_hostile_completion_is_shown_as_its_text(browser, page):
+    open_page(browser, page)
+    for place, hostile in enumerate(HOSTILE):
+        browser.execute_script("location.hash = arguments[0]", f"#row=train/1/0/{place}")
+        wait(browser, lambda place=place: text(browser, "#detail-title").endswith(f"step 1, completion {place}"))
+        wanted = hostile.replace("\ud800", "\\ud800")
+        if not hostile.startswith('[{"'):
+            assert text(browser, "#completion .text") == wanted and text(browser, "[data-reason=echo]") == f"reason: {wanted}"
+        else:  # messages are shown as turns
+            assert text(browser, "#completion .text") == "<script>window.seen.push('ran')</script>"
     assert seen(browser) == []
 
 
@@ -113,9 +114,11 @@ def test_the_policy_of_the_page_allows_its_own_script_alone(browser, page):
         const script = document.createElement('script');
         script.textContent = "window.seen.push('ran')";
         document.body.append(script);
-        let evaluated = 'refused';
-        try { (0, eval)('1'); evaluated = 'ran'; } catch { }
-        fetch('https://evil.example').then(() => done([evaluated, 'fetched']), () => done([evaluated, 'refused']));
+        setTimeout(() => {  // what the driver runs by itself may evaluate; a page's own task may not
+          let evaluated = 'refused';
+          try { (0, eval)('1'); evaluated = 'ran'; } catch { }
+          fetch('https://evil.example').then(() => done([evaluated, 'fetched']), () => done([evaluated, 'refused']));
+        });
         """
     )
     assert tried == ["refused", "refused"] and "ran" not in seen(browser)
