@@ -29,8 +29,8 @@ LAYERS = [
     ["recording"],
     ["generation"],
     ["trl", "trainers"],
-    ["bridges", "optimizers", "auditing", "reporting", "comparing", "calibration", "scale"],
-    ["serving", "deploying", "compat"],
+    ["optimizers", "auditing", "reporting", "comparing", "calibration", "scale"],
+    ["serving", "bridges", "deploying", "compat"],  # a bridge to a server (NeMo-Gym) has the contract that `serve` answers
     ["cli"],
 ]
 # Arrows up, each taken when it is called and not when the file is imported.

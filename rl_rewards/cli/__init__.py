@@ -11,6 +11,7 @@ import typer
 
 from rl_rewards import __version__
 from rl_rewards.cli.audit import audit
+from rl_rewards.cli.bridge import bridge
 from rl_rewards.cli.calibrate import calibrate
 from rl_rewards.cli.compare import compare
 from rl_rewards.cli.deploy import deploy
@@ -42,7 +43,7 @@ for _verb in (validate, preview, score, compare, evaluate, audit, optimize, cali
     app.command(cls=FoldersCommand if _verb in _WITH_FOLDERS else None)(_verb)
 
 app.command("list")(list_kinds)
-for _verb in (export, explain, schema, init):
+for _verb in (export, bridge, explain, schema, init):
     app.command()(_verb)
 
 

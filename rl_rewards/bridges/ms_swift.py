@@ -1,0 +1,158 @@
+"""ms-swift 4.6: `--external_plugins plugin.py --reward_funcs correct brief --reward_weights 1 0.2`, where plugin.py holds
+
+    from rl_rewards.bridges.ms_swift import register
+
+    register("rubric.yaml")
+
+ms-swift names a reward after its class, so that every reward gets a class of its own. It sums what is None as 0; so a row without a score is stood in
+for by `unscorable`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import Any
+
+from rl_rewards.bridges.errors import BridgeError
+from rl_rewards.bridges.scoring import Caller, RubricScoring
+from rl_rewards.bridges.unscorable import POLICIES
+from rl_rewards.evaluation.context import BatchContext
+from rl_rewards.evaluation.shared import SharedEvaluation
+from rl_rewards.rubric import Rubric
+from rl_rewards.types import Sample, response_of
+
+__all__ = ["CALLER", "SwiftScoring", "register", "reward_classes"]
+
+CALLER = Caller("ms-swift", POLICIES, groups=True, token_ids=True)
+_ITS_OWN = ("messages", "prompt_id", "request_id", "finish_reason", "is_truncated", "rollout_infos", "response_token_ids", "trajectory_inputs")
+
+
+def register(rubric: Rubric | str | os.PathLike[str], unscorable: str = "raise") -> dict[str, type]:
+    """Put the rubric's rewards, a class each, into ms-swift's `orms` under their names.
+
+    Args:
+        unscorable: what ms-swift gets for a row without a score: raise, drop_group or group_mean.
+
+    Raises:
+        BridgeError: when ms-swift has another reward of such a name.
+    """
+    from swift.rewards.orm import ORM, orms  # pyright: ignore[reportMissingImports]
+
+    classes = reward_classes(rubric, unscorable, ORM)
+    for name, made in classes.items():
+        if name in orms and not hasattr(orms[name], "scoring"):
+            raise BridgeError(f"ms-swift has a reward {name!r} of its own; give the rubric's another name")
+        orms[name] = made
+    return classes
+
+
+def reward_classes(rubric: Rubric | str | os.PathLike[str], unscorable: str = "raise", base: type = object) -> dict[str, type]:
+    """A class for each reward, named after it, whose objects ms-swift calls with completions and columns.
+
+    Args:
+        base: ms-swift's ORM.
+    """
+    scoring = SwiftScoring(RubricScoring(rubric, CALLER, unscorable))
+    return {reward.name: _reward_class(scoring, reward.name, base) for reward in scoring.rows.rubric.rewards}
+
+
+def _reward_class(scoring: SwiftScoring, name: str, base: type) -> type:
+    def init(self: Any, args: Any = None, **kwargs: Any) -> None:
+        self.args = args
+        scoring.check_weights(args)
+
+    def call(self: Any, completions: Sequence[Any], **columns: Any) -> list[float | None]:
+        return scoring.scores(name, completions, columns)
+
+    return type(name, (base,), {"__init__": init, "__call__": call, "scoring": scoring, "__module__": __name__, "__doc__": f"The reward {name!r}."})
+
+
+class SwiftScoring:
+    """What a rubric's classes share: the evaluation of a batch."""
+
+    def __init__(self, rows: RubricScoring) -> None:
+        self.rows = rows
+        self._shared = SharedEvaluation(rows.rubric)
+        self._filled: tuple[Any, dict[str, list[float | None]]] | None = None
+
+    def check_weights(self, args: Any) -> None:
+        """Check that ms-swift weighs the rewards as the rubric does, as far as its arguments are known.
+
+        Raises:
+            BridgeError: naming the flag.
+        """
+        functions, weights = getattr(args, "reward_funcs", None), getattr(args, "reward_weights", None)
+        if not isinstance(functions, (list, tuple)) or not all(isinstance(name, str) for name in functions):
+            return
+        given = dict(zip(functions, weights if weights is not None else [1.0] * len(functions), strict=False))
+        rewards = self.rows.rubric.rewards
+        wrong = {reward.name: given.get(reward.name, 0.0) for reward in rewards if abs(given.get(reward.name, 0.0) - reward.weight) > 1e-6}
+        if wrong:
+            names, numbers = " ".join(reward.name for reward in rewards), " ".join(f"{reward.weight:g}" for reward in rewards)
+            raise BridgeError(f"rewards must be weighed as in the rubric: --reward_funcs {names} --reward_weights {numbers}; got {wrong}")
+
+    def scores(self, name: str, completions: Sequence[Any], columns: dict[str, Any]) -> list[float | None]:
+        """One reward's N scores; the rewards of a batch share its evaluation.
+
+        Raises:
+            RewardError: when a row has no score, with `unscorable` raise; when none has, with another.
+        """
+        evaluation, new = self._shared.evaluation(name, _SwiftCall(completions, columns, self.rows))
+        if new or self._filled is None or self._filled[0] is not evaluation:
+            self._filled = evaluation, self.rows.columns(evaluation)
+        return self._filled[1][name]
+
+
+class _SwiftCall:
+    """ms-swift's call: texts of the last message, and columns, among them whole conversations."""
+
+    def __init__(self, completions: Sequence[Any], columns: dict[str, Any], rows: RubricScoring) -> None:
+        self.completions, self.columns, self._rows = completions, columns, rows
+
+    @property
+    def context(self) -> BatchContext:
+        step = getattr(self.columns.get("trainer_state"), "global_step", None)
+        return BatchContext(step, int(os.environ.get("RANK", 0)), True)
+
+    def is_same_batch(self, other: Any) -> bool:
+        return self.completions == other.completions and self.columns.get("request_id") == other.columns.get("request_id")
+
+    def samples(self) -> list[Sample]:
+        size = len(self.completions)
+        columns = {name: values for name, values in self.columns.items() if name not in _ITS_OWN and _is_column(values, size)}
+        messages, ids = self.columns.get("messages"), self.columns.get("response_token_ids")
+        groups = self._groups(size)
+        samples = []
+        for i, completion in enumerate(self.completions):
+            prompt, turns = _split(messages[i]) if messages is not None else (None, completion)
+            row = {name: values[i] for name, values in columns.items()}
+            tokens = _flat(ids[i]) if _is_column(ids, size) and ids is not None else None
+            samples.append(Sample(prompt, turns, response_of(turns), row, tokens, groups[i], index=i))
+        self._rows.check(samples)
+        return samples
+
+    def _groups(self, size: int) -> list[int]:
+        keys = self.columns.get("prompt_id")
+        if not _is_column(keys, size) or keys is None or None in keys:
+            messages = self.columns.get("messages")
+            keys = [repr(_split(turns)[0]) for turns in messages] if messages is not None else list(range(size))
+        numbers: dict[Any, int] = {}
+        return [numbers.setdefault(key, len(numbers)) for key in keys]
+
+
+def _is_column(values: Any, size: int) -> bool:
+    return isinstance(values, (list, tuple)) and len(values) == size
+
+
+def _flat(ids: Any) -> list[int] | None:
+    """The token ids of one completion, of several turns where there were some."""
+    if not ids:
+        return None
+    return [token for turn in ids for token in turn] if isinstance(ids[0], (list, tuple)) else list(ids)
+
+
+def _split(messages: Sequence[dict[str, Any]]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """A conversation as prompt and completion: all that follows the last turn of the user's, tool calls included."""
+    last = max((i for i, message in enumerate(messages) if message.get("role") in ("user", "system")), default=-1)
+    return list(messages[: last + 1]), list(messages[last + 1 :])
