@@ -94,7 +94,7 @@ def _verl(wanted: Wanted) -> Lines:
     flags += [f"+reward.custom_reward_function.reward_kwargs.{name}={value}" for name, value in given.items() if value is not None]
     if wanted.components:
         flags.append(f"+reward.custom_reward_function.reward_kwargs.components=[{','.join(wanted.components)}]")
-    lines = "export VERL_USE_EXTERNAL_MODULES=rl_rewards.bridges.verl_hooks\npython -m verl.trainer.main_ppo ..."
+    lines = "export VERL_USE_EXTERNAL_MODULES=rl_rewards.bridges.verl.hooks\npython -m verl.trainer.main_ppo ..."
     return Lines(
         None, _flags(lines, flags), "the variable is for curves of every reward and component, and for unscorable: drop_group and group_mean"
     )
@@ -136,7 +136,7 @@ def _nemo_gym(wanted: Wanted) -> Lines:
 def _ms_swift(wanted: Wanted) -> Lines:
     file = _import("ms_swift", "register") + f"register({_text(wanted.path)}{wanted.options('unscorable')})\n"
     names = " ".join(shlex.quote(reward.name) for reward in wanted.rubric.rewards)
-    weights = " ".join(f"{reward.weight:g}" for reward in wanted.rubric.rewards)
+    weights = " ".join(repr(reward.weight) for reward in wanted.rubric.rewards)
     flags = [f"--external_plugins {shlex.quote(wanted.file)}", f"--reward_funcs {names}", f"--reward_weights {weights}"]
     return Lines(file, _flags("swift rlhf --rlhf_type grpo ...", flags))
 
@@ -166,7 +166,7 @@ def _trl(wanted: Wanted) -> Lines:
 def _axolotl(wanted: Wanted) -> Lines:
     file = _import("workers", "reward_functions") + f"globals().update(reward_functions({_text(wanted.path)}))\n"
     names = ", ".join(f"{wanted.module}.{reward.name}" for reward in wanted.rubric.rewards)
-    weights = ", ".join(f"{reward.weight:g}" for reward in wanted.rubric.rewards)
+    weights = ", ".join(repr(reward.weight) for reward in wanted.rubric.rewards)
     return Lines(file, f"trl:\n  reward_funcs: [{names}]\n  reward_weights: [{weights}]\n", "TRL's call: a row without a score is None, and left out")
 
 

@@ -83,7 +83,11 @@ class RewardFunction:
             raise StopTraining(f"{type(error).__name__}: {error}") from error
         totals = torch.tensor([float("nan") if row.total is None else row.total for row in rows], dtype=torch.float64)
         logged = [self._logged(row) for row in rows]
-        return {"rewards": totals, "scores": totals, "extra_logs": {name: torch.tensor([row[name] for row in logged]) for name in logged[0]}}
+        return {
+            "rewards": totals,
+            "scores": totals,
+            "extra_logs": {name: torch.tensor([row[name] for row in logged], dtype=totals.dtype) for name in logged[0]},
+        }
 
     def _samples(self, queries: Sequence[str], prompts: Sequence[str], labels: Sequence[Any]) -> list[Sample]:
         if not len(queries) == len(prompts) == len(labels):

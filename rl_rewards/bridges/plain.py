@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rl_rewards.bridges.scoring import Caller, RubricScoring
-from rl_rewards.bridges.unscorable import POLICIES, fill_in
+from rl_rewards.bridges.unscorable import POLICIES
 from rl_rewards.rubric import Rubric
 from rl_rewards.types import Sample, response_of
 
@@ -82,7 +82,7 @@ class GroupScorer:
             completion_ids: N lists of the policy's token ids.
 
         Raises:
-            RewardError: when one has no score, with `unscorable` raise; when none has, with another.
+            RewardError: when one has no score, with `unscorable` raise; when none has had one yet, with another.
         """
         given = [None] * len(completions) if completion_ids is None else completion_ids
         samples = [
@@ -90,10 +90,8 @@ class GroupScorer:
             for i, (completion, ids) in enumerate(zip(completions, given, strict=True))
         ]
         rows = self.scoring.score(samples)
-        totals: list[float | None] = [row.total for row in rows]
-        if self.scoring.unscorable != "raise":
-            (totals,) = fill_in([totals], [total is not None for total in totals], [0] * len(rows), self.scoring.unscorable)
-        return [(float(total), row.present()) for total, row in zip(totals, rows, strict=True) if total is not None]
+        totals = self.scoring.totals(rows, [0] * len(rows))
+        return [(total, row.present()) for total, row in zip(totals, rows, strict=True)]
 
     async def aio(
         self,

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from rl_rewards.bridges.errors import BridgeError
-from rl_rewards.bridges.unscorable import POLICIES, Policy, fill_in
+from rl_rewards.bridges.unscorable import POLICIES, Policy, StandIns
 from rl_rewards.checks import check_columns, check_weights
 from rl_rewards.evaluation.failure_watch import FailureWatch
 from rl_rewards.pipeline.columns import Evaluation
@@ -98,6 +98,7 @@ class RubricScoring:
         self.caller = caller
         self.unscorable: Policy = check_bridge(self.rubric, caller, unscorable)
         self._failures = FailureWatch(self.rubric)
+        self._stand_ins = StandIns()
         self._checked = False
         self._lock = threading.Lock()
 
@@ -121,16 +122,27 @@ class RubricScoring:
         """Every reward's N scores of a batch that the caller had evaluated, with a stand-in in weighted ones where a row has no score.
 
         Raises:
-            RewardError: as `score`; when no row has a score.
+            RewardError: as `score`; when no row has had a score yet.
         """
         self._count(evaluation)
         scores = {name: evaluation.scores(name) for name in evaluation.columns}
-        scorable = [total is not None for total in evaluation.totals()]
-        if all(scorable):
+        if self.unscorable == "raise":
             return scores
         weighted = [reward.name for reward in self.rubric.rewards if reward.weight != 0]
-        filled = fill_in([scores[name] for name in weighted], scorable, [sample.group for sample in evaluation.samples], self.unscorable)
-        return scores | dict(zip(weighted, filled, strict=True))
+        scorable = [total is not None for total in evaluation.totals()]
+        groups = [sample.group for sample in evaluation.samples]
+        return scores | dict(zip(weighted, self._stand_ins.fill([scores[name] for name in weighted], scorable, groups, self.unscorable), strict=True))
+
+    def totals(self, rows: Sequence[ScoredRow], groups: Sequence[int | None]) -> list[float]:
+        """The totals of N rows, with a stand-in where one has none.
+
+        Raises:
+            RewardError: when no row has had a score yet.
+        """
+        totals: list[float | None] = [row.total for row in rows]
+        if self.unscorable != "raise":
+            (totals,) = self._stand_ins.fill([totals], [total is not None for total in totals], groups, self.unscorable)
+        return [total for total in totals if total is not None]
 
     def check(self, samples: Sequence[Sample]) -> None:
         """Check the columns of a run's first row; a reward with `when` may belong to rows of another kind.
@@ -205,7 +217,7 @@ def _policy(name: str, caller: Caller) -> Policy:
             return policy
     if name in POLICIES:
         raise BridgeError(f"unscorable must be {' or '.join(caller.policies)} for {caller.name}, got {name!r}: {caller.instead}")
-    raise BridgeError(f"unscorable must be one of {', '.join(caller.policies)}, got {name!r}{nearest(name, caller.policies)}")
+    raise BridgeError(f"unscorable must be one of {', '.join(caller.policies)}, got {name!r}{nearest(name, POLICIES)}")
 
 
 def _check_needs(rubric: Rubric, caller: Caller) -> None:

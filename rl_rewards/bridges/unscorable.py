@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+import threading
 from collections.abc import Sequence
 from typing import Literal
 
 from rl_rewards.reward import RewardError
 
-__all__ = ["POLICIES", "Policy", "fill_in"]
+__all__ = ["POLICIES", "Policy", "StandIns"]
 
 Policy = Literal["raise", "drop_group", "group_mean"]
 
@@ -17,42 +18,60 @@ POLICIES: tuple[Policy, ...] = ("raise", "drop_group", "group_mean")
 teaches nothing. group_mean: the row gets the mean of its group, and so no advantage; the others keep theirs but for a smaller deviation."""
 
 
-def fill_in(
-    columns: Sequence[Sequence[float | None]], scorable: Sequence[bool], groups: Sequence[int | None], policy: Policy
-) -> list[list[float | None]]:
-    """Scores in which every row that has none got one by `policy`.
+class StandIns:
+    """Gives rows without a score one that has no advantage.
 
-    A row's stand-in is, for each column, the mean over the rows of its group that may be scored, or over those of the batch where the group has none; a
-    score that is absent there counts 0, as it does in a total, so that the weighted sum of the stand-ins is the mean of the totals.
-
-    Args:
-        columns: for each reward N scores, None where there is none; or one column, of totals.
-        scorable: N times whether the row has a score.
-        groups: N times which group; a row without one is a group of its own.
-        policy: drop_group or group_mean.
-
-    Raises:
-        RewardError: when no row of the batch has a score.
+    A stand-in is, for each column, the mean over the rows of the group that have a score; where none has, over those of the batch; where none has
+    either, over all that came before. A score that is absent in such a row counts 0, as it does in a total, so that the weighted sum of stand-ins is the
+    mean of the totals.
     """
-    filled = [list(column) for column in columns]
-    if all(scorable):
+
+    def __init__(self) -> None:
+        self._sums: list[float] = []
+        self._rows = 0
+        self._lock = threading.Lock()
+
+    def fill(
+        self, columns: Sequence[Sequence[float | None]], scorable: Sequence[bool], groups: Sequence[int | None], policy: Policy
+    ) -> list[list[float | None]]:
+        """Scores in which every row has one, by a policy.
+
+        Args:
+            columns: for each weighted reward N scores, None where there is none; or one column, of totals.
+            scorable: N times whether the row has a score.
+            groups: N times which group; a row without one is a group of its own.
+            policy: drop_group or group_mean.
+
+        Raises:
+            RewardError: when no row has had a score yet.
+        """
+        scored = [row for row, ok in enumerate(scorable) if ok]
+        with self._lock:
+            sums = _sums(columns, scored)
+            self._sums = [a + b for a, b in zip(self._sums or [0.0] * len(sums), sums, strict=True)]
+            self._rows += len(scored)
+        filled = [list(column) for column in columns]
+        if len(scored) == len(scorable):
+            return filled
+        members: dict[object, list[int]] = {}
+        for row, group in enumerate(groups):
+            members.setdefault(("alone", row) if group is None else group, []).append(row)
+        for rows in members.values():
+            if all(scorable[row] for row in rows):
+                continue
+            means = self._means(columns, [row for row in rows if scorable[row]] or scored)
+            for row in rows:
+                if policy == "drop_group" or not scorable[row]:
+                    for column, mean in zip(filled, means, strict=True):
+                        column[row] = mean
         return filled
-    members: dict[object, list[int]] = {}
-    for row, group in enumerate(groups):
-        members.setdefault(("alone", row) if group is None else group, []).append(row)
-    everywhere = [row for row, ok in enumerate(scorable) if ok]
-    for rows in members.values():
-        if all(scorable[row] for row in rows):
-            continue
-        means = _means(columns, [row for row in rows if scorable[row]] or everywhere)
-        for row in rows:
-            if policy == "drop_group" or not scorable[row]:
-                for column, mean in zip(filled, means, strict=True):
-                    column[row] = mean
-    return filled
+
+    def _means(self, columns: Sequence[Sequence[float | None]], rows: Sequence[int]) -> list[float]:
+        sums, count = (_sums(columns, rows), len(rows)) if rows else (self._sums, self._rows)
+        if not count:
+            raise RewardError("no row has had a score yet, so that there is no mean to stand in for one; the log says what failed")
+        return [total / count for total in sums]
 
 
-def _means(columns: Sequence[Sequence[float | None]], rows: Sequence[int]) -> list[float]:
-    if not rows:
-        raise RewardError("no row of this batch has a score, so that there is no mean to stand for one; see the log for why")
-    return [math.fsum(column[row] or 0.0 for row in rows) / len(rows) for column in columns]
+def _sums(columns: Sequence[Sequence[float | None]], rows: Sequence[int]) -> list[float]:
+    return [math.fsum(column[row] or 0.0 for row in rows) for column in columns]

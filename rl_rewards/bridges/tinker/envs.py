@@ -11,7 +11,7 @@ import tinker  # pyright: ignore[reportMissingImports]
 from tinker_cookbook.rl.types import Env, EnvGroupBuilder, StepResult, Trajectory  # pyright: ignore[reportMissingImports]
 
 from rl_rewards.bridges.plain import GroupScorer, RowScorer
-from rl_rewards.bridges.tinker import plain_message
+from rl_rewards.bridges.tinker.messages import plain_message
 
 __all__ = ["RubricEnv", "RubricGroupBuilder", "step_result"]
 

@@ -1,6 +1,6 @@
 """verl's trainer with a rubric: curves of every reward and component, and rows without a score.
 
-    export VERL_USE_EXTERNAL_MODULES=rl_rewards.bridges.verl_hooks
+    export VERL_USE_EXTERNAL_MODULES=rl_rewards.bridges.verl.hooks
 
 verl imports this module wherever it is itself imported. A reward worker has one float to say what a row is worth; NaN marks a row whose group is to
 be dropped, infinity one that is to get its group's mean. Written to verl 0.9.1: `metric_utils.compute_data_metrics`, `process_validation_metrics`,
@@ -18,7 +18,7 @@ import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from rl_rewards.bridges.unscorable import fill_in
+from rl_rewards.bridges.unscorable import StandIns
 from rl_rewards.reward import RewardError
 
 __all__ = ["DROP_GROUP", "GROUP_MEAN", "component_curves", "hooks_are_on", "install"]
@@ -175,8 +175,8 @@ def _filled(rewards: Any, marked: Any, index: list[Any]) -> Any:
     rewards, scorable = rewards.clone(), [not bad for bad in marked.tolist()]
     totals = [float(row.sum()) if ok else None for row, ok in zip(rewards, scorable, strict=True)]
     dropped = {number for number, drop in zip(numbers, drops, strict=True) if drop}
-    means = fill_in([totals], scorable, numbers, "group_mean")[0]
-    flat = fill_in([totals], scorable, numbers, "drop_group")[0]
+    means = StandIns().fill([totals], scorable, numbers, "group_mean")[0]
+    flat = StandIns().fill([totals], scorable, numbers, "drop_group")[0]
     for row, number in enumerate(numbers):
         total = flat[row] if number in dropped else means[row]
         if not scorable[row] or number in dropped:

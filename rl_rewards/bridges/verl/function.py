@@ -1,24 +1,17 @@
-"""verl 0.9: a custom reward function, and a reward manager that also sees prompts, token ids and groups.
-
-verl takes the names of what it logs from a batch's first row, so that every row has the same ones: `rewards/NAME` for every reward, None where it has no
-score, and all components in one JSON text; `components` names those that get a column of their own. verl_hooks makes training curves of them.
-"""
+"""verl's custom reward function, and what a row becomes for verl."""
 
 from __future__ import annotations
 
 import functools
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from rl_rewards.bridges.errors import BridgeError
 from rl_rewards.bridges.scoring import Caller, RubricScoring, ScoredRow, check_options, references_of
-from rl_rewards.bridges.verl_hooks import DROP_GROUP, GROUP_MEAN, hooks_are_on
+from rl_rewards.bridges.verl.hooks import DROP_GROUP, GROUP_MEAN, hooks_are_on
 from rl_rewards.types import Sample
 
-if TYPE_CHECKING:
-    from rl_rewards.bridges.verl_manager import RubricRewardManager
-
-__all__ = ["CALLER", "OPTIONS", "RubricRewardManager", "compute_score", "row_info"]
+__all__ = ["CALLER", "OPTIONS", "compute_score", "row_info", "scoring_for_verl", "verl_score"]
 
 OPTIONS = ("rubric", "unscorable", "components", "column")
 _FROM_VERL = ("reward_router_address", "reward_model_tokenizer")
@@ -76,7 +69,7 @@ def scoring_for_verl(rubric: Any, unscorable: str, caller: Caller) -> RubricScor
     scoring = RubricScoring(rubric, caller, unscorable)
     if unscorable != "raise" and not hooks_are_on():
         raise BridgeError(
-            f"unscorable {unscorable!r} is carried out in verl's trainer: set VERL_USE_EXTERNAL_MODULES=rl_rewards.bridges.verl_hooks in its environment"
+            f"unscorable {unscorable!r} is carried out in verl's trainer: set VERL_USE_EXTERNAL_MODULES=rl_rewards.bridges.verl.hooks in its environment"
         )
     return scoring
 
@@ -103,11 +96,3 @@ def row_info(row: ScoredRow, components: Sequence[str] = ()) -> dict[str, float 
         info[f"rewards/{reward}/components/{component}"] = row.components.get((reward, component))
     info["rewards/components"] = row.components_json()
     return info
-
-
-def __getattr__(name: str) -> Any:
-    if name != "RubricRewardManager":
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from rl_rewards.bridges.verl_manager import RubricRewardManager  # imports verl
-
-    return RubricRewardManager
