@@ -53,7 +53,8 @@ class Verification:
         assert NEMO_GYM.model is not None
         body = NEMO_GYM.model.model_validate(fields)
         samples = NEMO_GYM.read(body, self.scoring.rubric, self._options)
-        evaluation = await self.scoring.rubric.aevaluate(samples)
+        rubric = self.scoring.rubric
+        evaluation = rubric.evaluate(samples) if self.scoring.is_quick else await rubric.aevaluate(samples)
         return NEMO_GYM.write(Query(samples, body, options=self._options), evaluation)
 
 

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from rl_rewards.bridges.errors import BridgeError
-from rl_rewards.bridges.scoring import Caller, RubricScoring, ScoredRow, references_of
+from rl_rewards.bridges.scoring import Caller, RubricScoring, ScoredRow, component_key, references_of, reward_key
 from rl_rewards.rubric import Rubric
 from rl_rewards.types import Sample
 
@@ -95,19 +95,20 @@ class RewardFunction:
         samples = []
         for query, prompt, label in zip(queries, prompts, labels, strict=True):
             response = response_in(query, prompt)
-            references = references_of(label, {}, self.scoring.rubric, self._column, "a label")
+            references = references_of(label, {}, self.scoring.columns_read, self._column, "a label")
             samples.append(Sample(prompt, response, response, references, index=len(samples)))
         return samples
 
     def _logged(self, row: ScoredRow) -> dict[str, float]:
         logged: dict[str, float] = {"rewards/unscorable": float(row.total is None)}
         for name, score in row.rewards.items():
-            logged |= {f"rewards/{name}": 0.0 if score is None else score, f"rewards/{name}/scored": float(score is not None)}
+            key = reward_key(name)
+            logged[key], logged[f"{key}/scored"] = (0.0, 0.0) if score is None else (score, 1.0)
         for name in self._components:
             reward, _, component = name.partition("/")
             value = row.components.get((reward, component))
-            key = f"rewards/{reward}/components/{component}"
-            logged |= {key: 0.0 if value is None else value, f"{key}/scored": float(value is not None)}
+            key = component_key(reward, component)
+            logged[key], logged[f"{key}/scored"] = (0.0, 0.0) if value is None else (value, 1.0)
         return logged
 
 

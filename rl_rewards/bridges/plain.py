@@ -13,7 +13,7 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from rl_rewards.bridges.scoring import Caller, RubricScoring
+from rl_rewards.bridges.scoring import Caller, RubricScoring, ScoredRow
 from rl_rewards.bridges.unscorable import POLICIES
 from rl_rewards.rubric import Rubric
 from rl_rewards.types import Sample, response_of
@@ -52,13 +52,20 @@ class RowScorer:
         Raises:
             RewardError: when it has no score.
         """
-        (row,) = self.scoring.score([Sample(prompt, completion, response_of(completion), dict(columns or {}))])
-        assert row.total is not None  # else score has raised
-        return row.total, row.present()
+        return _numbers(self.scoring.score([self._sample(prompt, completion, columns)]))
+
+    def _sample(self, prompt: Any, completion: Any, columns: Mapping[str, Any] | None) -> Sample:
+        return Sample(prompt, completion, response_of(completion), dict(columns or {}))
 
     async def aio(self, prompt: Any, completion: Any, columns: Mapping[str, Any] | None = None) -> tuple[float, Numbers]:
-        """The same in a thread, for an event loop that goes on meanwhile."""
-        return await asyncio.to_thread(self, prompt, completion, columns)
+        """The same for an event loop, which goes on meanwhile."""
+        return _numbers(await self.scoring.score_aio([self._sample(prompt, completion, columns)]))
+
+
+def _numbers(rows: Sequence[ScoredRow]) -> tuple[float, Numbers]:
+    (row,) = rows
+    assert row.total is not None  # else score has raised
+    return row.total, row.present()
 
 
 class GroupScorer:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import functools
 import json
 import os
 import threading
@@ -14,14 +16,16 @@ from rl_rewards.bridges.unscorable import POLICIES, Policy, StandIns
 from rl_rewards.checks import check_columns, check_weights
 from rl_rewards.evaluation.failure_watch import FailureWatch
 from rl_rewards.pipeline.columns import Evaluation
-from rl_rewards.reward import RewardError
+from rl_rewards.reward import Reward, RewardError
 from rl_rewards.rubric import Rubric
 from rl_rewards.rubric_files.errors import nearest
 from rl_rewards.rubric_files.target import load_target
+from rl_rewards.scorers.function import Function
+from rl_rewards.scorers.lambda_handler import LambdaHandler
 from rl_rewards.types import Outcome, Sample
 from rl_rewards.types.components import component_score
 
-__all__ = ["Caller", "RubricScoring", "ScoredRow", "check_bridge", "check_options", "references_of", "scored_rows"]
+__all__ = ["Caller", "RubricScoring", "ScoredRow", "check_bridge", "check_options", "component_key", "references_of", "reward_key", "scored_rows"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +47,7 @@ class Caller:
     instead: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class ScoredRow:
     """A row's numbers, as TRL gets them.
 
@@ -61,22 +65,37 @@ class ScoredRow:
 
     def logged(self) -> dict[str, float | None]:
         """Every number under the name that TRL's logs have: rewards/NAME, rewards/NAME/components/COMPONENT, rewards/unscorable."""
-        numbers: dict[str, float | None] = {f"rewards/{name}": score for name, score in self.rewards.items()}
+        numbers: dict[str, float | None] = {reward_key(name): score for name, score in self.rewards.items()}
         for (name, component), value in self.components.items():
-            numbers[f"rewards/{name}/components/{component}"] = value
-        numbers["rewards/unscorable"] = float(self.total is None)
+            numbers[component_key(name, component)] = value
+        numbers["rewards/unscorable"] = 0.0 if self.total is not None else 1.0
         return numbers
 
     def present(self) -> dict[str, float]:
         """`logged` without what has no number, for callers that average whatever a row has."""
-        return {name: value for name, value in self.logged().items() if value is not None}
+        numbers = self.logged()
+        return numbers if None not in self.rewards.values() else {name: value for name, value in numbers.items() if value is not None}  # type: ignore[return-value]
 
     def components_json(self) -> str:
         """The components as JSON text, {reward: {component: number}}: one value whose name is the same on every row."""
+        if not self.components:
+            return "{}"
         nested: dict[str, dict[str, float]] = {}
         for (name, component), value in self.components.items():
             nested.setdefault(name, {})[component] = value
         return json.dumps(nested, ensure_ascii=False)
+
+
+@functools.lru_cache(maxsize=4096)
+def reward_key(name: str) -> str:
+    """The name under which TRL's logs have a reward."""
+    return f"rewards/{name}"
+
+
+@functools.lru_cache(maxsize=4096)
+def component_key(name: str, component: str) -> str:
+    """The name under which TRL's logs have a component of a reward."""
+    return f"rewards/{name}/components/{component}"
 
 
 class RubricScoring:
@@ -86,6 +105,10 @@ class RubricScoring:
         rubric: a Rubric, a rubric file, or `module:name` of one.
         caller: what the trainer can do.
         unscorable: what it gets for a row without a score: raise, drop_group or group_mean.
+
+    Attributes:
+        columns_read: names of the columns that the rubric's rewards read.
+        is_quick: whether its rewards are rules of the library's own, which an event loop need not leave to a thread.
 
     Raises:
         OSError, RubricFileError, LoadError: when the rubric cannot be read.
@@ -97,6 +120,8 @@ class RubricScoring:
         self.rubric = rubric if isinstance(rubric, Rubric) else load_target(os.fspath(rubric))
         self.caller = caller
         self.unscorable: Policy = check_bridge(self.rubric, caller, unscorable)
+        self.columns_read = self.rubric.columns
+        self.is_quick = all(map(_is_quick, self.rubric.rewards))
         self._failures = FailureWatch(self.rubric)
         self._stand_ins = StandIns()
         self._checked = False
@@ -117,6 +142,10 @@ class RubricScoring:
         evaluation = self.rubric.evaluate(samples)
         self._count(evaluation)
         return scored_rows(evaluation)
+
+    async def score_aio(self, samples: Sequence[Sample]) -> list[ScoredRow]:
+        """`score` for an event loop: in a thread, unless it takes less than handing it to one would."""
+        return self.score(samples) if self.is_quick else await asyncio.to_thread(self.score, samples)
 
     def columns(self, evaluation: Evaluation) -> dict[str, list[float | None]]:
         """Every reward's N scores of a batch that the caller had evaluated, with a stand-in in weighted ones where a row has no score.
@@ -176,17 +205,17 @@ class RubricScoring:
 def scored_rows(evaluation: Evaluation) -> list[ScoredRow]:
     """The rows of an evaluation."""
     totals = evaluation.totals()
-    scores = {name: evaluation.scores(name) for name in evaluation.columns}
+    names = list(evaluation.columns)
     with_components = [(name, column.results) for name, column in evaluation.columns.items() if any(result.metrics for result in column.results)]
     rows = []
-    for i, total in enumerate(totals):
+    for i, (total, *scores) in enumerate(zip(totals, *(evaluation.scores(name) for name in names), strict=True)):
         components: dict[tuple[str, str], float] = {}
         for name, results in with_components:
             for component, value in results[i].metrics.items():
                 if (number := component_score(value)) is not None:
                     components[name, component] = number
         failure = None if total is not None else _failure(evaluation, i)
-        rows.append(ScoredRow(total, {name: column[i] for name, column in scores.items()}, components, failure))
+        rows.append(ScoredRow(total, dict(zip(names, scores, strict=True)), components, failure))
     return rows
 
 
@@ -197,6 +226,13 @@ def _failure(evaluation: Evaluation, row: int) -> tuple[str, str]:
         if column.reward.weight != 0 and column.scores[row] is None and result.outcome is not Outcome.SKIPPED:
             return result.outcome.value, f"reward {name!r}: {result.error or result.reason or result.outcome.value}"
     return Outcome.SKIPPED.value, "no weighted reward of the rubric applies to it"
+
+
+def _is_quick(reward: Reward) -> bool:
+    scorer, traits = reward.score, reward.score.traits
+    own = type(scorer).__module__.startswith("rl_rewards.scorers.") and not isinstance(scorer, (Function, LambdaHandler))
+    elsewhere = traits.calls_server or traits.runs_in_workers or traits.isolate or traits.pure or reward.isolate or hasattr(scorer, "load")
+    return own and not elsewhere and type(reward.reader).__module__.startswith("rl_rewards.parsers.")
 
 
 def check_bridge(rubric: Rubric, caller: Caller, unscorable: str) -> Policy:
@@ -234,44 +270,47 @@ def _check_needs(rubric: Rubric, caller: Caller) -> None:
             )
 
 
-def references_of(label: Any, fields: Mapping[str, Any], rubric: Rubric, column: str | None, what: str) -> dict[str, Any]:
+def references_of(label: Any, fields: Mapping[str, Any], reads: frozenset[str], column: str | None, what: str) -> dict[str, Any]:
     """A row's columns, from a label and fields beside it.
 
     A label that is a mapping, or its JSON text, holds columns; any other is the one column that the rubric reads and no field has, or `column`.
 
     Args:
+        reads: names of the columns that the rubric reads.
         what: the trainer's name for the label.
 
     Raises:
         BridgeError: when the label could be several columns.
     """
-    columns = {name: _plain(value) for name, value in fields.items()}
+    columns = {name: _plain(value) for name, value in fields.items()} if fields else {}
     label = _plain(label)
-    found = label if isinstance(label, dict) else _json_columns(label, rubric, column)
+    found = label if label.__class__ is dict else _json_columns(label, reads, column) if label.__class__ is str else None
     if found is not None:
-        return {**columns, **found}
+        return {**columns, **found} if columns else found
     if column is not None:
-        return {**columns, column: label}
-    missing = sorted(rubric.columns - columns.keys())
+        columns[column] = label
+        return columns
+    missing = reads - columns.keys() if columns else reads
     if len(missing) > 1:
         raise BridgeError(
-            f"{what} must be a mapping (or its JSON text) with the columns {missing} that the rubric reads, got {label!r:.80}; "
-            f"or name the column that it is: column={missing[0]!r}"
+            f"{what} must be a mapping (or its JSON text) with the columns {sorted(missing)} that the rubric reads, got {label!r:.80}; "
+            f"or name the column that it is: column={min(missing)!r}"
         )
-    if missing and label is not None:
-        columns[missing[0]] = label
+    if label is not None:
+        for name in missing:
+            columns[name] = label
     return columns
 
 
-def _json_columns(label: Any, rubric: Rubric, column: str | None) -> dict[str, Any] | None:
+def _json_columns(label: str, reads: frozenset[str], column: str | None) -> dict[str, Any] | None:
     """The columns in a JSON text, where it holds some of the rubric's and is not itself meant as a column."""
-    if not isinstance(label, str) or column is not None or not label.lstrip().startswith("{"):
+    if column is not None or not label.lstrip().startswith("{"):
         return None
     try:
         found = json.loads(label)
     except ValueError:
         return None
-    return found if isinstance(found, dict) and (not rubric.columns or rubric.columns & found.keys()) else None
+    return found if isinstance(found, dict) and (not reads or reads & found.keys()) else None
 
 
 def _plain(value: Any) -> Any:

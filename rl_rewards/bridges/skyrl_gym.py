@@ -41,7 +41,7 @@ class Episode:
         self._scoring = scoring
         spec = extras.get("reward_spec") or {}
         fields = {**(extras.get("extra_info") or {}), **{name: value for name, value in extras.items() if name not in _ITS_OWN}}
-        self.references = references_of(spec.get("ground_truth"), fields, scoring.rubric, column, "reward_spec.ground_truth")
+        self.references = references_of(spec.get("ground_truth"), fields, scoring.columns_read, column, "reward_spec.ground_truth")
         self.prompt: Any = extras.get("prompt")
         self.row: ScoredRow | None = None
 

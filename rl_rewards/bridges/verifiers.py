@@ -17,7 +17,7 @@ from collections import OrderedDict
 from collections.abc import Mapping
 from typing import Any
 
-from rl_rewards.bridges.scoring import Caller, RubricScoring, ScoredRow
+from rl_rewards.bridges.scoring import Caller, RubricScoring, ScoredRow, component_key
 from rl_rewards.reward import Reward, RewardError
 from rl_rewards.rubric import Rubric
 from rl_rewards.types import Sample, response_of
@@ -66,7 +66,7 @@ class _TraceScoring:
     async def row(self, name: str, task: Any, trace: Any) -> ScoredRow:
         found = self._open.get(id(trace))
         if found is None or name not in found[2]:
-            work = asyncio.ensure_future(asyncio.to_thread(self._score, task, trace))
+            work = self._work(task, trace)
             found = trace, work, {reward.name for reward in self.scoring.rubric.rewards}
             self._open[id(trace)] = found
             while len(self._open) > _KEPT:
@@ -74,11 +74,21 @@ class _TraceScoring:
         found[2].discard(name)
         if not found[2]:
             self._open.pop(id(trace), None)
-        return await asyncio.shield(found[1])
+        return found[1].result() if found[1].done() else await asyncio.shield(found[1])
+
+    def _work(self, task: Any, trace: Any) -> asyncio.Future[ScoredRow]:
+        if not self.scoring.is_quick:
+            return asyncio.ensure_future(asyncio.to_thread(self._score, task, trace))
+        done: asyncio.Future[ScoredRow] = asyncio.get_running_loop().create_future()
+        try:
+            done.set_result(self._score(task, trace))
+        except Exception as error:
+            done.set_exception(error)
+        return done
 
     def _score(self, task: Any, trace: Any) -> ScoredRow:
         (row,) = self.scoring.score([sample_of_trace(task, trace)])
-        metrics = {f"rewards/{name}/components/{component}": value for (name, component), value in row.components.items()}
+        metrics = {component_key(name, component): value for (name, component), value in row.components.items()}
         if metrics:
             trace.record_metrics(metrics)
         return row

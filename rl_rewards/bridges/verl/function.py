@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rl_rewards.bridges.errors import BridgeError
-from rl_rewards.bridges.scoring import Caller, RubricScoring, ScoredRow, check_options, references_of
+from rl_rewards.bridges.scoring import Caller, RubricScoring, ScoredRow, check_options, component_key, references_of, reward_key
 from rl_rewards.bridges.verl.hooks import DROP_GROUP, GROUP_MEAN, hooks_are_on
 from rl_rewards.types import Sample
 
@@ -45,7 +45,7 @@ def compute_score(
     scoring = _scoring(options.get("rubric"), options.get("unscorable", "raise"))
     fields = {**(extra_info or {}), "data_source": data_source}
     prompt = fields.get("prompt")
-    references = references_of(ground_truth, fields, scoring.rubric, options.get("column"), "ground_truth")
+    references = references_of(ground_truth, fields, scoring.columns_read, options.get("column"), "ground_truth")
     if not isinstance(solution_str, str):
         raise BridgeError(f"solution_str must be text, got {type(solution_str).__name__}: {solution_str!r:.80}")
     sample = Sample(prompt if isinstance(prompt, (str, list)) else None, solution_str, solution_str, references)
@@ -87,12 +87,12 @@ def row_info(row: ScoredRow, components: Sequence[str] = ()) -> dict[str, float 
     Args:
         components: names such as `correct/near` of components with a column of their own.
     """
-    info: dict[str, float | str | None] = {f"rewards/{name}": score for name, score in row.rewards.items()}
+    info: dict[str, float | str | None] = {reward_key(name): score for name, score in row.rewards.items()}
     info["rewards/unscorable"] = float(row.total is None)
     for name in components:
         reward, _, component = name.partition("/")
         if reward not in row.rewards or not component:
             raise BridgeError(f"components must be names such as REWARD/COMPONENT of the rubric's rewards {list(row.rewards)}, got {name!r}")
-        info[f"rewards/{reward}/components/{component}"] = row.components.get((reward, component))
+        info[component_key(reward, component)] = row.components.get((reward, component))
     info["rewards/components"] = row.components_json()
     return info

@@ -52,9 +52,9 @@ class RubricRewardManager(RewardManagerBase):
             RewardError: where it has no score, with `unscorable` raise.
         """
         item = data[-1:][0]
-        sample = await asyncio.to_thread(self._sample, item)
+        sample = await asyncio.to_thread(self._sample, item)  # decodes
         if self._groups is None:
-            (row,) = await asyncio.to_thread(self._scoring.score, [sample])
+            (row,) = await self._scoring.score_aio([sample])
         else:
             if (uid := item.non_tensor_batch.get("uid")) is None:
                 raise BridgeError(f"rows must have a uid where a reward compares a group; this one has {sorted(item.non_tensor_batch)}")
@@ -77,7 +77,7 @@ class RubricRewardManager(RewardManagerBase):
         if isinstance(extra := row.get("tool_extra_fields"), Mapping):
             fields.update(extra)
         label = (row.get("reward_model") or {}).get("ground_truth")
-        references = references_of(label, fields, self._scoring.rubric, self._column, "ground_truth")
+        references = references_of(label, fields, self._scoring.columns_read, self._column, "ground_truth")
         prompt = row.get("raw_prompt")
         prompt = prompt if prompt is None or isinstance(prompt, str) else [dict(message) for message in prompt]
         return Sample(
