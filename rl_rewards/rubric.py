@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -22,7 +22,7 @@ from rl_rewards.pipeline.policies import finished_columns
 from rl_rewards.pipeline.runner import run_jobs
 from rl_rewards.pipeline.share import Share
 from rl_rewards.reward import Reward
-from rl_rewards.types import Sample
+from rl_rewards.types import EvaluateResult, Sample
 
 __all__ = ["Rubric"]
 
@@ -198,11 +198,12 @@ class Rubric:
     def _order(self) -> list[Reward]:
         return evaluation_order(self.rewards)
 
-    def evaluate(self, samples: Sequence[Sample]) -> Evaluation:
+    def evaluate(self, samples: Sequence[Sample], scored: Mapping[str, Sequence[EvaluateResult]] | None = None) -> Evaluation:
         """Score a batch once, all rewards side by side.
 
         Args:
             samples: N samples.
+            scored: what `score_rewards` found for some of the rewards, which are not scored again.
 
         Returns:
             A column of N scores for each reward.
@@ -210,10 +211,29 @@ class Rubric:
         Raises:
             RewardError: when a reward with `on_error: raise` failed on a sample; raised from what its scorer raised.
         """
-        parses = [Parse(parser, samples) for parser in self._parsers]
-        shares = {reward.name: Share(reward, samples, parses[self._parsers.index(reward.reader)]) for reward in self.rewards}
-        run_jobs([share.job for share in shares.values() if not share.combines], self.warn_after)
+        shares = self._shares(samples)
+        for name, results in (scored or {}).items():
+            shares[name].job.results = results
+        run_jobs([share.job for name, share in shares.items() if not share.combines and name not in (scored or {})], self.warn_after)
         return Evaluation(samples, finished_columns(shares, self._order, samples, self._failure_log))
+
+    def score_rewards(self, samples: Sequence[Sample], names: Collection[str]) -> dict[str, Sequence[EvaluateResult]]:
+        """Score a batch by some of the rewards, side by side, for an `evaluate` of the same samples in another process.
+
+        Args:
+            names: rewards that are not computed from others.
+
+        Returns:
+            By reward the results of those samples that it scores, picklable.
+        """
+        shares = self._shares(samples)
+        jobs = {name: share.job for name, share in shares.items() if name in names and not share.combines}
+        run_jobs(list(jobs.values()), self.warn_after)
+        return {name: job.results for name, job in jobs.items()}
+
+    def _shares(self, samples: Sequence[Sample]) -> dict[str, Share]:
+        parses = [Parse(parser, samples) for parser in self._parsers]
+        return {reward.name: Share(reward, samples, parses[self._parsers.index(reward.reader)]) for reward in self.rewards}
 
     async def aevaluate(self, samples: Sequence[Sample]) -> Evaluation:
         """Score a batch as `evaluate` does, in a thread: for servers and asynchronous trainers, whose event loop goes on meanwhile."""

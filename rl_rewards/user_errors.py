@@ -27,6 +27,7 @@ EXTRAS = {
     "metrics": ("sklearn",),
     "report": ("altair", "vl_convert"),
     "serve": ("fastapi", "uvicorn", "prometheus_client"),
+    "ray": ("ray",),
 }
 """Extra of this package -> the modules that it installs."""
 

@@ -86,8 +86,8 @@ def _report(
 ) -> AuditReport:  # fmt: skip
     from rl_rewards import loading
     from rl_rewards.auditing import AuditError, audit
-    from rl_rewards.cli.tokenizers import tokenize_with
     from rl_rewards.tables.datasets import dataset_rows
+    from rl_rewards.tables.tokenizing import tokenize_with
 
     if fail_on not in _LEVELS:
         raise AuditError(f"--fail-on must be one of {', '.join(_LEVELS)}, got {fail_on!r}")

@@ -71,11 +71,11 @@ def _calibrate(
     from rl_rewards.calibration import Comparison, LabelError, pairings
     from rl_rewards.cli.progress import progress_over
     from rl_rewards.cli.reports import BadRows, Totals
-    from rl_rewards.cli.tokenizers import tokenize_with
     from rl_rewards.rubric_files.target import load_target
     from rl_rewards.tables.batches import batches
     from rl_rewards.tables.readers import read_rows, table_size
     from rl_rewards.tables.strict_json import strict_json
+    from rl_rewards.tables.tokenizing import tokenize_with
 
     rubric, tokenize, size = load_target(rubric_name, code), tokenize_with(tokenizer), table_size(path)
     comparisons = [Comparison(pairing) for pairing in pairings(rubric, columns)]

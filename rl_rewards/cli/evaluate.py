@@ -121,12 +121,12 @@ class _Evaluation:
         tokenizer: str | None,
     ) -> None:
         from rl_rewards.cli.reports import BadRows
-        from rl_rewards.cli.tokenizers import tokenize_with
         from rl_rewards.generation.collecting import prompt_rows
         from rl_rewards.loading import no_code
         from rl_rewards.rubric_files.target import load_target
         from rl_rewards.tables.datasets import dataset_rows
         from rl_rewards.tables.readers import TableError
+        from rl_rewards.tables.tokenizing import tokenize_with
 
         self.rubric_name, self.data, self.n, self.sampling, self.prompt = rubric, data, n, sampling, prompt
         self.rubric, self.tokenize, self.bad = load_target(rubric, code), tokenize_with(tokenizer), BadRows(data)

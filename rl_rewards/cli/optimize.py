@@ -185,12 +185,12 @@ class _Search:
         tokenizer: str | None,
     ) -> None:
         from rl_rewards.cli.reports import BadRows
-        from rl_rewards.cli.tokenizers import tokenize_with
         from rl_rewards.generation.collecting import prompt_rows
         from rl_rewards.loading import no_code
         from rl_rewards.optimizers import split_rows
         from rl_rewards.rubric_files.target import load_target
         from rl_rewards.tables.datasets import dataset_rows
+        from rl_rewards.tables.tokenizing import tokenize_with
 
         self.rubric_name, self.data, self.budget, self.seed, self.out = rubric, data, budget, seed, out
         self.rubric, self.start, self.tokenize = load_target(rubric, code), prompt_of_option(prompt), tokenize_with(tokenizer)

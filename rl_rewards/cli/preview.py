@@ -160,10 +160,10 @@ def _preview(rubric: Rubric, source: _Source, limit: int, as_json: bool, tokeniz
     from rl_rewards.checks import literals_like_columns
     from rl_rewards.cli.preview_report import Shown, print_json, print_tables, print_totals
     from rl_rewards.cli.reports import BadRows, Totals
-    from rl_rewards.cli.tokenizers import tokenize_with
     from rl_rewards.folders.timing import take_seconds
     from rl_rewards.tables.batches import batches
     from rl_rewards.tables.readers import TableError
+    from rl_rewards.tables.tokenizing import tokenize_with
 
     bad, totals, total = BadRows(source.name), Totals(), 0
     shown: list[Shown] = []

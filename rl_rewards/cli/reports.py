@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from rl_rewards.cli.user_errors import say
@@ -23,11 +24,16 @@ class BadRows:
         self.count = 0
 
     def __call__(self, row: Row) -> None:
-        self.count += 1
-        if self.count <= _PRINTED:
-            say(f"{self._path}:{row.number}: {row.problem}")
-        elif self.count == _PRINTED + 1:
+        self.add(1, [(row.number, row.problem or "")])
+
+    def add(self, count: int, problems: Sequence[tuple[int, str]]) -> None:
+        """Count rows of which the first have these numbers and problems."""
+        room = max(0, _PRINTED - self.count)
+        for number, problem in problems[:room]:
+            say(f"{self._path}:{number}: {problem}")
+        if self.count <= _PRINTED < self.count + count:
             say(f"{self._path}: further rows with problems are only counted")
+        self.count += count
 
 
 class Totals:
@@ -36,6 +42,13 @@ class Totals:
     def __init__(self) -> None:
         self.tallies: dict[str, Tally] = {}
         self._first: dict[str, str] = {}
+
+    def add(self, tallies: Mapping[str, Tally], failures: Mapping[str, str]) -> None:
+        """Count rows with these tallies, and the first failure of each reward that failed on some."""
+        for name, tally in tallies.items():
+            self.tallies.setdefault(name, Tally()).merge(tally)
+        for name, error in failures.items():
+            self._first.setdefault(name, error)
 
     def count(self, evaluation: Evaluation) -> None:
         for name, column in evaluation.columns.items():

@@ -47,9 +47,9 @@ def _rescored(record: Path, rubric: str, out: Path | None, tokenizer: str | None
     from rl_rewards.auditing.rescore import Rescoring
     from rl_rewards.auditing.rescore import rescore as rescored
     from rl_rewards.auditing.targets import as_rubric
-    from rl_rewards.cli.tokenizers import tokenize_with
     from rl_rewards.tables.atomic import atomic_path
     from rl_rewards.tables.scored import scored_rows
+    from rl_rewards.tables.tokenizing import tokenize_with
     from rl_rewards.tables.writers import open_writer, writable_kind
 
     found = Rescoring()

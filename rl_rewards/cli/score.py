@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import os
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rl_rewards.cli.folder_options import MetricsFoldersOption, OptionalRubricArgument, WeightsOption, check_target, load_target_or_folders
+from rl_rewards.cli.folder_options import MetricsFoldersOption, OptionalRubricArgument, WeightsOption, check_target, pairs_of_numbers
 from rl_rewards.cli.options import NoCodeOption, TokenizerOption, VerboseOption
 from rl_rewards.cli.user_errors import INCOMPLETE, OptionError, say, user_errors
 
@@ -16,15 +20,40 @@ if TYPE_CHECKING:
     from rl_rewards.evaluation.difficulty import MixedFilter
     from rl_rewards.evaluation.summary import EvaluationSummary
     from rl_rewards.rubric import Rubric
+    from rl_rewards.scale.engines import Engine
+    from rl_rewards.scale.run import Run
+    from rl_rewards.scale.scoring import BlockResult
+    from rl_rewards.scale.splitting import Split
+    from rl_rewards.tables.blocks import Source
+
+
+class EngineName(StrEnum):
+    local = "local"
+    ray = "ray"
 
 
 def score(
     rubric: OptionalRubricArgument = None,
-    data: Annotated[Path | None, typer.Argument(metavar="DATA", help="Rows to score: .jsonl, .json, .csv or .parquet.", show_default=False)] = None,
+    data: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="DATA",
+            help="Rows to score: .jsonl, .json, .csv or .parquet, a directory that --out wrote, a data set of the hub or of a directory in its form.",
+            show_default=False,
+        ),
+    ] = None,
     metrics_folders: MetricsFoldersOption = None,
     weights: WeightsOption = None,
     out: Annotated[
-        Path | None, typer.Option("--out", "-o", help="Scored rows: .jsonl or .parquet; may be left out with --summary.", show_default=False)
+        Path | None,
+        typer.Option(
+            "--out",
+            "-o",
+            metavar="FILE|DIR",
+            help="Scored rows: a .jsonl or .parquet file, whole or not there; or a directory of .parquet parts, where the same command goes on "
+            "after a kill. May be left out with --summary.",
+            show_default=False,
+        ),
     ] = None,
     summary: Annotated[bool, typer.Option("--summary", help="Print every reward's mean and the rubric's aggregates, with 95 % intervals.")] = False,
     summary_json: Annotated[
@@ -38,6 +67,26 @@ def score(
             show_default=False,
         ),
     ] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            min=1, help="Processes of this machine that score, with the same output as one; with --engine ray: its CPUs.", show_default=False
+        ),
+    ] = None,
+    engine: Annotated[EngineName, typer.Option(help="local: this machine; ray: Ray Data, on this machine or on a cluster; needs --out DIR.")] = (
+        EngineName.local
+    ),
+    address: Annotated[
+        str | None, typer.Option(help="With --engine ray: the cluster's HOST:PORT, or auto; by default one is started here.", show_default=False)
+    ] = None,
+    actors: Annotated[
+        int | None,
+        typer.Option(min=1, help="With --engine ray: processes that hold models, one GPU each; by default the GPUs, or one.", show_default=False),
+    ] = None,
+    block_rows: Annotated[
+        int | None, typer.Option(min=1, help="Rows that are scored, and in a directory written, at a time: 1024, and 8192.", show_default=False)
+    ] = None,
+    split: Annotated[str, typer.Option(help="Split of a data set on the hub.")] = "train",
     tokenizer: TokenizerOption = None,
     form: Annotated[
         str,
@@ -54,96 +103,146 @@ def score(
 
     A row has messages, or conversation, or prompt + completion, or instruction + response; its other columns are the references.
     Neighbours with equal prompts are one group. Added are score (the weighted total), and by reward scores, outcomes, reasons and
-    components. The output appears when all is done, whole.
+    components. A file appears when all is done, whole; a directory has a part for each block that is done.
 
     Exit status: 0 everything was scored, 1 rows were left out, a reward failed on some, or an aggregate or filter found nothing, 2 nothing
     was written.
     """
     with user_errors(verbose):
-        from rl_rewards.tables.writers import writable_kind
-
         if out is None and (keep is not None or not (summary or summary_json)):
             raise OptionError("Missing option '--out', which only --summary and --json do without")
         if metrics_folders and data is None and rubric is not None:  # one argument alone is the data
-            rubric, data = None, Path(rubric)
+            rubric, data = None, rubric
         check_target(rubric, metrics_folders, weights)
         if data is None:
             raise OptionError("Missing argument 'DATA'")
-        form, kind = _checked_form(form, out), None if out is None else writable_kind(out)
-        loaded = load_target_or_folders(rubric, metrics_folders, weights, not no_code)
-        complete = _score(loaded, data, out, kind, tokenizer, summary, summary_json, keep, form)
+        options = _Options(
+            rubric,
+            tuple(metrics_folders or ()),
+            pairs_of_numbers(weights or (), "--weights"),
+            data,
+            out,
+            summary,
+            summary_json,
+            keep,
+            workers,
+            engine,
+            address,
+            actors,
+            block_rows,
+            split,
+            tokenizer,
+            form,
+            not no_code,
+        )
+        _check(options)
+        complete = _score(options)
     if not complete:
         raise typer.Exit(INCOMPLETE)
 
 
-def _checked_form(form: str, out: Path | None) -> str:
-    """The form of the output.
+@dataclass(frozen=True)
+class _Options:
+    """What was typed."""
+
+    rubric: str | None
+    folders: tuple[str, ...]
+    weights: Mapping[str, float]
+    data: str
+    out: Path | None
+    table: bool
+    json_file: Path | None
+    keep: str | None
+    workers: int | None
+    engine: EngineName
+    address: str | None
+    actors: int | None
+    block_rows: int | None
+    split: str
+    tokenizer: str | None
+    form: str
+    code: bool
+
+    @property
+    def directory(self) -> bool:
+        """Whether the output is a directory: its name has no ending, or it is one."""
+        return self.out is not None and (not self.out.suffix or (self.out / "_run.json").is_file())
+
+    @property
+    def encoding(self) -> str | None:
+        """How rows are encoded for a file."""
+        if self.out is None or self.form == "bedrock":
+            return None if self.out is None else "bedrock"
+        return "table" if self.out.suffix.lower() == ".parquet" else "lines"
+
+
+def _check(options: _Options) -> None:
+    """Check options that do not go together.
 
     Raises:
-        OptionError: when there is none of that name, or the file cannot hold it.
+        OptionError, TableError: naming them.
     """
-    if form not in ("rows", "bedrock"):
-        raise OptionError(f"--format must be rows or bedrock, got {form!r}")
-    if form == "bedrock" and (out is None or out.suffix.lower() == ".parquet"):
-        raise OptionError(f"--format bedrock needs --out with a .jsonl file, got {out}")
-    return form
+    from rl_rewards.tables.writers import writable_kind
+
+    if options.form not in ("rows", "bedrock"):
+        raise OptionError(f"--format must be rows or bedrock, got {options.form!r}")
+    if options.form == "bedrock" and (options.out is None or options.directory or options.out.suffix.lower() == ".parquet"):
+        raise OptionError(f"--format bedrock needs --out with a .jsonl file, got {options.out}")
+    if options.form == "bedrock" and (options.workers or 1) > 1:
+        raise OptionError("--format bedrock counts rows without an id one after the other: leave --workers out")
+    if options.keep is not None and options.directory:
+        raise OptionError(f"--keep needs --out with a .jsonl or .parquet file, got the directory {options.out}")
+    if options.engine is EngineName.ray and not options.directory:
+        raise OptionError(f"--engine ray needs --out with a directory, a name without an ending, got {options.out}")
+    if options.engine is EngineName.local:
+        for name, value in (("--address", options.address), ("--actors", options.actors)):
+            if value is not None:
+                raise OptionError(f"{name} needs --engine ray")
+    if options.address is not None and options.workers is not None:
+        raise OptionError("--workers is for this machine, and a cluster at --address has CPUs of its own: give one of them")
+    if options.out is not None and not options.directory:
+        writable_kind(options.out)
 
 
-def _score(
-    rubric: Rubric,
-    data: Path,
-    out: Path | None,
-    kind: str | None,
-    tokenizer: str | None,
-    table: bool,
-    json_file: Path | None,
-    keep: str | None,
-    form: str,
-) -> bool:
+def _score(options: _Options) -> bool:
     """Whether every row was read, and scored by every reward that applies to it, and every number is there."""
     from rl_rewards.cli.progress import progress_over
     from rl_rewards.cli.reports import BadRows, Totals
-    from rl_rewards.cli.tokenizers import tokenize_with
     from rl_rewards.evaluation.summary import EvaluationSummary
-    from rl_rewards.formats.bedrock import scored as bedrock_rows
-    from rl_rewards.tables.atomic import atomic_path
-    from rl_rewards.tables.batches import batches
+    from rl_rewards.scale.rubric_reference import RubricReference
+    from rl_rewards.scale.run import Run
+    from rl_rewards.scale.splitting import split_of
     from rl_rewards.tables.keeping import keep_rows
-    from rl_rewards.tables.readers import TableError, read_rows, table_size
-    from rl_rewards.tables.scored import ADDED, scored_rows
-    from rl_rewards.tables.writers import open_writer
+    from rl_rewards.tables.readers import TableError
+    from rl_rewards.tables.sources import open_source
+    from rl_rewards.tables.writers import writable_kind
 
-    tokenize, size = tokenize_with(tokenizer), table_size(data)
-    whole_groups = any(reward.score.traits.needs_groups for reward in rubric)
-    bad, totals, total, replaced = BadRows(data), Totals(), 0, set()
-    numbers = EvaluationSummary(rubric) if table or json_file else None
-    mixed = None if keep is None else _filter(keep, rubric)
+    reference, rubric = RubricReference.of(options.rubric, options.code, options.folders, options.weights)
+    data = os.path.abspath(options.data) if options.engine is EngineName.ray and os.path.exists(options.data) else options.data
+    source, split = open_source(data, split=options.split), split_of(rubric)
+    numbers = EvaluationSummary(rubric) if options.table or options.json_file else None
+    mixed = None if options.keep is None else _filter(options.keep, rubric)
+    bad, totals, total, replaced = BadRows(options.data), Totals(), 0, set()
     with contextlib.ExitStack() as stack:
-        temporary = None if out is None else stack.enter_context(atomic_path(out))
-        writing = contextlib.nullcontext()
-        if temporary is not None and kind is not None:
-            writing = contextlib.closing(open_writer(kind, temporary, data, [reward.name for reward in rubric]))
-        with writing as writer, progress_over(size, "scoring") as advance:
-            for batch in batches(read_rows(data), bad, whole_groups, tokenize):
-                if batch.samples:
-                    result = rubric.evaluate(batch.samples)
-                    totals.count(result)
-                    for counter in (numbers, mixed):
-                        if counter is not None:
-                            counter.add(result)
-                    if writer is not None and form == "bedrock":
-                        writer.write(list(bedrock_rows(batch.values, result, total)))
-                    elif writer is not None:
-                        writer.write(list(scored_rows(batch.values, result)))
-                        replaced.update(name for values in batch.values for name in ADDED if name in values)
-                    total += len(batch.rows)
-                    del result
-                advance(batch.size)
-                del batch  # before the next one is read
+        engine = stack.enter_context(_engine(options, split))
+        _say_what_pays(options, rubric, split, source)
+        run = Run(reference, rubric, source, engine, options.block_rows, options.tokenizer, numbers is not None or options.directory)
+        temporary = stack.enter_context(_temporary(options))
+        with progress_over(source.size, "scoring") as advance:
+            for result in _results(options, run, temporary, None if mixed is None else mixed.reward, advance):
+                bad.add(result.bad, result.problems)
+                totals.add(result.tallies, result.failures)
+                if numbers is not None and result.numbers is not None:
+                    numbers.merge_state(result.numbers)
+                if mixed is not None:
+                    mixed.merge_state(result.mixed)
+                replaced |= result.replaced
+                total += result.rows
+                del result  # before the next one is made
         if not total:
-            raise TableError(f"{data}: no rows to score" + (f", {bad.count} with problems" if bad.count else ""))
-        if mixed is not None and temporary is not None and kind is not None:
-            keep_rows(temporary, kind, mixed.keep.tolist())
+            raise TableError(f"{options.data}: no rows to score" + (f", {bad.count} with problems" if bad.count else ""))
+        if mixed is not None and temporary is not None and options.out is not None:
+            keep_rows(temporary, writable_kind(options.out), mixed.keep.tolist())
     if replaced:
         say(f"columns of the data that were replaced: {', '.join(sorted(replaced))}")
     totals.report_failures()
@@ -153,8 +252,57 @@ def _score(
     if mixed is not None:
         say(mixed.describe())
     kept = total if mixed is None else int(mixed.keep.sum())
+    out = options.out
     say(f"{total} rows scored" + ("" if out is None else f": {out}" if mixed is None else f", {kept} kept: {out}"))
-    return _report(numbers, table, json_file) and not bad.count and not totals.failed and kept > 0
+    return _report(numbers, options.table, options.json_file) and not bad.count and not totals.failed and kept > 0
+
+
+def _results(options: _Options, run: Run, temporary: Path | None, mixed: str | None, advance: Callable[[int], None]) -> Iterator[BlockResult]:
+    if options.directory and options.out is not None:
+        return run.to_directory(options.out, advance)
+    return run.to_file(temporary, options.encoding, mixed, advance)
+
+
+@contextlib.contextmanager
+def _temporary(options: _Options) -> Iterator[Path | None]:
+    """The file that is written; None where there is none, or a directory is written."""
+    from rl_rewards.tables.atomic import atomic_path
+
+    if options.out is None or options.directory:
+        yield None
+        return
+    with atomic_path(options.out) as temporary:
+        yield temporary
+
+
+def _say_what_pays(options: _Options, rubric: Rubric, split: Split, source: Source) -> None:
+    """Say that Ray costs more than it gives, where a sample of the rows says so."""
+    from rl_rewards.scale.cost import PAYS_FROM, seconds_per_row
+    from rl_rewards.tables.tokenizing import tokenize_with
+
+    if options.engine is not EngineName.ray:
+        return
+    seconds = seconds_per_row(rubric, split, source, tokenize_with(options.tokenizer))
+    if seconds is not None and seconds < PAYS_FROM:
+        say(f"a row takes {1000 * seconds:.2g} ms here, and Ray pays from about {1000 * PAYS_FROM:g} ms a row: --workers N is faster on one machine")
+
+
+@contextlib.contextmanager
+def _engine(options: _Options, split: Split) -> Iterator[Engine]:
+    """Where blocks are scored."""
+    from rl_rewards.scale.engines import Here, Processes
+
+    if options.engine is EngineName.ray:
+        from rl_rewards.scale.ray_data import RayEngine
+
+        with RayEngine(split, options.address, options.workers, options.actors) as engine:
+            yield engine
+        return
+    workers = options.workers or 1
+    if workers > 1 and split.undivided:
+        say(f"rows are scored in one process, whatever --workers says: {split.undivided}")
+        workers = 1
+    yield Here() if workers == 1 else Processes(workers)
 
 
 def _filter(keep: str, rubric: Rubric) -> MixedFilter:

@@ -13,6 +13,7 @@ from rl_rewards.aggregates.problems import prompt_text
 from rl_rewards.recording.reader import RunRecord, read_record
 from rl_rewards.tables.readers import read_rows
 from rl_rewards.tables.scored import ADDED
+from rl_rewards.tables.scored_directory import is_scored_directory
 from rl_rewards.types.rows import RowError, sample_of
 from rl_rewards.user_errors import UserError
 
@@ -47,7 +48,7 @@ class SideRow:
 
 
 def rows_of(source: str | os.PathLike[str]) -> Iterator[SideRow]:
-    """The rows of a scored file, or of the last evaluation of a run: its output directory or its `rewards.parquet`, or `RUN@STEP`.
+    """The rows of a scored file or directory, or of the last evaluation of a run: its output directory or its `rewards.parquet`, or `RUN@STEP`.
 
     Raises:
         OSError: when it cannot be read.
@@ -56,6 +57,8 @@ def rows_of(source: str | os.PathLike[str]) -> Iterator[SideRow]:
     name, _, step = os.fspath(source).rpartition("@")
     if name and step.isdigit() and not os.path.exists(source):
         return _run_rows(_record(name), int(step))
+    if is_scored_directory(source):
+        return _file_rows(source)
     if Path(source).is_dir() or _is_record(source):
         return _run_rows(_record(source), None)
     return _file_rows(source)

@@ -7,7 +7,7 @@ from difflib import get_close_matches
 
 import numpy as np
 
-from rl_rewards.aggregates.base import Rows
+from rl_rewards.aggregates.base import Rows, State
 from rl_rewards.aggregates.problems import ProblemAggregate, problem_keys
 from rl_rewards.aggregates.solved import Solved
 from rl_rewards.pipeline.columns import Evaluation
@@ -54,6 +54,17 @@ class MixedFilter:
         keys = problem_keys(evaluation.samples)
         self._keys.append(keys)
         self._solved.add(self._state, Rows(evaluation, keys, range(len(keys))))
+
+    @property
+    def state(self) -> tuple[list[np.ndarray], State]:
+        """All that was counted, picklable, for `merge_state` of an equal filter."""
+        return self._keys, self._state
+
+    def merge_state(self, state: tuple[list[np.ndarray], State]) -> None:
+        """Add the rows of another filter's `state`, which follow this one's."""
+        keys, counted = state
+        self._keys += keys
+        self._state.merge(counted)
 
     @property
     def keep(self) -> np.ndarray:

@@ -35,6 +35,7 @@ class Traits:
         memory_mb: with isolate, what a worker may allocate, in MiB; None for the default.
         runs_in_workers: it starts processes of its own, so that `isolate` would start processes in processes.
         calls_server: it calls a server, with deadlines of its own; a worker has neither its keys nor its limits, so it cannot be isolated.
+        holds_model: it loads a model, once in each process that scores with it: a process for each of a node's accelerators is enough.
         rewards: names of the rubric's other rewards whose scores it is computed from, by `combine`; nothing else is scored by it then.
     """
 
@@ -51,6 +52,7 @@ class Traits:
     memory_mb: int | None = None
     runs_in_workers: bool = False
     calls_server: bool = False
+    holds_model: bool = False
     rewards: frozenset[str] = frozenset()
 
 

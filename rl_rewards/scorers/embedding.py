@@ -89,7 +89,7 @@ class CosineSimilarity(RowScorer):
 
     @property
     def traits(self) -> Traits:
-        return Traits(columns=columns_of(self.reference), per_sample=True)
+        return Traits(columns=columns_of(self.reference), per_sample=True, holds_model=True)
 
     def load(self) -> Embedder:
         """The model, loaded on first use in this process and shared by scorers that run it the same way.

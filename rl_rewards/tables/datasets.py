@@ -19,7 +19,7 @@ from rl_rewards.user_errors import require
 if TYPE_CHECKING:
     from datasets import Dataset
 
-__all__ = ["dataset_rows", "is_file_name", "load_dataset"]
+__all__ = ["dataset_rows", "indexed_rows", "is_file_name", "load_dataset"]
 
 _CHUNK_ROWS = 4096
 _PRINTED = 5  # rows with problems that an error quotes
@@ -71,6 +71,18 @@ def dataset_rows(name: str, config: str | None = None, split: str = "train") -> 
             yield as_prompt_row(Row(number, 1, dict(values)))
         else:
             yield Row(number, 1, None, f"a row must be a mapping of column names to values, got {type(values).__name__}")
+
+
+def indexed_rows(name: str, config: str | None = None, split: str = "train") -> Any:
+    """Rows by their places: a data set of the hub or of a directory in its form, or the list or data set that `module:function` returns.
+
+    Raises:
+        TableError, LoadError: as `load_dataset`, or when the rows have no places.
+    """
+    made = load_object(name)() if ":" in name else _from_hub(name, config, split)
+    if isinstance(made, Mapping) or not (hasattr(made, "__len__") and hasattr(made, "__getitem__")):
+        raise TableError(f"{name!r} must return a list of rows or a dataset, got {type(made).__name__}")
+    return made
 
 
 def _needs_datasets(name: str) -> None:

@@ -15,25 +15,39 @@ import csv
 import json
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from rl_rewards.tables.regular_file import open_regular
+from rl_rewards.tables.scored_directory import is_scored_directory, parts_of
+from rl_rewards.tables.table_error import TableError
 from rl_rewards.types.contents import is_vertex_row, row_of_example
 from rl_rewards.types.rows import RowError
-from rl_rewards.user_errors import UserError
 
-__all__ = ["READABLE", "Row", "TableError", "as_prompt_row", "parquet_columns", "read_rows", "table_size"]
+__all__ = [
+    "READABLE",
+    "Row",
+    "TableError",
+    "as_prompt_row",
+    "csv_rows",
+    "is_json_list",
+    "json_rows",
+    "jsonl_row",
+    "parquet_batch_rows",
+    "parquet_columns",
+    "parquet_file",
+    "parquet_row_size",
+    "parquet_values",
+    "read_rows",
+    "table_kind",
+    "table_size",
+]
 
 READABLE = (".jsonl", ".ndjson", ".json", ".csv", ".parquet")
 # Parquet is decoded this many bytes at a time, or one row where rows are larger.
 _PARQUET_BYTES = 4 << 20
-
-
-class TableError(UserError, ValueError):
-    """A file that holds no rows that we can read, or cannot be written as wanted."""
 
 
 @dataclass(slots=True)
@@ -54,20 +68,23 @@ class Row:
 
 
 def read_rows(path: str | os.PathLike[str]) -> Iterator[Row]:
-    """The rows of a file, in order; empty lines are passed over.
+    """The rows of a file, or of a directory that `rl-rewards score --out DIR` wrote, in order; empty lines are passed over.
 
     Raises:
         OSError: when the file cannot be read.
         TableError: when its name or its content is none that we know.
     """
-    kind = _kind(path)
+    if is_scored_directory(path):
+        yield from _parquet_rows(parts_of(path))
+        return
+    kind = table_kind(path)
     with open_regular(path) as file:
         if kind == ".parquet":
-            rows = _parquet_rows(path)
+            rows = _parquet_rows([path])
         elif kind == ".csv":
-            rows = _csv_rows(file)
-        elif kind == ".json" and _is_list(file):
-            rows = _json_rows(file, path)
+            rows = csv_rows(file)
+        elif kind == ".json" and is_json_list(file):
+            rows = json_rows(file, path)
         else:
             rows = _jsonl_rows(file)
         yield from map(as_prompt_row, rows)
@@ -89,13 +106,20 @@ def table_size(path: str | os.PathLike[str]) -> int:
     Raises:
         OSError, TableError: as `read_rows`.
     """
-    if _kind(path) == ".parquet":
-        metadata = _parquet_file(path).metadata
+    if is_scored_directory(path):
+        return sum(map(table_size, parts_of(path)))
+    if table_kind(path) == ".parquet":
+        metadata = parquet_file(path).metadata
         return sum(metadata.row_group(i).total_byte_size for i in range(metadata.num_row_groups))
     return os.path.getsize(path)
 
 
-def _kind(path: str | os.PathLike[str]) -> str:
+def table_kind(path: str | os.PathLike[str]) -> str:
+    """The ending of a data file's name, in small letters.
+
+    Raises:
+        TableError: when it is none that we read.
+    """
     suffix = Path(path).suffix.lower()
     if suffix not in READABLE:
         raise TableError(f"{os.fspath(path)}: the name of a data file ends in {', '.join(READABLE)}, found {suffix or 'no ending'!r}")
@@ -104,27 +128,41 @@ def _kind(path: str | os.PathLike[str]) -> str:
 
 def _jsonl_rows(file: BinaryIO) -> Iterator[Row]:
     for number, line in enumerate(file, 1):
-        size = len(line)
-        if number == 1:
-            line = line.removeprefix(b"\xef\xbb\xbf")
-        if not line.strip():
-            continue
-        try:
-            values = _decode(line)
-        except ValueError as error:
-            yield Row(number, size, None, str(error))
-        else:
-            yield _object_row(number, size, values)
+        if (row := jsonl_row(line, number)) is not None:
+            yield row
 
 
-def _is_list(file: BinaryIO) -> bool:
+def jsonl_row(line: bytes, number: int) -> Row | None:
+    """The row of a line; None for an empty one.
+
+    Args:
+        number: the line's number in its file, from 1.
+    """
+    size = len(line)
+    if number == 1:
+        line = line.removeprefix(b"\xef\xbb\xbf")
+    if not line.strip():
+        return None
+    try:
+        values = _decode(line)
+    except ValueError as error:
+        return Row(number, size, None, str(error))
+    return _object_row(number, size, values)
+
+
+def is_json_list(file: BinaryIO) -> bool:
     """Whether a `.json` file is one list, and not an object a line."""
     start = file.read(4096).removeprefix(b"\xef\xbb\xbf").lstrip()
     file.seek(0)
     return start.startswith(b"[")
 
 
-def _json_rows(file: BinaryIO, path: str | os.PathLike[str]) -> Iterator[Row]:
+def json_rows(file: BinaryIO, path: str | os.PathLike[str]) -> Iterator[Row]:
+    """The rows of a file that is one list.
+
+    Raises:
+        TableError: when it is no JSON.
+    """
     content = file.read()
     try:
         rows = _decode(content.removeprefix(b"\xef\xbb\xbf"))
@@ -172,19 +210,28 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return values
 
 
-def _csv_rows(file: BinaryIO) -> Iterator[Row]:
+def csv_rows(lines: Iterable[bytes], header: list[str] | None = None, before: int = 0) -> Iterator[Row]:
+    """The rows of lines of a CSV file.
+
+    Args:
+        lines: the file's, or a part of them that begins and ends with rows.
+        header: the columns' names; None where the first line has them.
+        before: how many lines of the file come before these.
+
+    Raises:
+        TableError: when the first line names no columns, or one twice.
+    """
     csv.field_size_limit(sys.maxsize)  # the module's own limit of 128 kB is less than a long completion
     read = 0
 
-    def lines() -> Iterator[str]:
+    def decoded() -> Iterator[str]:
         nonlocal read
-        for line in file:
+        for line in lines:
             read += len(line)
-            yield line.decode("utf-8-sig" if read == len(line) else "utf-8", "surrogateescape")
+            yield line.decode("utf-8-sig" if read == len(line) and header is None else "utf-8", "surrogateescape")
 
-    reader = csv.reader(lines(), strict=True)
-    header: list[str] | None = None
-    before = 0
+    reader = csv.reader(decoded(), strict=True)
+    counted = 0
     while True:
         problem, cells = None, []
         try:
@@ -193,7 +240,7 @@ def _csv_rows(file: BinaryIO) -> Iterator[Row]:
             return
         except csv.Error as error:
             problem = f"not CSV: {error}"
-        size, before = read - before, read
+        size, counted = read - counted, read
         if problem is None and not cells:
             continue
         if header is None:
@@ -205,10 +252,16 @@ def _csv_rows(file: BinaryIO) -> Iterator[Row]:
             problem = f"{len(cells)} cells where the header has {len(header)}"
         if problem is None and any("\udc80" <= char <= "\udcff" for cell in cells if not cell.isascii() for char in cell):
             problem = "not UTF-8"
-        yield Row(reader.line_num, size, None, problem) if problem else Row(reader.line_num, size, dict(zip(header, cells)))
+        number = before + reader.line_num
+        yield Row(number, size, None, problem) if problem else Row(number, size, dict(zip(header, cells)))
 
 
-def _parquet_file(path: str | os.PathLike[str]) -> Any:
+def parquet_file(path: str | os.PathLike[str]) -> Any:
+    """A Parquet file, opened.
+
+    Raises:
+        TableError: when it is none.
+    """
     import pyarrow
     import pyarrow.parquet
 
@@ -224,21 +277,47 @@ def parquet_columns(path: str | os.PathLike[str]) -> list[str]:
     Raises:
         TableError: when it is none.
     """
-    return list(_parquet_file(path).schema_arrow.names)
+    return list(parquet_file(path).schema_arrow.names)
 
 
-def _parquet_rows(path: str | os.PathLike[str]) -> Iterator[Row]:
+def _parquet_rows(paths: Sequence[str | os.PathLike[str]]) -> Iterator[Row]:
+    number = 0
+    for path in paths:
+        for values, size in _parquet_values_of(path, number):
+            number += 1
+            yield Row(number, size, values)
+
+
+def _parquet_values_of(path: str | os.PathLike[str], before: int) -> Iterator[tuple[dict[str, Any], int]]:
     import pyarrow
 
-    file = _parquet_file(path)
-    row_size = max(table_size(path) // max(file.metadata.num_rows, 1), 1)
-    number = 0
+    file = parquet_file(path)
+    size = parquet_row_size(file)
+    done = before
     try:
-        for batch in file.iter_batches(batch_size=max(1, min(1024, _PARQUET_BYTES // row_size))):
-            encoded = [field.name for field in batch.schema if str(field.type).startswith("extension<arrow.json>")]
-            for values in batch.to_pylist(maps_as_pydicts="lossy"):
-                values.update({name: json.loads(values[name]) for name in encoded if values[name] is not None})
-                number += 1
-                yield Row(number, row_size, values)
+        for batch in file.iter_batches(batch_size=parquet_batch_rows(size)):
+            for values in parquet_values(batch):
+                done += 1
+                yield values, size
     except pyarrow.ArrowException as error:
-        raise TableError(f"{os.fspath(path)}: not readable after row {number}: {error}") from None
+        raise TableError(f"{os.fspath(path)}: not readable after row {done}: {error}") from None
+
+
+def parquet_row_size(file: Any) -> int:
+    """The mean size of an opened file's rows, in bytes, at least 1."""
+    metadata = file.metadata
+    return max(sum(metadata.row_group(i).total_byte_size for i in range(metadata.num_row_groups)) // max(metadata.num_rows, 1), 1)
+
+
+def parquet_batch_rows(row_size: int) -> int:
+    """How many rows of that size are decoded at a time."""
+    return max(1, min(1024, _PARQUET_BYTES // row_size))
+
+
+def parquet_values(batch: Any) -> list[dict[str, Any]]:
+    """The rows of a record batch, with columns of JSON decoded."""
+    encoded = [field.name for field in batch.schema if str(field.type).startswith("extension<arrow.json>")]
+    rows = batch.to_pylist(maps_as_pydicts="lossy")
+    for values in rows if encoded else ():
+        values.update({name: json.loads(values[name]) for name in encoded if values[name] is not None})
+    return rows

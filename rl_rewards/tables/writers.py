@@ -5,14 +5,17 @@ Half a surrogate pair, which JSON can spell and no reader of tables takes, becom
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Protocol
 
-from rl_rewards.tables.readers import TableError, read_rows
+from rl_rewards.tables.readers import Row, TableError, read_rows
 from rl_rewards.tables.scored import ADDED, added_fields
 from rl_rewards.tables.strict_json import strict_json
+
+__all__ = ["LinesFile", "TableFile", "Writer", "learnt_schema", "lines_of", "open_writer", "scored_schema", "table_bytes", "widest", "writable_kind"]
 
 WRITABLE = (".jsonl", ".ndjson", ".parquet")
 # Rows of which the types are learnt at a time, when a file without a schema becomes Parquet.
@@ -54,39 +57,74 @@ def open_writer(kind: str, path: Path, data: str | os.PathLike[str], reward_name
 
 class _JsonlWriter:
     def __init__(self, path: Path) -> None:
-        self._file = open(path, "wb")
+        self._file = LinesFile(path)
+        self.close = self._file.close
 
     def write(self, rows: list[dict[str, Any]]) -> None:
-        for row in rows:
-            try:
-                line = strict_json(row).encode("utf-8")
-            except UnicodeEncodeError:
-                line = strict_json(_valid_text(row)).encode("utf-8")
-            self._file.write(line + b"\n")
-
-    def close(self) -> None:
-        self._file.close()
+        self._file.append(lines_of(rows))
 
 
 class _ParquetWriter:
     def __init__(self, path: Path, data: str | os.PathLike[str], reward_names: list[str]) -> None:
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-
-        kept = [field for field in _schema_of(data) if field.name not in ADDED]
-        # Without metadata: what pandas or datasets wrote there about the columns would not be true of the new ones.
-        self._schema = pa.schema([*kept, *added_fields(reward_names)])
-        self._pa = pa
-        self._writer = pq.ParquetWriter(path, self._schema)
-        self._tables: list[Any] = []
+        self._file = TableFile(path, scored_schema(_schema_of(data), reward_names))
+        self.close = self._file.close
 
     def write(self, rows: list[dict[str, Any]]) -> None:
-        try:
-            table = self._pa.Table.from_pylist(rows, schema=self._schema)
-        except UnicodeEncodeError:
-            table = self._pa.Table.from_pylist(_valid_text(rows), schema=self._schema)
-        self._tables.append(table)
-        if sum(table.nbytes for table in self._tables) >= _ROW_GROUP_BYTES:
+        self._file.append(table_bytes(rows, self._file.schema))
+
+
+def lines_of(rows: Iterable[dict[str, Any]]) -> bytes:
+    """Rows as lines of JSON."""
+    return b"".join(map(_line, rows))
+
+
+def _line(row: dict[str, Any]) -> bytes:
+    try:
+        return strict_json(row).encode("utf-8") + b"\n"
+    except UnicodeEncodeError:
+        return strict_json(_valid_text(row)).encode("utf-8") + b"\n"
+
+
+def table_bytes(rows: list[dict[str, Any]], schema: Any) -> bytes:
+    """Rows as a stream of Arrow's."""
+    import pyarrow as pa
+
+    try:
+        table = pa.Table.from_pylist(rows, schema=schema)
+    except UnicodeEncodeError:
+        table = pa.Table.from_pylist(_valid_text(rows), schema=schema)
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, schema) as stream:
+        stream.write_table(table)
+    return sink.getvalue().to_pybytes()
+
+
+class LinesFile:
+    """A file that lines are appended to."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = open(path, "wb")
+        self.append = self._file.write
+        self.close = self._file.close
+
+
+class TableFile:
+    """A Parquet file that rows of `table_bytes` are appended to.
+
+    Attributes:
+        schema: its columns.
+    """
+
+    def __init__(self, path: Path, schema: Any) -> None:
+        import pyarrow.parquet as pq
+
+        self.schema = schema
+        self._writer = pq.ParquetWriter(path, schema)
+        self._parts: list[bytes] = []
+
+    def append(self, part: bytes) -> None:
+        self._parts.append(part)
+        if sum(map(len, self._parts)) >= _ROW_GROUP_BYTES:
             self._flush()
 
     def close(self) -> None:
@@ -94,26 +132,71 @@ class _ParquetWriter:
         self._writer.close()
 
     def _flush(self) -> None:
-        if self._tables:
-            self._writer.write_table(self._pa.concat_tables(self._tables))
-            self._tables = []
+        import pyarrow as pa
+
+        if self._parts:
+            tables = [pa.ipc.open_stream(part).read_all() for part in self._parts]
+            self._parts = []
+            self._writer.write_table(pa.concat_tables(tables))
+
+
+def scored_schema(columns: Iterable[Any], reward_names: list[str]) -> Any:
+    """The schema of scored rows.
+
+    Args:
+        columns: the data's columns, as pyarrow fields.
+    """
+    import pyarrow as pa
+
+    # Without metadata: what pandas or datasets wrote there about the columns would not be true of the new ones.
+    return pa.schema([*(field for field in columns if field.name not in ADDED), *added_fields(reward_names)])
 
 
 def _schema_of(data: str | os.PathLike[str]) -> Iterable[Any]:
     """The types of a file's columns: as Parquet declares them, else learnt from all rows, in a pass of its own that keeps none."""
-    import pyarrow as pa
     import pyarrow.parquet as pq
 
     if Path(data).suffix.lower() == ".parquet":
         return pq.read_schema(data)
-    schema, rows = pa.schema([]), []
-    try:
-        for row in read_rows(data):
+    return widest([learnt_schema(read_rows(data), data)], data)
+
+
+def learnt_schema(rows: Iterable[Row], data: str | os.PathLike[str]) -> Any:
+    """The columns of rows, with types that hold all their values.
+
+    Raises:
+        TableError: when there are none.
+    """
+    import pyarrow as pa
+
+    schema, known = pa.schema([]), []
+    with _one_type_a_column(data):
+        for row in rows:
             if row.values is not None:
-                rows.append(row.values)
-            if len(rows) == _LEARN_ROWS:
-                schema, rows = _widened(schema, rows), []
-        return _widened(schema, rows) if rows else schema
+                known.append(row.values)
+            if len(known) == _LEARN_ROWS:
+                schema, known = _widened(schema, known), []
+        return _widened(schema, known) if known else schema
+
+
+def widest(schemas: Iterable[Any], data: str | os.PathLike[str]) -> Any:
+    """The columns of several schemas, with types that hold the values of each.
+
+    Raises:
+        TableError: when there are none.
+    """
+    import pyarrow as pa
+
+    with _one_type_a_column(data):
+        return pa.unify_schemas([pa.schema([]), *schemas], promote_options="permissive")
+
+
+@contextlib.contextmanager
+def _one_type_a_column(data: str | os.PathLike[str]) -> Iterator[None]:
+    import pyarrow as pa
+
+    try:
+        yield
     except (pa.ArrowException, OverflowError) as error:
         raise TableError(f"{os.fspath(data)}: cannot become Parquet, which has one type a column: {error}; write .jsonl instead") from None
 

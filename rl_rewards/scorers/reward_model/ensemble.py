@@ -64,6 +64,7 @@ class RewardModelEnsemble(ShapedScorer):
             super().traits,
             columns=super().traits.columns.union(*(member.traits.columns for member in self.members)),
             needs_groups=super().traits.needs_groups or any(member.traits.needs_groups for member in self.members),
+            holds_model=True,
         )
 
     def state_dict(self) -> dict[str, Any]:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import AliasChoices, Field, PositiveInt
 
 from rl_rewards.configured import SecretOption, configured
+from rl_rewards.scorers.base import Traits
 from rl_rewards.scorers.reward_model.heads import Heads
 from rl_rewards.scorers.reward_model.reading import Pooling, check_pooling, pooled_position, read_rows
 from rl_rewards.scorers.reward_model.shaped import ShapedScorer
@@ -120,6 +121,10 @@ class RewardModel(ShapedScorer):
             raise ValueError(f"pooling {self.pooling!r} is of models with one score a conversation; a process reward model is read by `steps` alone")
         if self.steps is not None and self.format == "pair":
             raise ValueError("steps: format 'pair' has no place for step tokens; use 'chat' or 'text'")
+
+    @property
+    def traits(self) -> Traits:
+        return replace(super().traits, holds_model=True)
 
     def load(self) -> Loaded:
         """The model, loaded on first use in this process.

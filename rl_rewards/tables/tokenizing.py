@@ -1,4 +1,4 @@
-"""`--tokenizer`."""
+"""Tokenizers by name, for rows without token ids."""
 
 from __future__ import annotations
 

@@ -1,0 +1,147 @@
+"""A data set scored, block by block, into a file or a directory, by whichever engine: the same bytes from each."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rl_rewards import __version__
+from rl_rewards.evaluation.summary import aggregates_of
+from rl_rewards.rubric import Rubric
+from rl_rewards.scale.directory import Committing, RunDirectory
+from rl_rewards.scale.engines import Advance, Engine
+from rl_rewards.scale.rubric_reference import RubricReference
+from rl_rewards.scale.scoring import BlockResult, Learning, Scoring
+from rl_rewards.scale.splitting import split_of
+from rl_rewards.tables.blocks import Block, BlockSize, Source
+from rl_rewards.tables.writers import LinesFile, TableFile, scored_schema, widest
+
+__all__ = ["DIRECTORY_ROWS", "FILE_ROWS", "Run"]
+
+FILE_ROWS = 1024
+"""Rows of a block whose rows travel to one file: a batch."""
+DIRECTORY_ROWS = 8192
+"""Rows of a block that is a part of a directory."""
+
+
+@dataclass
+class Run:
+    """A data set, what scores it, and where.
+
+    Attributes:
+        reference, rubric: the rubric.
+        source: the data.
+        engine: where blocks are scored.
+        block_rows: rows of a block; None for FILE_ROWS or DIRECTORY_ROWS, and for those of a directory that goes on.
+        tokenizer: the name of the one that counts tokens for rows without a column `completion_ids`.
+        numbers: whether the rubric's aggregates are counted.
+    """
+
+    reference: RubricReference
+    rubric: Rubric
+    source: Source
+    engine: Engine
+    block_rows: int | None = None
+    tokenizer: str | None = None
+    numbers: bool = False
+
+    def to_file(self, path: Path | None, form: Any, mixed: str | None, advance: Advance) -> Iterator[BlockResult]:
+        """Score all rows, in order.
+
+        Args:
+            path: the file that is written, to the end when the iterator has ended; None for none.
+            form: how it is written, as `Scoring` has it.
+            mixed: the reward of a filter that is counted, as `Scoring` has it.
+
+        Yields:
+            The result of every block, in order, without its rows.
+        """
+        schema = self._schema(advance) if form == "table" else None
+        scoring = self._scoring(form, schema, mixed)
+        with contextlib.ExitStack() as stack:
+            file = None if path is None else TableFile(path, schema) if form == "table" else LinesFile(path)
+            if file is not None:
+                stack.enter_context(contextlib.closing(file))
+            for result in self.engine.map(scoring, self._blocks(FILE_ROWS), advance):
+                if file is not None:
+                    file.append(result.payload or b"")
+                    result.payload = None
+                yield result
+
+    def to_directory(self, path: Path, advance: Advance) -> Iterator[BlockResult]:
+        """Score all rows that are not done, a part for each block.
+
+        Yields:
+            The result of every block, in order, once all are done.
+
+        Raises:
+            OSError, DirectoryError: when the directory cannot be written to, or holds something else.
+        """
+        directory = RunDirectory(path)
+        before = directory.run
+        if self.block_rows is None and before is not None:
+            self.block_rows = before.get("block_rows")
+        made_of = self._made_of()
+        with directory.open(made_of | {"schema": None}):
+            schema = self._known_schema(directory, made_of, advance)
+            scoring = self._scoring("table", schema, None)
+            pending = (block for block in self._blocks(DIRECTORY_ROWS) if not _passed(directory.is_done(block), block, advance))
+            for _ in self.engine.map(Committing(scoring, directory), pending, advance):
+                pass
+            modules = {type(each).__module__ for each in aggregates_of(self.rubric)}
+            parts, rows = [], 0
+            for block in self._blocks(DIRECTORY_ROWS):
+                result = directory.result(block, modules.__contains__)
+                rows += result.rows
+                if result.rows:
+                    parts.append(block.index)
+                yield result
+            directory.finish(parts, rows)
+
+    def _scoring(self, form: Any, schema: Any, mixed: str | None) -> Scoring:
+        return Scoring(self.reference, self.source, form, schema, self.tokenizer, self.numbers, mixed)
+
+    def _blocks(self, rows: int) -> Iterator[Block]:
+        return self.source.blocks(BlockSize(self.block_rows or rows), split_of(self.rubric).whole_groups)
+
+    def _schema(self, advance: Advance) -> Any:
+        """The columns of scored rows: as Parquet declares the data's, else learnt from all rows."""
+        import pyarrow.parquet as pq
+
+        names = [reward.name for reward in self.rubric]
+        if self.source.parquet is not None:
+            return scored_schema(pq.read_schema(self.source.parquet), names)
+        blocks = self.source.blocks(BlockSize(DIRECTORY_ROWS))
+        learnt = dict(self.engine.map(Learning(self.source), blocks, lambda size: None))
+        return scored_schema(widest((learnt[index] for index in sorted(learnt)), self.source.name), names)
+
+    def _known_schema(self, directory: RunDirectory, made_of: dict[str, Any], advance: Advance) -> Any:
+        import pyarrow as pa
+
+        held = (directory.run or {}).get("schema")
+        if held is not None:
+            return pa.ipc.read_schema(pa.py_buffer(base64.b64decode(held)))
+        schema = self._schema(advance)
+        directory.keep(made_of | {"schema": base64.b64encode(schema.serialize().to_pybytes()).decode()})
+        return schema
+
+    def _made_of(self) -> dict[str, Any]:
+        """What has to be the same for a directory to go on."""
+        return {
+            "data": self.source.digest(),
+            "rubric": self.reference.digest,
+            "rewards": {reward.name: reward.weight for reward in self.rubric},
+            "block_rows": self.block_rows or DIRECTORY_ROWS,
+            "tokenizer": self.tokenizer,
+            "rl_rewards": __version__,
+        }
+
+
+def _passed(done: bool, block: Block, advance: Advance) -> bool:
+    if done:
+        advance(block.size)
+    return done

@@ -1,0 +1,89 @@
+"""Data cut into blocks of rows: the same cuts whoever reads, and each block is read by itself, in whichever process."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from rl_rewards.tables.readers import Row
+from rl_rewards.types.rows import RowError, sample_of
+
+__all__ = ["Block", "BlockSize", "Source", "prompt_of"]
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Rows that follow one another.
+
+    Attributes:
+        index: its place among the data's blocks, from 0.
+        start, stop: where it begins and ends: bytes of a text file, else rows.
+        before: how many lines (of a text file) or rows come before it.
+        size: its share of the source's size, in bytes.
+    """
+
+    index: int
+    start: int
+    stop: int
+    before: int
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class BlockSize:
+    """A block ends at either, and a group's block with the group.
+
+    Attributes:
+        rows: most rows, at least 1.
+        size: bytes from which on a block ends.
+    """
+
+    rows: int
+    size: int = 8 << 20
+
+
+class Source(ABC):
+    """Data that can be read in blocks. It is a picklable value: what it opens, it opens where it is read.
+
+    Attributes:
+        name: what messages call it.
+    """
+
+    name: str
+
+    @property
+    @abstractmethod
+    def size(self) -> int:
+        """What its blocks' sizes add up to, in bytes, near enough for a progress bar."""
+
+    @abstractmethod
+    def blocks(self, size: BlockSize, whole_groups: bool = False) -> Iterator[Block]:
+        """The blocks of all rows, in order, found while they are asked for.
+
+        Args:
+            whole_groups: end no block between neighbours with equal prompts.
+        """
+
+    @abstractmethod
+    def rows(self, block: Block) -> Iterator[Row]:
+        """The rows of a block, as `read_rows` has them: the same numbers, values and problems."""
+
+    @abstractmethod
+    def digest(self) -> str:
+        """A hash of the data's content, the same on every machine."""
+
+    @property
+    def parquet(self) -> str | None:
+        """A Parquet file that declares the columns' types; None where they must be learnt from the rows."""
+        return None
+
+
+def prompt_of(row: Row) -> tuple[object] | None:
+    """A row's prompt, in a tuple; None for a row that is no sample."""
+    if row.values is None:
+        return None
+    try:
+        return (sample_of(row.values).prompt,)
+    except RowError:
+        return None
