@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from rl_rewards.evaluation.summary import EvaluationSummary
     from rl_rewards.rubric import Rubric
     from rl_rewards.scale.engines import Engine
+    from rl_rewards.scale.rubric_reference import RubricReference
     from rl_rewards.scale.run import Run
     from rl_rewards.scale.scoring import BlockResult
     from rl_rewards.scale.splitting import Split
@@ -225,7 +226,7 @@ def _score(options: _Options) -> bool:
     bad, totals, total, replaced = BadRows(options.data), Totals(), 0, set()
     with contextlib.ExitStack() as stack:
         engine = stack.enter_context(_engine(options, split))
-        _say_what_pays(options, rubric, split, source)
+        _say_what_pays(options, reference, split, source)
         run = Run(reference, rubric, source, engine, options.block_rows, options.tokenizer, numbers is not None or options.directory)
         temporary = stack.enter_context(_temporary(options))
         with progress_over(source.size, "scoring") as advance:
@@ -275,14 +276,13 @@ def _temporary(options: _Options) -> Iterator[Path | None]:
         yield temporary
 
 
-def _say_what_pays(options: _Options, rubric: Rubric, split: Split, source: Source) -> None:
+def _say_what_pays(options: _Options, reference: RubricReference, split: Split, source: Source) -> None:
     """Say that Ray costs more than it gives, where a sample of the rows says so."""
     from rl_rewards.scale.cost import PAYS_FROM, seconds_per_row
-    from rl_rewards.tables.tokenizing import tokenize_with
 
     if options.engine is not EngineName.ray:
         return
-    seconds = seconds_per_row(rubric, split, source, tokenize_with(options.tokenizer))
+    seconds = seconds_per_row(reference, split, source, options.tokenizer)
     if seconds is not None and seconds < PAYS_FROM:
         say(f"a row takes {1000 * seconds:.2g} ms here, and Ray pays from about {1000 * PAYS_FROM:g} ms a row: --workers N is faster on one machine")
 

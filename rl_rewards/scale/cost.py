@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from dataclasses import dataclass
 from itertools import islice
 
-from rl_rewards.rubric import Rubric
+from rl_rewards.scale.processes import BlockLostError, in_processes
+from rl_rewards.scale.rubric_reference import RubricReference
 from rl_rewards.scale.splitting import Split
-from rl_rewards.tables.blocks import BlockSize, Source
-from rl_rewards.types import Sample
-from rl_rewards.types.rows import RowError, Tokenize, sample_of
+from rl_rewards.tables.blocks import Block, BlockSize, Source
+from rl_rewards.tables.tokenizing import tokenize_with
+from rl_rewards.types.rows import RowError, sample_of
 
 __all__ = ["PAYS_FROM", "seconds_per_row"]
 
@@ -20,31 +21,43 @@ _ROWS = 256
 _SECONDS = 0.5
 
 
-def seconds_per_row(rubric: Rubric, split: Split, source: Source, tokenize: Tokenize | None = None) -> float | None:
-    """Seconds that a row takes in this process, by the first rows of the data, once what is loaded on the first call is loaded.
+def seconds_per_row(reference: RubricReference, split: Split, source: Source, tokenizer: str | None = None) -> float | None:
+    """Seconds that a row takes in one process, by the first rows of the data, once what is loaded on the first call is loaded.
+
+    They are scored in a process of their own, which a reward may crash.
 
     Returns:
         None where it is not measured: rewards that load models or call servers are not run for a sample, and there may be no row.
     """
     if split.models or split.servers or split.ordered:
         return None
-    samples = list(islice(_samples(source, tokenize), _ROWS))
-    if len(samples) < 2:
+    first = islice(source.blocks(BlockSize(_ROWS), split.whole_groups), 1)
+    try:
+        return next(in_processes(_Sampling(reference, source, tokenizer), first, 1), None)
+    except BlockLostError:
         return None
-    rubric.evaluate(samples[:1])
-    done, size, started = 0, 1, time.perf_counter()
-    while done < len(samples) - 1 and time.perf_counter() - started < _SECONDS:
-        batch = samples[1 + done : 1 + done + size]
-        rubric.evaluate(batch)
-        done, size = done + len(batch), size * 2
-    return (time.perf_counter() - started) / done
 
 
-def _samples(source: Source, tokenize: Tokenize | None) -> Iterator[Sample]:
-    for block in islice(source.blocks(BlockSize(_ROWS)), 2):
-        for row in source.rows(block):
+@dataclass
+class _Sampling:
+    reference: RubricReference
+    source: Source
+    tokenizer: str | None
+
+    def __call__(self, block: Block) -> float | None:
+        rubric, tokenize, samples = self.reference.load(), tokenize_with(self.tokenizer), []
+        for row in self.source.rows(block):
             try:
                 if row.values is not None:
-                    yield sample_of(row.values, 0, tokenize)
+                    samples.append(sample_of(row.values, 0, tokenize))
             except RowError:
                 continue
+        if len(samples) < 2:
+            return None
+        rubric.evaluate(samples[:1])
+        done, size, started = 0, 1, time.perf_counter()
+        while done < len(samples) - 1 and time.perf_counter() - started < _SECONDS:
+            batch = samples[1 + done : 1 + done + size]
+            rubric.evaluate(batch)
+            done, size = done + len(batch), size * 2
+        return (time.perf_counter() - started) / done
