@@ -41,7 +41,10 @@ UPWARD = {
     ("rubric", "rubric_files"): "Rubric.save, and how a notebook shows it",
 }
 # Two files of one layer that know each other, one of them when it is called.
-WITHIN = {("rl_rewards.types.sample", "rl_rewards.types.rows"): "Sample.from_row"}
+WITHIN = {
+    ("rl_rewards.types.sample", "rl_rewards.types.rows"): "Sample.from_row",
+    ("rl_rewards.recording.reader", "rl_rewards.recording.scored_record"): "a scored directory is a record, too",
+}
 
 
 def modules():

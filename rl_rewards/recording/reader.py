@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from rl_rewards.recording.rows import SCHEMA_VERSION
+from rl_rewards.tables.scored_directory import is_scored_directory
 
 __all__ = ["RunRecord", "read_record"]
 
@@ -52,7 +53,7 @@ class RunRecord:
 
 
 def read_record(run: str | os.PathLike[str]) -> RunRecord:
-    """The record of a run, by its output directory or its `rewards.parquet`.
+    """The record of a run, by its output directory or its `rewards.parquet`, or of a directory that `rl-rewards score --out DIR` wrote.
 
     Raises:
         FileNotFoundError: when there is none.
@@ -63,6 +64,10 @@ def read_record(run: str | os.PathLike[str]) -> RunRecord:
         scores.groupby(["reward", "step"]).score.mean()
     """
     path = Path(run)
+    if is_scored_directory(path):
+        from rl_rewards.recording.scored_record import read_scored_record  # which is a RunRecord
+
+        return read_scored_record(path)
     if path.is_dir():
         path = next(
             (place for place in (path / "rewards.parquet", path / "_rewards" / "rewards.parquet") if place.is_file()), path / "rewards.parquet"

@@ -14,7 +14,7 @@ from rl_rewards.evaluation.context import BatchContext
 from rl_rewards.pipeline.columns import Evaluation
 from rl_rewards.types.components import component_score
 
-__all__ = ["SCHEMA", "SCHEMA_VERSION", "prompt_id", "rows_of"]
+__all__ = ["SCHEMA", "SCHEMA_VERSION", "prompt_id", "rows_of", "text_of_value"]
 
 # Raised whenever a column changes its meaning; readers compare it with their own.
 SCHEMA_VERSION = 2
@@ -73,22 +73,22 @@ def rows_of(batch: BatchContext, result: Evaluation, first_index: int, first_gro
         "group": _spread(groups, repeat),
         "index": _spread(range(first_index, first_index + size), repeat),
         "prompt_id": _texts([prompt_id(sample.prompt) for sample in samples], repeat),
-        "prompt": _texts([_text(sample.prompt) for sample in samples], repeat),
-        "completion": _texts([_text(sample.completion) for sample in samples], repeat),
+        "prompt": _texts([text_of_value(sample.prompt) for sample in samples], repeat),
+        "completion": _texts([text_of_value(sample.completion) for sample in samples], repeat),
         "reasoning": _texts([sample.reasoning for sample in samples], repeat),
-        "references": _texts([_text(dict(sample.references)) for sample in samples], repeat),
+        "references": _texts([text_of_value(dict(sample.references)) for sample in samples], repeat),
         "tokens": _spread([None if (ids := sample.policy_ids) is None else len(ids) for sample in samples], repeat),
         "scorable": pa.array([ok for ok in result.scorable for _ in columns], pa.bool_()),
         "advantage": pa.array([value for value in advantages or [None] * size for _ in columns], pa.float64()),
         "reward": _texts([column.reward.name for column in columns] * size),
-        "parsed": _texts([_text(column.answers[i]) for i in range(size) for column in columns]),
+        "parsed": _texts([text_of_value(column.answers[i]) for i in range(size) for column in columns]),
         "raw": pa.array([column.raw[i] for i in range(size) for column in columns], pa.float64()),
         "gate": pa.array([None if column.gate_open is None else column.gate_open[i] for i in range(size) for column in columns], pa.bool_()),
         "score": pa.array([column.scores[i] for i in range(size) for column in columns], pa.float64()),
         "weight": pa.array([column.reward.weight for column in columns] * size, pa.float64()),
         "outcome": _texts([result.outcome.value for result in results]),
         "failed": pa.array([result.failed for result in results], pa.bool_()),
-        "reason": _texts([_text(result.error or result.reason) for result in results]),
+        "reason": _texts([text_of_value(result.error or result.reason) for result in results]),
         "components": _components([result.metrics for result in results]),
         "seconds": pa.array([column.seconds for column in columns] * size, pa.float64()),
     }
@@ -97,14 +97,14 @@ def rows_of(batch: BatchContext, result: Evaluation, first_index: int, first_gro
 
 def prompt_id(prompt: Any) -> str | None:
     """A prompt's name, the same in every run: the start of a hash of its text, or of its messages."""
-    return None if prompt is None else hashlib.sha256((_text(prompt) or "").encode("utf-8", "backslashreplace")).hexdigest()[:16]
+    return None if prompt is None else hashlib.sha256((text_of_value(prompt) or "").encode("utf-8", "backslashreplace")).hexdigest()[:16]
 
 
 def _spread(values: Iterable[int | None], repeat: int) -> pa.Array:
     return pa.array([value for value in values for _ in range(repeat)], pa.int32())
 
 
-def _text(value: Any) -> str | None:
+def text_of_value(value: Any) -> str | None:
     """Text as it is, anything else as JSON, what JSON cannot say as Python writes it."""
     if value is None or isinstance(value, str):
         return value

@@ -15,6 +15,7 @@ from rl_rewards.reporting.errors import ReportError
 from rl_rewards.reporting.run import OUTCOMES, Run, TextRow
 from rl_rewards.tables.readers import READABLE, Row, read_rows
 from rl_rewards.tables.scored import ADDED
+from rl_rewards.tables.scored_directory import is_scored_directory
 from rl_rewards.types import Sample
 from rl_rewards.types.rows import RowError, sample_of
 
@@ -22,11 +23,13 @@ __all__ = ["read_scored", "scored_file_in"]
 
 
 def scored_file_in(directory: Path) -> Path:
-    """The one scored file in a directory.
+    """The one scored file in a directory, or the directory itself where `score --out DIR` wrote it.
 
     Raises:
         ReportError: when there is none, or several.
     """
+    if is_scored_directory(directory):
+        return directory
     files = [path for path in sorted(directory.iterdir()) if path.suffix.lower() in READABLE and not path.name.startswith(".") and path.is_file()]
     found = [path for path in files if _is_scored(path)]
     if len(found) == 1:

@@ -11,6 +11,7 @@ from typing import Any
 
 from rl_rewards import __version__
 from rl_rewards.evaluation.summary import aggregates_of
+from rl_rewards.recording.provenance import rubric_text
 from rl_rewards.rubric import Rubric
 from rl_rewards.scale.directory import Committing, RunDirectory
 from rl_rewards.scale.engines import Advance, Engine
@@ -126,7 +127,8 @@ class Run:
         if held is not None:
             return pa.ipc.read_schema(pa.py_buffer(base64.b64decode(held)))
         schema = self._schema(advance)
-        directory.keep(made_of | {"schema": base64.b64encode(schema.serialize().to_pybytes()).decode()})
+        held = base64.b64encode(schema.serialize().to_pybytes()).decode()
+        directory.keep(made_of | {"schema": held, "rubric_text": rubric_text(self.rubric, Path(self.reference.place))})
         return schema
 
     def _made_of(self) -> dict[str, Any]:

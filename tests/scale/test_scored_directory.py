@@ -47,6 +47,23 @@ def test_a_directory_is_data_for_every_verb(place, score):
     assert again.exit_code == 0 and [row.values for row in read_rows("again")] == [row.values for row in read_rows("out")]
 
 
+def test_a_directory_is_a_record_of_a_run(place, score):
+    from rl_rewards.recording import read_record
+    from rl_rewards.recording.rows import SCHEMA
+    from rl_rewards.reporting.reading import read_run
+
+    score("rubric.yaml", "data.jsonl", "--out", "out", *SMALL)
+    record, rows = read_record("out"), [row.values for row in read_rows("out")]
+    table = record.table()
+    assert table.schema == SCHEMA and table.num_rows == record.rows == 1800 and "correct" in record.rubric
+    held = table.to_pylist()
+    assert [row["score"] for row in held] == [score for row in rows for score in row["scores"].values()]
+    assert {row["reward"]: row["weight"] for row in held} == {"correct": 1.0, "brief": 0.5, "share": 0.1}
+    assert [row["index"] for row in held[::3]] == list(range(600)) and held[3]["completion"] == rows[1]["completion"]
+    assert record.table(["reward", "score"]).column_names == ["reward", "score"]
+    assert len(read_run("out")) == 600
+
+
 def test_the_same_command_again_scores_nothing_and_says_the_same(place, score):
     (place / "where.yaml").write_text('rewards: [{name: r, score: {function: "mine.py:where"}}]\n')
     first = score("where.yaml", "data.jsonl", "--out", "out", *SMALL)
