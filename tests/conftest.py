@@ -28,7 +28,21 @@ settings.load_profile("no_clock")
 
 # Rooms whose tests train, start processes and servers, or read thousands of rows: `-m "not slow"` leaves them out, so that it takes a minute.
 SLOW_ROOMS = (
-    *("auditing", "generation", "models", "bridges", "optimizers", "recipes", "recording", "runtime", "scale", "serving", "trainers", "trl", "typing"),
+    *(
+        "auditing",
+        "generation",
+        "models",
+        "bridges",
+        "optimizers",
+        "recipes",
+        "recording",
+        "runtime",
+        "scale",
+        "serving",
+        "trainers",
+        "trl",
+        "typing",
+    ),
     *(f"scorers/{room}" for room in ("code", "http", "judge", "math", "remote", "reward_model", "test_hostile_answers.py")),
     "test_pages.py",
 )
