@@ -30,6 +30,7 @@ settings.load_profile("no_clock")
 SLOW_ROOMS = (
     *(
         "auditing",
+        "deploying",
         "generation",
         "models",
         "bridges",

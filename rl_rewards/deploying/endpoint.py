@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
@@ -19,6 +20,7 @@ __all__ = ["KEY", "EndpointError", "load_endpoint", "load_rewards"]
 
 KEY = "RL_REWARDS_API_KEY"
 """Environment variable with the key of a deployed evaluation, where it needs one."""
+_PATH = re.compile(r".*/v1/evaluations/([A-Za-z0-9_][A-Za-z0-9_.-]*)/?")
 
 
 class EndpointError(UserError, ValueError):
@@ -48,14 +50,14 @@ def load_endpoint(url: str) -> Rubric:
         check_url(url, "reward_endpoint")
     except ValueError as error:
         raise EndpointError(str(error)) from None
-    name = urlsplit(url).path.rstrip("/").rpartition("/")[2]
-    if not name or "/v1/evaluations/" not in url:
+    found = _PATH.fullmatch(urlsplit(url).path)
+    if found is None:
         raise EndpointError(f"reward_endpoint must be an address such as http://127.0.0.1:8000/v1/evaluations/ID, got {redact(url)!r}")
     about = _description(url)
     options: dict[str, Any] = {"columns": about["columns"], "needs_groups": about.get("needs_groups") is True}
     if KEY in os.environ:
         options["api_key_env"] = KEY
-    return Rubric((Reward(name, Http(url, form="evaluation", **options)),))
+    return Rubric((Reward(found[1], Http(url, form="evaluation", **options)),))
 
 
 def _description(url: str) -> Mapping[str, Any]:

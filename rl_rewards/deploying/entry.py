@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from rl_rewards.deploying.stored import load_deployment
+from rl_rewards.deploying.stored import importable_from_now_on, load_deployment
 
 __all__ = ["ENTRY_CODE", "evaluation"]
 
@@ -34,6 +34,7 @@ def evaluation(directory: Path) -> Callable[..., dict[str, Any]]:
     from rl_rewards.types import Message
 
     rubric = load_deployment(directory)
+    importable_from_now_on([directory])
 
     def evaluate(messages: list[Any], ground_truth: Any = None, **kwargs: Any) -> dict[str, Any]:
         turns = [Message.model_validate(turn).model_dump() for turn in messages]

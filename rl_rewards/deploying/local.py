@@ -19,7 +19,15 @@ from typing import Any
 
 from rl_rewards.deploying.bundle import Bundle
 from rl_rewards.deploying.evaluation_id import DeployError, check_id
-from rl_rewards.deploying.stored import DESCRIPTION, Deployment, deployment_of, load_deployment, read_deployment, write_deployment
+from rl_rewards.deploying.stored import (
+    DESCRIPTION,
+    Deployment,
+    deployment_of,
+    importable_from_now_on,
+    load_deployment,
+    read_deployment,
+    write_deployment,
+)
 from rl_rewards.rubric import Rubric
 from rl_rewards.tables.atomic import atomic_path
 from rl_rewards.user_errors import user_message
@@ -149,6 +157,7 @@ def deployments_in(directory: Path) -> dict[str, tuple[Deployment, Rubric]]:
             if (message := user_message(error)) is None:
                 raise
             raise DeployError(f"{place}: the evaluation {deployment.id!r} cannot be loaded: {message}") from error
+    importable_from_now_on(_places(directory))
     return found
 
 

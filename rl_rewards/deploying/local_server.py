@@ -130,6 +130,7 @@ def _started(directory: Path, host: str, port: int) -> LocalServer:
             stdout=output,
             stderr=output,
             env={**os.environ, READY_FILE: str(ready)},
+            cwd=directory,  # and not the project's: what is served is what was deployed
             start_new_session=True,  # it outlives the terminal and the command
         )
     deadline = time.monotonic() + _READY_WITHIN

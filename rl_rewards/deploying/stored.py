@@ -10,7 +10,7 @@ import contextlib
 import json
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ from rl_rewards.loading import relative_to
 from rl_rewards.rubric import Rubric
 from rl_rewards.rubric_files.target import load_target
 
-__all__ = ["DESCRIPTION", "Deployment", "load_deployment", "read_deployment", "write_deployment"]
+__all__ = ["DESCRIPTION", "Deployment", "importable_from_now_on", "load_deployment", "read_deployment", "write_deployment"]
 
 DESCRIPTION, _FILES = "deployment.json", "files"
 
@@ -117,6 +117,34 @@ def load_deployment(directory: Path) -> Rubric:
         if deployment.target is None:
             return load_folders([f"{pair.partition('=')[0]}={place / pair.partition('=')[2]}" for pair in deployment.folders], deployment.weights)
         return load_target(deployment.target)
+
+
+def importable_from_now_on(directories: Sequence[Path]) -> None:
+    """Let functions of deployments import their modules when they are called, and not at their own import alone.
+
+    A module's name leads to one file in a process. Where two of the deployments have modules of one name, such an import finds none of them and is
+    an error of that reward; it never finds the other one's.
+    """
+    places = [_module_places(directory) for directory in directories]
+    names = [{name for place in each for name in _modules_in(place)} for each in places]
+    for i, each in enumerate(places):
+        if names[i] and not any(names[i] & others for j, others in enumerate(names) if j != i):
+            sys.path += [str(place) for place in each if str(place) not in sys.path]
+
+
+def _module_places(directory: Path) -> list[Path]:
+    """Where a deployment's modules are looked for: its working directory, and that of its rubric."""
+    deployment = read_deployment(directory)
+    if deployment.target is None:
+        return []  # a metric folder's code finds its own modules
+    place = (directory / _FILES / deployment.directory).resolve()
+    return list(dict.fromkeys([place, (place / deployment.target.rpartition("/")[0]).resolve()]))
+
+
+def _modules_in(place: Path) -> set[str]:
+    if not place.is_dir():
+        return set()
+    return {path.stem for path in place.glob("*.py")} | {path.parent.name for path in place.glob("*/__init__.py")}
 
 
 @contextlib.contextmanager

@@ -10,8 +10,6 @@ from rl_rewards.compat.reward_kit.rewards.length import cosine_length_reward, le
 from rl_rewards.compat.reward_kit.rewards.math import math_reward
 from rl_rewards.runtime.calling.errors import CallError
 
-pytest_plugins = ["loopback.services"]
-
 TURNS = [{"role": "user", "content": "40 + 2?"}, {"role": "assistant", "content": "The answer is 42"}]
 
 

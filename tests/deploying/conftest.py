@@ -1,8 +1,7 @@
 """Folders and rubrics with everything that a deployment could forget."""
 
 import pytest
-
-pytest_plugins = ["evaluator_service"]
+from evaluator_service import fireworks  # noqa: F401
 
 MAIN = """
 from pathlib import Path

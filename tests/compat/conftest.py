@@ -1,0 +1,1 @@
+from loopback.services import service  # noqa: F401
