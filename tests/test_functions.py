@@ -297,3 +297,18 @@ def test_a_function_can_ask_for_the_reasoning_wherever_it_came_from():
     samples = [Sample("q", "<think>hm</think>4", "<think>hm</think>4"), Sample("q", apart, response_of(apart)), Sample("q", "4", "4")]
     assert [result.score for result in thoughtful.score(samples, [None] * 3)] == [1, 1, 0]
     assert thoughtful.score([Sample("q", "4", "4", {"reasoning": "hm"})], [None])[0].score == 1, "a column of that name wins"
+
+
+def test_a_row_without_a_column_that_is_asked_for_is_named():
+    def needs(response, gold, **columns):
+        return 1.0
+
+    async def waits(response, gold):
+        return 1.0
+
+    rows = [Sample.from_row({"prompt": "q", "completion": "a", **columns}) for columns in ({"glod": 1}, {}, {"gold": 1})]
+    for function in (needs, waits):
+        first, second, third = reward_function(function).score(rows, ["a"] * 3)
+        assert first.error == f"{function.__name__}() needs the column 'gold' of the row, and it has glod"
+        assert second.error == f"{function.__name__}() needs the column 'gold' of the row, and it has no columns beside prompt and completion"
+        assert third.score == 1.0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any
@@ -23,6 +24,10 @@ class FoldersCommand(TyperCommand):
     """A command whose options of pairs take several values after one flag: `--metrics-folders a=./a b=./b`, repeated or not."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        for flag, value in itertools.pairwise([*args, "--"]):
+            if flag in _FLAGS and value.startswith("-"):
+                found = "nothing" if value == "--" else repr(value)
+                ctx.fail(f"Option '{flag}' needs at least one name={'number' if flag == '--weights' else 'path'}, got {found}")
         return super().parse_args(ctx, one_flag_for_each_pair(args))
 
 

@@ -105,7 +105,7 @@ class FunctionScorer(Scorer):
             except MemoryError:  # a worker's limit, which its owner reports
                 raise
             except BaseException as error:  # the user's exception costs this row, with its reason; never a zero
-                results.append(failure_of(error))
+                results.append(self._failure(error, sample))
         if waiting:
             for place, result in zip(waiting, event_loop.submit(self._finish_each(list(waiting.values()))).result(), strict=True):
                 results[place] = result
@@ -133,7 +133,10 @@ class FunctionScorer(Scorer):
 
     async def _score_each(self, samples: Sequence[Sample], answers: Sequence[Any]) -> list[EvaluateResult]:
         async def call(sample: Sample, answer: Any) -> Any:
-            return await self.__wrapped__(**self._arguments.of(sample, answer))
+            try:
+                return await self.__wrapped__(**self._arguments.of(sample, answer))
+            except TypeError as error:
+                return self._failure(error, sample)
 
         return await self._finish_each([call(sample, answer) for sample, answer in zip(samples, answers, strict=True)])
 
@@ -152,6 +155,16 @@ class FunctionScorer(Scorer):
                     return failure_of(error)
 
         return list(await asyncio.gather(*(one(call) for call in calls)))
+
+    def _failure(self, error: BaseException, sample: Sample) -> EvaluateResult:
+        """The failed result of a call; one that could not be made names the columns that the row lacks."""
+        missing = sorted(self._arguments.columns - sample.references.keys()) if isinstance(error, TypeError) else []
+        if not missing:
+            return failure_of(error)
+        has = f"it has {', '.join(sample.references)}" if sample.references else "it has no columns beside prompt and completion"
+        return EvaluateResult.failure(
+            Outcome.ERROR, f"{self.__name__}() needs the column {', '.join(map(repr, missing))} of the row, and {has}", error
+        )
 
     @property
     def traits(self) -> Traits:

@@ -17,8 +17,12 @@ from rl_rewards.scorers.metric_folder.contents import shown
 __all__ = ["CriterionTable", "JudgeFile", "JudgeTable", "RewardFile", "RewardTable", "ScoringTable", "is_judge_file", "read_toml", "validated"]
 
 
+# Spellings that harbor-rewardkit takes, too.
+_OTHERWISE = {"weighted_mean": "weighted-mean", "all_pass": "all-pass", "any_pass": "any-pass", "required_pass": "required-pass"}
+
+
 def _hyphens(value: Any) -> Any:
-    return value.replace("_", "-") if isinstance(value, str) else value
+    return _OTHERWISE.get(value, value) if isinstance(value, str) else value
 
 
 class _Table(BaseModel):

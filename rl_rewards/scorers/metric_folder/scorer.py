@@ -99,7 +99,9 @@ def _directory(path: str) -> Path:
     if not (directory / _MAIN).is_file():
         names = sorted(name for name in os.listdir(directory) if not name.startswith((".", "__")))
         has = f"it has {', '.join(names[:12])}" if names else "it is empty"
-        raise FolderError(f"{shown(given)}: a metric folder must have a {_MAIN} that defines evaluate, and {has}")
+        below = next((name for name in names if (directory / name / _MAIN).is_file()), None)
+        hint = f"; did you mean {shown(given / below)}?" if below else ""
+        raise FolderError(f"{shown(given)}: a metric folder must have a {_MAIN} that defines evaluate, and {has}{hint}")
     return directory.resolve()
 
 
