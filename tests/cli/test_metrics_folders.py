@@ -244,7 +244,7 @@ def test_a_key_map_that_does_not_fit_is_refused(run, metrics, write_rows, argume
     assert result.exit_code == 2 and message in result.stderr
 
 
-@pytest.mark.parametrize(("kind", "name"), [("rubric", "sums"), ("folder", "my-metric"), ("folder", "a.b"), ("rubric", "1st")])
+@pytest.mark.parametrize(("kind", "name"), [("rubric", "sums"), ("folder", "my-metric")])
 def test_init_makes_something_whose_test_and_preview_pass(run, place, kind, name):
     result = run("init", name, "--kind", kind)
     assert result.exit_code == 0
@@ -261,6 +261,14 @@ def test_init_makes_something_whose_test_and_preview_pass(run, place, kind, name
             [sys.executable, "-m", "pytest", "-q", test.name, "-p", "no:cacheprovider"], cwd=place / name, capture_output=True, text=True
         ).stdout
     )
+
+
+@pytest.mark.parametrize("name", ["a.b", "1st", "deep/er/x"])
+def test_init_takes_every_name_that_a_reward_can_have(run, place, name):
+    assert run("init", name, "--kind", "folder").exit_code == 0
+    last = name.rpartition("/")[2]
+    result = run("preview", "--metrics-folders", f"{last}={name}/metrics/{last}", "--samples", f"{name}/samples.jsonl", "--json")
+    assert result.exit_code == 0 and len(json.loads(result.stdout)["samples"]) == 3
 
 
 def test_init_makes_a_rubric_unless_told_otherwise(run, place):
