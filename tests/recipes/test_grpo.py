@@ -44,9 +44,10 @@ def test_run_leaves_its_record_and_is_not_trained_on_when_finished(tmp_path):
     output = launch.run("grpo", file)
     assert "Evaluation on 310 held-out prompts" in output and "before" in output and "Rewards of this run, training" in output
     out = tmp_path / "out"
-    assert {"rewards.parquet", "rewards.png", "model.safetensors", "checkpoint-2"} <= {path.name for path in out.iterdir()}
+    assert {"rewards.parquet", "rewards.png", "report.html", "model.safetensors", "checkpoint-2"} <= {path.name for path in out.iterdir()}
     record = pd.read_parquet(out / "rewards.parquet")
     assert set(record["reward"]) == set(REWARDS)
+    assert f"the run's report: {out}/report.html" in output and "Trainer&#x27;s log" in (out / "report.html").read_text()
     assert "holds a finished run of 2 steps" in launch.run("grpo", file)
     pd.testing.assert_frame_equal(pd.read_parquet(out / "rewards.parquet"), record)
 
@@ -65,8 +66,9 @@ def test_run_that_was_killed_goes_on_from_its_last_checkpoint_with_nothing_lost(
 def test_lora_trains_an_adapter_on_a_local_file(tmp_path):
     (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in ROWS))
     lora = {"use_peft": True, "lora_target_modules": "all-linear"}
-    launch.run("grpo", launch.config("grpo", tmp_path, max_steps=1, dataset=str(tmp_path / "rows.jsonl"), **lora))
+    output = launch.run("grpo", launch.config("grpo", tmp_path, max_steps=1, dataset=str(tmp_path / "rows.jsonl"), report=False, **lora))
     assert (tmp_path / "out" / "adapter_model.safetensors").is_file()
+    assert not (tmp_path / "out" / "report.html").exists() and "report.html" not in output
 
 
 def test_a_prompt_file_is_put_before_every_row_in_training_and_evaluation(tmp_path):

@@ -190,7 +190,7 @@ def _seconds(series: RunSeries, reward: int) -> Iterator[RunWarning]:
     if len(seconds) < 2 * _WIDTH or not np.nanmax(seconds, initial=0.0) >= 0.1:
         return
     values = np.log(np.maximum(seconds, 1e-3))
-    found = _rise(values, max(math.log(2.0), 4 * _error(values)))
+    found = _rise(values, max(math.log(2.2), 4 * _error(values)))
     if found is None:
         return
     _, onset, level = found
