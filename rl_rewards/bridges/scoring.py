@@ -284,7 +284,7 @@ def references_of(label: Any, fields: Mapping[str, Any], reads: frozenset[str], 
     """
     columns = {name: _plain(value) for name, value in fields.items()} if fields else {}
     label = _plain(label)
-    found = label if label.__class__ is dict else _json_columns(label, reads, column) if label.__class__ is str else None
+    found = _label_columns(label, reads, column)
     if found is not None:
         return {**columns, **found} if columns else found
     if column is not None:
@@ -302,15 +302,18 @@ def references_of(label: Any, fields: Mapping[str, Any], reads: frozenset[str], 
     return columns
 
 
-def _json_columns(label: str, reads: frozenset[str], column: str | None) -> dict[str, Any] | None:
-    """The columns in a JSON text, where it holds some of the rubric's and is not itself meant as a column."""
-    if column is not None or not label.lstrip().startswith("{"):
+def _label_columns(label: Any, reads: frozenset[str], column: str | None) -> dict[str, Any] | None:
+    """The columns in a mapping or its JSON text, where it holds some of the rubric's and is not itself a column."""
+    if column is not None:
         return None
-    try:
-        found = json.loads(label)
-    except ValueError:
-        return None
-    return found if isinstance(found, dict) and (not reads or reads & found.keys()) else None
+    if label.__class__ is str:
+        if not label.lstrip().startswith("{"):
+            return None
+        try:
+            label = json.loads(label)
+        except ValueError:
+            return None
+    return label if isinstance(label, dict) and (not reads or reads & label.keys()) else None
 
 
 def _plain(value: Any) -> Any:
