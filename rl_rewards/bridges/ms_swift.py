@@ -121,14 +121,15 @@ class _SwiftCall:
     def samples(self) -> list[Sample]:
         size = len(self.completions)
         columns = {name: values for name, values in self.columns.items() if name not in _ITS_OWN and _is_column(values, size)}
-        messages, ids = self.columns.get("messages"), self.columns.get("response_token_ids")
-        groups = self._groups(size)
+        names = tuple(columns)
+        rows = [dict(zip(names, row, strict=True)) for row in zip(*columns.values(), strict=True)] if names else [{} for _ in range(size)]
+        messages, ids = self.columns.get("messages") or [None] * size, self.columns.get("response_token_ids")
+        tokens = map(_flat, ids) if ids is not None and _is_column(ids, size) else [None] * size
         samples = []
-        for i, completion in enumerate(self.completions):
-            prompt, turns = _split(messages[i]) if messages is not None else (None, completion)
-            row = {name: values[i] for name, values in columns.items()}
-            tokens = _flat(ids[i]) if _is_column(ids, size) and ids is not None else None
-            samples.append(Sample(prompt, turns, response_of(turns), row, tokens, groups[i], index=i))
+        for completion, turns, row, own, group in zip(self.completions, messages, rows, tokens, self._groups(size), strict=True):
+            prompt, said = (None, completion) if turns is None else _split(turns)
+            response = completion if completion.__class__ is str and len(said) == 1 else response_of(said)
+            samples.append(Sample(prompt, said, response, row, own, group, index=len(samples)))
         self._rows.check(samples)
         return samples
 
@@ -154,5 +155,7 @@ def _flat(ids: Any) -> list[int] | None:
 
 def _split(messages: Sequence[dict[str, Any]]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """A conversation as prompt and completion: all that follows the last turn of the user's, tool calls included."""
+    if len(messages) > 1 and messages[-2].get("role") == "user":
+        return list(messages[:-1]), list(messages[-1:])
     last = max((i for i, message in enumerate(messages) if message.get("role") in ("user", "system")), default=-1)
     return list(messages[: last + 1]), list(messages[last + 1 :])

@@ -60,7 +60,9 @@ def openrlhf(path, rows):
     function = reward_function(path, components=names)
 
     def one(row):
-        prompt = f"<|im_start|>user\n{row['prompt'][0]['content']}<|im_end|>\n<|im_start|>assistant\n"
+        prompt = row["prompt"]
+        if not isinstance(prompt, str):
+            prompt = f"<|im_start|>user\n{prompt[0]['content']}<|im_end|>\n<|im_start|>assistant\n"
         try:
             said = function([prompt + row["completion"]], [prompt], [json.dumps(row["columns"])])
         except StopTraining as error:

@@ -83,7 +83,10 @@ def close_to_mean(said, expected, rows):
 @pytest.mark.parametrize("trainer", ONE_ROW)
 def test_a_trainer_that_scores_one_row_at_a_time_gets_what_trl_gets(trainer, family, rubric_of, known):
     path, rows = rubric_of(family), ROWS if family in QUICK else THIN if family == "code" else FEW
-    expected = known.get(family) or known.setdefault(family, bridge_rows.trl_numbers(path, rows, 1 if family == "models" else None))
+    if trainer == "openrlhf" and family == "models":  # a model reads the prompt, which is a text there
+        rows = [{**row, "prompt": row["prompt"][0]["content"]} for row in rows]
+    key = family, type(rows[0]["prompt"])
+    expected = known.get(key) or known.setdefault(key, bridge_rows.trl_numbers(path, rows, 1 if family == "models" else None))
     assert None in expected[0], "a row without a score must be among them"
     said = ONE_ROW[trainer](path, rows)
     assert len(said) == len(rows)
