@@ -47,7 +47,7 @@ def create_app(rubrics: Mapping[str, Rubric], options: ServeOptions | None = Non
         for task in tasks:
             task.cancel()
 
-    app = FastAPI(title="rl_rewards", version=__version__, lifespan=lifespan, docs_url=None, redoc_url=None)
+    app = FastAPI(title="rl_rewards", version=__version__, lifespan=lifespan, docs_url=None, redoc_url=None, redirect_slashes=False)
     app.add_exception_handler(StarletteHTTPException, _refused)
     for contract in CONTRACTS:
         _document(app, server, contract, contract.path)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import resource
 import time
+from http import HTTPStatus
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -64,6 +65,8 @@ class Connection(HttpToolsProtocol):
         self._head_bytes = 0
         self._disarm()
         super().on_headers_complete()
+        if self.parser is not None and self.parser.should_upgrade():  # what follows is no HTTP that this parser reads
+            self.cycle.keep_alive = False
 
     def on_response_complete(self) -> None:
         super().on_response_complete()
@@ -115,7 +118,11 @@ class Connection(HttpToolsProtocol):
             self.transport.close()
             return
         reply = Reply.of_error(error)
-        head = [f"HTTP/1.1 {error.status} {error.code}".encode(), b"content-type: application/json", b"content-length: %d" % len(reply.body)]
+        head = [
+            f"HTTP/1.1 {error.status} {HTTPStatus(error.status).phrase}".encode(),
+            b"content-type: application/json",
+            b"content-length: %d" % len(reply.body),
+        ]
         head += [b"%s: %s" % header for header in reply.headers if header[0] != b"connection"]
         self.transport.write(b"\r\n".join([*head, b"connection: close", b"", reply.body]))
         self.transport.close()

@@ -129,6 +129,8 @@ class Gate:
             raise NoScoreError(f"{limits.concurrency} requests are being answered already", "overloaded", 1)
         if method != "POST":
             return
+        if b"upgrade" in headers and b"upgrade" in headers.get(b"connection", b"").lower():  # the parser takes the body for the other protocol's
+            raise RequestError("the server speaks HTTP/1.1 alone: leave out the header Upgrade", None, 400, "invalid_upgrade")
         kind, encoding = headers.get(b"content-type"), headers.get(b"content-encoding", b"identity")
         if kind and not _JSON.fullmatch(kind):  # a page of another site may send any type but this one without being asked for permission
             raise RequestError(f"content-type must be application/json, got {kind.decode('latin-1'):.80}", "", 415, "invalid_content_type")
@@ -138,12 +140,26 @@ class Gate:
     async def _answer(self, scope: Scope, headers: Mapping[bytes, bytes], receive: Receive, send: Send, answer: Any, log: dict[str, Any]) -> None:
         if (body := await self._bodies.read(headers, receive)) is None:
             return  # the caller left
-        query = dict(parse_qsl(scope["query_string"].decode("latin-1"))) if scope["query_string"] else {}
         try:
-            reply = await answer(body, query, log)
+            reply = await answer(body, _query(scope["query_string"]), log)
         finally:
             self._bodies.release(body)
         await reply.send(send)
+
+
+def _query(raw: bytes) -> dict[str, str]:
+    """The query's arguments.
+
+    Raises:
+        RequestError: when one is given twice: the caller and a gateway may mean different ones.
+    """
+    if not raw:
+        return {}
+    pairs = parse_qsl(raw.decode("latin-1"))
+    query = dict(pairs)
+    if len(query) != len(pairs):
+        raise RequestError("the query must have each argument once", None, 400, "invalid_query")
+    return query
 
 
 async def _nothing_more() -> MutableMapping[str, Any]:

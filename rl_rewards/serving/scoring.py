@@ -183,7 +183,8 @@ class _Thread:
             return self._scored(batch)
         except BaseException as error:
             if len(batch) == 1:
-                return [(batch[0], error)]
+                stops = not isinstance(error, Exception)  # such as the KeyboardInterrupt of a reward, which is no request of ours to end
+                return [(batch[0], NoScoreError(f"the batch could not be scored: {type(error).__name__}", "internal_error") if stops else error)]
         # One request's row stopped the batch (`on_error: raise`): the others are not its business.
         return [answer for request in batch for answer in self._answers([request])]
 

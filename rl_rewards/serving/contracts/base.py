@@ -12,6 +12,7 @@ from pydantic import BaseModel
 from rl_rewards.pipeline.columns import Evaluation, RewardColumn
 from rl_rewards.rubric import Rubric
 from rl_rewards.serving.contracts.json_body import pointer
+from rl_rewards.serving.contracts.messages import check_messages
 from rl_rewards.serving.errors import NoScoreError, RequestError
 from rl_rewards.types import Outcome, Sample, response_of
 from rl_rewards.types.components import component_score
@@ -72,6 +73,7 @@ def conversation_sample(messages: Any, references: Mapping[str, Any], where: str
         turns = messages_of(messages, "messages")
     except RowError as error:
         raise RequestError(str(error), where) from None
+    check_messages(turns, where)
     roles = [turn["role"] for turn in turns]
     if "assistant" not in roles:
         raise RequestError(f"messages must have an assistant message, got the roles {roles}", where)

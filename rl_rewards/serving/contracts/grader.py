@@ -9,6 +9,7 @@ from rl_rewards.pipeline.columns import Evaluation
 from rl_rewards.rubric import Rubric
 from rl_rewards.serving.contracts.base import Contract, Query, numbers_of
 from rl_rewards.serving.contracts.json_body import Body
+from rl_rewards.serving.contracts.messages import check_list, check_text
 from rl_rewards.serving.errors import RequestError
 from rl_rewards.types import Sample, response_of
 
@@ -27,11 +28,9 @@ def _read(body: _Request, rubric: Rubric, options: Mapping[str, Any]) -> list[Sa
     text, calls = body.sample.get("output_text"), body.sample.get("output_tools")
     if text is None and not calls:
         raise RequestError(f"sample must have output_text, got the fields {sorted(body.sample)}", "/sample/output_text")
-    if not isinstance(text, str | None):
-        raise RequestError(f"output_text must be text, got {type(text).__name__}", "/sample/output_text")
-    message: dict[str, Any] = {"role": "assistant", "content": text or ""}
+    message: dict[str, Any] = {"role": "assistant", "content": check_text(text or "", "output_text", "/sample/output_text")}
     if calls:
-        message["tool_calls"] = calls
+        message["tool_calls"] = check_list(calls, "output_tools", "/sample/output_tools")
     prompt = body.item.get("messages")
     return [Sample(prompt if isinstance(prompt, list) else None, [message], response_of([message]), dict(body.item))]
 

@@ -75,7 +75,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(value) != len(pairs):
         seen: set[str] = set()
         twice = next(key for key, _ in pairs if key in seen or seen.add(key))
-        raise ValueError(f"an object must have each key once, got {twice:.80!r} twice")
+        raise ValueError(f"an object must have each key once, got {twice!r:.80} twice")
     return value
 
 

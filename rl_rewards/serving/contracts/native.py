@@ -10,10 +10,11 @@ from rl_rewards.pipeline.columns import Evaluation
 from rl_rewards.rubric import Rubric
 from rl_rewards.serving.contracts.base import Contract, Query
 from rl_rewards.serving.contracts.json_body import Body, pointer
+from rl_rewards.serving.contracts.messages import check_messages
 from rl_rewards.serving.errors import RequestError
 from rl_rewards.tables.scored import scored_rows
 from rl_rewards.types import Sample
-from rl_rewards.types.rows import RowError, sample_of
+from rl_rewards.types.rows import CONVERSATIONS, PAIRS, RowError, sample_of
 
 __all__ = ["SCORE"]
 
@@ -35,11 +36,26 @@ def _read(body: _Request, rubric: Rubric, options: Mapping[str, Any]) -> list[Sa
             sample = sample_of(row, i)
         except RowError as error:
             raise RequestError(str(error), pointer("samples", i)) from None
+        _check(row, i)
         if samples and sample.prompt != samples[-1].prompt:  # neighbours with equal prompts are one group
             group += 1
         sample.group = group
         samples.append(sample)
     return samples
+
+
+def _check(row: dict[str, Any], i: int) -> None:
+    """Check what `sample_of` takes as it is.
+
+    Raises:
+        RequestError: with the place of the first field that no reward could read.
+    """
+    for column in (*CONVERSATIONS, *(column for pair in PAIRS for column in pair)):
+        if isinstance(row.get(column), list):
+            check_messages(row[column], pointer("samples", i, column))
+    ids = row.get("completion_ids")
+    if ids is not None and not (isinstance(ids, list) and all(type(token) is int for token in ids)):
+        raise RequestError(f"completion_ids must be a list of token ids, got {ids!r:.80}", pointer("samples", i, "completion_ids"))
 
 
 def _write(query: Query, evaluation: Evaluation) -> dict[str, Any]:

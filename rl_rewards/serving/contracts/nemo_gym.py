@@ -8,8 +8,8 @@ from typing import Any
 from rl_rewards.pipeline.columns import Evaluation
 from rl_rewards.rubric import Rubric
 from rl_rewards.serving.contracts.base import Contract, Query, component_numbers, failure_of_row, numbers_of, scores_of
-from rl_rewards.serving.contracts.json_body import Body
-from rl_rewards.serving.errors import RequestError
+from rl_rewards.serving.contracts.json_body import Body, pointer
+from rl_rewards.serving.contracts.messages import check_list, check_text
 from rl_rewards.types import Sample, response_of
 
 __all__ = ["NEMO_GYM"]
@@ -27,9 +27,7 @@ def _read(body: _Request, rubric: Rubric, options: Mapping[str, Any]) -> list[Sa
     if isinstance(instructions := body.responses_create_params.get("instructions"), str):
         prompt = [{"role": "system", "content": instructions}, *prompt]
     output = body.response.get("output")
-    if not isinstance(output, list):
-        raise RequestError(f"output must be the list of the response's items, got {type(output).__name__}", "/response/output")
-    completion = _messages(output, "assistant", "/response/output")
+    completion = _messages(check_list(output, "output", "/response/output"), "assistant", "/response/output")
     if not any(message["role"] == "assistant" for message in completion):
         completion.append({"role": "assistant", "content": ""})  # cut off before it said anything: the policy's empty response
     extra = dict(body.model_extra or {})
@@ -42,14 +40,14 @@ def _messages(items: Any, role: str, where: str) -> list[dict[str, Any]]:
     """Items of the Responses API as messages: reasoning goes to the assistant's message that follows it, calls of tools to one."""
     if isinstance(items, str):
         return [{"role": role, "content": items}] if items else []
-    if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
-        raise RequestError(f"must be text or a list of items, got {type(items).__name__}", where)
     messages: list[dict[str, Any]] = []
     reasoning: list[str] = []
-    for item in items:
-        kind = item.get("type", "message")
+    for place, item in enumerate(check_list(items, where.rpartition("/")[2], where)):
+        at = where + pointer(place)
+        kind = check_text(item.get("type", "message"), "type", at + "/type")
         if kind == "message":
-            message: dict[str, Any] = {"role": item.get("role", role), "content": _text(item.get("content"))}
+            name = check_text(item.get("role", role), "role", at + "/role")
+            message: dict[str, Any] = {"role": name, "content": _text(item.get("content"), at + "/content")}
         elif kind == "function_call":
             call = {"id": item.get("call_id"), "type": "function", "function": {"name": item.get("name"), "arguments": item.get("arguments")}}
             if messages and messages[-1].get("tool_calls") and not reasoning:
@@ -57,9 +55,10 @@ def _messages(items: Any, role: str, where: str) -> list[dict[str, Any]]:
                 continue
             message = {"role": "assistant", "content": "", "tool_calls": [call]}
         elif kind == "function_call_output":
-            message = {"role": "tool", "content": _text(item.get("output")), "tool_call_id": item.get("call_id")}
+            message = {"role": "tool", "content": _text(item.get("output"), at + "/output"), "tool_call_id": item.get("call_id")}
         elif kind == "reasoning":
-            reasoning += [part.get("text", "") for part in (item.get("content") or item.get("summary") or ()) if isinstance(part, dict)]
+            name = "content" if item.get("content") else "summary"
+            reasoning += _parts(item.get(name) or [], f"{at}/{name}")
             continue
         else:
             continue  # a call of a tool of the server's own, which no reward here reads
@@ -71,10 +70,13 @@ def _messages(items: Any, role: str, where: str) -> list[dict[str, Any]]:
     return messages
 
 
-def _text(content: Any) -> str:
-    if isinstance(content, list):
-        return "".join(part.get("text") or part.get("refusal") or "" for part in content if isinstance(part, dict))
-    return content if isinstance(content, str) else ""
+def _text(content: Any, where: str) -> str:
+    return content if isinstance(content, str) else "".join(_parts(content or [], where))
+
+
+def _parts(content: Any, where: str) -> list[str]:
+    parts = enumerate(check_list(content, "content", where))
+    return [check_text(part.get("text") or part.get("refusal") or "", "text", f"{where}/{place}/text") for place, part in parts]
 
 
 def _write(query: Query, evaluation: Evaluation) -> dict[str, Any]:
