@@ -35,7 +35,7 @@ from rl_rewards.serving.security import ServeError, check_bind, keys_from_enviro
 from rl_rewards.serving.server import ServeOptions
 from rl_rewards.serving.telemetry import log_to_stderr
 
-__all__ = ["ServeSettings", "app_from_environment", "load_rubrics", "serve"]
+__all__ = ["ServeSettings", "app_from_environment", "application_of", "load_rubrics", "serve"]
 
 _SETTINGS = "RL_REWARDS_SERVE"  # how the processes of several workers learn what they serve
 _FILES = (".yaml", ".yml", ".json")
@@ -115,7 +115,7 @@ def load_rubrics(target: str, code: bool = True) -> dict[str, Rubric]:
     return rubrics
 
 
-def _app(settings: ServeSettings) -> Any:
+def application_of(settings: ServeSettings) -> Any:
     options = ServeOptions(
         keys_from_environment(settings.key_variable),
         Limits(timeout=settings.timeout),
@@ -134,7 +134,7 @@ def app_from_environment() -> Any:
     if (parent := multiprocessing.parent_process()) is not None:
         signal.signal(signal.SIGHUP, signal.SIG_IGN)  # a terminal that closes tells all processes; what is to be done about it, the parent says
         threading.Thread(target=_end_with, args=(parent.sentinel,), daemon=True).start()
-    return _app(ServeSettings(**json.loads(os.environ[_SETTINGS])))
+    return application_of(ServeSettings(**json.loads(os.environ[_SETTINGS])))
 
 
 def _end_with(sentinel: int) -> None:
@@ -157,12 +157,13 @@ def serve(settings: ServeSettings) -> None:
         "access_log": False,
         "log_level": "error",
         "timeout_graceful_shutdown": settings.drain,
+        "timeout_keep_alive": 75,  # longer than clients keep an idle connection (aiohttp: 15 s), or their next request meets its end
         "timeout_worker_healthcheck": 60,  # also what a worker has to load its rubrics: those of a busy machine are slow
         "server_header": False,
         "proxy_headers": False,
     }
     if settings.workers == 1:
-        app = _app(settings)
+        app = application_of(settings)
         sockets = listen(settings.host, settings.port, shared=READY_FILE in os.environ)  # not before requests can be answered
         if signal.getsignal(signal.SIGHUP) is signal.SIG_DFL:  # a terminal that closes: end as SIGTERM does, and not in the middle of requests
             signal.signal(signal.SIGHUP, lambda *_: signal.raise_signal(signal.SIGTERM))
