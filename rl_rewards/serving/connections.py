@@ -28,11 +28,42 @@ READ_SECONDS = 30.0
 _OWN_FILES = 128  # of the process' open files, those that are no connections
 
 
+class _Whole:
+    """A transport that sends the head of an answer with its body: a process that is killed in between would have sent half an answer."""
+
+    def __init__(self, transport: asyncio.Transport) -> None:
+        self._transport = transport
+        self._head = b""
+        self.is_closing, self.abort, self.get_write_buffer_size = transport.is_closing, transport.abort, transport.get_write_buffer_size
+
+    def write(self, data: bytes) -> None:
+        if self._head:
+            data, self._head = self._head + data, b""
+        elif data.startswith(b"HTTP/1.1 ") and not data.startswith(b"HTTP/1.1 100"):
+            self._head = data
+            return
+        self._transport.write(data)
+
+    def flush(self) -> None:
+        """Send a head that no body followed."""
+        if self._head:
+            data, self._head = self._head, b""
+            self._transport.write(data)
+
+    def close(self) -> None:
+        self.flush()
+        self._transport.close()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
+
+
 class Connection(HttpToolsProtocol):
     """A connection as uvicorn has it, with limits on what its caller may leave undone."""
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
+        self.transport: Any = _Whole(transport)  # what answers are written to
         self._head_bytes = 0
         self._in_head = False
         self._since = time.monotonic()
@@ -69,6 +100,7 @@ class Connection(HttpToolsProtocol):
             self.cycle.keep_alive = False
 
     def on_response_complete(self) -> None:
+        self.transport.flush()
         super().on_response_complete()
         self._since = time.monotonic()
         if self._unread is None and self.transport.get_write_buffer_size():

@@ -14,12 +14,13 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from rl_rewards.loading import needs_extra
+from rl_rewards.user_errors import require
 
 __all__ = ["RayServeSettings", "application"]
 
-with needs_extra("ray", "Ray Serve"):
-    from ray import serve
+require("a deployment on Ray Serve", "ray", "fastapi")
+
+from ray import serve  # noqa: E402
 
 
 class RayServeSettings(BaseModel):

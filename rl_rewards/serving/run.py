@@ -116,6 +116,7 @@ def load_rubrics(target: str, code: bool = True) -> dict[str, Rubric]:
 
 
 def application_of(settings: ServeSettings) -> Any:
+    """The ASGI application that serves what the settings name."""
     options = ServeOptions(
         keys_from_environment(settings.key_variable),
         Limits(timeout=settings.timeout),

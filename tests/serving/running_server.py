@@ -13,13 +13,14 @@ import httpx
 
 
 class Server:
-    """A running `rl-rewards serve`."""
+    """A running `rl-rewards serve`; `before` is code that runs first, to set limits that are no options."""
 
-    def __init__(self, target: Path | str, *flags: str, cwd: Path | None = None, **environment: str) -> None:
+    def __init__(self, target: Path | str, *flags: str, cwd: Path | None = None, before: str = "", **environment: str) -> None:
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.port = free.getsockname()[1]
-        command = [sys.executable, "-m", "rl_rewards", "serve", str(target), "--port", str(self.port), *flags]
+        program = ["-c", f"{before}\nfrom rl_rewards.cli import main\nmain()"] if before else ["-m", "rl_rewards"]
+        command = [sys.executable, *program, "serve", str(target), "--port", str(self.port), *flags]
         self.log = Path(cwd or ".") / f"serve_{self.port}.log"
         self.process = subprocess.Popen(command, cwd=cwd, stderr=self.log.open("w"), env={**os.environ, **environment})
         self.url = f"http://127.0.0.1:{self.port}"

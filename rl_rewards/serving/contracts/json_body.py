@@ -83,9 +83,11 @@ _DECODER = json.JSONDecoder(object_pairs_hook=_object, parse_constant=refuse_con
 
 
 def _is_deeper(data: Any, levels: int) -> bool:
-    level = [data]
-    for _ in range(levels + 1):
-        level = [item for value in level if isinstance(value, (dict, list)) for item in (value.values() if isinstance(value, dict) else value)]
+    """Whether lists and objects nest more than so many levels deep."""
+    level = [data] if isinstance(data, (dict, list)) else []
+    for _ in range(levels):
         if not level:
             return False
-    return True
+        inner = (item for value in level for item in (value.values() if isinstance(value, dict) else value))
+        level = [item for item in inner if isinstance(item, (dict, list))]
+    return bool(level)
