@@ -207,16 +207,15 @@ def _remote(values: list[str], source: _Source, limit: int, timeout: float, as_j
     from rl_rewards.deploying.previewing import preview_on_fireworks
     from rl_rewards.folders import load_folders, named_folders
     from rl_rewards.runtime.calling.limits import CallLimits
+    from rl_rewards.tables.batches import batches
     from rl_rewards.tables.readers import TableError
 
     folders, bad = named_folders(values), BadRows(source.name)
     service = Fireworks(fireworks_credentials(), CallLimits(timeout=timeout, retries=2))
     rows: list[dict[str, Any]] = []
-    for row in itertools.islice(source.rows(), limit):
-        if row.values is None:
-            bad(row)
-        else:
-            rows.append(row.values)
+    for batch in batches(itertools.islice(source.rows(), limit), bad):
+        for sample in batch.samples:  # the service reads conversations
+            rows.append({"messages": sample.conversation, **sample.references})
     if not rows:
         raise TableError(f"{source.name}: no samples")
     with contextlib.redirect_stdout(sys.stderr):

@@ -28,6 +28,8 @@ def evaluator_body(folders: Sequence[NamedFolder], display_name: str, descriptio
 
 
 def _criterion(folder: NamedFolder) -> dict[str, Any]:
+    if not (folder.path / "main.py").is_file():
+        raise FolderError(f"{folder.path}: the service calls `evaluate` of a main.py, and this folder has none: it can be scored here alone")
     return {
         "type": "CODE_SNIPPETS",
         "name": folder.name,

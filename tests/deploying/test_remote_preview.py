@@ -184,6 +184,20 @@ def test_a_file_that_is_no_text_cannot_be_sent(fireworks, preview, tmp_path):
     assert result.exit_code == 2 and "model.bin: the service takes files of UTF-8 text" in result.stderr and not fireworks.seen
 
 
+def test_rows_of_other_forms_are_sent_as_conversations(fireworks, preview, tmp_path):
+    (tmp_path / "samples.jsonl").write_text('{"prompt": "q", "completion": "one", "gold": 1}\n{"instruction": "q", "response": "two"}\n')
+    assert preview().exit_code == 0
+    sent = [json.loads(sample) for sample in fireworks.seen[0][3]["sampleData"]]
+    assert sent == [{**SAMPLES[0], "gold": 1}, SAMPLES[1]]
+
+
+def test_a_folder_without_a_main_is_not_sent(fireworks, preview, tmp_path):
+    (tmp_path / "metrics" / "relevance" / "main.py").unlink()
+    (tmp_path / "metrics" / "relevance" / "checks.py").write_text("from rewardkit import criteria\ncriteria.file_exists('a')\n")
+    result = preview()
+    assert result.exit_code == 2 and "the service calls `evaluate` of a main.py" in result.stderr and not fireworks.seen
+
+
 @pytest.mark.parametrize("name", ["FIREWORKS_API_KEY", None])
 def test_without_a_key_nothing_is_sent(fireworks, preview, monkeypatch, name):
     monkeypatch.setenv("FIREWORKS_API_KEY", "") if name is None else monkeypatch.delenv(name)

@@ -90,13 +90,15 @@ IMPORTS = {
     "of a package": "from helpers.text import find",
     "a package's module": "import helpers.text\nfind = helpers.text.find",
     "of a package without __init__": "from plain.text import find",
+    "from the project's root": "from metric.words import find",
+    "from a root further up": "from {above}.metric.helpers.text import find",
     "later": "def find():\n    from words import find as inner\n    return inner()",
 }
 
 
 @pytest.mark.parametrize("name", IMPORTS)
-def test_a_folder_imports_its_own_modules_in_every_way(name, folder):
-    main = IMPORTS[name] + "\ndef evaluate(messages, **kwargs):\n    return find()"
+def test_a_folder_imports_its_own_modules_in_every_way(name, folder, tmp_path):
+    main = IMPORTS[name].replace("{above}", tmp_path.name) + "\ndef evaluate(messages, **kwargs):\n    return find()"
     helper = "def find():\n    return 1.0"
     inner = "from ..words import find" if name == "of a package" else helper
     path = folder({"main.py": main, "words.py": helper, "helpers/__init__.py": "", "helpers/text.py": inner, "plain/text.py": helper})
@@ -135,6 +137,27 @@ HELPED = "from . import words\nfrom pathlib import Path\ndef evaluate(messages, 
 
 def test_data_of_the_folder_is_read_by_its_file(folder):
     assert score_of(folder({"main.py": DATA, "data/value.txt": "0.75"})) == 0.75
+
+
+RESOURCES = {
+    "importlib.resources": "from importlib import resources\nVALUE = (resources.files(__package__) / 'data' / 'value.txt').read_text()",
+    "pkgutil": "import pkgutil\nVALUE = pkgutil.get_data(__name__, 'data/value.txt').decode()",
+    "open": "import os\nVALUE = open(os.path.join(os.path.dirname(os.path.abspath(__file__)), 'data', 'value.txt')).read()",
+}
+
+
+@pytest.mark.parametrize("init", [True, False])
+@pytest.mark.parametrize("name", RESOURCES)
+def test_data_of_the_folder_is_found_as_that_of_any_package(name, init, folder):
+    code = RESOURCES[name] + "\ndef evaluate(messages, **kwargs):\n    return float(VALUE)"
+    assert score_of(folder({"main.py": code, "data/value.txt": "0.75", **({"__init__.py": ""} if init else {})})) == 0.75
+
+
+def test_async_code_with_helpers_runs_in_workers(folder):
+    main = "import asyncio\nasync def evaluate(messages, **kwargs):\n    from .words import find\n    await asyncio.sleep(0)\n    return find()"
+    path = folder({"main.py": main, "words.py": "def find():\n    return 0.5"})
+    [result] = Isolated(MetricFolder(str(path)), timeout=60).score([SAMPLE], [""])
+    assert (result.score, result.error) == (0.5, None)
 
 
 def test_a_worker_has_the_folder_with_its_modules_and_data(folder):
@@ -241,7 +264,7 @@ REQUIREMENTS = {
     "of another version": ("numpy<1\n", r"requirements\.txt:1: numpy<1 is required, and version [\d.]+ is installed"),
     "several": ("no-such-package-1\nno-such-package-2\n", r"pip install no-such-package-1 no-such-package-2"),
     "included": ("-r more.txt\n", r"more\.txt:1: no-such-package-3 is required"),
-    "no requirement": ("numpy\nimport numpy\n", r"requirements\.txt:2: a line must be a package's name with its versions.*got 'import numpy'"),
+    "no requirement": ("numpy\nimport numpy\n", r"requirements\.txt:2: a requirement must be a package's name with its versions.*got 'import numpy'"),
     "an include that is not there": ("-r nothing.txt\n", r"includes .*nothing\.txt', which is not there"),
     "an include of itself": ("-r requirements.txt\n", r"requirements\.txt:1: includes itself"),
 }  # fmt: skip
@@ -257,6 +280,22 @@ def test_requirements_are_checked_before_the_code_is_imported(name, folder):
     folder({"main.py": "import no_such_package_1"})
     with pytest.raises(ValueError, match=message):
         MetricFolder(str(path))
+
+
+DECORATED = "from reward_kit import reward_function\n\n@reward_function(\n    requirements={requirements})\ndef evaluate(messages, **kwargs):\n    return 1.0\n"
+
+
+def test_requirements_of_the_decorator_count_too(folder):
+    path = folder({"main.py": DECORATED.format(requirements=["numpy", "pydantic>=2"])})
+    assert folder_requirements(path) == ["numpy", "pydantic>=2"] and score_of(path) == 1.0
+    for requirements in (["no-such-package-1"], "no-such-package-1\n# why\nnumpy"):
+        with pytest.raises(ValueError, match=r"main\.py:4: no-such-package-1 is required, and it is not installed"):
+            MetricFolder(str(folder({"main.py": DECORATED.format(requirements=repr(requirements))})))
+
+
+def test_the_record_of_a_run_knows_the_folders_code(folder):
+    first = MetricFolder(str(folder({"main.py": SIGNATURES["dicts"]}))).provenance
+    assert first != MetricFolder(str(folder({"main.py": SIGNATURES["dicts"] + "\n"}))).provenance and len(first["folder_sha256"]) == 64
 
 
 def test_requirements_are_listed(folder):

@@ -64,6 +64,10 @@ class RewardkitCriteria(Scorer):
     def traits(self) -> Traits:
         return Traits(per_sample=True)
 
+    @property
+    def provenance(self) -> Mapping[str, Any]:
+        return {"folder_sha256": self._digest}
+
     def score(self, samples: Sequence[Sample], answers: Sequence[Any]) -> list[EvaluateResult]:
         return [self._result(sample, answer) for sample, answer in zip(samples, answers, strict=True)]
 

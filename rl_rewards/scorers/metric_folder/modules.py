@@ -15,7 +15,7 @@ import importlib.util
 import sys
 import threading
 from collections.abc import Mapping, Sequence
-from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
+from importlib.machinery import ModuleSpec, NamespaceLoader, PathFinder, SourceFileLoader
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -56,6 +56,14 @@ def import_from(directory: Path, digest: str, module: str = "main") -> ModuleTyp
         raise
 
 
+def _namespace(name: str, directory: Path) -> ModuleSpec:
+    """A package without __init__.py, whose data importlib.resources finds."""
+    nowhere_else: Any = lambda *_: None  # noqa: E731 - what is asked where the package lies after sys.path has changed
+    spec = ModuleSpec(name, NamespaceLoader(name, [str(directory)], nowhere_else), is_package=True)
+    spec.submodule_search_locations = [str(directory)]
+    return spec
+
+
 class _Finder:
     """Finds folders' packages, and the modules in them, by our prefix."""
 
@@ -77,9 +85,7 @@ class _Finder:
     def _package(self, name: str, directory: Path) -> ModuleSpec:
         init = directory / "__init__.py"
         if not init.is_file():
-            spec = ModuleSpec(name, None, is_package=True)
-            spec.submodule_search_locations = [str(directory)]
-            return spec
+            return _namespace(name, directory)
         loader = _Loader(name, str(init), name, directory)
         spec = importlib.util.spec_from_file_location(name, init, loader=loader, submodule_search_locations=[str(directory)])
         assert spec is not None  # it has a loader
@@ -123,7 +129,18 @@ class _Import:
             return self._imported(f"{self._package}.{top}", dot + rest, globals, locals, fromlist)
         if level == 0 and top in _STAND_INS and _exists(_STAND_INS[top] + dot + rest):
             return self._imported(_STAND_INS[top], dot + rest, globals, locals, fromlist)
+        if level == 0 and fromlist and (inner := self._below_the_root(name)) is not None:
+            return builtins.__import__(inner, globals, locals, fromlist, 0)
         return builtins.__import__(name, globals, locals, fromlist or (), level)
+
+    def _below_the_root(self, name: str) -> str | None:
+        """Our name of a module that the folder's code names from its project's root, such as `metrics.relevance.words`; None for any other."""
+        parts, top = self._directory.parts, name.partition(".")[0]
+        if top not in parts[1:] or _exists(top):
+            return None
+        tails = (".".join(parts[start:]) for start in range(1, len(parts)) if parts[start] == top)
+        tail = next((tail for tail in tails if name == tail or name.startswith(f"{tail}.")), None)
+        return None if tail is None else self._package + name[len(tail) :]
 
     @staticmethod
     def _imported(top: str, rest: str, globals: Any, locals: Any, fromlist: Sequence[str] | None) -> ModuleType:

@@ -1,7 +1,8 @@
-"""A metric folder's requirements.txt: read and checked against what is installed. Nothing is ever installed."""
+"""What a metric folder requires, by its requirements.txt and the decorator of `evaluate`: checked against what is installed. Nothing is ever installed."""
 
 from __future__ import annotations
 
+import ast
 import re
 import shlex
 from collections.abc import Iterator
@@ -31,12 +32,12 @@ class Line(NamedTuple):
 
 
 def folder_requirements(directory: Path) -> list[str]:
-    """The requirements of a folder's requirements.txt, one string each; none where it has no such file.
+    """The requirements of a folder's requirements.txt, and of `@reward_function(requirements=[...])` in its main.py, one string each.
 
     Raises:
         FolderError: for a line that is no requirement.
     """
-    return [str(line.requirement) for line in _lines(directory / FILE)]
+    return list(dict.fromkeys(str(line.requirement) for line in _all(directory)))
 
 
 def check_requirements(directory: Path) -> None:
@@ -46,7 +47,7 @@ def check_requirements(directory: Path) -> None:
         FolderError: naming every package that is missing or of a wrong version, and the command that installs them.
     """
     problems, wanted = [], []
-    for line in _lines(directory / FILE):
+    for line in _all(directory):
         requirement = line.requirement
         if canonicalize_name(requirement.name) in _OURS or (requirement.marker is not None and not requirement.marker.evaluate()):
             continue
@@ -60,6 +61,36 @@ def check_requirements(directory: Path) -> None:
             wanted.append(str(requirement))
     if problems:
         raise FolderError("\n".join([*problems, f"install with: pip install {shlex.join(wanted)}"]))
+
+
+def _all(directory: Path) -> Iterator[Line]:
+    yield from _lines(directory / FILE)
+    yield from _of_decorator(directory / "main.py")
+
+
+def _of_decorator(main: Path) -> Iterator[Line]:
+    """The requirements that the decorator of `evaluate` names, as a list or as the text of a requirements.txt; read without running the code."""
+    try:
+        tree = ast.parse(main.read_bytes())
+    except (OSError, SyntaxError, ValueError):  # which importing it reports
+        return
+    for function in tree.body:
+        if isinstance(function, (ast.FunctionDef, ast.AsyncFunctionDef)) and function.name == "evaluate":
+            keywords = [keyword for call in function.decorator_list if isinstance(call, ast.Call) for keyword in call.keywords]
+            for value in (keyword.value for keyword in keywords if keyword.arg == "requirements"):
+                for element in value.elts if isinstance(value, (ast.List, ast.Tuple)) else [value]:
+                    text = element.value if isinstance(element, ast.Constant) and isinstance(element.value, str) else ""
+                    for line in filter(None, (_COMMENT.sub("", each).strip() for each in text.splitlines())):
+                        yield _line(main, element.lineno, line)
+
+
+def _line(file: Path, number: int, content: str) -> Line:
+    try:
+        return Line(file, number, Requirement(re.split(r"\s+--", content)[0]))
+    except InvalidRequirement as error:
+        reason = str(error).splitlines()[0]
+        rule = "a requirement must be a package's name with its versions, such as numpy>=2"
+        raise FolderError(f"{shown(file)}:{number}: {rule}, got {content!r}: {reason}") from None
 
 
 def _lines(file: Path, above: tuple[Path, ...] = ()) -> Iterator[Line]:
@@ -84,13 +115,7 @@ def _lines(file: Path, above: tuple[Path, ...] = ()) -> Iterator[Line]:
         elif content.startswith("-"):
             continue
         else:
-            try:
-                yield Line(file, number, Requirement(re.split(r"\s+--", content)[0]))
-            except InvalidRequirement as error:
-                reason = str(error).splitlines()[0]
-                raise FolderError(
-                    f"{shown(file)}:{number}: a line must be a package's name with its versions, such as numpy>=2, got {content!r}: {reason}"
-                ) from None
+            yield _line(file, number, content)
 
 
 def _joined(text: str) -> Iterator[tuple[int, str]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import field
 from pathlib import Path
@@ -60,6 +60,10 @@ class MetricFolder(Scorer):
     @property
     def traits(self) -> Traits:
         return self._scorer.traits
+
+    @property
+    def provenance(self) -> Mapping[str, Any]:
+        return {"folder_sha256": self._digest}
 
     def submit(self, samples: Sequence[Sample], answers: Sequence[Any]) -> Future[list[EvaluateResult]] | None:
         return self._scorer.submit(samples, answers)
