@@ -56,6 +56,7 @@ def audit(
     step_budget: Annotated[float | None, typer.Option(help="Seconds that the rewards of 1,000 completions may take.", show_default=False)] = None,
     max_rows: Annotated[int, typer.Option(help="Rows to look at, from the first.", min=1)] = 1000,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+    html: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the findings as a page, too.", show_default=False)] = None,
     tokenizer: TokenizerOption = None,
     no_code: NoCodeOption = False,
     verbose: VerboseOption = False,
@@ -67,9 +68,13 @@ def audit(
     Exit status: 0 no finding at or above --fail-on, 1 there are some, 2 the audit could not be made.
     """
     with user_errors(verbose):
+        if html is not None and not html.absolute().parent.is_dir():
+            raise NotADirectoryError(2, "No such directory", str(html.parent))
         with contextlib.redirect_stdout(sys.stderr):  # a user's function may print; standard output is ours
             loaded = load_target_or_folders(rubric, metrics_folders, weights, not no_code)
         report = _report(loaded, data, responses, model, samples, prompts, max_tokens, fail_on, step_budget, max_rows, tokenizer, not no_code)
+        if html is not None:
+            _write_page(report, rubric or ", ".join(metrics_folders or ()), html)
         if as_json:
             from rl_rewards.tables.strict_json import strict_json
 
@@ -102,6 +107,15 @@ def _report(
             if model is not None:
                 said = _sampled(model, rows[:prompts], samples, max_tokens)
         return audit(rubric, rows, said, code=code, most_rows=max_rows, step_budget=budget, tokenize=tokenize_with(tokenizer))
+
+
+def _write_page(report: AuditReport, name: str, path: Path) -> None:
+    from rl_rewards.reporting.audit_page import audit_html
+    from rl_rewards.tables.atomic import atomic_path
+
+    with atomic_path(path) as temporary:
+        temporary.write_text(audit_html(report, name), encoding="utf-8")
+    say(f"page: {path}")
 
 
 def _sampled(model: str, rows: list[dict[str, Any]], samples: int, max_tokens: int) -> list[dict[str, Any]]:

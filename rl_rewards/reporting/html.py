@@ -9,7 +9,7 @@ from html import escape
 from itertools import zip_longest
 from typing import Any
 
-__all__ = ["Markup", "csp", "cell", "embedded_json", "number", "percent", "script_hash", "table", "tag"]
+__all__ = ["Markup", "csp", "cell", "embedded_json", "number", "page_head", "percent", "script_hash", "table", "tag"]
 
 _VOID = frozenset({"br", "hr", "input", "meta", "link"})
 
@@ -117,3 +117,16 @@ def csp(scripts: Sequence[str], styles: Sequence[str], extra: Mapping[str, str] 
         **(extra or {}),
     }
     return "; ".join(f"{name} {value}" for name, value in rules.items())
+
+
+def page_head(title: str, style: str, scripts: Sequence[str] = (), extra: Mapping[str, str] | None = None) -> Markup:
+    """The head of a self-contained page: its policy allows these scripts and this style, and `extra`."""
+    return tag(
+        "head",
+        tag("meta", charset="utf-8"),
+        tag("meta", http_equiv="Content-Security-Policy", content=csp(scripts, [style], extra)),
+        tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
+        tag("meta", name="referrer", content="no-referrer"),
+        tag("title", title),
+        tag("style", Markup(style)),
+    )

@@ -69,8 +69,8 @@ def _tiles(found: Sequence[tuple[str, float | int, str]]) -> Markup:
 def _sentence(run: Run, found: Sequence[tuple[str, float | int, str]]) -> str:
     values = {name: value for name, value, _ in found}
     prompts = len(np.unique(run.prompt[run.trained & (run.prompt >= 0)]))
-    what = f"{number(values['completions'])} completions to {number(prompts)} prompts" if prompts else f"{number(values['completions'])} completions"
-    said = f"{what}, scored over {number(values['steps'])} steps." if "steps" in values else f"{what}."
+    said = _counted(values["completions"], "completion") + (f" to {_counted(prompts, 'prompt')}" if prompts else "")
+    said += f", scored over {_counted(values['steps'], 'step')}." if "steps" in values else "."
     if "start" in values and not math.isnan(values["start"]):
         start, end = values["start"], values["end"]
         verb = "rose" if end > start else "fell" if end < start else "stayed"
@@ -80,3 +80,7 @@ def _sentence(run: Run, found: Sequence[tuple[str, float | int, str]]) -> str:
     if "useful groups" in values:
         said += f" {percent(values['useful groups'])} of the groups carried a gradient."
     return said
+
+
+def _counted(count: float, what: str) -> str:
+    return f"{number(count)} {what}{'s' * (count != 1)}"

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from rl_rewards import __version__
 from rl_rewards.reporting.errors import ReportError
-from rl_rewards.reporting.html import Markup, csp, embedded_json, tag
+from rl_rewards.reporting.html import Markup, embedded_json, page_head, tag
 from rl_rewards.reporting.reading import read_run, unique_names
 from rl_rewards.reporting.rows import packed_rows
 from rl_rewards.reporting.run import Run
@@ -48,16 +48,7 @@ def report_html(runs: Sequence[Run], live: bool = False) -> str:
     found, figures = sections(runs, names)
     style, scripts = asset("base.css") + asset("report.css"), [library(), _script()]
     title = f"Report: {', '.join(names)}"
-    policy = csp(scripts, [style], {"connect-src": "'self'"} if live else None)
-    head = tag(
-        "head",
-        tag("meta", charset="utf-8"),
-        tag("meta", http_equiv="Content-Security-Policy", content=policy),
-        tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
-        tag("meta", name="referrer", content="no-referrer"),
-        tag("title", title),
-        tag("style", Markup(style)),
-    )
+    head = page_head(title, style, scripts, {"connect-src": "'self'"} if live else None)
     charts = embedded_json("charts", {"specs": specs(), "figures": {figure.id: figure.data() for figure in figures}})
     body = [_header(names, live), found, charts]
     tail = [tag("script", Markup(script)) for script in scripts]
@@ -91,7 +82,7 @@ def asset(name: str) -> str:
 
 
 def _script() -> str:
-    return '"use strict";\n' + "\n".join(asset(name) for name in ("text.js", "charts.js", "browser.js", "page.js"))
+    return "\n".join(asset(name) for name in ("text.js", "charts.js", "browser.js", "page.js"))
 
 
 @cache

@@ -97,9 +97,10 @@ class _Page:
 def sections(runs: Sequence[Run], names: Sequence[str]) -> tuple[list[Markup], list[Figure]]:
     """The page's navigation and main part, and its figures."""
     page = _Page(runs, names)
-    page.section("overview", "Overview", *overview(runs, names, page.groups))
+    scores = charts.score_figures(runs, names) if any(run.stepped for run in runs) else []
+    page.section("overview", "Overview", *overview(runs, names, page.groups), page.grid(scores[:1], "wide"))
     page.section("warnings", "Warnings", *page.each(page.warned))
-    page.section("scores", "Scores", *page.each(lambda run, groups, _: score_table(run, groups)), *_scores(page))
+    page.section("scores", "Scores", *page.each(lambda run, groups, _: score_table(run, groups)), *_scores(page, scores[1:]))
     page.section("ledger", "Ledger", _says(_LEDGER), *page.each(_ledger), *_outcomes(page))
     page.section("distribution", "Distribution", *_distribution(page))
     page.section(
@@ -131,16 +132,12 @@ def _says(text: str) -> Markup:
     return tag("p", text, class_="says")
 
 
-def _scores(page: _Page) -> list[Markup | None]:
-    if not any(run.stepped for run in page.runs):
+def _scores(page: _Page, scores: Sequence[Figure]) -> list[Markup | None]:
+    if not scores:
         return []
-    scores = page.grid(charts.score_figures(page.runs, page.names))
+    says = _says("Line: mean of a step. Band: from the 10th to the 90th percentile.")
     components = charts.component_figures(page.runs, page.names)
-    return [
-        _says("Line: mean of a step. Band: from the 10th to the 90th percentile."),
-        scores,
-        page.folded(f"Components ({len(components)})", page.grid(components)),
-    ]
+    return [says, page.grid(scores), page.folded(f"Components ({len(components)})", page.grid(components))]
 
 
 def _ledger(run: Run, groups: Groups, prefix: str) -> Markup:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from importlib.resources import files
 from typing import Any
 
@@ -25,7 +25,12 @@ from rl_rewards.serving.telemetry import CONTENT_TYPE_LATEST, Telemetry
 __all__ = ["create_app"]
 
 _BY_ID = "/v1/evaluations/{rubric_id}"
-_PAGE_FILES = {"/": ("page.html", "text/html"), "/page.js": ("page.js", "text/javascript"), "/page.css": ("page.css", "text/css")}
+# Colours, tables and the marking of what was parsed are those of the report.
+_PAGE_FILES = {
+    "/": ("text/html", ["serving/page/page.html"]),
+    "/page.js": ("text/javascript", ["reporting/page/text.js", "serving/page/page.js"]),
+    "/page.css": ("text/css", ["reporting/page/base.css", "serving/page/page.css"]),
+}
 # Nothing but the page's own files runs, and nothing leaves for another host: completions are hostile text.
 _POLICY = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
@@ -53,8 +58,8 @@ def create_app(rubrics: Mapping[str, Rubric], options: ServeOptions | None = Non
         _document(app, server, contract, contract.path)
     _document(app, server, SCORE, _BY_ID)
     _add_state(app, server, telemetry)
-    for path, (name, kind) in _PAGE_FILES.items():
-        _add_page(app, path, name, kind)
+    for path, (kind, names) in _PAGE_FILES.items():
+        _add_page(app, path, kind, names)
     paths = frozenset({route.path for route in app.routes if hasattr(route, "path")})  # type: ignore[attr-defined]
     return Gate(app, options.keys, options.gate, telemetry, paths, _contract_routes(server))
 
@@ -129,11 +134,11 @@ def _add_state(app: FastAPI, server: RubricServer, telemetry: Telemetry) -> None
             return _response(Reply.of_error(error))
 
 
-def _add_page(app: FastAPI, path: str, name: str, kind: str) -> None:
-    content = (files("rl_rewards.serving") / "page" / name).read_bytes()
+def _add_page(app: FastAPI, path: str, kind: str, names: Sequence[str]) -> None:
+    content = b"\n".join(files("rl_rewards").joinpath(name).read_bytes() for name in names)
     headers = {"content-security-policy": _POLICY, "x-content-type-options": "nosniff", "referrer-policy": "no-referrer"}
 
-    @app.get(path, include_in_schema=False, name=name)
+    @app.get(path, include_in_schema=False, name=path)
     async def page() -> Response:
         return Response(content, media_type=kind, headers=headers)
 

@@ -1,3 +1,4 @@
+"use strict";
 // Elements from texts, which are put in as text, never as markup. Shared by the report and the server's page.
 function make(name, attributes, ...content) {
   const made = document.createElement(name);

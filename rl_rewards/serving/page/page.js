@@ -1,5 +1,4 @@
-"use strict";
-// Every text of a response is put in as text, never as markup.
+// Every text of a response is put in as text, never as markup: `make` and `markedText` come with the page.
 const at = (id) => document.getElementById(id);
 let rows = [];
 let rubrics = [];
@@ -39,18 +38,11 @@ function chooseRubric() {
 }
 
 function cell(value, kind) {
-  const made = document.createElement("td");
-  made.textContent = value === null || value === undefined ? "-" : typeof value === "string" ? value : JSON.stringify(value);
-  if (kind) made.className = kind;
-  return made;
+  const shown = value === null || value === undefined ? "-" : typeof value === "string" ? value : JSON.stringify(value);
+  return make("td", { class: kind }, shown);
 }
 
-function line(kind, ...cells) {
-  const made = document.createElement("tr");
-  made.className = kind;
-  made.append(...cells);
-  return made;
-}
+const line = (kind, ...cells) => make("tr", { class: kind }, cells);
 
 function responseOf(row) {
   if (typeof row.completion === "string") return row.completion;
@@ -60,42 +52,19 @@ function responseOf(row) {
   return last && typeof last.content === "string" ? last.content : "";
 }
 
-// The parsed parts, marked where they occur last: a parser reads from the end.
-function markParsed(text, parsed) {
-  const spans = Object.values(parsed)
-    .filter((part) => typeof part === "string" && part)
-    .map((part) => [text.lastIndexOf(part), part.length])
-    .filter(([start]) => start >= 0)
-    .map(([start, length]) => [start, start + length])
-    .sort((a, b) => a[0] - b[0]);
-  const parts = [];
-  let end = 0;
-  for (const [from, to] of spans) {
-    if (to <= end) continue;
-    const start = Math.max(from, end);
-    parts.push(text.slice(end, start));
-    const mark = document.createElement("mark");
-    mark.textContent = text.slice(start, to);
-    parts.push(mark);
-    end = to;
-  }
-  parts.push(text.slice(end));
-  at("response").replaceChildren(...parts);
-}
-
 function draw(row, result, weights) {
   const total = result.score;
   at("total").textContent = total === null ? "No score: a reward failed, or none applies." : `Total: ${total}`;
   const lines = [];
   for (const [name, score] of Object.entries(result.scores)) {
-    lines.push(line("reward", cell(name), cell(score, "number"), cell(weights[name], "number"), cell(result.outcomes[name]), cell(result.parsed[name]), cell(result.reasons[name])));
+    lines.push(line("reward", cell(name), cell(score, "number"), cell(weights[name], "number"), make("td", {}, make("span", { class: `outcome ${result.outcomes[name]}` }, result.outcomes[name])), cell(result.parsed[name]), cell(result.reasons[name])));
     for (const part of result.components[name]) {
       lines.push(line("component", cell(`${name}/${part.name}`), cell(part.score, "number"), cell(""), cell(""), cell(""), cell(part.reason || "")));
     }
   }
   at("rewards").tBodies[0].replaceChildren(...lines);
   at("rewards").hidden = at("response-title").hidden = false;
-  markParsed(responseOf(row), result.parsed);
+  at("response").replaceChildren(...markedText(responseOf(row), Object.values(result.parsed)));
 }
 
 async function score() {
