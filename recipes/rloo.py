@@ -30,7 +30,7 @@ from rl_rewards.recording import RunRecorder
 from rl_rewards.reporting import write_report_at_end
 from rl_rewards.trl import RecordingCallback, check_trainer, reward_functions
 from rl_rewards.trl.arguments import check_model, parse_arguments
-from rl_rewards.trl.runs import RewardProgress, evaluate_before_and_after, load_prompts, unfinished_checkpoint
+from rl_rewards.trl.runs import RewardProgress, contiguous_head, evaluate_before_and_after, load_prompts, unfinished_checkpoint
 from rl_rewards.user_errors import one_line_errors
 
 
@@ -98,6 +98,8 @@ def main() -> None:
     )
     trainer.remove_callback(ProgressCallback)
     trainer.add_callback(RewardProgress)
+    if args.use_cpu:
+        contiguous_head(trainer.model)
 
     if checkpoint is not None:
         trainer.accelerator.print(f"going on from {checkpoint}")

@@ -103,10 +103,11 @@ def _before_and_after(before: Mapping[str, float], after: Mapping[str, float], r
 
 
 def contiguous_head(model: Any) -> None:
-    """Let the output layer of a model read contiguous hidden states, which makes a step of LoRA on a CPU a seventh quicker and changes no number.
+    """Let the output layer of a model read contiguous hidden states: the numbers are the same, and LoRA is quicker on a CPU.
 
-    Trainers slice the completion's states off the prompt's. Of such a slice and weights that are frozen, as LoRA leaves them, torch 2.13 makes
-    a batched product on a CPU: it copies the weights, the largest of a small model, once for each row.
+    Trainers slice the completion's states off the prompt's. Of such a slice and frozen weights, as LoRA leaves them, torch 2.13 makes a batched
+    product, for which a CPU copies the weights once for each row. Forward and backward of SmolLM2-135M (16 rows of 110 tokens, bfloat16, LoRA on
+    the upper half) take 6.9 processor seconds in place of 9.7.
     """
     head = model.get_output_embeddings()
     if head is not None:

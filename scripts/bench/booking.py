@@ -14,17 +14,19 @@ import argparse
 import json
 import subprocess
 import sys
-import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
+import numpy as np  # noqa: E402
 from rich.console import Console  # noqa: E402
 from rich.table import Table  # noqa: E402
 
 from rl_rewards.recording import read_record  # noqa: E402
-from rl_rewards.recording.summary import RunSummary, summarise  # noqa: E402
+from rl_rewards.recording.plot import draw  # noqa: E402
+from rl_rewards.recording.summary import Curve, RunSummary, summarise  # noqa: E402
 from scripts.bench.token_credit import interval  # noqa: E402
 
 BASE = ROOT / "models/smollm2-135m-instruct"
@@ -43,7 +45,8 @@ def sampled(runs: list[RunSummary]) -> Table:
 
 def greedy(runs: list[Path], names: list[str], weights: list[float]) -> Table:
     """The same of the likeliest completion of each request: the base model once, each trained one once."""
-    before, *after = [_likeliest(model) for model in (BASE, *runs)]
+    before = _likeliest(BASE, runs[0] / "likeliest_before.json")
+    after = [_likeliest(run, run / "likeliest.json") for run in runs]
     rows: list[tuple[str, float | None, list[float], list[float]]] = [
         (name, weight, [before[name]], [each[name] for each in after]) for name, weight in zip(names, weights, strict=True)
     ]
@@ -51,27 +54,14 @@ def greedy(runs: list[Path], names: list[str], weights: list[float]) -> Table:
     return _table("Not sampled: the likeliest completion", [*rows, ("total", None, totals[:1], totals[1:])])
 
 
-def _likeliest(model: Path) -> dict[str, float]:
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder, "numbers.json")
-        command = [
-            sys.executable,
-            "-m",
-            "rl_rewards.cli",
-            "evaluate",
-            RUBRIC,
-            DATA,
-            "--model",
-            str(model),
-            "--temperature",
-            "0",
-            "--max-tokens",
-            "32",
-        ]
-        done = subprocess.run([*command, "--json", str(file), "--state", str(Path(folder, "state"))], capture_output=True, text=True, cwd=ROOT)
+def _likeliest(model: Path, file: Path) -> dict[str, float]:
+    """Mean of each reward, which `rl-rewards evaluate` writes to `file` where it is not there yet."""
+    if not file.is_file():
+        command = [sys.executable, "-m", "rl_rewards", "evaluate", RUBRIC, DATA, "--model", str(model), "--temperature", "0", "--max-tokens", "32"]
+        done = subprocess.run([*command, "--json", str(file)], capture_output=True, text=True, cwd=ROOT)
         if not file.is_file():
             raise SystemExit(f"{' '.join(command)} failed:\n{done.stdout}{done.stderr}")
-        return {name: found["mean"] for name, found in json.loads(file.read_text())["rewards"].items()}
+    return {name: found["mean"] for name, found in json.loads(file.read_text())["rewards"].items()}
 
 
 def _table(title: str, rows: list[tuple[str, float | None, list[float], list[float]]]) -> Table:
@@ -117,6 +107,24 @@ def _said(completion: str) -> str:
     return json.loads(completion)[-1]["content"] if completion.startswith("[{") else completion
 
 
+def averaged(runs: list[RunSummary]) -> RunSummary:
+    """The mean of runs of equal length, without components: each field has a reward of its own here."""
+
+    def mean(curves: list[Curve]) -> Curve:
+        return Curve(curves[0].steps, np.mean([curve.values for curve in curves], axis=0))
+
+    rewards = [
+        replace(
+            same[0],
+            components={},
+            **{name: mean([getattr(reward, name) for reward in same]) for name in ("mean", "evaluation", "unparsed", "errors")},
+        )
+        for same in zip(*(run.rewards for run in runs), strict=True)
+        if np.isfinite(same[0].mean.values).any()  # not so where a metric is of the test alone
+    ]
+    return RunSummary(rewards, mean([run.total for run in runs]), mean([run.total_evaluation for run in runs]))
+
+
 def seconds(run: Path) -> float:
     """Wall seconds of a run's training steps, without its evaluations."""
     state = max(run.glob("checkpoint-*/trainer_state.json"), key=lambda file: file.stat().st_mtime)
@@ -127,6 +135,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("runs", type=Path, nargs="+", help="output directories of finished runs, one a seed")
     parser.add_argument("--no-greedy", action="store_true", help="ask no model; read the records alone")
+    parser.add_argument("--picture", type=Path, help="draw the mean of the runs over their steps")
     options = parser.parse_args()
     summaries = [summarise(run / "rewards.parquet") for run in options.runs]
     console = Console(width=150)
@@ -134,6 +143,8 @@ def main() -> None:
     if not options.no_greedy:
         console.print(greedy(options.runs, [reward.name for reward in summaries[0].rewards], [reward.weight for reward in summaries[0].rewards]))
     console.print(side_by_side(options.runs[0]))
+    if options.picture:
+        draw(averaged(summaries), options.picture)
     minutes = [seconds(run) / 60 for run in options.runs]
     console.print(f"Training took {', '.join(f'{each:.0f}' for each in minutes)} minutes (wall, steps alone)")
 

@@ -132,6 +132,7 @@ def train(place: Place, algorithm: str, seed: int, steps: int, every: int, share
         "grpo": (GRPOTrainer, GRPOConfig, {"num_generations": 16, "beta": 0.0}),
         "rloo": (RLOOTrainer, RLOOConfig, {"num_generations": 16, "beta": 0.0}),
         "ppo": (PPOTrainer, PPOConfig, SHARED if shared else {"critic_learning_rate": 1e-3}),
+        "before": (PPOTrainer, PPOConfig, {"critic_learning_rate": 1e-3, "normalize_returns": False, "critic_lam": 0.95}),  # as version 0.1
         "control": (PPOTrainer, PPOConfig, {"critic": "none"}),
     }[algorithm]
     rubric = load_rubric(RUBRIC)
