@@ -3,6 +3,7 @@
 import json
 import pickle
 import re
+import sys
 
 import pytest
 
@@ -158,8 +159,6 @@ def test_criteria_of_rewardkit_score_the_files_of_a_row(folder, call, value):
 @pytest.mark.parametrize(
     ("call", "why"),
     [
-        ("command_succeeds('make')", "no sandbox"),
-        ("command_output_contains('ls', 'x')", "no sandbox"),
         ("http_status_equals('http://localhost', 200)", "no server"),
         ("image_size_equals('a.png', 1, 1)", "text"),
         ("xlsx_cell_equals('a.xlsx', 'A1', 1)", "text"),
@@ -168,6 +167,49 @@ def test_criteria_of_rewardkit_score_the_files_of_a_row(folder, call, value):
 def test_criteria_that_are_not_supported_are_refused_by_name(folder, call, why):
     with pytest.raises(FolderError, match=rf"checks\.py:2: .*'{call.partition('(')[0]}' is not supported here: .*{why}"):
         load_folders(folder({"checks.py": f"from rewardkit import criteria\ncriteria.{call}\n"}))
+
+
+PROGRAM = "import sys\nprint('out', sys.argv[1:], open('a.txt').read())\nsys.exit(3 if 'fail' in sys.argv else 0)\n"
+RUN = [
+    ("command_succeeds('python main.py')", PROGRAM, 1),
+    ("command_succeeds('python3 /app/main.py --n 3')", PROGRAM, 1),
+    ("command_succeeds('python main.py fail')", PROGRAM, 0),
+    ("command_succeeds('python main.py')", "1 / 0", 0),
+    ("command_succeeds('python none.py')", PROGRAM, 0),
+    ("command_succeeds('python main.py', timeout=1)", "while True: pass", 0),
+    ("command_output_contains('python main.py x', \"['x'] one\")", PROGRAM, 1),
+    ("command_output_contains('python main.py fail', 'out')", PROGRAM, 1),
+    ("command_output_matches('python main.py', 'out [] one two')", PROGRAM, 1),
+    ("command_output_matches_regex('python main.py', '^out .* two$')", "print('out one two', end='')", 1),
+    ("command_succeeds('python main.py')", "import socket\nsocket.create_connection(('127.0.0.1', 9))", 0),
+]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="the sandbox of programs needs Linux")
+@pytest.mark.parametrize(("call", "program", "value"), RUN)
+def test_a_python_program_of_the_policys_runs_in_the_sandbox(folder, call, program, value):
+    folders = folder({"checks.py": f"from rewardkit import criteria\ncriteria.{call}\n"})
+    assert score(folders, sample(files={"main.py": program, "a.txt": "one two"})) == value
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the sandbox of programs needs Linux")
+def test_a_program_that_the_sandbox_cannot_run_as_harbor_would_is_our_failure(folder):
+    folders = folder({"checks.py": "from rewardkit import criteria\ncriteria.command_succeeds('python main.py')\n"})
+    [result] = evaluated(folders, sample(files={"main.py": "import helper", "helper.py": ""})).columns["t"].results
+    assert result.score is None and "a program must be one file in the sandbox, with data beside it, got helper.py as well" in result.error
+    [reward] = load_folders(folders, isolate=True, timeout=9)
+    assert not reward.isolate and reward.score.traits.runs_in_workers
+
+
+@pytest.mark.parametrize(
+    "command", ["make", "python -m pytest", "python main.py | sort", "cat a.txt", "python main.py && ls", "python", "python ../x.py", "bash -c 'x"]
+)
+def test_a_command_that_no_sandbox_runs_is_refused(folder, command):
+    with pytest.raises(
+        FolderError, match=r"checks\.py:2: .*(a command must be `python FILE \.\.\.` in the workspace|a file must lie in the workspace)"
+    ):
+        load_folders(folder({"checks.py": f"from rewardkit import criteria\ncriteria.command_succeeds({command!r})\n"}))
 
 
 @pytest.mark.parametrize(

@@ -19,11 +19,9 @@ from rl_rewards.patterns import compile_pattern
 
 __all__: list[str] = []
 
-_NEEDS_PROGRAM = "it would run a program of the policy's, and a command line has no sandbox here; `python_tests` runs programs in one"
 _NEEDS_SERVER = "a sample has no server that could answer"
 _NOT_TEXT = "a sample's files are text"
 unsupported |= {
-    **dict.fromkeys(("command_succeeds", "command_output_contains", "command_output_matches", "command_output_matches_regex"), _NEEDS_PROGRAM),
     **dict.fromkeys(("http_response_contains", "http_status_equals"), _NEEDS_SERVER),
     **dict.fromkeys(("image_similarity", "image_size_equals", "xlsx_cell_equals"), _NOT_TEXT),
     **dict.fromkeys(

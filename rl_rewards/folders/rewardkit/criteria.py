@@ -62,7 +62,12 @@ class RewardkitCriteria(Scorer):
 
     @property
     def traits(self) -> Traits:
-        return Traits(per_sample=True)
+        return Traits(per_sample=True, runs_in_workers=self.runs_programs)
+
+    @property
+    def runs_programs(self) -> bool:
+        """Whether a check of it runs a program of the policy's, in processes of the sandbox: then it cannot be isolated as a whole."""
+        return any(check.runs_programs for check in self._checks)
 
     @property
     def provenance(self) -> Mapping[str, Any]:

@@ -109,7 +109,7 @@ class _Rewards:
                 aggregation=scoring.aggregation,
                 threshold=scoring.threshold,
             )
-            self._add(name, scorer, weight, **self._isolation)
+            self._add(name, scorer, weight, **({} if scorer.traits.runs_in_workers else self._isolation))
         elif isinstance(node, JudgeInput):
             self._add(name, judge_of(node.path, self._directory, node.config, self._named), weight)
         elif len(node.inputs) == 1 and not node.tables:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -25,6 +25,7 @@ class Check:
         weight: in its file's score.
         isolated: whether it gets a workspace of its own.
         files: the files of the workspace that it names, where that is known.
+        runs_programs: whether it runs a program of the policy's, in processes of the sandbox.
     """
 
     name: str
@@ -32,6 +33,7 @@ class Check:
     weight: float
     isolated: bool
     files: tuple[str, ...] = ()
+    runs_programs: bool = False
 
 
 @dataclass
@@ -116,12 +118,15 @@ def criterion(function: Callable[..., Any] | None = None, *, description: str | 
     return _Handle(name)
 
 
-def maker(function: Callable[..., Any], name: str, paths: tuple[str, ...] = ()) -> Callable[..., Any]:
+def maker(
+    function: Callable[..., Any], name: str, paths: tuple[str, ...] = (), named: Callable[[Mapping[str, Any]], tuple[str, ...]] | None = None
+) -> Callable[..., Any]:
     """What registers a check of a criterion.
 
     Args:
         function: called with the workspace and the arguments.
         paths: parameters that name files of the workspace; one that lies outside is a ValueError.
+        named: arguments -> further files of the workspace that a check names.
     """
     signature = inspect.signature(function)
     parameters = list(signature.parameters.values())[1:]
@@ -133,8 +138,8 @@ def maker(function: Callable[..., Any], name: str, paths: tuple[str, ...] = ()) 
         first = f":{str(bound.arguments[parameters[0].name])[:50]}" if parameters else ""
         bound.arguments |= {path: workspace_name(bound.arguments[path]) for path in paths}
         call = functools.partial(function, **bound.arguments) if parameters else function
-        files = tuple(bound.arguments[path] for path in paths)
-        check = Check(name or f"{own}{first}", call, float(weight), isolated, files)
+        files = tuple(bound.arguments[path] for path in paths) + (named(bound.arguments) if named is not None else ())
+        check = Check(name or f"{own}{first}", call, float(weight), isolated, files, named is not None)
         _current().add(own, check)
         return check
 

@@ -21,7 +21,7 @@ __all__ = ["TRAJECTORY", "files_of", "tool_names_of", "turns_of", "workspace_nam
 
 TRAJECTORY = "/logs/agent/trajectory.json"
 """Where harbor leaves what the agent did."""
-COLUMN, _RESPONSE, _WORKSPACE = "files", "response.txt", "/app"
+COLUMN, RESPONSE, _WORKSPACE = "files", "response.txt", "/app"
 
 
 def workspace_name(path: str) -> str:
@@ -49,14 +49,14 @@ def files_of(sample: Sample, answer: Any, named: Iterable[str]) -> dict[str, str
         MissingReferenceError: when the row does not say which file the response is, or its files are none.
     """
     text = answer if isinstance(answer, str) else sample.response
-    names = sorted(set(named) - {_RESPONSE})
+    names = sorted(set(named) - {RESPONSE})
     if COLUMN in sample.references:
-        return {_RESPONSE: text, **_of_column(sample.references[COLUMN])}
+        return {RESPONSE: text, **_of_column(sample.references[COLUMN])}
     if len(names) > 1:
         raise MissingReferenceError(
             f"the criteria name several files, {', '.join(names[:8])}: a row must have a column {COLUMN!r}, a mapping of their names to their texts"
         )
-    return {_RESPONSE: text, **dict.fromkeys(names, text)}
+    return {RESPONSE: text, **dict.fromkeys(names, text)}
 
 
 def _of_column(value: Any) -> dict[str, str]:

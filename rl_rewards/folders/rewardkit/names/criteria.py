@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from rl_rewards.folders.rewardkit import builtin  # noqa: F401 - registers the criteria
+from rl_rewards.folders.rewardkit import builtin, commands  # noqa: F401 - they register the criteria
 from rl_rewards.folders.rewardkit.session import factory
 
 __all__: list[str] = []
