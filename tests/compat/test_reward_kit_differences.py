@@ -1,4 +1,4 @@
-"""Reward Kit 0.4.1 beside compat.reward_kit: what it says is recorded, and compared with its own environment where there is one."""
+"""Reward Kit 0.4.1 and harbor-rewardkit beside what is here: what they say is recorded, and compared with their environments where there are any."""
 
 import importlib.util
 import json
@@ -32,16 +32,23 @@ def test_every_difference_from_reward_kit_has_its_reason(script, ours):
     assert wrong == 0, "\n".join(lines)
 
 
+def test_every_difference_from_harbor_rewardkit_has_its_reason(script):
+    lines, wrong = script.compare_folders(json.loads(script.FOLDER_RECORD.read_text()), script.our_folders())
+    assert wrong == 0, "\n".join(lines)
+
+
 def test_every_reason_is_met_and_is_in_the_page(script):
-    used = {reason for *_, reason in script.CASES if reason}
-    assert used == script.REASONS.keys()
+    assert {reason for *_, reason in script.CASES if reason} == script.REASONS.keys()
+    assert {reason for *_, reason in script.FOLDER_CASES if reason} == script.FOLDER_REASONS.keys()
     page = (ROOT / "rl_rewards" / "REWARD_KIT.md").read_text()
-    assert not [reason for reason in script.REASONS.values() if reason not in page]
+    assert not [reason for reason in [*script.REASONS.values(), *script.FOLDER_REASONS.values()] if reason not in page]
 
 
 @pytest.mark.skipif(PEERS is None, reason="RL_REWARDS_COMPAT_PEERS is not set: scripts/compat_peers.sh DIRECTORY makes what it names")
-def test_reward_kit_still_says_what_is_recorded(script):
+def test_they_still_say_what_is_recorded(script):
     assert script.in_their_environment(Path(PEERS)) == json.loads(script.RECORD.read_text())
+    folders = [verdict[:2] for verdict in script.folders_in_their_environment(Path(PEERS))]  # without the words of their errors
+    assert folders == [verdict[:2] for verdict in json.loads(script.FOLDER_RECORD.read_text())]
 
 
 @pytest.mark.parametrize("tampered", ["a difference", "an agreement"])
