@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass
 from itertools import islice
 
-from rl_rewards.scale.processes import BlockLostError, in_processes
+from rl_rewards.scale.processes import in_processes
 from rl_rewards.scale.rubric_reference import RubricReference
 from rl_rewards.scale.splitting import Split
 from rl_rewards.tables.blocks import Block, BlockSize, Source
@@ -27,14 +27,14 @@ def seconds_per_row(reference: RubricReference, split: Split, source: Source, to
     They are scored in a process of their own, which a reward may crash.
 
     Returns:
-        None where it is not measured: rewards that load models or call servers are not run for a sample, and there may be no row.
+        None where it is not measured: rewards that load models or call servers are not run for a sample, there may be no row, or it fails.
     """
     if split.models or split.servers or split.ordered:
         return None
     first = islice(source.blocks(BlockSize(_ROWS), split.whole_groups), 1)
     try:
         return next(in_processes(_Sampling(reference, source, tokenizer), first, 1), None)
-    except BlockLostError:
+    except Exception:  # the run meets it, too, and says which row it was
         return None
 
 

@@ -12,13 +12,13 @@ ray = pytest.importorskip("ray", reason="needs Ray: pip install 'rl_rewards[ray]
 ON_RAY = ("--engine", "ray")
 
 
-@pytest.fixture(scope="module", params=[1, 2], ids=["one CPU", "two CPUs"])
+@pytest.fixture(scope="module")
 def cluster(request):
+    """A Ray of two CPUs, or of as many as the test says."""
+    cpus = getattr(request, "param", 2)
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
-    ray.init(
-        address="local", num_cpus=request.param, include_dashboard=False, object_store_memory=200 << 20, logging_level="ERROR", log_to_driver=False
-    )
-    yield request.param
+    ray.init(address="local", num_cpus=cpus, include_dashboard=False, object_store_memory=200 << 20, logging_level="ERROR", log_to_driver=False)
+    yield cpus
     ray.shutdown()
 
 
@@ -39,6 +39,7 @@ def test_rules_code_and_mathematics_have_the_parts_of_one_process(cluster, place
     assert parts_of("ray") == parts_of("one")
 
 
+@pytest.mark.parametrize("cluster", [1, 2], indirect=True, ids=["one CPU", "two CPUs"])
 def test_two_actors_make_progress_and_load_their_model_once(cluster, place, score):
     (place / "model.yaml").write_text(
         "rewards:\n- {name: size, score: {'mine.py:Length': {factor: 0.5}}}\n- {name: rule, gate: {reward: size, at_least: 12}, score: {function: 'mine.py:where'}}\n"
@@ -64,10 +65,9 @@ def test_a_process_that_dies_costs_nothing_and_a_block_that_ends_each_is_named(c
     (place / "crash").touch()
     assert score("crash.yaml", "data.jsonl", "--out", "ray", "--block-rows", 20, *ON_RAY).exit_code == 0
     assert not (place / "crash").exists() and parts_of("ray") == parts_of("one")
-    if cluster == 2:
-        write("always")
-        done = score("crash.yaml", "data.jsonl", "--out", "bad", "--block-rows", 20, *ON_RAY)
-        assert done.exit_code == 2 and "error: block 3 (behind row 60) ended 6 processes that scored it" in done.stderr
+    write("always")
+    done = score("crash.yaml", "data.jsonl", "--out", "bad", "--block-rows", 20, *ON_RAY)
+    assert done.exit_code == 2 and "error: block 3 (behind row 60) ended 6 processes that scored it" in done.stderr
 
 
 def test_errors_are_those_of_one_process(cluster, place, score):
