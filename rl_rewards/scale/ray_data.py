@@ -11,6 +11,7 @@ import contextlib
 import logging
 import os
 import pickle
+import socket
 from collections.abc import Iterable, Iterator
 from typing import Any, Self
 
@@ -23,6 +24,7 @@ from rl_rewards.user_errors import UserError, require
 
 __all__ = ["RayEngine", "RayError"]
 
+_CONNECT_SECONDS = 10.0
 _OBJECT_STORE = 200 << 20
 """Bytes of shared memory of a Ray that is started here: what travels is small."""
 
@@ -64,6 +66,7 @@ class RayEngine(Engine):
         self._owns = not ray.is_initialized()
         if not self._owns:
             return self
+        _check_answers(self._address or os.environ.get("RAY_ADDRESS"))
         quiet: dict[str, Any] = {"logging_level": logging.ERROR, "log_to_driver": False}
         here = self._address is None and not os.environ.get("RAY_ADDRESS")
         try:
@@ -172,6 +175,21 @@ class RayEngine(Engine):
                 raise RayError(f"node {address} cannot run rl_rewards: {' '.join(str(error).split())[-300:]}") from error
             if missing:
                 raise RayError(f"node {address} does not see {missing[0]}: data and output must be on storage that every node sees")
+
+
+def _check_answers(address: str | None) -> None:
+    """Check that somebody listens at a cluster's `host:port`: Ray itself tries for minutes.
+
+    Raises:
+        RayError: when nobody does.
+    """
+    host, colon, port = (address or "").removeprefix("ray://").rpartition(":")
+    if not colon or not port.isdigit():
+        return
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=_CONNECT_SECONDS).close()
+    except (OSError, OverflowError) as error:
+        raise RayError(f"no Ray cluster at {address!r}: {error}; `ray start --head` prints its address") from None
 
 
 def _shares(cpus: float, actors: int) -> tuple[float, float]:

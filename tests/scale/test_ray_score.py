@@ -123,6 +123,12 @@ def test_options_that_do_not_go_together_are_refused(place, score, options, mess
     assert done.exit_code == 2 and message in done.stderr and not (place / "out").exists()
 
 
+def test_a_cluster_that_does_not_answer_is_said_at_once(place, score):
+    done = score("rubric.yaml", "data.jsonl", "--out", "out", *ON_RAY, "--address", "127.0.0.1:1")
+    assert done.exit_code == 2 and "error: no Ray cluster at '127.0.0.1:1': [Errno 111] Connection refused" in done.stderr
+    assert not (place / "out").exists()
+
+
 def test_a_missing_ray_is_said_with_its_extra(place, score, monkeypatch):
     from importlib import util
 
