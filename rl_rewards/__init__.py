@@ -37,6 +37,7 @@ Public modules; what they name in `__all__` changes with a note in CHANGELOG.md 
     rl_rewards.generation               models that complete prompts
     rl_rewards.optimizers               searches for a better prompt
     rl_rewards.recording                the record of a run
+    rl_rewards.recording.warnings       warnings about a run
     rl_rewards.reporting                the report of a run
     rl_rewards.trl                      TRL's call
     rl_rewards.trl.arguments            arguments of a training script

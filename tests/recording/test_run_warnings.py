@@ -2,6 +2,7 @@
 
 import math
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -124,6 +125,15 @@ def test_rows_without_steps_have_warnings_without_steps():
     counter.add(table.set_column(3, "group", pa.array(np.arange(table.num_rows) // 32)))
     (warning,) = find_warnings(counter.series())
     assert warning.kind == "rewards_identical" and warning.step is None and (warning.reward, warning.other) == ("correct", "format")
+
+
+def test_a_penalty_that_every_completion_pays_is_all_wrong_and_no_ceiling():
+    run, _ = PLANTED["all right"][1](SHAPE, np.random.default_rng(1))
+    table, _ = simulate(replace(run, weights=(-1.0, 0.0, 0.0)), np.random.default_rng(1))
+    counter = StepCounter()
+    counter.add(table)
+    kinds = {each.kind for each in find_warnings(counter.series())}
+    assert "groups_all_wrong" in kinds and not kinds & {"groups_all_right", "saturated"}
 
 
 @pytest.mark.parametrize(

@@ -58,19 +58,18 @@ def _rise(values: np.ndarray, step: float) -> tuple[Episode, int, float] | None:
     return None if found is None else (found[0], found[1], -found[2])
 
 
-def _level_at(smooth: np.ndarray, position: int) -> float:
-    """The level that was held before a position."""
-    known = smooth[: max(position, min(_WIDTH, len(smooth)))]
-    known = known[~np.isnan(known)]
-    return float(known[-1]) if len(known) else math.nan
-
-
 def _gain(values: np.ndarray, onset: int, errors: float = _BEYOND_CHANCE) -> tuple[float, float, float]:
-    """How far a course rose from its level at `onset` to its last one, with both levels; the rise is 0 where it is less than so many errors."""
-    smooth = trailing_mean(values, _WIDTH)
-    before, after = _level_at(smooth, onset), float(smooth[-1])
+    """How far a course rose from its level before `onset` to its last one, with both levels; the rise is 0 where it is less than so many errors.
+
+    The last level is that of half of the steps since, 40 at most, so that a short run with noisy steps can show it, too.
+    """
+    size = len(values)
+    last, first = min(max((size - onset) // 2, _WIDTH), 40), min(max(onset // 2, _WIDTH), 2 * _WIDTH)
+    start = max(onset, min(_WIDTH, size))
+    before, after = float(np.nanmean(values[max(0, start - first) : start])), float(np.nanmean(values[-last:]))
     rise = after - before
-    return (rise if rise >= errors * _error(values) else 0.0), before, after
+    enough = rise >= errors * noise(values) * math.sqrt(1 / first + 1 / last)
+    return (rise if enough else 0.0), before, after
 
 
 def _loss(values: np.ndarray, onset: int) -> tuple[float, float, float]:

@@ -16,7 +16,7 @@ __all__ = ["rate_warnings"]
 # A level is judged from so many steps on, and so many rows; of a run that goes on, from this share of its steps on.
 _LEAST_STEPS = 20
 _LEAST_ROWS = 200
-_LEAST_SHARE = 0.2
+_LEAST_SHARE = 0.34
 
 
 @dataclass(frozen=True)
@@ -50,6 +50,8 @@ _RISE_OF_WRONG = 0.3
 _RISE_OF_REPEATED = 0.3
 # Learned: this much of the range between its lowest and highest score was gained since the start.
 _LEARNED = 0.15
+# A reward is high from this share of its range on.
+_HIGH = 0.75
 # A gain of this share of the range in one step, smoothed over three, was not learned.
 _ONE_STEP = 0.25
 
@@ -112,6 +114,8 @@ def _flat_groups(series: RunSeries) -> Iterator[RunWarning]:
     for column, name in subjects:
         middle = _middle(series, column)
         right, wrong = (np.array([float((side(flat[column], middle)).sum()) for flat in series.flat]) for side in (np.greater_equal, np.less))
+        if column < total and series.weights[column] < 0:  # a penalty: the lower the better
+            right, wrong = wrong, right
         judged = series.judged[:, column]
         for kind, hits, level in (("groups_all_right", right, _ALL_RIGHT), ("groups_all_wrong", wrong, _ALL_WRONG)):
             rate = ratio(hits, judged)
@@ -140,7 +144,7 @@ def _middle(series: RunSeries, column: int) -> float:
 def _saturated(series: RunSeries) -> Iterator[RunWarning]:
     """Of rewards that lead the total: a format reward of a small weight is at its ceiling in every healthy run."""
     reward = series.leading
-    if reward is None:
+    if reward is None or series.weights[reward] < 0:  # the highest penalty is no ceiling
         return
     scored = series.counts["count"][:, reward]
     rate, units = ratio(series.at_ceiling(reward), scored), series.units(scored)
@@ -151,18 +155,24 @@ def _saturated(series: RunSeries) -> Iterator[RunWarning]:
 
 
 def _repeated(series: RunSeries) -> Iterator[RunWarning]:
-    """Completions that are equal within a group; after learning, a task with short answers has many."""
+    """Completions that are equal within a group. A task with short answers has many once it is learned: that is a note."""
     rate, units = ratio(series.repeated, series.repeat_rows - series.groups), series.units(series.repeat_rows)
     jump = _jump(rate, units, _RISE_OF_REPEATED, 0.5)
     episode = jump[0] if jump is not None and jump[0].end is None else _level(series, rate, units, _REPEATED)
     if episode is None:
         return
-    leading = series.leading
-    note = False
-    if leading is not None:
-        low, high = series.bounds(leading)
-        note = bool(np.nanmean(series.mean(leading)[episode.onset :]) >= low + 0.8 * (high - low))
+    note = series.leading is not None and _pays(series, series.leading, episode.onset)
     yield _at(series, "duplicates", None, episode, rate, units, "further completions of a group that repeat an earlier one word for word", note)
+
+
+def _pays(series: RunSeries, reward: int, onset: int) -> bool:
+    """Whether a reward is high at the end, or higher than it was before `onset`."""
+    sign = float(np.sign(series.weights[reward]))
+    low, high = sorted(sign * bound for bound in series.bounds(reward))
+    course = sign * series.mean(reward)
+    now = float(np.nanmean(course[-8:]))
+    before = float(np.nanmean(course[max(0, onset - 8) : max(onset, 3)]))
+    return now >= low + _HIGH * (high - low) or now - before >= _LEARNED * (high - low)
 
 
 def _cut_off(series: RunSeries) -> Iterator[RunWarning]:
