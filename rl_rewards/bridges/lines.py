@@ -195,16 +195,13 @@ def _slime(wanted: Wanted) -> Lines:
     return Lines(file, _flags("python train.py ...", [f"--custom-rm-path {wanted.module}.reward", "--reward-key score"]))
 
 
-_ALL = Caller("", POLICIES, groups=True, token_ids=True)
-
-
 def _trainers() -> dict[str, Trainer]:
-    from rl_rewards.bridges import ms_swift, nemo_gym, openrlhf, plain, skyrl_gym, verifiers, verl
+    from rl_rewards.bridges import ms_swift, nemo_gym, openrlhf, plain, skyrl_gym, verifiers
 
     native = Caller("TRL's call", groups=True, token_ids=True, instead="a row without a score is None there, and left out")
     return {
         "trl": Trainer("TRL", "rewards.py", _trl, native),
-        "verl": Trainer("verl", None, _verl, verl.CALLER),
+        "verl": Trainer("verl", None, _verl, Caller("verl", POLICIES, groups=True, token_ids=True)),
         "openrlhf": Trainer("OpenRLHF", "reward.py", _openrlhf, openrlhf.CALLER),
         "verifiers": Trainer("verifiers", "rewards.py", _verifiers, verifiers.CALLER),
         "prime-rl": Trainer("prime-rl", "rewards.py", _verifiers, verifiers.CALLER),
