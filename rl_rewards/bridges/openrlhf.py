@@ -16,6 +16,7 @@ from typing import Any
 from rl_rewards.bridges.errors import BridgeError
 from rl_rewards.bridges.scoring import Caller, RubricScoring, ScoredRow, component_key, references_of, reward_key
 from rl_rewards.rubric import Rubric
+from rl_rewards.thinking import without_residue
 from rl_rewards.types import Sample
 
 __all__ = ["CALLER", "RewardFunction", "StopTraining", "response_in", "reward_function"]
@@ -94,7 +95,7 @@ class RewardFunction:
             raise BridgeError(f"queries, prompts and labels must have as many items each, got {len(queries)}, {len(prompts)} and {len(labels)}")
         samples = []
         for query, prompt, label in zip(queries, prompts, labels, strict=True):
-            response = response_in(query, prompt)
+            response = _without_special_tokens(response_in(query, prompt))
             references = references_of(label, {}, self.scoring.columns_read, self._column, "a label")
             samples.append(Sample(prompt, response, response, references, index=len(samples)))
         return samples
@@ -110,6 +111,13 @@ class RewardFunction:
             key = component_key(reward, component)
             logged[key], logged[f"{key}/scored"] = (0.0, 0.0) if value is None else (value, 1.0)
         return logged
+
+
+def _without_special_tokens(response: str) -> str:
+    """The response as trainers decode it that skip special tokens, with the white space before them."""
+    said = without_residue(response)
+    rest = response[len(said) :]
+    return said + rest[: len(rest) - len(rest.lstrip())] if rest.strip() else response
 
 
 def response_in(query: str, prompt: str) -> str:

@@ -64,7 +64,7 @@ def openrlhf(path, rows):
         if not isinstance(prompt, str):
             prompt = f"<|im_start|>user\n{prompt[0]['content']}<|im_end|>\n<|im_start|>assistant\n"
         try:
-            said = function([prompt + row["completion"]], [prompt], [json.dumps(row["columns"])])
+            said = function([prompt + row["completion"] + "<|im_end|>"], [prompt], [json.dumps(row["columns"])])
         except StopTraining as error:
             raise RewardError(str(error)) from error
         logs = {name: float(value[0]) for name, value in said["extra_logs"].items()}

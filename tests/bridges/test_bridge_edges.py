@@ -240,6 +240,9 @@ def test_special_tokens_that_openrlhf_keeps_are_not_part_of_the_answer(rubric):
     path = rubric("{name: exact, score: {string_match: answer}}")
     said = reward_function(path)(["q42<|im_end|>", "q42</s>", "q42<|eot_id|>\n"], ["q"] * 3, ["42"] * 3)
     assert said["rewards"].tolist() == [1.0, 1.0, 1.0]
+    length = rubric("{name: length, score: {soft_overlong: {max_tokens: 20, buffer_tokens: 10, unit: characters}}}")
+    said = reward_function(length)(["q" + "a" * 14 + "\n<|im_end|>", "q" + "a" * 14 + "\n"], ["q"] * 2, [None] * 2)
+    assert said["rewards"].tolist() == [-0.5, -0.5]  # 15 characters, as trainers have it that skip special tokens
 
 
 # Rows without a score in trainers that see groups
