@@ -13,6 +13,16 @@ DEFINITIONS = {
     "total": "Weighted sum of a completion's scores, as the trainer gets them. A row on which a weighted reward failed has none.",
     "mean": "Mean over the rows that have a score.",
     "p10 to p90": "The range from the 10th to the 90th percentile of a step's scores: four fifths of the completions lie in it.",
+    "curve": "Line: mean over a step's rows that have a score. Band: from the 10th to the 90th percentile of these scores.",
+    "outcomes": "What became of a step's rows, as shares of them; the ledger says what each kind means.",
+    "total by length": "Mean total of the completions in ten ranges of length, each with as many completions.",
+    "timeouts": "Rows of the batch on which this reward ran out of time.",
+    "tokens": "Tokens that the policy wrote.",
+    "characters": "Characters of the completion's text.",
+    "score": "After clip, gate and on_error: what counts in the total where the row is scorable.",
+    "outcome": "How the score came about: scored, unparsed, skipped, timeout, crashed, unsupported or error.",
+    "gate": "Whether the reward's gate let the score through.",
+    "parsed": "The answer that the reward's parser found in the response.",
     "start": "Mean over the first tenth of the steps.",
     "end": "Mean over the last tenth of the steps.",
     "change": "End minus start.",
@@ -46,7 +56,7 @@ DEFINITIONS = {
     "raw": "The score as the scorer gave it, before clip, gate and on_error.",
     "component": "A named number inside a reward's result.",
     "share of rows": "Share of a step's completions whose score lies in this range.",
-    "trainer": "As the trainer logged it.",
+    "trainer": "As the trainer logged it; of several steps taken together, the mean.",
 }
 
 

@@ -107,6 +107,8 @@ def evaluation_figures(runs: Sequence[Run], names: Sequence[str]) -> list[Figure
             says = f"{reward} at {len(parts['step'][0])} evaluations, with 95 % intervals."
             colours = [colour] if len(runs) == 1 else [hue(i) for i in shown]
             figures.append(
-                Figure(f"evaluation-{place}", reward, "intervals", columns(**parts), [names[i] for i in shown], colours, says, legend=False)
+                Figure(
+                    f"evaluation-{place}", reward, "intervals", columns(**parts), [names[i] for i in shown], colours, says, "interval", legend=False
+                )
             )
     return figures

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -96,7 +97,7 @@ def read_recorded(tables: RecordTables, path: Path, name: str) -> Run:
         builder.add(table)
     run = builder.build(name, tables)
     directory = path if path.is_dir() else path.parent
-    kept = directory / "rubric.yaml"
+    kept = next((file for file in (directory / "rubric.yaml", directory / "_rewards" / "rubric.yaml") if file.is_file()), directory / "rubric.yaml")
     if tables.record is not None:
         run.rubric, run.config, run.versions = tables.record.rubric, tables.record.config, tables.record.versions
     elif kept.is_file():
@@ -146,7 +147,7 @@ class RecordBuilder:
         chunk |= {
             "training": codes["mode"][first] == self._codes["mode"].get("train", -2),
             "prompt": codes["prompt_id"][first],
-            "characters": _lengths(table["completion"], pc.utf8_length)[first],
+            "characters": _lengths(table["completion"], pc.utf8_length if np.isfinite(numbers["tokens"]).any() else _said)[first],
             "text": _hashes(table["completion"])[first],
             "text_size": sizes + _lengths(table["completion"], pc.binary_length)[first],
             "row": spread(np.arange(self._rows, self._rows + table.num_rows), -1, np.int64),
@@ -307,6 +308,20 @@ def _hashes(column: pa.ChunkedArray) -> np.ndarray:
         hashes = np.array([hash(text) for text in chunk.dictionary.to_pylist()] + [0], np.int64)
         found.append(hashes[np.asarray(pc.fill_null(chunk.indices, len(hashes) - 1))])
     return np.concatenate(found)
+
+
+def _said(texts: pa.Array) -> pa.Array:
+    """Characters of each completion; of messages those of their contents."""
+    return pa.array([None if text is None else _characters(text) for text in texts.to_pylist()], pa.int64())
+
+
+def _characters(text: str) -> int:
+    if text.startswith("[{"):
+        try:
+            return sum(len(content) for message in json.loads(text) if isinstance(content := message.get("content"), str))
+        except (ValueError, AttributeError, RecursionError):  # a text that looks like messages
+            pass
+    return len(text)
 
 
 def _stacked(chunks: list[np.ndarray], rewards: int) -> np.ndarray:

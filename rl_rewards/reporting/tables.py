@@ -37,7 +37,7 @@ def score_table(run: Run, groups: Groups) -> Markup:
     """Each reward over the whole run: its mean, spread, start and end, and share of the advantage."""
     steps = len(np.unique(run.step[run.trained])) > 1
     shares = variance_shares(run, groups, np.zeros(len(groups.size), int), 1)[0] if len(groups.size) else np.full(len(run.rewards), np.nan)
-    heads = ["reward", term("weight"), term("mean"), term("p10 to p90", "p10"), "p90"]
+    heads = ["reward", term("weight"), term("mean"), term("p10 to p90", "p10"), term("p10 to p90", "p90")]
     heads += [term("start"), term("end"), term("change")] if steps else []
     heads += [term("variance share")]
     rows = []
@@ -114,7 +114,7 @@ def slow_batches(run: Run) -> Markup | None:
         mode = "" if run.training[row] else " (evaluation)"
         link = tag("a", f"step {run.step[row]}{mode}", href=f"#step={run.step[row]}&mode={'train' if run.training[row] else 'eval'}&view=rows")
         rows.append([link, run.rewards[reward], cell(float(slowest[place])), cell(int(sizes[place])), cell(late)])
-    return table("Slowest batches", ["batch", "slowest reward", term("seconds"), term("rows"), "timeouts"], rows, class_="numbers-table")
+    return table("Slowest batches", ["batch", "slowest reward", term("seconds"), term("rows"), term("timeouts")], rows, class_="numbers-table")
 
 
 def evaluation_table(runs: Sequence[Run], names: Sequence[str]) -> Markup | None:
@@ -124,7 +124,11 @@ def evaluation_table(runs: Sequence[Run], names: Sequence[str]) -> Markup | None
         return None
     rewards = list(dict.fromkeys(name for side in sides for name in side.run.rewards))
     paired = len(sides) > 1
-    heads = ["reward", *(side.name for side in sides), *([term("difference", f"difference: {sides[-1].name} − {sides[0].name}")] if paired else [])]
+    heads = [
+        "reward",
+        *(term("interval", side.name) for side in sides),
+        *([term("difference", f"difference: {sides[-1].name} − {sides[0].name}")] if paired else []),
+    ]
     rows = [
         [name, *(_interval_cell(side, name) for side in sides), *([_difference_cell(sides[0], sides[-1], name)] if paired else [])]
         for name in [*rewards, "total"]

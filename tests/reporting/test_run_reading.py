@@ -11,7 +11,10 @@ import pyarrow.parquet as pq
 import pytest
 from made_records import record, rubric, samples
 
+from rl_rewards import Sample
 from rl_rewards.evaluation.aggregates import tally_of
+from rl_rewards.evaluation.context import BatchContext
+from rl_rewards.recording import RunRecorder
 from rl_rewards.reporting import ReportError, read_run
 from rl_rewards.tables.scored import scored_rows
 from rl_rewards.tables.writers import open_writer
@@ -104,6 +107,25 @@ def test_the_trainers_log_is_read_from_the_last_checkpoint(run_directory, tmp_pa
     (run_directory / "trainer_state.json").write_text('{"log_history": [{"st')  # cut off by a kill
     assert read_run(run_directory).logged["loss"][1].tolist() == [1.5, 0.75]
     (run_directory / "trainer_state.json").unlink()
+
+
+@pytest.mark.parametrize(
+    ("completion", "length"),
+    [
+        ("plain", 5),
+        ([{"role": "assistant", "content": "abc"}], 3),
+        ([{"role": "assistant", "content": None}, {"role": "tool", "content": "ab"}], 2),
+        ("[{not messages", 14),
+    ],
+    ids=["text", "messages", "no-content", "broken"],
+)
+def test_the_length_of_messages_is_that_of_their_contents(tmp_path, completion, length):
+    recorder = RunRecorder(tmp_path, rubric())
+    text = completion if isinstance(completion, str) else completion[0]["content"] or ""
+    recorder.record(BatchContext(1, 0, True), recorder.rubric.evaluate([Sample("p", completion, text, {"answer": "4"}, None, 0, 1, 0)]))
+    recorder.checkpoint(1)
+    recorder.finish()
+    assert read_run(tmp_path).characters.tolist() == [length]
 
 
 def scored(path, rows):

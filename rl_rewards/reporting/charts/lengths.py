@@ -45,7 +45,16 @@ def _length_of_right(run: Run, lengths: np.ndarray, unit: str) -> Iterator[Figur
             value=[curve.mean for curve in curves],
             count=[curve.count for curve in curves],
         )
-        yield Figure(f"length-right-{i}", f"Mean length, right and wrong: {reward}", "lines", points, labels, ["--hue-2", "--hue-1"], subtitle=unit)
+        yield Figure(
+            f"length-right-{i}",
+            f"Mean length, right and wrong: {reward}",
+            "lines",
+            points,
+            labels,
+            ["--hue-2", "--hue-1"],
+            defined="length",
+            subtitle=unit,
+        )
 
 
 def _by_length(every: Sequence[tuple[int, Run]], names: Sequence[str], lengths: Sequence[np.ndarray], unit: str) -> Figure:
@@ -67,5 +76,13 @@ def _by_length(every: Sequence[tuple[int, Run]], names: Sequence[str], lengths: 
     alone = len(names) == 1
     says = "Mean total of completions in ten ranges of length with equally many completions each."
     return Figure(
-        "by-length", "Total by length", "bins", columns(**parts), list(names), [hue(5)] if alone else [hue(i) for i, _ in every], says, subtitle=unit
+        "by-length",
+        "Total by length",
+        "bins",
+        columns(**parts),
+        list(names),
+        [hue(5)] if alone else [hue(i) for i, _ in every],
+        says,
+        "total by length",
+        subtitle=unit,
     )

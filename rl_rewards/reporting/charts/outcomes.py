@@ -29,6 +29,7 @@ def outcome_figures(run: Run, prefix: str) -> list[Figure]:
             counts = [np.bincount(bins.of[masks[kind] & here], minlength=len(bins.first)) for kind in kinds]
             labels = [kind.replace("_", " ") for kind in kinds]
             figures.append(stack_figure(f"{prefix}outcome-{i}", name, bins, counts, labels, [_KINDS[kind] for kind in kinds]))
+            figures[-1].defined = "outcomes"
     return figures
 
 

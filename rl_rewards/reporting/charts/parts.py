@@ -41,7 +41,7 @@ def curve_figure(
     says = "; ".join(course(names[i], curve.mean, alone) for (i, _), curve in zip(here, curves, strict=True))
     note = f"Each point is {together} steps." if together > 1 else None
     colours = [colour] if alone else [hue(i) for i, _ in here]
-    return Figure(id, title, "curve", points, [names[i] for i, _ in here], colours, says, None, note, subtitle, legend=False)
+    return Figure(id, title, "curve", points, [names[i] for i, _ in here], colours, says, "curve", note, subtitle, legend=False)
 
 
 def course(name: str, mean: np.ndarray, alone: bool) -> str:

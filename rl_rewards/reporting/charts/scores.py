@@ -82,5 +82,5 @@ def trainer_figures(runs: Sequence[Run], names: Sequence[str]) -> list[Figure]:
         )
         says = "; ".join(course(names[i], curve.mean, len(runs) == 1) for i, curve in curves)
         colours = ["--hue-0"] if len(runs) == 1 else [hue(i) for i, _ in curves]
-        figures.append(Figure(f"trainer-{place}", name, "lines", points, [names[i] for i, _ in curves], colours, says, legend=False))
+        figures.append(Figure(f"trainer-{place}", name, "lines", points, [names[i] for i, _ in curves], colours, says, "trainer", legend=False))
     return figures

@@ -132,7 +132,7 @@ function matches(row, state) {
   if (state.step && run.step[i] < Number(state.step)) return false;
   if (state.until && run.step[i] > Number(state.until)) return false;
   if (state.group && `${r}/${run.group[i]}` !== state.group) return false;
-  if (state.prompt && text(run, run.prompt_id[i]) !== state.prompt && !(text(run, run.prompt[i]) || "").toLowerCase().includes(state.prompt.toLowerCase())) return false;
+  if (state.prompt && text(run, run.prompt_id[i]) !== state.prompt && !searched(run, run.prompt[i]).includes(state.prompt.toLowerCase())) return false;
   if (state.low || state.high) {
     const score = scoreOf(row, state.reward);
     if (score === null || (state.low && score < Number(state.low)) || (state.high && score > Number(state.high))) return false;
@@ -144,7 +144,7 @@ function matches(row, state) {
   if (state.q) {
     const wanted = state.q.toLowerCase();
     const places = [run.completion[i], run.prompt[i], run.reasoning[i], ...Object.values(run.rewards).map(({ reason }) => reason[i])];
-    if (!places.some((place) => (text(run, place) || "").toLowerCase().includes(wanted))) return false;
+    if (!places.some((place) => searched(run, place).includes(wanted))) return false;
   }
   return true;
 }
@@ -230,6 +230,14 @@ function contentOf(message) {
   return Object.keys(rest).length ? `${said}${said ? "\n" : ""}${JSON.stringify(rest, null, 1)}` : said;
 }
 
+// A text as it is searched for: small letters, of messages their contents; made once.
+function searched(run, place) {
+  if (place < 0 || place === undefined) return "";
+  run.searched ??= new Map();
+  if (!run.searched.has(place)) run.searched.set(place, plain(text(run, place)).toLowerCase());
+  return run.searched.get(place);
+}
+
 const plain = (value) => (value === null ? "" : turnsOf(value).map(({ content }) => content).join("\n"));
 
 function turns(value, marked) {
@@ -265,7 +273,7 @@ function detail(row) {
   const here = browser.rows.filter((other) => other.run === run && run.group[i] >= 0 && run.group[other.i] === run.group[i]);
   const total = run.total[i];
   const facts = [["total", total], ["advantage", run.advantage[i]], ["above group", run.above[i]], [run.unit, run.length[i]]];
-  const chips = facts.filter(([, value]) => value !== null).map(([name, value]) => make("span", { class: "chip", "data-fact": name, "data-value": value, title: value }, `${name} ${shownNumber(value)}`));
+  const chips = facts.filter(([, value]) => value !== null).map(([name, value]) => make("span", { class: "chip", "data-fact": name, "data-value": value, title: value }, defined(name), ` ${shownNumber(value)}`));
   const copy = make("button", { type: "button", class: "small", on: { click: (event) => copyLink(event.target, row) } }, "Copy link");
   const prompt = make("button", { type: "button", class: "small", on: { click: () => choose({ prompt: text(run, run.prompt_id[i]) }) } }, "All of this prompt");
   const parts = [
@@ -305,6 +313,12 @@ async function copyLink(button, row) {
   }
 }
 
+// A word with its definition on hover and focus, where the page has one.
+function defined(name) {
+  const id = `def-${name.replace(/[^a-zA-Z0-9]/g, "-")}`;
+  return document.getElementById(id) ? make("span", { class: "term", tabindex: "0", "aria-describedby": id }, name) : name;
+}
+
 function pretty(value) {
   try { return JSON.stringify(JSON.parse(value), null, 2); } catch { return value; }
 }
@@ -333,7 +347,7 @@ function rewardTable(run, i) {
       lines.push(make("tr", { class: "component", "data-component": `${name}/${component}` }, make("th", { scope: "row" }, component), make("td", {}), raw ? make("td", {}) : null, shown(values[i]), make("td", { colspan: heads.length - (raw ? 4 : 3) })));
     }
   }
-  const table = make("table", { class: "of-reward" }, make("caption", { class: "visually-hidden" }, "Rewards of this completion"), make("thead", {}, make("tr", {}, heads.map((head) => make("th", { scope: "col", class: ["weight", "raw", "score"].includes(head) ? "number" : null }, head)))), make("tbody", {}, lines));
+  const table = make("table", { class: "of-reward" }, make("caption", { class: "visually-hidden" }, "Rewards of this completion"), make("thead", {}, make("tr", {}, heads.map((head) => make("th", { scope: "col", class: ["weight", "raw", "score"].includes(head) ? "number" : null }, defined(head))))), make("tbody", {}, lines));
   return make("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Rewards of this completion" }, table);
 }
 
