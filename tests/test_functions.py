@@ -312,3 +312,16 @@ def test_a_row_without_a_column_that_is_asked_for_is_named():
         assert first.error == f"{function.__name__}() needs the column 'gold' of the row, and it has glod"
         assert second.error == f"{function.__name__}() needs the column 'gold' of the row, and it has no columns beside prompt and completion"
         assert third.score == 1.0
+
+
+def test_messages_that_are_taken_for_objects_are_said_to_be_dicts():
+    def first(messages, **columns):
+        return float(messages[0].role == "user")
+
+    def other(messages, **columns):
+        return messages[0].rloe
+
+    sample = Sample.from_row({"messages": [{"role": "user", "content": "q"}, {"role": "assistant", "content": "a"}]})
+    errors = [reward_function(function).score([sample], ["a"])[0].error for function in (first, other)]
+    assert "has no attribute 'role' (tests/test_functions.py:" in errors[0] and errors[0].endswith("write messages: list[Message] for Messages")
+    assert "write messages" not in errors[1]

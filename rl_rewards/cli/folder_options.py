@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import os
 import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any
@@ -98,14 +99,20 @@ def load_target_or_folders(
         return load_folders(folders or (), pairs_of_numbers(weights or (), "--weights"), **isolation)
 
 
-def check_target(rubric: str | None, folders: Sequence[str] | None, weights: Sequence[str] | None) -> None:
+def check_target(rubric: str | None, folders: Sequence[str] | None, weights: Sequence[str] | None, directories: bool = False) -> None:
     """Check that a command line names one thing to score with.
+
+    Args:
+        directories: whether RUBRIC may be a directory of rubric files.
 
     Raises:
         OptionError: when there is neither a RUBRIC nor folders, or both, or weights without folders.
     """
     if rubric is not None and folders:
         raise OptionError(f"give either RUBRIC or --metrics-folders, got both: {rubric!r} is no name=path, so it is taken as RUBRIC")
+    if rubric is not None and os.path.isdir(rubric) and not directories:
+        name = os.path.basename(os.path.abspath(rubric))
+        raise OptionError(f"RUBRIC must be a file, got the directory {rubric!r}; a metric folder is given as --metrics-folders {name}={rubric}")
     if rubric is None and not folders:
         raise OptionError("Missing argument 'RUBRIC', or --metrics-folders name=path")
     if weights and not folders:

@@ -60,7 +60,7 @@ def serve(
         from rl_rewards.serving import ServeSettings
         from rl_rewards.serving import serve as start
 
-        check_target(rubric, metrics_folders, weights)
+        check_target(rubric, metrics_folders, weights, directories=True)
         start(
             ServeSettings(
                 rubric or "",

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import Future
 from typing import Any, Literal
 
-from rl_rewards.failures import failure_of
+from rl_rewards.failures import described_with_place, failure_of
 from rl_rewards.functions.arguments import Arguments
 from rl_rewards.functions.results import as_result, as_results, listed
 from rl_rewards.loading import load_object, object_path
@@ -157,7 +157,10 @@ class FunctionScorer(Scorer):
         return list(await asyncio.gather(*(one(call) for call in calls)))
 
     def _failure(self, error: BaseException, sample: Sample) -> EvaluateResult:
-        """The failed result of a call; one that could not be made names the columns that the row lacks."""
+        """The failed result of a call, with what a newcomer has to change: a column that the row lacks, an annotation that is missing."""
+        if isinstance(error, AttributeError) and error.obj.__class__ is dict and error.name in ("role", "content"):
+            hint = f"{described_with_place(error)}; messages are dicts where they are not annotated: write messages: list[Message] for Messages"
+            return EvaluateResult.failure(Outcome.ERROR, hint, error)
         missing = sorted(self._arguments.columns - sample.references.keys()) if isinstance(error, TypeError) else []
         if not missing:
             return failure_of(error)

@@ -150,6 +150,10 @@ def test_serve_has_the_folders_as_a_rubric(metrics, place):
         (["score", "rubric.yaml", "data.jsonl", "--weights", "a=1", "-o", "x.jsonl"], "--weights goes with --metrics-folders"),
         (["audit", "--data", "data.jsonl"], "Missing argument 'RUBRIC'"),
         (["serve"], "Missing argument 'RUBRIC'"),
+        (
+            ["preview", "metrics/relevance", "-s", "samples.jsonl"],
+            "got the directory 'metrics/relevance'; a metric folder is given as --metrics-folders relevance=metrics/relevance",
+        ),
         (["preview", "-m", "a=metrics", "-s", "samples.jsonl"], "and it has brevity, relevance; did you mean metrics/brevity?"),
         (["preview", "--metrics-folders", "--samples", "samples.jsonl"], "'--metrics-folders' needs at least one name=path, got '--samples'"),
         (["preview", "-s", "samples.jsonl", "-m"], "'-m' needs at least one name=path, got nothing"),
