@@ -89,7 +89,7 @@ def bundle_of_folders(values: Sequence[str], weights: Mapping[str, float] | None
             folders=[f"{name}=metrics/{name}" for name, _ in folders],
             weights=dict(weights or {}),
             requirements=[*dict.fromkeys(required), *_missing_from(required, distributions_of(files.values()))],
-            kinds=sorted({type(reward.score).__module__ for reward in rubric}),
+            kinds=sorted({cls.__module__ for reward in rubric for cls in type(reward.score).__mro__}),
             columns=sorted(rubric.columns),
             rewards=[reward.name for reward in rubric],
         )

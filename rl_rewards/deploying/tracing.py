@@ -4,7 +4,7 @@ Imports are noted as the files of the modules there are at the end, other files 
 
     files     every file read or imported
     folders   metric folders of the rubric
-    kinds     modules of its parsers and scorers, nested ones too
+    kinds     modules of its parsers and scorers, nested ones too, and of what these extend
     columns, rewards   for the reader
     error     in place of all, what loading raised
 """
@@ -40,7 +40,7 @@ def trace(target: str) -> dict[str, Any]:
     return {
         "files": sorted(file for file in opened | imported if Path(file).is_file()),
         "folders": sorted({str(part.directory) for part in parts if hasattr(part, "directory")}),
-        "kinds": sorted({type(part).__module__ for part in parts}),
+        "kinds": sorted({cls.__module__ for part in parts for cls in type(part).__mro__}),
         "columns": sorted(rubric.columns),
         "rewards": [reward.name for reward in rubric],
     }

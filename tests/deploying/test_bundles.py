@@ -93,6 +93,21 @@ def test_the_digest_is_that_of_the_files(relevance):
     assert bundle_of_folders([f"relevance={relevance}"]).digest != before
 
 
+def test_a_folder_of_harbor_rewardkit_takes_its_files_and_its_judges_extra_along(tmp_path, monkeypatch):
+    from rl_rewards.deploying.locking import extras_of
+
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-of-a-test-0123456789")
+    folder = tmp_path / "task"
+    folder.mkdir()
+    (folder / "checks.py").write_text('from rewardkit import criteria\ncriteria.file_contains("answer.txt", "red")\n')
+    (folder / "quality.toml").write_text('[judge]\njudge = "openai/gpt-5"\n[[criterion]]\ndescription = "Is it right?"\ntype = "binary"\n')
+    (folder / "reward.toml").write_text('[[reward]]\nname = "reward"\naggregation = "weighted-mean"\nweights = { checks = 1.0, quality = 0.0 }\n')
+    bundle = bundle_of_folders([f"task={folder}"])
+    assert sorted(bundle.files) == [f"metrics/task/{name}" for name in ("checks.py", "quality.toml", "reward.toml")]
+    assert extras_of(bundle.kinds) == ["judge", "serve"]
+    assert [reward.name for reward in loaded(bundle, tmp_path)] == ["task.checks", "task.quality", "task"]
+
+
 @pytest.mark.parametrize("right", ["a", "relevance-evaluator", "x" * 63, "v2"])
 def test_ids_that_a_url_a_directory_and_a_service_can_hold(right):
     assert check_id(right) == right

@@ -36,6 +36,8 @@ __all__ = ["EvaluatorPreviewResult", "create_evaluation", "deploy_folder_evaluat
 logger = logger_for(__name__)
 
 Target = Literal["local", "fireworks"]
+# What a sample may take of a preview, in a worker process.
+_SECONDS, _MEMORY_MB = 60.0, 4096
 _REMOTE = '''\
 """Asks {url} for the score. Made by create_evaluation(remote_url=...)."""
 
@@ -117,7 +119,7 @@ def preview_evaluation(
         )
         if _target(target, account_id, api_key) == "fireworks":
             return _previewed_there(Fireworks(fireworks_credentials(api_key, account_id)), folders, rows)
-        return _previewed_here(load_folders(folders), rows)
+        return _previewed_here(load_folders(folders, isolate=True, timeout=_SECONDS, memory_mb=_MEMORY_MB), rows)
 
 
 def create_evaluation(
