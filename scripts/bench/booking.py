@@ -61,7 +61,8 @@ def _likeliest(model: Path, file: Path) -> dict[str, float]:
         done = subprocess.run([*command, "--json", str(file)], capture_output=True, text=True, cwd=ROOT)
         if not file.is_file():
             raise SystemExit(f"{' '.join(command)} failed:\n{done.stdout}{done.stderr}")
-    return {name: found["mean"] for name, found in json.loads(file.read_text())["rewards"].items()}
+    numbers = json.loads(file.read_text())["numbers"]
+    return {name.split("/")[1]: number["value"] for name, number in numbers.items() if name.endswith("/mean")}
 
 
 def _table(title: str, rows: list[tuple[str, float | None, list[float], list[float]]]) -> Table:
