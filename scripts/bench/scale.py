@@ -68,6 +68,10 @@ class Timing:
     def first(self) -> float:
         return self.done[0]
 
+    def steady(self, workers: int) -> float:
+        """Seconds a row once every worker has given a block: what starting them takes is not in it."""
+        return (self.done[-1] - self.done[workers - 1]) / (self.rows - workers * self.block_rows)
+
 
 class Bench:
     def __init__(self, place: Path) -> None:
@@ -153,23 +157,29 @@ def on_ray(bench: Bench, cpus: int) -> Iterator[tuple[RayEngine, float]]:
 
 
 def rules(bench: Bench, engines: dict[str, Engine], rows: int) -> dict[str, float]:
-    """Part 1: rows a second once the first block of each worker is done."""
+    """Part 1: rows a second, steady."""
     rates = {}
     for name, engine in engines.items():
-        timing = bench.run(engine, RULES, rows, 2000)
-        rates[name] = (rows - 2000) / max(timing.total - timing.first, 1e-9)
-        print(f"  {name:18} {rates[name]:10,.0f} {timing.first:14.2f} s {timing.memory / 1e6:12,.0f} MB")
+        timing = bench.run(engine, RULES, rows, rows // 10)
+        rates[name] = 1 / timing.steady(workers_of(name))
+        print(f"  {name:18} {rates[name]:10,.0f} {timing.first:14.2f} s {timing.memory / 1e6:12,.0f} MB", flush=True)
     return rates
 
 
-def millisecond(bench: Bench, engines: dict[str, Engine], blocks: int, block_rows: int) -> dict[str, Timing]:
-    """Part 2: blocks of a scorer that takes 1 ms a row."""
-    timings = {}
+def millisecond(bench: Bench, engines: dict[str, Engine], block_rows: int) -> dict[str, tuple[float, float]]:
+    """Part 2: seconds a row of a scorer that takes 1 ms: over the whole run, and once every worker has given a block."""
+    found = {}
     for name, engine in engines.items():
         bench.run(engine, WAITING.format(seconds=0), 200, 100)  # processes of Ray are there
-        timings[name] = bench.run(engine, WAITING.format(seconds=0.001), blocks * block_rows, block_rows)
-        print(f"  {name:18} {timings[name].total:8.2f} s for {blocks * block_rows:,} rows in blocks of {block_rows:,}")
-    return timings
+        timing = bench.run(engine, WAITING.format(seconds=0.001), 4 * workers_of(name) * block_rows, block_rows)
+        found[name] = timing.total / timing.rows, timing.steady(workers_of(name))
+        whole, steady = (1e3 * each for each in found[name])
+        print(f"  {name:18} {whole:8.3f} ms a row in all, {steady:8.3f} ms steady, {len(timing.done)} blocks of {block_rows:,} rows", flush=True)
+    return found
+
+
+def workers_of(name: str) -> int:
+    return 2 if "two" in name or "2" in name else 1
 
 
 def waiting(bench: Bench, counts: list[int], rows_each: int) -> None:
@@ -196,11 +206,13 @@ def model(bench: Bench, engines: dict[str, Engine], unit: int) -> dict[str, np.n
         scale = 1 / np.array(measured)  # relative errors
         fitted[name], *_ = np.linalg.lstsq(terms * scale[:, None], np.ones(len(sizes)), rcond=None)
         start, row, per_block = fitted[name]
-        print(f"  {name:18} start {start:6.2f} s, {1e3 * row:6.3f} ms a row, {1e3 * per_block:7.1f} ms a block")
+        print(f"  {name:18} start {start:6.2f} s, {1e3 * row:6.3f} ms a row, {1e3 * per_block:7.1f} ms a block", flush=True)
         for rows, block in held_out:
             took = bench.run(engine, WAITING.format(seconds=0.001), rows, block).total
             said = float(fitted[name] @ [1.0, rows, -(-rows // block)])
-            print(f"  {'':18} held out: {rows:,} rows in blocks of {block:,}: model {said:.2f} s, took {took:.2f} s, {said / took - 1:+.1%}")
+            print(
+                f"  {'':18} held out: {rows:,} rows in blocks of {block:,}: model {said:.2f} s, took {took:.2f} s, {said / took - 1:+.1%}", flush=True
+            )
     return fitted
 
 
@@ -251,7 +263,7 @@ def main() -> int:
         )
         rates = rules(bench, local, 60_000 // part)
         print("\n2. 1 ms a row")
-        timings = millisecond(bench, local, 3, 10_000 // part)
+        timings = millisecond(bench, local, 10_000 // part)
         print("\n4. (local) the cost model, at 1 ms a row")
         fitted = model(bench, local, 1000 // (2 if options.quick else 1))
         driver = 0.0
@@ -261,17 +273,16 @@ def main() -> int:
                 print(f"\nRay with {cpus} CPU{'s' * (cpus > 1)}, started in {seconds:.1f} s\n1. rules")
                 rates |= rules(bench, name, 60_000 // part)
                 print("2. 1 ms a row")
-                timings |= millisecond(bench, name, 3, 10_000 // part)
+                timings |= millisecond(bench, name, 10_000 // part)
                 print("4. the cost model")
                 fitted |= model(bench, name, 1000 // (2 if options.quick else 1))
                 driver = driver_cost(bench, engine)
         print("\n3. scaling without cores: 20 ms of waiting a row, in blocks of 10")
         waiting(bench, [1, 2, 4, 8, 16], 200 // (2 if options.quick else 1))
-        one, two = timings["one process"].total, timings["two processes"].total
-        ray_one, ray_two = timings["Ray, 1 worker"].total, timings["Ray, 2 workers"].total
+        one, two, ray_one, ray_two = (timings[name] for name in ("one process", "two processes", "Ray, 1 worker", "Ray, 2 workers"))
         print(f"""
-two processes are {one / two:.2f} times one at 1 ms a row, and {rates["two processes"] / rates["one process"]:.2f} times with rules
-Ray adds {ray_one / one - 1:.1%} to the local engine's time at 1 ms a row and blocks of {timings["one process"].block_rows:,} rows; its two workers are {ray_one / ray_two:.2f} times one
+two processes are {one[1] / two[1]:.2f} times one at 1 ms a row, and {rates["two processes"] / rates["one process"]:.2f} times with rules, once they are there
+Ray adds {ray_one[0] / one[0] - 1:.1%} to the local engine's time at 1 ms a row and blocks of {10_000 // part:,} rows; its two workers are {ray_one[0] / ray_two[0]:.2f} times one
 
 5. a thousand million completions""")
         many_completions(bench, max(float(fitted["Ray, 2 workers"][2]) * 2, 0.0), driver, 1 / rates["one process"])
