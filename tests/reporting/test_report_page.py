@@ -1,5 +1,6 @@
 """The page in a real Chromium: every number is the record's, nothing leaves it, and it can be read and clicked."""
 
+import json
 import math
 from collections import defaultdict
 
@@ -294,3 +295,15 @@ def test_several_runs_are_overlaid(browser, tmp_path):
     assert [found["completions"][name] for name in ("a", "b")] == ["48", "24"]
     set_filter(browser, "run", "2")
     assert text(browser, "#found").startswith("36 of 108")
+
+
+def test_a_scored_file_beside_a_run_has_no_part_in_the_curves(browser, tmp_path):
+    row = {"prompt": "2 + 2?", "completion": "4", "score": 1.0, "scores": {"correct": 1.0, "only_here": 0.5}}
+    (tmp_path / "scored.jsonl").write_text(json.dumps(row))
+    write_report([record(tmp_path / "a"), tmp_path / "scored.jsonl"], tmp_path / "mixed.html")
+    open_page(browser, tmp_path / "mixed.html")
+    figures = browser.execute_script("return JSON.parse(document.getElementById('charts').textContent).figures")
+    curves = [figure for figure in figures.values() if figure["form"] == "curve"]
+    assert len(curves) > 3 and all(figure["series"] == ["a"] and min(figure["points"]["step"]) == 1 for figure in curves)
+    draw_all(browser)
+    assert seen(browser) == [] and text(browser, "#found").startswith("73 of 73")

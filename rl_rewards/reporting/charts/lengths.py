@@ -22,8 +22,8 @@ def length_figures(runs: Sequence[Run], names: Sequence[str]) -> list[Figure]:
     lengths = [run.lengths[0] if unit == "tokens" else run.characters for run in runs]
     every = list(enumerate(runs))
     figures = []
-    if any(run.stepped for run in runs):
-        figures.append(curve_figure("length", "Length", every, names, lengths, hue(5), unit))
+    if stepped := [(i, run) for i, run in every if run.stepped]:
+        figures.append(curve_figure("length", "Length", stepped, names, [lengths[i] for i, _ in stepped], hue(5), unit))
         figures[0].defined = "length"
     if len(runs) == 1 and runs[0].stepped:
         figures += _length_of_right(runs[0], lengths[0], unit)

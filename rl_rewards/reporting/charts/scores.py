@@ -18,7 +18,9 @@ def score_figures(runs: Sequence[Run], names: Sequence[str]) -> list[Figure]:
     """The total, and each reward, over the steps."""
     figures = []
     for place, reward in enumerate(["total", *rewards_of(runs)]):
-        here = [(i, run) for i, run in enumerate(runs) if reward in ("total", *run.rewards)]
+        here = [(i, run) for i, run in enumerate(runs) if run.stepped and reward in ("total", *run.rewards)]
+        if not here:
+            continue
         values = [run.total if place == 0 else run.column(reward) for _, run in here]
         figures.append(
             curve_figure(
@@ -38,7 +40,9 @@ def component_figures(runs: Sequence[Run], names: Sequence[str]) -> list[Figure]
     """Each component over the steps."""
     figures, rewards = [], rewards_of(runs)
     for place, key in enumerate(dict.fromkeys(key for run in runs for key in run.components)):
-        here = [(i, run) for i, run in enumerate(runs) if key in run.components]
+        here = [(i, run) for i, run in enumerate(runs) if run.stepped and key in run.components]
+        if not here:
+            continue
         colour = hue(rewards.index(key[0]))
         figures.append(
             curve_figure(f"component-{place}", key[1], here, names, [run.components[key] for _, run in here], colour, f"component of {key[0]}")
