@@ -25,6 +25,8 @@ HEAD_BYTES = 64 << 10
 """The largest head that is read."""
 READ_SECONDS = 30.0
 """How long a caller may take nothing of an answer that is sent to it."""
+_LAST_LOOK = 0.05
+"""How long a connection without a request stays open when the server ends, for one that is on its way."""
 _OWN_FILES = 128  # of the process' open files, those that are no connections
 
 
@@ -69,6 +71,7 @@ class Connection(HttpToolsProtocol):
         self._since = time.monotonic()
         self._timer: asyncio.TimerHandle | None = self.loop.call_later(HEAD_SECONDS, self._too_slow)
         self._unread: int | None = None
+        self._ends = False
         if len(self.connections) > _MOST:
             self._make_room()
 
@@ -96,7 +99,7 @@ class Connection(HttpToolsProtocol):
         self._head_bytes = 0
         self._disarm()
         super().on_headers_complete()
-        if self.parser is not None and self.parser.should_upgrade():  # what follows is no HTTP that this parser reads
+        if self._ends or (self.parser is not None and self.parser.should_upgrade()):  # what follows is no HTTP that this parser reads
             self.cycle.keep_alive = False
 
     def on_response_complete(self) -> None:
@@ -106,6 +109,14 @@ class Connection(HttpToolsProtocol):
         if self._unread is None and self.transport.get_write_buffer_size():
             self._unread = self.transport.get_write_buffer_size()
             self.loop.call_later(READ_SECONDS, self._still_unread)
+
+    def shutdown(self) -> None:
+        """End with the answer that is under way; a request that was sent before the server ended, and is not read yet, is still answered."""
+        self._ends = True
+        if self._is_idle and not self._in_head:
+            self.loop.call_later(_LAST_LOOK, lambda: self._is_idle and self.transport.close())
+        elif self.cycle is not None:
+            self.cycle.keep_alive = False
 
     @property
     def _is_idle(self) -> bool:

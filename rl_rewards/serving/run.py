@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import Any, Literal
 
 import uvicorn
-from uvicorn.supervisors import Multiprocess
 
 from rl_rewards.deploying.local import deployments_in, descriptions_in
 from rl_rewards.deploying.local_server import READY_FILE
@@ -33,6 +32,7 @@ from rl_rewards.serving.middleware import GateLimits
 from rl_rewards.serving.scoring import Limits
 from rl_rewards.serving.security import ServeError, check_bind, keys_from_environment
 from rl_rewards.serving.server import ServeOptions
+from rl_rewards.serving.supervisor import Supervisor
 from rl_rewards.serving.telemetry import log_to_stderr
 
 __all__ = ["ServeSettings", "app_from_environment", "application_of", "load_rubrics", "serve"]
@@ -166,7 +166,7 @@ def serve(settings: ServeSettings) -> None:
     if settings.workers == 1:
         app = application_of(settings)
         sockets = listen(settings.host, settings.port, shared=READY_FILE in os.environ)  # not before requests can be answered
-        if signal.getsignal(signal.SIGHUP) is signal.SIG_DFL:  # a terminal that closes: end as SIGTERM does, and not in the middle of requests
+        if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # a terminal that closes: end as SIGTERM does, and not in the middle of requests
             signal.signal(signal.SIGHUP, lambda *_: signal.raise_signal(signal.SIGTERM))
         _say(sockets, settings)
         uvicorn.Server(uvicorn.Config(app, **common)).run(sockets)
@@ -178,7 +178,10 @@ def serve(settings: ServeSettings) -> None:
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = numbers
         _say(sockets, settings)
         config = uvicorn.Config("rl_rewards.serving.run:app_from_environment", factory=True, workers=settings.workers, **common)
-        Multiprocess(config, sockets).run()
+        supervisor = Supervisor(config, sockets)
+        supervisor.run()
+    if supervisor.gave_up:
+        raise ServeError("the worker processes end before they can answer; their log is above")
 
 
 def _ready() -> None:
