@@ -36,7 +36,8 @@ def _read(body: _Request, rubric: Rubric, options: Mapping[str, Any]) -> list[Sa
             sample = sample_of(row, i)
         except RowError as error:
             raise RequestError(str(error), pointer("samples", i)) from None
-        _check(row, i)
+        if any(type(value) is list for value in row.values()) or "completion_ids" in row:
+            _check(row, i)
         if samples and sample.prompt != samples[-1].prompt:  # neighbours with equal prompts are one group
             group += 1
         sample.group = group
