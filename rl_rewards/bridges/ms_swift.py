@@ -4,8 +4,8 @@
 
     register("rubric.yaml")
 
-ms-swift names a reward after its class, so that every reward gets a class of its own. It sums what is None as 0; so a row without a score is stood in
-for by `unscorable`.
+ms-swift names a reward after its class, so that every reward gets a class of its own. It sums what is None as 0; so a row without a score
+gets the number that `unscorable` says.
 """
 
 from __future__ import annotations

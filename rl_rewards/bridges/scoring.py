@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from rl_rewards.bridges.errors import BridgeError
-from rl_rewards.bridges.unscorable import POLICIES, Policy, StandIns
+from rl_rewards.bridges.unscorable import POLICIES, Policy, Substitutes
 from rl_rewards.checks import check_columns, check_weights
 from rl_rewards.evaluation.failure_watch import FailureWatch
 from rl_rewards.pipeline.columns import Evaluation
@@ -123,7 +123,7 @@ class RubricScoring:
         self.columns_read = self.rubric.columns
         self.is_quick = all(map(_is_quick, self.rubric.rewards))
         self._failures = FailureWatch(self.rubric)
-        self._stand_ins = StandIns()
+        self._substitutes = Substitutes()
         self._checked = False
         self._lock = threading.Lock()
 
@@ -148,7 +148,7 @@ class RubricScoring:
         return self.score(samples) if self.is_quick else await asyncio.to_thread(self.score, samples)
 
     def columns(self, evaluation: Evaluation) -> dict[str, list[float | None]]:
-        """Every reward's N scores of a batch that the caller had evaluated, with a stand-in in weighted ones where a row has no score.
+        """Every reward's N scores of a batch that the caller had evaluated, with a substitute in weighted ones where a row has no score.
 
         Raises:
             RewardError: as `score`; when no row has had a score yet.
@@ -160,17 +160,19 @@ class RubricScoring:
         weighted = [reward.name for reward in self.rubric.rewards if reward.weight != 0]
         scorable = [total is not None for total in evaluation.totals()]
         groups = [sample.group for sample in evaluation.samples]
-        return scores | dict(zip(weighted, self._stand_ins.fill([scores[name] for name in weighted], scorable, groups, self.unscorable), strict=True))
+        return scores | dict(
+            zip(weighted, self._substitutes.fill([scores[name] for name in weighted], scorable, groups, self.unscorable), strict=True)
+        )
 
     def totals(self, rows: Sequence[ScoredRow], groups: Sequence[int | None]) -> list[float]:
-        """The totals of N rows, with a stand-in where one has none.
+        """The totals of N rows, with a substitute where one has none.
 
         Raises:
             RewardError: when no row has had a score yet.
         """
         totals: list[float | None] = [row.total for row in rows]
         if self.unscorable != "raise":
-            (totals,) = self._stand_ins.fill([totals], [total is not None for total in totals], groups, self.unscorable)
+            (totals,) = self._substitutes.fill([totals], [total is not None for total in totals], groups, self.unscorable)
         return [total for total in totals if total is not None]
 
     def check(self, samples: Sequence[Sample]) -> None:
@@ -198,8 +200,8 @@ class RubricScoring:
 
     def _remedy(self) -> str:
         if (others := [policy for policy in self.caller.policies if policy != "raise"]) and self.unscorable == "raise":
-            return f"{self.caller.name} cannot be told so; `unscorable` may be {' or '.join(others)} instead of raise"
-        return f"{self.caller.name} cannot be told so; `on_error: NUMBER` in the rubric gives such rows a score"
+            return f"{self.caller.name} cannot express that; `unscorable` may be {' or '.join(others)} instead of raise"
+        return f"{self.caller.name} cannot express that; `on_error: NUMBER` in the rubric gives such rows a score"
 
 
 def scored_rows(evaluation: Evaluation) -> list[ScoredRow]:

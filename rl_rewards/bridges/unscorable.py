@@ -1,4 +1,4 @@
-"""What a trainer gets for a row that has no score, where it has no way to say so."""
+"""What a trainer gets for a row that has no score, where it cannot express that."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Literal
 
 from rl_rewards.reward import RewardError
 
-__all__ = ["POLICIES", "Policy", "StandIns"]
+__all__ = ["POLICIES", "Policy", "Substitutes"]
 
 Policy = Literal["raise", "drop_group", "group_mean"]
 
@@ -18,11 +18,11 @@ POLICIES: tuple[Policy, ...] = ("raise", "drop_group", "group_mean")
 teaches nothing. group_mean: the row gets the mean of its group, and so no advantage; the others keep theirs but for a smaller deviation."""
 
 
-class StandIns:
+class Substitutes:
     """Gives rows without a score one that has no advantage.
 
-    A stand-in is, for each column, the mean over the rows of the group that have a score; where none has, over those of the batch; where none has
-    either, over all that came before. A score that is absent in such a row counts 0, as it does in a total, so that the weighted sum of stand-ins is the
+    A substitute is, for each column, the mean over the rows of the group that have a score; where none has, over those of the batch; where none has
+    either, over all that came before. A score that is absent in such a row counts 0, as it does in a total, so that the weighted sum of substitutes is the
     mean of the totals.
     """
 
@@ -69,7 +69,7 @@ class StandIns:
     def _means(self, columns: Sequence[Sequence[float | None]], rows: Sequence[int]) -> list[float]:
         sums, count = (_sums(columns, rows), len(rows)) if rows else (self._sums, self._rows)
         if not count:
-            raise RewardError("no row has had a score yet, so that there is no mean to stand in for one; the log says what failed")
+            raise RewardError("no row has had a score yet, so that there is no mean to give one; the log says what failed")
         return [total / count for total in sums]
 
 

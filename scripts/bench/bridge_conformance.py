@@ -35,7 +35,7 @@ PEERS = {
     "skyrl_gym": ("here", "rules"),
     "tinker": ("here", "grouped"),
 }
-STANDS_IN = ("ms_swift", "tinker")  # these are asked for the mean of the group; verl's marks are replaced when advantages are computed
+SUBSTITUTES = ("ms_swift", "tinker")  # these are asked for the mean of the group; verl's marks are replaced when advantages are computed
 
 
 # It adds weighted scores up itself, with the compensated sum of Python 3.12, which differs from TRL's in a last bit.
@@ -73,7 +73,7 @@ def differences(trainer: str, said: list, expected: tuple) -> dict[str, int]:
     wrong = {"totals": 0, "rewards": 0, "components": 0, "failures that became numbers": 0}
     for i, (total, rewards, parts) in enumerate(said):
         if totals[i] is None:
-            wrong["failures that became numbers"] += (total is None) if trainer in STANDS_IN else (total is not None)
+            wrong["failures that became numbers"] += (total is None) if trainer in SUBSTITUTES else (total is not None)
             continue
         wrong["totals"] += not (math.isclose(total, totals[i], rel_tol=1e-14, abs_tol=1e-14) if trainer in SUMS_ITSELF else total == totals[i])
         wrong["rewards"] += {n: s for n, s in rewards.items() if s is not None} != {n: c[i] for n, c in scores.items() if c[i] is not None}

@@ -19,7 +19,7 @@ from rl_rewards.bridges.plain import group_scorer, row_scorer
 from rl_rewards.bridges.scoring import RubricScoring, references_of
 from rl_rewards.bridges.skyrl_gym import CALLER as SKYRL
 from rl_rewards.bridges.skyrl_gym import Episode
-from rl_rewards.bridges.unscorable import StandIns
+from rl_rewards.bridges.unscorable import Substitutes
 from rl_rewards.bridges.verifiers import reward_functions
 from rl_rewards.bridges.verl import compute_score
 from rl_rewards.checks import RubricDataError
@@ -255,23 +255,23 @@ def test_special_tokens_that_openrlhf_keeps_are_not_part_of_the_answer(rubric):
         ("drop_group", [0.5, 0.5, 0.5, 2.0, 1.0, 1.0]),
     ],
 )
-def test_a_stand_in_is_the_mean_of_the_group_and_a_dropped_group_is_flat(policy, expected):
+def test_a_substitute_is_the_mean_of_the_group_and_a_dropped_group_is_flat(policy, expected):
     totals = [1.0, None, 0.0, 2.0, None, None]
     # A group without any score gets the mean of the batch.
-    assert StandIns().fill([totals], [total is not None for total in totals], [0, 0, 0, 1, 2, 2], policy) == [expected]
+    assert Substitutes().fill([totals], [total is not None for total in totals], [0, 0, 0, 1, 2, 2], policy) == [expected]
 
 
 def test_a_batch_without_any_score_gets_the_mean_of_what_came_before_and_raises_before_the_first():
-    stand_ins = StandIns()
+    substitutes = Substitutes()
     with pytest.raises(RewardError, match="no row has had a score yet"):
-        stand_ins.fill([[None]], [False], [0], "group_mean")
-    stand_ins.fill([[1.0, 0.5]], [True, True], [0, 0], "group_mean")
-    assert stand_ins.fill([[None, None]], [False, False], [0, 0], "group_mean") == [[0.75, 0.75]]
+        substitutes.fill([[None]], [False], [0], "group_mean")
+    substitutes.fill([[1.0, 0.5]], [True, True], [0, 0], "group_mean")
+    assert substitutes.fill([[None, None]], [False, False], [0, 0], "group_mean") == [[0.75, 0.75]]
 
 
-def test_a_stand_in_of_several_rewards_weighs_as_the_mean_of_the_totals():
+def test_a_substitute_of_several_rewards_weighs_as_the_mean_of_the_totals():
     columns = [[1.0, 0.0, None], [None, 4.0, None]]  # a reward that does not apply to the first row
-    filled = StandIns().fill(columns, [True, True, False], [0, 0, 0], "group_mean")
+    filled = Substitutes().fill(columns, [True, True, False], [0, 0, 0], "group_mean")
     assert [column[2] for column in filled] == [0.5, 2.0]  # 1 * 0.5 + 0.1 * 2 is the mean of 1 and 0.4
 
 
@@ -405,7 +405,7 @@ def test_curves_of_rewards_and_components_are_means_over_the_rows_that_have_them
         ({3: "drop_group", 0: "group_mean"}, [0.5, 1.0, 0.0, 1.0, 1.0]),
     ],
 )
-def test_an_advantage_estimator_sees_stand_ins_for_marked_rows(marks, expected):
+def test_an_advantage_estimator_sees_substitutes_for_marked_rows(marks, expected):
     torch = pytest.importorskip("torch")
     from rl_rewards.bridges.verl import hooks
 

@@ -18,7 +18,7 @@ import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from rl_rewards.bridges.unscorable import StandIns
+from rl_rewards.bridges.unscorable import Substitutes
 from rl_rewards.reward import RewardError
 
 __all__ = ["DROP_GROUP", "GROUP_MEAN", "component_curves", "hooks_are_on", "install"]
@@ -92,7 +92,8 @@ def _keeping_rows(fetch: Callable[..., Any]) -> Callable[..., Any]:
     def fetched(*args: Any, **kwargs: Any) -> Any:
         given = inspect.signature(fetch).bind(*args, **kwargs).arguments
         fields = given["kv_batch_get"](keys=given["keys"], partition_id=given["partition_id"], select_fields=["extra_fields"])
-        extra = fields["extra_fields"].tolist()
+        extra = fields.get("extra_fields")
+        extra = extra.tolist() if hasattr(extra, "tolist") else extra
         _rows.infos = [each.get("reward_extra_info") or {} for each in extra if isinstance(each, Mapping)]
         return fetch(*args, **kwargs)
 
@@ -168,15 +169,15 @@ def _marked(rewards: Any) -> Any:
 
 
 def _filled(rewards: Any, marked: Any, index: list[Any]) -> Any:
-    """Token rewards in which marked rows, and those of dropped groups, hold a stand-in at the last place that has a value."""
+    """Token rewards in which marked rows, and those of dropped groups, hold a substitute at the last place that has a value."""
     drops = rewards.isnan().any(-1).tolist()
     groups = {uid: number for number, uid in enumerate(dict.fromkeys(index))}
     numbers = [groups[uid] for uid in index]
     rewards, scorable = rewards.clone(), [not bad for bad in marked.tolist()]
     totals = [float(row.sum()) if ok else None for row, ok in zip(rewards, scorable, strict=True)]
     dropped = {number for number, drop in zip(numbers, drops, strict=True) if drop}
-    means = StandIns().fill([totals], scorable, numbers, "group_mean")[0]
-    flat = StandIns().fill([totals], scorable, numbers, "drop_group")[0]
+    means = Substitutes().fill([totals], scorable, numbers, "group_mean")[0]
+    flat = Substitutes().fill([totals], scorable, numbers, "drop_group")[0]
     for row, number in enumerate(numbers):
         total = flat[row] if number in dropped else means[row]
         if not scorable[row] or number in dropped:
