@@ -107,9 +107,15 @@ def _metric_falls(series: RunSeries) -> Iterator[RunWarning]:
 
 
 def _rewards(series: RunSeries) -> Iterator[tuple[str, np.ndarray, float]]:
-    """Each weighted reward's course, and its spread within a step, the one that moves the total most first; the total last."""
-    for i in sorted(series.weighted, key=lambda i: -abs(series.weights[i]) * series.spread(i)):
-        yield series.names[i], np.sign(series.weights[i]) * series.mean(i), series.spread(i)
+    """Each weighted reward's course, and its spread within a step, the one that moves the total most first; the total last.
+
+    Rewards that move it less than a quarter as much as the first are left out: a format that is still learned while prompts grow harder
+    rises as every metric of correctness falls.
+    """
+    moves = {i: abs(series.weights[i]) * series.spread(i) for i in series.weighted}
+    for i in sorted(moves, key=lambda i: -moves[i]):
+        if moves[i] >= 0.25 * max(moves.values()):
+            yield series.names[i], np.sign(series.weights[i]) * series.mean(i), series.spread(i)
     yield "total", series.total, series.spread(None)
 
 
