@@ -15,7 +15,7 @@ if [ "$(cat .venv/installed 2>/dev/null)" != "$_wanted" ]; then
     echo "Installing into .venv (minutes the first time) ..."
     # torch by itself first: it is most of the download, and which build of it there is decides what else is needed.
     .venv/bin/python -m pip install --quiet --disable-pip-version-check "$(grep '^torch==' scripts/constraints.txt)"
-    .venv/bin/python -m pip install --quiet --disable-pip-version-check -c scripts/constraints.txt -e '.[train,math,code,ifeval,recipes,wandb,trackio,deepspeed,judge,graders,metrics,optimize,report,serve,test,check]'
+    .venv/bin/python -m pip install --quiet --disable-pip-version-check -c scripts/constraints.txt -e '.[train,math,code,ifeval,recipes,wandb,trackio,deepspeed,judge,graders,metrics,optimize,report,serve,ray,test,check]'
     echo "$_wanted" > .venv/installed
 fi
 # Nothing here needs a model hub, one thread a process is the fastest on few cores, and DeepSpeed need not say that it found no GPU.
