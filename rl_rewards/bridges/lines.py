@@ -134,9 +134,10 @@ def _nemo_gym(wanted: Wanted) -> Lines:
 
 
 def _ms_swift(wanted: Wanted) -> Lines:
-    file = _import("ms_swift", "register") + f"register({_text(wanted.path)}{wanted.options('unscorable')})\n"
-    names = " ".join(shlex.quote(reward.name) for reward in wanted.rubric.rewards)
-    weights = " ".join(repr(reward.weight) for reward in wanted.rubric.rewards)
+    file = _import("ms_swift", "register") + f"register({_text(wanted.path)}{wanted.options('unscorable', 'components')})\n"
+    components = [name.replace("/", ".") for name in wanted.components]
+    names = " ".join(shlex.quote(name) for name in [*(reward.name for reward in wanted.rubric.rewards), *components])
+    weights = " ".join([*(repr(reward.weight) for reward in wanted.rubric.rewards), *("0" for _ in components)])
     flags = [f"--external_plugins {shlex.quote(wanted.file)}", f"--reward_funcs {names}", f"--reward_weights {weights}"]
     return Lines(file, _flags("swift rlhf --rlhf_type grpo ...", flags))
 

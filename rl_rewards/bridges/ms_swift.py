@@ -21,6 +21,7 @@ from rl_rewards.evaluation.context import BatchContext
 from rl_rewards.evaluation.shared import SharedEvaluation
 from rl_rewards.rubric import Rubric
 from rl_rewards.types import Sample, response_of
+from rl_rewards.types.components import component_score
 
 __all__ = ["CALLER", "SwiftScoring", "register", "reward_classes"]
 
@@ -28,18 +29,19 @@ CALLER = Caller("ms-swift", POLICIES, groups=True, token_ids=True)
 _ITS_OWN = ("messages", "prompt_id", "request_id", "finish_reason", "is_truncated", "rollout_infos", "response_token_ids", "trajectory_inputs")
 
 
-def register(rubric: Rubric | str | os.PathLike[str], unscorable: str = "raise") -> dict[str, type]:
+def register(rubric: Rubric | str | os.PathLike[str], unscorable: str = "raise", components: Sequence[str] = ()) -> dict[str, type]:
     """Put the rubric's rewards, a class each, into ms-swift's `orms` under their names.
 
     Args:
         unscorable: what ms-swift gets for a row without a score: raise, drop_group or group_mean.
+        components: names such as correct/near of components that are logged, each as a function correct.near of weight 0.
 
     Raises:
         BridgeError: when ms-swift has another reward of such a name.
     """
     from swift.rewards.orm import ORM, orms  # pyright: ignore[reportMissingImports]
 
-    classes = reward_classes(rubric, unscorable, ORM)
+    classes = reward_classes(rubric, unscorable, ORM, components)
     for name, made in classes.items():
         if name in orms and not hasattr(orms[name], "scoring"):
             raise BridgeError(f"ms-swift has a reward {name!r} of its own; give the rubric's another name")
@@ -47,14 +49,19 @@ def register(rubric: Rubric | str | os.PathLike[str], unscorable: str = "raise")
     return classes
 
 
-def reward_classes(rubric: Rubric | str | os.PathLike[str], unscorable: str = "raise", base: type = object) -> dict[str, type]:
+def reward_classes(
+    rubric: Rubric | str | os.PathLike[str], unscorable: str = "raise", base: type = object, components: Sequence[str] = ()
+) -> dict[str, type]:
     """A class for each reward, named after it, whose objects ms-swift calls with completions and columns.
 
     Args:
         base: ms-swift's ORM.
     """
     scoring = SwiftScoring(RubricScoring(rubric, CALLER, unscorable))
-    return {reward.name: _reward_class(scoring, reward.name, base) for reward in scoring.rows.rubric.rewards}
+    names = [reward.name for reward in scoring.rows.rubric.rewards]
+    if wrong := [name for name in components if name.partition("/")[0] not in names or not name.partition("/")[2]]:
+        raise BridgeError(f"components must be names such as REWARD/COMPONENT of the rubric's rewards {names}, got {wrong[0]!r}")
+    return {name.replace("/", "."): _reward_class(scoring, name, base) for name in (*names, *components)}
 
 
 def _reward_class(scoring: SwiftScoring, name: str, base: type) -> type:
@@ -63,9 +70,13 @@ def _reward_class(scoring: SwiftScoring, name: str, base: type) -> type:
         scoring.check_weights(args)
 
     def call(self: Any, completions: Sequence[Any], **columns: Any) -> list[float | None]:
-        return scoring.scores(name, completions, columns)
+        return scoring.scores(name, completions, columns) if "/" not in name else scoring.component(name, completions, columns)
 
-    return type(name, (base,), {"__init__": init, "__call__": call, "scoring": scoring, "__module__": __name__, "__doc__": f"The reward {name!r}."})
+    return type(
+        name.replace("/", "."),
+        (base,),
+        {"__init__": init, "__call__": call, "scoring": scoring, "__module__": __name__, "__doc__": f"The reward {name!r}."},
+    )
 
 
 class SwiftScoring:
@@ -74,6 +85,7 @@ class SwiftScoring:
     def __init__(self, rows: RubricScoring) -> None:
         self.rows = rows
         self._shared = SharedEvaluation(rows.rubric)
+        self._call: _SwiftCall | None = None
         self._filled: tuple[Any, dict[str, list[float | None]]] | None = None
 
     def check_weights(self, args: Any) -> None:
@@ -98,10 +110,21 @@ class SwiftScoring:
         Raises:
             RewardError: when a row has no score, with `unscorable` raise; when none has, with another.
         """
-        evaluation, new = self._shared.evaluation(name, _SwiftCall(completions, columns, self.rows))
+        call = _SwiftCall(completions, columns, self.rows)
+        evaluation, new = self._shared.evaluation(name, call)
+        self._call = call
         if new or self._filled is None or self._filled[0] is not evaluation:
             self._filled = evaluation, self.rows.columns(evaluation)
         return self._filled[1][name]
+
+    def component(self, name: str, completions: Sequence[Any], columns: dict[str, Any]) -> list[float | None]:
+        """N numbers of a component such as correct/near, of the batch whose rewards were asked for last; None where a row has none."""
+        if self._filled is None or self._call is None or not self._call.is_same_batch(_SwiftCall(completions, columns, self.rows)):
+            self.scores(self.rows.rubric.rewards[0].name, completions, columns)
+        assert self._filled is not None
+        reward, _, component = name.partition("/")
+        results = self._filled[0].columns[reward].results
+        return [component_score(result.metrics.get(component)) if result.metrics else None for result in results]
 
 
 class _SwiftCall:

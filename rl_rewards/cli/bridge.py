@@ -35,7 +35,9 @@ def bridge(
     ] = None,
     component: Annotated[
         list[str] | None,
-        typer.Option(metavar="REWARD/NAME", help="A component that gets a name of its own in the log of verl or OpenRLHF.", show_default=False),
+        typer.Option(
+            metavar="REWARD/NAME", help="A component that gets a name of its own in the log of verl, OpenRLHF or ms-swift.", show_default=False
+        ),
     ] = None,
     no_code: NoCodeOption = False,
     verbose: VerboseOption = False,

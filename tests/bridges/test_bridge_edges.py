@@ -296,6 +296,17 @@ def test_ms_swift_evaluates_a_batch_once_for_all_of_its_classes(rubric):
     assert len(counted) == 1
 
 
+def test_a_component_is_a_function_of_weight_0_in_ms_swift(rubric):
+    made = {name: each(args=None) for name, each in reward_classes(rubric(FIELDS), components=["fields/a"]).items()}
+    assert [type(each).__name__ for each in made.values()] == ["fields", "fields.a"]
+    batch = {"answer": [{"a": 1, "b": 2}] * 2, "request_id": [1, 2]}
+    texts = ['{"a": 1}', '{"b": 2}']
+    assert made["fields"](texts, **batch) == [0.5, 0.5]
+    assert made["fields.a"](texts, **batch) == [1.0, 0.0]
+    with pytest.raises(BridgeError, match="components must be names such as REWARD/COMPONENT"):
+        reward_classes(rubric(FIELDS), components=["a"])
+
+
 # Conversations
 
 
