@@ -92,6 +92,7 @@ class RayEngine(Engine):
         if not blocks:
             return
         import ray
+        from ray.exceptions import RayError as RayFailure
 
         self._check_nodes(work)
         sizes = {block.index: block.size for block in blocks}
@@ -103,7 +104,7 @@ class RayEngine(Engine):
                 index, result = _answer(row)
                 advance(sizes[index])
                 yield result
-        except ray.exceptions.RayError as error:
+        except RayFailure as error:
             raise RayError(f"Ray gave up: {' '.join(str(error).split())[:500]}") from error
 
     def _stages(self, work: Any) -> Iterator[dict[str, Any]]:
@@ -153,6 +154,7 @@ class RayEngine(Engine):
             RayError: naming the node, and what it lacks.
         """
         import ray
+        from ray.exceptions import RayError as RayFailure
         from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
         from rl_rewards.scale.ray_work import missing_here
@@ -171,7 +173,7 @@ class RayEngine(Engine):
         for address, future in asked.items():
             try:
                 missing = ray.get(future)
-            except ray.exceptions.RayError as error:
+            except RayFailure as error:
                 raise RayError(f"node {address} cannot run rl_rewards: {' '.join(str(error).split())[-300:]}") from error
             if missing:
                 raise RayError(f"node {address} does not see {missing[0]}: data and output must be on storage that every node sees")

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from rl_rewards.tables.readers import Row
+from rl_rewards.tables.regular_file import open_regular
 from rl_rewards.types.rows import RowError, sample_of
 
-__all__ = ["Block", "BlockSize", "Source", "prompt_of"]
+__all__ = ["Block", "BlockSize", "Source", "file_digest", "prompt_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +79,19 @@ class Source(ABC):
     def parquet(self) -> str | None:
         """A Parquet file that declares the columns' types; None where they must be learnt from the rows."""
         return None
+
+
+def file_digest(path: str) -> str:
+    """A hash of a file's content.
+
+    Raises:
+        OSError: when it cannot be read.
+    """
+    found = hashlib.blake2b(digest_size=16)
+    with open_regular(path) as file:
+        while part := file.read(1 << 20):
+            found.update(part)
+    return found.hexdigest()
 
 
 def prompt_of(row: Row) -> tuple[object] | None:

@@ -12,7 +12,7 @@ from itertools import accumulate
 from typing import Any
 
 from rl_rewards.tables.batches import GROUP_ROWS
-from rl_rewards.tables.blocks import Block, BlockSize, Source, prompt_of
+from rl_rewards.tables.blocks import Block, BlockSize, Source, file_digest, prompt_of
 from rl_rewards.tables.datasets import indexed_rows
 from rl_rewards.tables.readers import (
     Row,
@@ -113,12 +113,16 @@ class ParquetSource(IndexedSource):
     def parquet(self) -> str | None:
         return self.paths[0]
 
-    @functools.cached_property
+    @property
     def row_size(self) -> int:
+        return self._row_size
+
+    @functools.cached_property
+    def _row_size(self) -> int:
         return max(sum(map(table_size, self.paths)) // max(len(self), 1), 1)
 
     def digest(self) -> str:
-        return _digest(_file_digest(path) for path in self.paths)
+        return _digest(file_digest(path) for path in self.paths)
 
     def slice(self, start: int, stop: int) -> Iterator[Row]:
         place = bisect.bisect_right(self._starts, start) - 1
@@ -190,7 +194,7 @@ class ListSource(IndexedSource):
         return max(os.path.getsize(self.name) // max(len(self), 1), 1)
 
     def digest(self) -> str:
-        return _file_digest(self.name)
+        return file_digest(self.name)
 
     def slice(self, start: int, stop: int) -> Iterator[Row]:
         for row in _list_rows(self.name)[start:stop]:
@@ -235,11 +239,6 @@ class DatasetSource(IndexedSource):
                 yield Row(number, 1, dict(values))
             else:
                 yield Row(number, 1, None, f"a row must be a mapping of column names to values, got {type(values).__name__}")
-
-
-def _file_digest(path: str) -> str:
-    with open_regular(path) as file:
-        return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
 
 
 def _digest(texts: Any) -> str:

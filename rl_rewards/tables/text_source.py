@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from abc import abstractmethod
 from collections.abc import Iterator
 from typing import Any, BinaryIO
 
 from rl_rewards.tables.batches import GROUP_ROWS
-from rl_rewards.tables.blocks import Block, BlockSize, Source, prompt_of
+from rl_rewards.tables.blocks import Block, BlockSize, Source, file_digest, prompt_of
 from rl_rewards.tables.readers import Row, as_prompt_row, csv_rows, jsonl_row
 from rl_rewards.tables.regular_file import open_regular
 
@@ -27,8 +26,7 @@ class TextSource(Source):
         return os.path.getsize(self.name)
 
     def digest(self) -> str:
-        with open_regular(self.name) as file:
-            return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
+        return file_digest(self.name)
 
     @abstractmethod
     def _records(self, file: BinaryIO) -> Iterator[tuple[Any, int, int]]:
