@@ -32,7 +32,7 @@ from rl_rewards.serving.middleware import GateLimits
 from rl_rewards.serving.scoring import Limits
 from rl_rewards.serving.security import ServeError, check_bind, keys_from_environment
 from rl_rewards.serving.server import ServeOptions
-from rl_rewards.serving.supervisor import Supervisor
+from rl_rewards.serving.supervisor import NUMBERS, Supervisor, say_loaded
 from rl_rewards.serving.telemetry import log_to_stderr
 
 __all__ = ["ServeSettings", "app_from_environment", "application_of", "load_rubrics", "serve"]
@@ -135,7 +135,9 @@ def app_from_environment() -> Any:
     if (parent := multiprocessing.parent_process()) is not None:
         signal.signal(signal.SIGHUP, signal.SIG_IGN)  # a terminal that closes tells all processes; what is to be done about it, the parent says
         threading.Thread(target=_end_with, args=(parent.sentinel,), daemon=True).start()
-    return application_of(ServeSettings(**json.loads(os.environ[_SETTINGS])))
+    app = application_of(ServeSettings(**json.loads(os.environ[_SETTINGS])))
+    say_loaded()
+    return app
 
 
 def _end_with(sentinel: int) -> None:
@@ -175,7 +177,7 @@ def serve(settings: ServeSettings) -> None:
     sockets = listen(settings.host, settings.port)
     with tempfile.TemporaryDirectory(prefix="rl_rewards_metrics_") as numbers:
         os.environ[_SETTINGS] = json.dumps(asdict(settings))
-        os.environ["PROMETHEUS_MULTIPROC_DIR"] = numbers
+        os.environ[NUMBERS] = numbers
         _say(sockets, settings)
         config = uvicorn.Config("rl_rewards.serving.run:app_from_environment", factory=True, workers=settings.workers, **common)
         supervisor = Supervisor(config, sockets)

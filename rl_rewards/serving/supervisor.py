@@ -2,12 +2,27 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 from uvicorn.supervisors import Multiprocess
 from uvicorn.supervisors.multiprocess import Process
 
-__all__ = ["Supervisor"]
+__all__ = ["NUMBERS", "Supervisor", "say_loaded"]
 
-_STARTS = 3  # processes that end before they can answer, one after the other, until the server gives up
+NUMBERS = "PROMETHEUS_MULTIPROC_DIR"
+"""The environment variable with the directory that the processes of a server share."""
+_STARTS = 3  # processes that end before they can answer, one after the other and killed by nobody, until the server gives up
+
+
+def say_loaded() -> None:
+    """Leave word that this process has loaded what it serves, for the process that started it."""
+    (Path(os.environ[NUMBERS]) / f"loaded_{os.getpid()}").touch()
+
+
+def has_loaded(process: int | None) -> bool:
+    """Whether a process has loaded what it serves, also where it has ended since."""
+    return (Path(os.environ[NUMBERS]) / f"loaded_{process}").exists()
 
 
 class Supervisor(Multiprocess):
@@ -27,22 +42,13 @@ class Supervisor(Multiprocess):
             if self.should_exit.is_set():
                 return
             if process.is_alive(self.config.timeout_worker_healthcheck):
-                if process not in self._ready and process.is_ready(self.config.timeout_worker_healthcheck):
-                    self._ready.add(process)
-                    self._failed_starts = 0
                 continue
             process.kill()
             process.join()
-            if process not in self._ready:
-                self._failed_starts += 1
+            self._failed_starts = 0 if has_loaded(process.pid) or (process.exitcode or 0) < 0 else self._failed_starts + 1
             if self._failed_starts >= _STARTS:
                 self.gave_up = True
                 self.should_exit.set()
                 return
-            self._ready.discard(process)
             self.processes[place] = Process(self.config, self.sockets)
             self.processes[place].start()
-
-    def init_processes(self) -> None:
-        self._ready: set[Process] = set()
-        super().init_processes()

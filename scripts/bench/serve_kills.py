@@ -61,7 +61,10 @@ async def _under_load(server: ServerProcess, number: int, random_source: random.
 
 
 async def _some(server: ServerProcess, victims: Any) -> list[int]:
+    deadline = time.monotonic() + PATIENCE
     while not (found := victims(server)):
+        if server.process.poll() is not None or time.monotonic() > deadline:
+            raise RuntimeError(f"there is nobody to kill: {server.log.read_text()[-2000:]}")
         await asyncio.sleep(0.05)
     return found
 
