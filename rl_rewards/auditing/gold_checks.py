@@ -19,6 +19,7 @@ __all__ = ["gold_findings", "separation"]
 _PAID = 0.5  # of the way from a wrong to a full score
 _MOST_ROWS = 0.9
 _LISTED = 20
+_NO_ANSWER = "I do not know."
 
 
 def separation(subject: Subject) -> dict[str, Any]:
@@ -107,16 +108,23 @@ def _failures(subject: Subject) -> Iterator[Finding]:
 
 
 def _skipped(subject: Subject) -> Iterator[Finding]:
-    """Rewards that give no score where the answer is wrong: trainers compare what is scored, so that nothing is ever worse than anything."""
+    """Rewards that give no score where the answer is wrong or missing: trainers compare what is scored, so that what is skipped is never worse."""
+    silent = [(i, _NO_ANSWER) for i, _, _ in subject.paired]
+    responses = {
+        "wrong ones": [(i, subject.honest.wrong(i), b) for i, _, b in subject.paired],
+        "responses without one": [(i, text, verdict) for (i, text), verdict in zip(silent, subject.verdicts(silent), strict=True)],
+    }
     for reward in subject.weighted:
-        lost = [i for i, a, b in subject.paired if a.scores[reward.name] is not None and reward.name in b.skipped]
-        if lost and len(lost) * 2 >= len(subject.paired):
-            row = lost[0]
-            yield Finding(
-                kind="wrong_answers_skipped", severity=Severity.ERROR, reward=reward.name, rows=len(lost), of=len(subject.paired), response=subject.honest.wrong(row),
-                evidence=f"it scores right answers, and returns None for wrong ones to {len(lost)} of {len(subject.paired)} rows: what is skipped is never worse than what is right",
-                remedy="return the score of a wrong answer; None is for rows that the reward does not apply to, whatever the response",
-            )  # fmt: skip
+        answered = {i for i, a, _ in subject.paired if a.scores[reward.name] is not None}
+        for what, tried in responses.items():
+            lost = [(i, text) for i, text, verdict in tried if i in answered and reward.name in verdict.skipped]
+            if lost and len(lost) * 2 >= len(tried):
+                yield Finding(
+                    kind="wrong_answers_skipped", severity=Severity.ERROR, reward=reward.name, rows=len(lost), of=len(tried), response=lost[0][1],
+                    evidence=f"it scores right answers, and returns None for {what} to {len(lost)} of {len(tried)} rows: what is skipped is never worse than what is right",
+                    remedy="return the score of a wrong answer; None is for rows that the reward does not apply to, whatever the response",
+                )  # fmt: skip
+                break
 
 
 def _has_code(subject: Subject, reward: Reward) -> bool:
@@ -201,6 +209,8 @@ def _variants_of(subject: Subject, row: int) -> dict[str, str]:
         "a sentence in front": f"Let me think about it. {text}",
         "a sentence around": f"I have worked it out. {text} That is what I find.",
     }
+    if any(source.kind == "program" for source in subject.honest.sources):
+        return {what: variants[what] for what in ("a trailing newline", "the end token <|im_end|>", "a sentence in front", "a sentence around")}
     if "</" in form.before and FILLER in form.before:
         variants["thinking of several lines"] = (
             f"{form.before.replace(FILLER, f'{FILLER}.{chr(10)}{FILLER} again.{chr(10)}{chr(10)}So')}{form.answer(lambda source: golds[source])}"

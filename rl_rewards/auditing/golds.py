@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import ROUND_CEILING, Decimal, InvalidOperation
 from typing import Any
 
@@ -33,22 +33,55 @@ def text_form(value: Any) -> str | None:
 
 
 def extractions(value: Any) -> dict[str, str]:
-    """What the answer in a reference may be, by how it is found: as it is, behind ####, in a box or a tag, its last number."""
+    """What the answer in a reference may be, by how it is found: behind ####, in a box or a tag, as it is, its last number.
+
+    A solution that ends in its answer is no answer of its own: what is marked in it comes first.
+    """
     text = text_form(value)
     if text is None or not text.strip():
         return {}
-    found = {"as it is": text}
+    found = {}
+    if calls := calls_in(value):
+        found["calls"] = written_calls(calls)
     if "####" in text:
         found["after ####"] = text.rpartition("####")[2].strip()
     if boxes := _BOX.findall(text):
         found["in the box"] = boxes[-1].strip()
     if tagged := _TAGGED.findall(text):
         found["in the tag"] = tagged[-1].strip()
+    if listed := _first_of_list(text):
+        found["first of the list"] = listed
+    found["as it is"] = text
     if len(text) > 2 and text.startswith("$") and text.endswith("$"):
         found["without $"] = text.strip("$")
     if len(text) > 24 and len(numbers := _LAST_NUMBER.findall(text)) > 1:
         found["last number"] = numbers[-1].replace(",", "").rstrip(".")
     return {name: answer for name, answer in found.items() if answer}
+
+
+def calls_in(value: Any) -> list[Any]:
+    """The tool calls that a reference is, or that its JSON text is; empty for anything else."""
+    if isinstance(value, str):
+        try:
+            value = json.loads(value)
+        except ValueError:
+            return []
+    listed = [value] if isinstance(value, Mapping) else value if isinstance(value, (list, tuple)) else []
+    return list(listed) if listed and all(isinstance(call, Mapping) and {"name", "arguments"} <= call.keys() for call in listed) else []
+
+
+def _first_of_list(text: str) -> str | None:
+    """The first item of a list in JSON text; None where there is none that is text or a number."""
+    try:
+        value = json.loads(text) if text.startswith("[") else None
+    except ValueError:
+        return None
+    return text_form(value[0]) if isinstance(value, list) and value and isinstance(value[0], (str, int, float)) else None
+
+
+def written_calls(calls: Iterable[Any]) -> str:
+    """Tool calls in a response's text, a block each."""
+    return "\n".join(f"<tool_call>\n{json.dumps(call, ensure_ascii=False)}\n</tool_call>" for call in calls)
 
 
 def number_in(text: str) -> Decimal | None:
@@ -148,6 +181,9 @@ def near_misses(gold: str) -> dict[str, str]:
     found_text = {"its first letter": gold[0], "words behind it": f"{gold} and everything else", "a denial": f"not {gold}"}
     if len(words) > 2:
         found_text["its first word"] = words[0]
+    digits = [place for place, char in enumerate(gold) if char in "012345678"][-8:]
+    for i, place in enumerate(digits):  # a date of another day, a code of another item
+        found_text[f"another digit, {len(digits) - i} from the end"] = f"{gold[:place]}{int(gold[place]) + 1}{gold[place + 1 :]}"
     return found_text
 
 

@@ -8,7 +8,7 @@ from statistics import fmean
 from rl_rewards.auditing.attack_checks import separated
 from rl_rewards.auditing.attacks.padding import PADS, lengthened, padding
 from rl_rewards.auditing.findings import Finding, Severity
-from rl_rewards.auditing.forms import Form
+from rl_rewards.auditing.forms import Form, Source
 from rl_rewards.auditing.subject import Subject
 
 __all__ = ["length_findings"]
@@ -71,32 +71,35 @@ def _is_allowed(subject: Subject, way: Callable[[Form, str], Form]) -> bool:
 
 
 def _without_bound(subject: Subject) -> Iterator[Finding]:
-    """Scores that go on rising or falling with length, however long a response is."""
+    """Scores that go on rising or falling with length, however long a response is: of wrong answers, and of right ones."""
     if subject.learned or not subject.attacked or subject.is_slow:
         return
-    rows = [row for row, _, _ in subject.attacked[:_ROWS]]
-    totals = []
-    for size in PADS[-3:]:
-        found = [
-            verdict.total
-            for verdict in subject.verdicts(
-                [
-                    (row, lengthened(subject.honest.form, padding(size)).text(lambda source, row=row: subject.honest.wrong_answer(source, row)))
-                    for row in rows
-                ]
-            )
-        ]
-        if any(total is None for total in found):
-            return
-        totals.append(fmean(found))  # type: ignore[arg-type]
-    first, second, third = totals
     gaps = [a.total - b.total for _, a, b in subject.attacked if a.total is not None and b.total is not None]
     gap = abs(fmean(gaps)) if gaps and subject.reads_references else 0.0
-    rises = second > first + 1e-6 and third > second + max(1e-6, gap)
-    falls = second < first - 1e-6 and third < second - max(1e-6, 2 * gap)
-    if rises or (falls and gap):
-        yield Finding(
-            kind="length_without_bound", severity=Severity.ERROR, response=None, earns=third, honest=first, rows=len(rows), of=len(rows),
-            evidence=f"wrong responses of {PADS[-3]}, {PADS[-2]} and {PADS[-1]} characters earn {first:.3g}, {second:.3g} and {third:.3g}: length counts without bound",
-            remedy="bound what length earns or costs: `soft_overlong`, `cosine_length`, `length_window`, or `clip`",
-        )  # fmt: skip
+    for sort, answer in (("wrong", subject.honest.wrong_answer), ("right", lambda source, row: source.values[row] or "")):
+        means = _by_length(subject, answer)
+        if means is None:
+            continue
+        first, second, third = means
+        rises = second > first + 1e-6 and third > second + max(1e-6, gap)
+        falls = second < first - 1e-6 and third < second - max(1e-6, 2 * gap)
+        if rises or (falls and gap):
+            yield Finding(
+                kind="length_without_bound", severity=Severity.ERROR, response=None, earns=third, honest=first, rows=len(subject.attacked[:_ROWS]), of=len(subject.attacked[:_ROWS]),
+                evidence=f"{sort} responses of {PADS[-3]}, {PADS[-2]} and {PADS[-1]} characters earn {first:.3g}, {second:.3g} and {third:.3g}: length counts without bound",
+                remedy="bound what length earns or costs: `soft_overlong`, `cosine_length`, `length_window`, or `clip`",
+            )  # fmt: skip
+            return
+
+
+def _by_length(subject: Subject, answer: Callable[[Source, int], str]) -> list[float] | None:
+    """What responses with an answer earn at each of the last three lengths of padding; None where one has no total."""
+    means = []
+    for size in PADS[-3:]:
+        form = lengthened(subject.honest.form, padding(size))
+        texts = [(row, form.text(lambda source, row=row: answer(source, row))) for row, _, _ in subject.attacked[:_ROWS]]
+        totals = [verdict.total for verdict in subject.verdicts(texts)]
+        if any(total is None for total in totals):
+            return None
+        means.append(fmean(totals))  # type: ignore[arg-type]
+    return means

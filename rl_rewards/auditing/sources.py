@@ -11,11 +11,11 @@ from typing import Any
 from rl_rewards.addresses import address
 from rl_rewards.auditing.code import code_of, scorers_in
 from rl_rewards.auditing.forms import Slot, Source
-from rl_rewards.auditing.golds import extractions, text_form
+from rl_rewards.auditing.golds import extractions, text_form, written_calls
 from rl_rewards.auditing.pattern_samples import MARK, sample_of_pattern
 from rl_rewards.auditing.programs import SOLUTION_COLUMNS, looks_like_program, solution_from_tests
 from rl_rewards.auditing.rows import Row
-from rl_rewards.auditing.templates import COMMON, at_address, format_names, of_parser, of_texts, of_tool_call, written_calls
+from rl_rewards.auditing.templates import COMMON, at_address, format_names, of_parser, of_texts, of_tool_call
 from rl_rewards.parsers.identity import Identity
 from rl_rewards.parsers.json_object import Json
 from rl_rewards.references import MissingReferenceError, lookup
@@ -66,7 +66,7 @@ class Sources:
         else:
             templates = list(dict.fromkeys([*ours[:40], *COMMON, *of_texts(self._texts)[:8]]))
         for source in self.of_function(reward) or [self._some_text]:
-            of_source = templates
+            of_source = templates if source.kind != "calls" else [MARK]
             if source.kind == "program":
                 of_source = [f"```python\n{MARK}\n```", MARK, f"<answer>\n```python\n{MARK}\n```\n</answer>", *[t for t in templates if "<" in t][:2]]
             found += [Slot(source, template) for template in of_source]
@@ -93,7 +93,7 @@ class Sources:
             for way in dict.fromkeys(way for ways in by_way for way in ways):
                 values = [ways.get(way) for ways in by_way]
                 if sum(value is not None for value in values) * 2 >= len(values) and all(len(value or "") < _LONGEST for value in values):
-                    found.append(self._source((name, way), values))
+                    found.append(self._source((name, way), values, "calls" if way == "calls" else "text"))
         return found
 
     def programs(self) -> list[Source]:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from rl_rewards.addresses import address
+from rl_rewards.auditing.golds import written_calls
 from rl_rewards.auditing.pattern_samples import FILLER, MARK, sample_of_pattern
 from rl_rewards.parsers.after import After
 from rl_rewards.parsers.base import Parser
@@ -23,7 +24,7 @@ from rl_rewards.parsers.tag import Tag
 from rl_rewards.parsers.tool_call import ToolCall
 from rl_rewards.thinking import MARKS, names_mark
 
-__all__ = ["COMMON", "at_address", "beginnings", "of_parser", "of_texts", "of_tool_call", "tags_in", "written_calls"]
+__all__ = ["COMMON", "at_address", "beginnings", "of_parser", "of_texts", "of_tool_call", "tags_in"]
 
 COMMON = (
     MARK,
@@ -102,13 +103,12 @@ def of_tool_call(steps: Sequence[str | int]) -> str:
     inside = [step for step in steps[2:] if step != "function"] or ["name"]
     call = {"name": "call", "arguments": {}, **json.loads(at_address(inside), strict=False)}
     before = written_calls([{"name": "call", "arguments": {}}] * number)
-    return f"{before}\n{written_calls([call])}".lstrip()
+    return f"{before}\n{_call_block(call)}".lstrip()
 
 
-def written_calls(calls: Iterable[Any]) -> str:
-    """Tool calls in a response's text, a block each."""
-    texts = [json.dumps(call, ensure_ascii=False).replace(json.dumps(MARK)[1:-1], MARK) for call in calls]
-    return "\n".join(f"<tool_call>\n{text}\n</tool_call>" for text in texts)
+def _call_block(call: Any) -> str:
+    """A tool call with MARK in it, as a response writes it."""
+    return written_calls([call]).replace(json.dumps(MARK)[1:-1], MARK)
 
 
 def tags_in(texts: Iterable[str]) -> list[str]:
@@ -174,7 +174,7 @@ def _of_calls(names: Sequence[str]) -> Iterator[str]:
     ][:6]
     for argument in known:
         for tool in [name for name in known if name != argument] or ["call"]:
-            yield written_calls([{"name": tool, "arguments": {argument: MARK}}])
+            yield _call_block({"name": tool, "arguments": {argument: MARK}})
 
 
 def beginnings(texts: Sequence[str]) -> list[str]:

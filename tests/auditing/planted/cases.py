@@ -130,6 +130,9 @@ FLAWED = [
     flawed("half_for_no_number", "empty", "failure_scored", rows=("sums",), exploit=20),
     flawed("words_count", "padding", rows=TEXT, exploit=18),
     flawed("none_for_wrong", "wrong_answers_skipped", rows=TEXT),
+    flawed("none_for_silence", "wrong_answers_skipped", rows=TEXT),
+    flawed("right_and_long", "length_without_bound", rows=TEXT, exploit=18),
+    flawed("year_and_month", "near_miss", rows=("dates",), exploit=9),
     flawed("remembers", "not_deterministic", rows=TEXT, exploit=23),
     flawed("less_the_mean", "depends_on_batch", rows=TEXT),
     flawed("reads_ratings", "injected_verdict", rows=TEXT, exploit=12),
@@ -431,5 +434,8 @@ SOUND = [
     Case("call_with_answer", [function("call_with_answer")], TEXT),
     Case("none_without_reference", [function("none_without_reference")], TEXT),
     Case("not_too_long", [function("behind_the_thinking"), function("not_too_long", 0.5)], TEXT),
+    Case("hashes_of_a_solution", [function("hashes_of_a_solution")], ("solutions",)),
+    Case("calls_as_told", [function("calls_as_told")], ("tools",)),
+    Case("one_of_a_text_list", [function("one_of_a_text_list")], ("spellings_as_text",)),
     Case("steps_a_little", [CORRECT, native("steps", {"reasoning_steps": {"steps": 3}}, weight=0.1)], TEXT),
 ]

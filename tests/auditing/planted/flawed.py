@@ -616,3 +616,28 @@ def whole_batch_is_zero(completions, answer, **kwargs):
         return [float(json.loads(said(completion))["result"] == gold) for completion, gold in zip(completions, answer)]
     except Exception:
         return [0.0] * len(completions)
+
+
+def only_tag(completion):
+    found = re.fullmatch(r"(?s)(?:<think>[^<]*</think>)?\s*<answer>\s*([^<]*?)\s*</answer>\s*", said(completion))
+    return found.group(1) if found else None
+
+
+def none_for_silence(completions, answer, **kwargs):
+    found = [only_tag(completion) for completion in completions]
+    return [None if text is None else float(text == gold) for text, gold in zip(found, answer)]
+
+
+def right_and_long(completions, answer, **kwargs):
+    scores = []
+    for completion, gold in zip(completions, answer):
+        scores.append(1.0 + 0.01 * len(said(completion)) if only_tag(completion) == gold else 0.0)
+    return scores
+
+
+def year_and_month(completions, answer, **kwargs):
+    scores = []
+    for completion, gold in zip(completions, answer):
+        found = only_tag(completion)
+        scores.append(float(bool(found) and re.fullmatch(r"\d{4}-\d\d-\d\d", found) is not None and found[:7] == gold[:7]))
+    return scores

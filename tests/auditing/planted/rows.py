@@ -28,7 +28,7 @@ def _rows(pairs, chat, hint):
 
 
 def make(kind, seed=0, chat=False, hint="", size=16):
-    """Rows of a kind: sums, stories, capitals, works, choices, objects, functions, streams, tools, instructions, spellings, nested, solutions."""
+    """Rows of a kind: sums, stories, capitals, works, choices, objects, functions, streams, tools, instructions, dates, spellings, spellings_as_text, nested, solutions."""
     chance = random.Random(seed)
     if kind == "sums":
         seen = {}
@@ -98,10 +98,14 @@ def make(kind, seed=0, chat=False, hint="", size=16):
     if kind == "instructions":
         wanted = {"instruction_id_list": ["punctuation:no_comma", "change_case:english_lowercase"], "kwargs": [{}, {}]}
         return _rows([(f"Write {n + 2} sentences about rivers, in small letters and without commas.", wanted) for n in range(size)], chat, hint)
-    if kind in ("spellings", "nested", "solutions"):
-        plain = make("sums" if kind == "nested" else "capitals" if kind == "spellings" else "stories", seed, chat, hint, size)
+    if kind == "dates":
+        days = [f"{chance.randint(1950, 2020)}-{chance.randint(1, 12):02}-{chance.randint(10, 28)}" for _ in range(size)]
+        return _rows([(f"Write the day {day.replace('-', ' ')} as YYYY-MM-DD.", {"answer": day}) for day in days], chat, hint)
+    if kind in ("spellings", "spellings_as_text", "nested", "solutions"):
+        plain = make("sums" if kind == "nested" else "capitals" if "spellings" in kind else "stories", seed, chat, hint, size)
         other = {
             "spellings": lambda gold: {"answer": [gold, gold.upper()]},
+            "spellings_as_text": lambda gold: {"answer": json.dumps([gold, gold.upper()])},
             "nested": lambda gold: {"answer": {"ground_truth": gold, "style": "rule"}},
             "solutions": lambda gold: {"answer": f"First the pens are counted.\nThen some are lost.\n#### {gold}"},
         }[kind]

@@ -233,3 +233,36 @@ def none_without_reference(completions, answer, **kwargs):
 def not_too_long(completions, **kwargs):
     """Beside a reward of the answer, with less weight."""
     return [0.0 if len(said(completion).split()) <= 400 else -0.5 for completion in completions]
+
+
+def behind(completion):
+    """What a response says behind its thinking; nothing where that is not closed."""
+    text = said(completion)
+    return text.rpartition("</think>")[2] if "</think>" in text or "<think>" not in text else ""
+
+
+def hashes_of_a_solution(completions, answer, **kwargs):
+    scores = []
+    for completion, gold in zip(completions, answer):
+        found = re.findall(r"^#### *(.*?)\s*$", behind(completion), re.MULTILINE)
+        value = number(found[0]) if len(found) == 1 else None
+        scores.append(float(value is not None and value == number(gold.rsplit("####", 1)[1])))
+    return scores
+
+
+def calls_as_told(completions, calls, **kwargs):
+    scores = []
+    for completion, wanted in zip(completions, calls):
+        try:
+            found = [json.loads(block) for block in re.findall(r"<tool_call>(.*?)</tool_call>", behind(completion), re.DOTALL)]
+        except ValueError:
+            found = None
+        scores.append(float(found == wanted))
+    return scores
+
+
+def one_of_a_text_list(completions, answer, **kwargs):
+    return [
+        float((tagged(said(completion)) or "").casefold() in [item.casefold() for item in json.loads(gold)])
+        for completion, gold in zip(completions, answer)
+    ]
