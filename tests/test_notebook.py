@@ -101,7 +101,7 @@ def test_an_evaluation_shows_scores_outcomes_and_reasons():
     assert any("'5' is not '4'" in title for title in page.titles) and any("ValueError" in title for title in page.titles)
 
 
-@pytest.mark.parametrize("text", HOSTILE)
+@pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
 def test_no_markup_of_anybody_is_markup(text, tmp_path):
     own = rubric(text.encode("utf-8", "replace").decode())
     Reader(own._repr_html_())

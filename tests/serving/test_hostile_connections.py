@@ -50,7 +50,7 @@ def test_a_head_that_trickles_in_is_a_408_and_its_connection_is_closed(guarded):
             pass
         stop.set()
         thread.join()
-    assert received.startswith(b"HTTP/1.1 408 Request Timeout\r\n") and b'"code": "too_slow"' in received
+    assert received.startswith(b"HTTP/1.1 408 Request Timeout\r\n") and b'"code":"too_slow"' in received
 
 
 @pytest.mark.parametrize("sent", [b"", b"\r\n", b"\r\n\r\n\r\n"])
