@@ -135,7 +135,7 @@ def without_secrets(error: BaseException) -> BaseException:
 
 
 def logger_for(name: str) -> logging.Logger:
-    """A module's logger, whose messages and tracebacks hold no secrets."""
+    """A module's logger, whose messages and tracebacks hold no secrets, and nothing that a file in UTF-8 cannot."""
     logger = logging.getLogger(name)
     if not any(isinstance(each, _Redacting) for each in logger.filters):
         logger.addFilter(_Redacting())
@@ -170,14 +170,25 @@ class _Redacting(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         message = record.getMessage()
-        if (shown := redact(message)) != message:
+        if (shown := _encodable(redact(message))) != message:
             record.msg, record.args = shown, ()
         if record.exc_info and record.exc_info[1] is not None:
             text = self._traceback.formatException(record.exc_info)
             if (shown := redact(text)) != text:
                 error = without_secrets(record.exc_info[1])
-                record.exc_text, record.exc_info = shown, (type(error), error, record.exc_info[2])
+                record.exc_text, record.exc_info = _encodable(shown), (type(error), error, record.exc_info[2])
+            elif (shown := _encodable(text)) != text:
+                record.exc_text = shown
         return True
+
+
+def _encodable(text: str) -> str:
+    """The text with halves of surrogate pairs, which a policy can write and no log file takes, as escapes."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode(errors="backslashreplace").decode()
+    return text
 
 
 @lru_cache(maxsize=1024)  # a batch that fails has the same error in every row

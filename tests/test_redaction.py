@@ -176,3 +176,17 @@ def test_log_lines_and_tracebacks_hide_secrets() -> None:
         logger.removeHandler(handler)
     text = stream.getvalue()
     assert "p4ss" not in text and "sent ***" in text and "ValueError: Illegal header value b'Bearer ***'" in text and "test_redaction.py" in text
+
+
+def test_half_a_surrogate_pair_in_a_message_or_an_error_reaches_a_log_file(tmp_path):
+    logger, handler = logger_for("rl_rewards.test_surrogates"), logging.FileHandler(tmp_path / "log.txt", encoding="utf-8")
+    logger.addHandler(handler)
+    try:
+        raise ValueError("bad \ud800")
+    except ValueError:
+        logger.warning("the answer %s failed", "\udfff", exc_info=True)
+    finally:
+        logger.removeHandler(handler)
+        handler.close()
+    written = (tmp_path / "log.txt").read_text(encoding="utf-8")
+    assert r"the answer \udfff failed" in written and r"ValueError: bad \ud800" in written
