@@ -29,6 +29,8 @@ from planted.generate import Planted, planted, shipped  # noqa: E402
 from rl_rewards.auditing import audit  # noqa: E402
 from rl_rewards.auditing.audit import subject_of  # noqa: E402
 from rl_rewards.auditing.measures import clopper_pearson, wilson  # noqa: E402
+from rl_rewards.auditing.pattern_samples import MARK  # noqa: E402
+from rl_rewards.checks.columns import RubricDataError  # noqa: E402
 
 PEERS = ("rewardprobe", "reward-doctor", "gradecheck")
 
@@ -61,17 +63,17 @@ class PeerProcess:
 
 def _task(case: Planted) -> dict[str, Any]:
     """A rubric as the peers are asked about it, with the form that the audit found: prompts are texts, since the tools build text."""
-    honest = subject_of(str(case.rubric), case.rows).honest
     rows = [{**row, "prompt": row["prompt"] if isinstance(row["prompt"], str) else row["prompt"][-1]["content"]} for row in case.rows]
-    known = [name for source in honest.sources for name in rows[0] if source.name.startswith(name)]
-    names = known or [name for name in rows[0] if name not in ("prompt", "task")]
-    slot = honest.form.slots[0]
-    return {
-        "rubric": str(case.rubric),
-        "rows": rows,
-        "form": [honest.form.before, slot.template, honest.form.behind],
-        "column": names[0] if names else None,
-    }
+    names = [name for name in rows[0] if name not in ("prompt", "task")]
+    form = ["", MARK, ""]
+    try:
+        honest = subject_of(str(case.rubric), case.rows).honest
+    except RubricDataError:  # a column that is not there: the peers are asked about the plain answer
+        pass
+    else:
+        names = [name for source in honest.sources for name in rows[0] if source.name.startswith(name)] or names
+        form = [honest.form.before, honest.form.slots[0].template, honest.form.behind]
+    return {"rubric": str(case.rubric), "rows": rows, "form": form, "column": names[0] if names else None}
 
 
 def cases(folder: Path, variants: int, only: str | None, part: str) -> Iterator[Planted]:
