@@ -63,10 +63,11 @@ class RayEngine(Engine):
         context.enable_progress_bars = False
         context.print_on_execution_start = False
         logging.getLogger("ray.data").setLevel(logging.ERROR)
+        _check_answers(self._address or os.environ.get("RAY_ADDRESS"))
         self._owns = not ray.is_initialized()
         if not self._owns:
+            _check_connected(self._address, ray.get_runtime_context().gcs_address)
             return self
-        _check_answers(self._address or os.environ.get("RAY_ADDRESS"))
         quiet: dict[str, Any] = {"logging_level": logging.ERROR, "log_to_driver": False}
         here = self._address is None and not os.environ.get("RAY_ADDRESS")
         try:
@@ -192,6 +193,16 @@ def _check_answers(address: str | None) -> None:
         socket.create_connection((host.strip("[]"), int(port)), timeout=_CONNECT_SECONDS).close()
     except (OSError, OverflowError) as error:
         raise RayError(f"no Ray cluster at {address!r}: {error}; `ray start --head` prints its address") from None
+
+
+def _check_connected(address: str | None, connected: str) -> None:
+    """Check that a process that has a cluster already is not asked for another one.
+
+    Raises:
+        RayError: when it is.
+    """
+    if address is not None and ":" in address and "://" not in address and address != connected:
+        raise RayError(f"this process is connected to the Ray cluster at {connected!r}, and address names {address!r}; call ray.shutdown() first")
 
 
 def _shares(cpus: float, actors: int) -> tuple[float, float]:
