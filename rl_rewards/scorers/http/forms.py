@@ -11,7 +11,6 @@ evaluation  `rl-rewards serve`, POST /v1/evaluations/ID: {samples: [row]} -> {re
 from __future__ import annotations
 
 import json
-import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -20,16 +19,13 @@ from uuid import uuid4
 
 from rl_rewards.references import column_template, text_of
 from rl_rewards.scorers.graders.fields import GraderFields
+from rl_rewards.scorers.http.replies import ReplyError, is_number, number_of, numbers_of, object_of, result_of, result_of_item, result_of_row
 from rl_rewards.types import EvaluateResult, Message, MetricResult, Outcome, Sample
 from rl_rewards.types.contents import example_of
 
 __all__ = ["FORMS", "FormName", "HttpForm", "Query", "ReplyError", "label_of"]
 
 FormName = Literal["cloud_run", "openrlhf", "nemo_gym", "openai", "batch", "evaluation"]
-
-
-class ReplyError(ValueError):
-    """A reply that is not of the service's form, or holds no score."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,9 +82,9 @@ class CloudRun(HttpForm):
         }
 
     def read(self, reply: Any, count: int) -> list[EvaluateResult]:
-        said = _object(reply, "reward")
+        said = object_of(reply, "reward")
         info = said.get("user_requested_aux_info")
-        return [EvaluateResult(_number(said["reward"], "reward"), None if info is None else str(info))]
+        return [EvaluateResult(number_of(said["reward"], "reward"), None if info is None else str(info))]
 
 
 class OpenRlhf(HttpForm):
@@ -108,18 +104,18 @@ class OpenRlhf(HttpForm):
         }
 
     def read(self, reply: Any, count: int) -> list[EvaluateResult]:
-        said = _object(reply, "rewards")
-        rewards = _numbers(said["rewards"], "rewards", count)
+        said = object_of(reply, "rewards")
+        rewards = numbers_of(said["rewards"], "rewards", count)
         logs = said.get("extra_logs") or {}
         if not isinstance(logs, Mapping):
             raise ReplyError(f"'extra_logs' must be an object, got {logs!r:.80}")
         columns = {str(name): values if isinstance(values, list) else [values] * count for name, values in logs.items()}
         if said.get("scores") is not None:
-            columns["score"] = _numbers(said["scores"], "scores", count)
+            columns["score"] = numbers_of(said["scores"], "scores", count)
         for name, values in columns.items():
             if len(values) != count:
                 raise ReplyError(f"'extra_logs.{name}' must have {count} numbers, got {len(values)}")
-        return [_result(reward, "rewards", None, {name: values[i] for name, values in columns.items()}) for i, reward in enumerate(rewards)]
+        return [result_of(reward, "rewards", None, {name: values[i] for name, values in columns.items()}) for i, reward in enumerate(rewards)]
 
 
 class NemoGym(HttpForm):
@@ -141,16 +137,16 @@ class NemoGym(HttpForm):
         return {**query.sample.references, "responses_create_params": asked, "response": response}
 
     def read(self, reply: Any, count: int) -> list[EvaluateResult]:
-        said = _object(reply, "reward")
+        said = object_of(reply, "reward")
         kind, masked = said.get("failure_kind"), said.get("mask_sample")
-        components = {name: value for name, value in said.items() if name not in ("reward", "mask_sample") and _is_number(value)}
+        components = {name: value for name, value in said.items() if name not in ("reward", "mask_sample") and is_number(value)}
         if kind or masked is True:
             outcome = Outcome.TIMEOUT if kind and "timeout" in str(kind).lower() else Outcome.ERROR
             words = [f"failure_kind {kind!r}" if kind else "mask_sample", str(said.get("failure_reason") or "no failure_reason")]
             failure = EvaluateResult.failure(outcome, f"the service scored nothing: {': '.join(words)}")
             failure.metrics = {name: MetricResult(float(value)) for name, value in components.items()}
             return [failure]
-        return [_result(said["reward"], "reward", said.get("failure_reason"), components)]
+        return [result_of(said["reward"], "reward", said.get("failure_reason"), components)]
 
 
 class OpenAi(HttpForm):
@@ -165,7 +161,7 @@ class OpenAi(HttpForm):
         return {"sample": fields.sample, "item": item, "trace_id": f"trace_{uuid4().hex}"}
 
     def read(self, reply: Any, count: int) -> list[EvaluateResult]:
-        return [EvaluateResult(_number(_object(reply, "score")["score"], "score"))]
+        return [EvaluateResult(number_of(object_of(reply, "score")["score"], "score"))]
 
 
 class Batch(HttpForm):
@@ -187,11 +183,11 @@ class Batch(HttpForm):
         }
 
     def read(self, reply: Any, count: int) -> list[EvaluateResult]:
-        results = _object(reply, "results")["results"]
+        results = object_of(reply, "results")["results"]
         if not isinstance(results, list) or len(results) != count:
             found = f"{len(results)}" if isinstance(results, list) else repr(results)[:80]
             raise ReplyError(f"'results' must be a list of {count} results, got {found}")
-        return [_each(result) for result in results]
+        return [result_of_item(result) for result in results]
 
 
 class Evaluation(HttpForm):
@@ -208,12 +204,12 @@ class Evaluation(HttpForm):
         return {"samples": [_row(query.sample) for query in queries]}
 
     def read(self, reply: Any, count: int) -> list[EvaluateResult]:
-        said = _object(reply, "results")
+        said = object_of(reply, "results")
         results, weights = said["results"], said.get("weights")
         if not isinstance(results, list) or len(results) != count:
             found = f"{len(results)}" if isinstance(results, list) else repr(results)[:80]
             raise ReplyError(f"'results' must be a list of {count} results, got {found}")
-        return [_evaluated(result, weights if isinstance(weights, Mapping) else {}) for result in results]
+        return [result_of_row(result, weights if isinstance(weights, Mapping) else {}) for result in results]
 
 
 FORMS: dict[str, HttpForm] = {
@@ -249,90 +245,6 @@ def _shown(sample: Sample) -> Any:
     if opened and len(turns) == 1:
         turns[0]["content"] = sample.whole
     return turns
-
-
-def _evaluated(result: Any, weights: Mapping[str, Any]) -> EvaluateResult:
-    """One row's result; what is wrong with it costs its own sample."""
-    try:
-        said = _object(result, "score")
-        scores, outcomes, reasons = (_mapping(said, name) for name in ("scores", "outcomes", "reasons"))
-        numbers = {name: score for name, score in scores.items() if score is not None}
-        for name, parts in _mapping(said, "components").items():
-            numbers |= {f"{name}/{part['name']}": part["score"] for part in parts or () if part.get("score") is not None}
-        reason = "; ".join(f"{name}: {why}" for name, why in reasons.items() if why) or None
-        if said["score"] is not None:
-            return _result(said["score"], "score", reason, numbers)
-        failed = [name for name, outcome in outcomes.items() if outcome != Outcome.SKIPPED and scores.get(name) is None and weights.get(name, 1) != 0]
-        if not failed:
-            return EvaluateResult.skip("no reward of the evaluation applies to this row")
-        name = failed[0]
-        outcome = Outcome(outcomes[name]) if outcomes[name] in {Outcome.TIMEOUT, Outcome.CRASHED, Outcome.UNSUPPORTED} else Outcome.ERROR
-        failure = EvaluateResult.failure(outcome, f"the evaluation scored nothing: reward {name!r}: {reasons.get(name) or outcomes[name]}")
-        failure.metrics = {part: MetricResult(_number(value, part)) for part, value in numbers.items()}
-        return failure
-    except (ReplyError, TypeError, KeyError, AttributeError) as wrong:
-        return EvaluateResult.failure(Outcome.ERROR, f"a result of the evaluation cannot be read: {wrong}")
-
-
-def _mapping(said: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    value = said.get(name) or {}
-    if not isinstance(value, Mapping):
-        raise ReplyError(f"{name!r} must be an object, got {value!r:.80}")
-    return value
-
-
-def _each(result: Any) -> EvaluateResult:
-    """One result of a batch; what is wrong with it costs its own sample."""
-    try:
-        said = _object(result, "score")
-        if said["score"] is None:
-            why = said.get("error") or said.get("reason") or "no reason given"
-            return EvaluateResult.failure(Outcome.ERROR, f"the service gave no score: {why}")
-        return _result(said["score"], "score", said.get("reason"), said.get("metrics") or {})
-    except ReplyError as wrong:
-        return EvaluateResult.failure(Outcome.ERROR, str(wrong))
-
-
-def _result(reward: Any, name: str, reason: Any, components: Any) -> EvaluateResult:
-    """A result, or the failure that its number is none; components that are no numbers are an error, too."""
-    try:
-        score = _number(reward, name)
-        if not isinstance(components, Mapping):
-            raise ReplyError(f"'metrics' must be an object, got {components!r:.80}")
-        metrics = {str(key): MetricResult(_number(value, f"metrics.{key}")) for key, value in components.items()}
-    except ReplyError as wrong:
-        return EvaluateResult.failure(Outcome.ERROR, str(wrong))
-    return EvaluateResult(score, None if reason is None else str(reason), metrics)
-
-
-def _object(reply: Any, needed: str) -> Mapping[str, Any]:
-    if not isinstance(reply, Mapping):
-        raise ReplyError(f"a reply must be an object with {needed!r}, got {type(reply).__name__}: {reply!r:.80}")
-    if needed not in reply:
-        raise ReplyError(f"a reply must have {needed!r}, got {sorted(map(str, reply))!r:.200}")
-    return reply
-
-
-def _numbers(values: Any, name: str, count: int) -> list[Any]:
-    if not isinstance(values, list) or len(values) != count:
-        found = f"{len(values)} of them" if isinstance(values, list) else repr(values)[:80]
-        raise ReplyError(f"{name!r} must be a list of {count} numbers, got {found}")
-    return values
-
-
-def _number(value: Any, name: str) -> float:
-    if not _is_number(value):
-        raise ReplyError(f"{name!r} must be a finite number, got {type(value).__name__}: {value!r:.80}")
-    return float(value)
-
-
-def _is_number(value: Any) -> bool:
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        return False
-    try:
-        return math.isfinite(value)
-    except OverflowError:  # an integer that no float holds
-        return False
 
 
 def _text(value: Any) -> str:
