@@ -33,16 +33,18 @@ class FileRewardFunction(RewardFunction):
 def reward_functions(rubric: str | os.PathLike[str]) -> dict[str, FileRewardFunction]:
     """The rewards of a rubric file, or of `module:name`, as TRL's reward functions, by name."""
     target = os.fspath(rubric)
-    return dict(_functions(str(Path(target).resolve()) if Path(target).exists() else target))
+    return _loaded(str(Path(target).resolve()) if Path(target).exists() else target)
 
 
-@functools.lru_cache(maxsize=8)
-def _functions(target: str) -> dict[str, FileRewardFunction]:
+def _loaded(target: str) -> dict[str, FileRewardFunction]:
     made: dict[str, FileRewardFunction] = {}
     for function in functions_of(load_target(target)):
         made[function.__name__] = each = FileRewardFunction(function._scoring, function.reward)
         each.path = target
     return made
+
+
+_functions = functools.lru_cache(maxsize=8)(_loaded)  # a worker unpickles each function of a rubric by itself
 
 
 def _function(target: str, name: str) -> FileRewardFunction:

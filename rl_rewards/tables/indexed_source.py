@@ -174,8 +174,14 @@ class _ParquetRows:
         return self._batch
 
 
-@functools.lru_cache(maxsize=1)
 def _list_rows(path: str) -> list[Row]:
+    """The rows of a file that is one list, read once in a process for every source of this file as it is now."""
+    found = os.stat(path)
+    return _read_list(path, (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns))
+
+
+@functools.lru_cache(maxsize=1)
+def _read_list(path: str, _version: tuple[int, ...]) -> list[Row]:
     with open_regular(path) as file:
         return list(json_rows(file, path))
 

@@ -93,3 +93,16 @@ def test_a_directory_in_the_form_of_the_hub_has_blocks_too(place):
     pq.write_table(pa.Table.from_pylist(ROWS), "local/data/train-00000-of-00001.parquet")
     source = pickle.loads(pickle.dumps(open_source("local")))
     assert [row.values for block in source.blocks(BlockSize(33)) for row in source.rows(block)] == ROWS
+
+
+def test_a_list_that_is_written_again_or_another_of_the_same_name_is_read_again(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "list.json").write_text('[{"n": 1}]')
+    source = open_source("list.json")
+    assert [row.values for row in source.slice(0, 9)] == [{"n": 1}]
+    (tmp_path / "list.json").write_text('[{"n": 2}]')
+    assert [row.values for row in source.slice(0, 9)] == [{"n": 2}]
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other/list.json").write_text('[{"n": 3}]')
+    monkeypatch.chdir(tmp_path / "other")
+    assert [row.values for row in open_source("list.json").slice(0, 9)] == [{"n": 3}]
