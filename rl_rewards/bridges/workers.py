@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from rl_rewards.rubric_files.target import load_target
+from rl_rewards.tables.regular_file import file_version
 from rl_rewards.trl.functions import RewardFunction
 from rl_rewards.trl.functions import reward_functions as functions_of
 
@@ -33,18 +34,20 @@ class FileRewardFunction(RewardFunction):
 def reward_functions(rubric: str | os.PathLike[str]) -> dict[str, FileRewardFunction]:
     """The rewards of a rubric file, or of `module:name`, as TRL's reward functions, by name."""
     target = os.fspath(rubric)
-    return _loaded(str(Path(target).resolve()) if Path(target).exists() else target)
+    return dict(_functions(str(Path(target).resolve()) if Path(target).exists() else target))
 
 
-def _loaded(target: str) -> dict[str, FileRewardFunction]:
+def _functions(target: str) -> dict[str, FileRewardFunction]:
+    return _loaded(target, file_version(target) if os.path.exists(target) else None)
+
+
+@functools.lru_cache(maxsize=8)
+def _loaded(target: str, _version: object) -> dict[str, FileRewardFunction]:
     made: dict[str, FileRewardFunction] = {}
     for function in functions_of(load_target(target)):
         made[function.__name__] = each = FileRewardFunction(function._scoring, function.reward)
         each.path = target
     return made
-
-
-_functions = functools.lru_cache(maxsize=8)(_loaded)  # a worker unpickles each function of a rubric by itself
 
 
 def _function(target: str, name: str) -> FileRewardFunction:

@@ -25,7 +25,7 @@ from rl_rewards.tables.readers import (
     parquet_values,
     table_size,
 )
-from rl_rewards.tables.regular_file import open_regular
+from rl_rewards.tables.regular_file import file_version, open_regular
 from rl_rewards.tables.strict_json import strict_json
 
 __all__ = ["DatasetSource", "IndexedSource", "ListSource", "ParquetSource"]
@@ -176,8 +176,7 @@ class _ParquetRows:
 
 def _list_rows(path: str) -> list[Row]:
     """The rows of a file that is one list, read once in a process for every source of this file as it is now."""
-    found = os.stat(path)
-    return _read_list(path, (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns))
+    return _read_list(path, file_version(path))
 
 
 @functools.lru_cache(maxsize=1)

@@ -8,7 +8,7 @@ from typing import BinaryIO
 
 from rl_rewards.user_errors import UserError
 
-__all__ = ["NotRegularFileError", "open_regular"]
+__all__ = ["NotRegularFileError", "file_version", "open_regular"]
 
 _KINDS = {
     stat.S_IFIFO: "a named pipe",
@@ -36,3 +36,9 @@ def open_regular(path: str | os.PathLike[str]) -> BinaryIO:
         os.close(descriptor)
         raise NotRegularFileError(f"{os.fspath(path)}: must be a regular file, got {_KINDS.get(kind, 'something else')}")
     return os.fdopen(descriptor, "rb")
+
+
+def file_version(path: str | os.PathLike[str]) -> tuple[int, ...]:
+    """What changes when a file is written again, or another has its name: what was read of it may be kept under this."""
+    found = os.stat(path)
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns

@@ -14,4 +14,4 @@ def fresh_rubrics():
 
     yield
     function._scoring.cache_clear()
-    workers._functions.cache_clear()
+    workers._loaded.cache_clear()

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import pickle
 import subprocess
 import sys
@@ -475,6 +476,15 @@ def test_functions_that_are_pickled_to_a_worker_share_one_rubric_there(rubric):
     assert correct is functions["correct"] and correct._scoring is brief._scoring
     assert len(pickle.dumps(functions["correct"])) < 400
     assert correct(["q"], [RIGHT], answer=["42"]) == [1.0]
+
+
+def test_a_rubric_file_that_changes_is_read_again(rubric):
+    from rl_rewards.bridges.workers import reward_functions as by_file
+
+    path = rubric(SUMS, BRIEF)
+    assert list(by_file(path)) == ["correct", "brief"]
+    os.replace(rubric(SUMS), path)
+    assert list(by_file(path)) == ["correct"]
 
 
 def test_no_bridge_imports_a_trainer(rubric):
