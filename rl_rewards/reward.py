@@ -231,7 +231,7 @@ class Reward:
             result.score = score
         if not -self._largest <= score <= self._largest:  # NaN, too
             return EvaluateResult.failure(Outcome.ERROR, f"a score must be {self._range(score)}, got {score}")
-        if not result.is_score_valid:
+        if not result.is_score_valid or (result.error and outcome is Outcome.SCORED):
             failure = EvaluateResult.failure(Outcome.ERROR, result.error or result.reason or "the scorer says that its score is not valid")
             failure.metrics = result.metrics
             return failure

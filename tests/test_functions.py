@@ -100,6 +100,9 @@ def test_it_receives_what_it_names_and_the_columns():
         ([1.0], None, Outcome.ERROR),
         ({"reason": "no score"}, None, Outcome.ERROR),
         ({"score": 1.0, "scroe": 1.0}, None, Outcome.ERROR),
+        (1j, None, Outcome.ERROR),
+        (b"1", None, Outcome.ERROR),
+        ({0.5}, None, Outcome.ERROR),
     ],
     ids=repr,
 )

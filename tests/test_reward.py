@@ -84,6 +84,48 @@ def test_a_scalar_of_numpy_is_a_number_and_an_array_is_none():
     assert "must be a number, got ndarray" in checked[2].error
 
 
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda np, torch: np.complex128(1 + 2j),
+        lambda np, torch: np.complex64(1),
+        lambda np, torch: np.array(1 + 0j),
+        lambda np, torch: torch.tensor(1 + 0j),
+        lambda np, torch: np.array("0.5"),
+        lambda np, torch: np.array(b"1"),
+        lambda np, torch: np.array("1", dtype=object),
+        lambda np, torch: np.str_("1"),
+        lambda np, torch: np.datetime64("2020-01-01"),
+    ],
+)
+def test_text_and_complex_numbers_in_scalars_of_numpy_and_torch_are_no_scores(make):
+    """numpy makes a number of each: the real part alone, or what the text says."""
+    value = make(pytest.importorskip("numpy"), pytest.importorskip("torch"))
+    assert "must be a number" in Reward("r", one).checked(EvaluateResult(value)).error
+    assert "must be a number" in Reward("r", one).checked(EvaluateResult(1.0, metrics={"part": value})).error
+
+
+@pytest.mark.parametrize("error", ["the judge did not answer", {"code": 503}, OSError("down")], ids=str)
+def test_a_score_beside_an_error_is_a_failure_and_no_score(error):
+    result = Reward("r", one).checked(EvaluateResult(0.0, error=error))
+    assert result.failed and result.outcome is Outcome.ERROR and str(error) in result.error
+
+
+@pytest.mark.parametrize("error", [None, "", False, {}])
+def test_an_empty_error_is_none(error):
+    assert Reward("r", one).checked(EvaluateResult(0.5, error=error)).score == 0.5
+
+
+@pytest.mark.parametrize("outcome", [Outcome.TIMEOUT, Outcome.CRASHED, Outcome.UNPARSED, Outcome.UNSUPPORTED])
+def test_a_score_that_the_policy_earned_by_its_fault_may_say_which(outcome):
+    assert Reward("r", one).checked(EvaluateResult(0.0, error="ran out of time", outcome=outcome)).score == 0.0
+
+
+@pytest.mark.parametrize("valid", ["no", "false", "", None, 2, 0.5, [True]], ids=repr)
+def test_validity_is_true_or_false(valid):
+    assert "is_score_valid must be true or false" in Reward("r", one).checked(EvaluateResult(1.0, is_score_valid=valid)).error
+
+
 @pytest.mark.parametrize("value", [1.0, None, {"score": 1.0}, "x"])
 def test_a_scorer_that_returns_something_else_has_failed(value):
     result = Reward("r", one).checked(value)

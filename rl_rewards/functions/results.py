@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from typing import Any
 
 from rl_rewards.failures import failure_of
 from rl_rewards.types import EvaluateResult, MetricResult, Outcome
+from rl_rewards.types.components import is_number
 
 __all__ = ["as_result", "as_results", "listed"]
 
@@ -33,7 +34,7 @@ def as_result(value: Any, name: str) -> EvaluateResult:
         if "outcome" in fields:
             fields["outcome"] = Outcome(fields["outcome"])
         return EvaluateResult(**fields)
-    if isinstance(value, (str, bytes)) or not hasattr(value, "__float__"):
+    if not is_number(value):
         batch = '; a function of a whole batch is decorated with @reward_function(mode="batch")' if isinstance(value, (list, tuple)) else ""
         raise ValueError(f"reward function {name!r} returns an EvaluateResult, a dict, a number, a bool or None; got {value!r:.80}{batch}")
     return EvaluateResult(float(value))
@@ -68,7 +69,7 @@ def listed(value: Any, size: int, name: str) -> list[Any]:
     Raises:
         ValueError: when it is no list of `size` results.
     """
-    if isinstance(value, (str, bytes, Mapping)) or not hasattr(value, "__iter__"):
+    if isinstance(value, (str, bytes, Mapping, Set)) or not hasattr(value, "__iter__"):  # a set has lost the order
         raise ValueError(f"reward function {name!r} in batch mode returns a list of {size} results, got {value!r:.80}")
     values = list(value)
     if size >= 0 and len(values) != size:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import field
 from decimal import Context, Decimal
 from functools import cached_property, lru_cache
+from numbers import Complex
 from typing import Any, NamedTuple
 
 from rl_rewards.configured import configured
@@ -15,7 +16,9 @@ from rl_rewards.scorers.texts import answer_text, quoted, reference_texts
 from rl_rewards.types import EvaluateResult, Outcome, Sample
 
 _LONGEST = 1000  # characters; together with exponents of three digits it bounds the work on any answer
-_NUMBER = r"[+-]?[$€£]?(?:{whole}(?:{point}\d+)?|{point}\d+)(?:[eE][+-]?\d{{1,3}})? ?%?"
+_DIGITS = r"(?:{whole}(?:{point}\d+)?|{point}\d+)(?:[eE][+-]?\d{{1,3}})?"
+# A currency sign is before the number, on either side of its sign, or behind it.
+_NUMBER = rf"[+-]?(?:\p{{{{Sc}}}} ?)?{_DIGITS} ?%?|\p{{{{Sc}}}} ?[+-]{_DIGITS}|[+-]?{_DIGITS} ?\p{{{{Sc}}}}"
 # Exact for every pair of numbers that can be read: they span at most 2,000 digits on each side of the point.
 _EXACT = Context(prec=10 * _LONGEST)
 
@@ -32,8 +35,8 @@ class NumberMatch(ReferenceScorer):
     """Scores whether the answer is the reference's number, or within a tolerance of it; any one of a reference that is a list.
 
     An answer a is right for a reference r when |a - r| <= max(absolute, relative * |r|), in exact decimal arithmetic. The whole answer
-    must be a number: digits with an optional sign, currency sign, point, exponent, percent sign and final full stop; any other answer is
-    `unparsed`.
+    must be a number: digits with an optional sign, currency sign ($5, 5 €), point, exponent, percent sign and final full stop; any other
+    answer is `unparsed`.
 
     Raises:
         ValueError: when a tolerance is negative.
@@ -62,7 +65,8 @@ class NumberMatch(ReferenceScorer):
 
     def target(self, sample: Sample) -> tuple[tuple[Number, ...], tuple[str, ...]]:
         """The reference's numbers, and their texts."""
-        texts = reference_texts(super().target(sample))
+        reference = super().target(sample)
+        texts = reference_texts(_with_commas(reference) if self.decimal_comma else reference)
         return _prepared(texts, self.thousands, self.decimal_comma), texts
 
     def score_answer(self, answer: Any, target: tuple[tuple[Number, ...], tuple[str, ...]], sample: Sample) -> EvaluateResult:
@@ -98,17 +102,25 @@ def read_number(text: str, thousands: bool = True, decimal_comma: bool = False) 
         return None
     percent = text.endswith("%")
     point, separator = (",", ".") if decimal_comma else (".", ",")
-    digits = text.rstrip("% ").replace(separator, "").replace(point, ".").translate(_NO_CURRENCY)
-    return Number(Decimal(digits), percent)
+    digits = text.replace(separator, "").replace(point, ".")
+    return Number(Decimal("".join(char for char in digits if char in _OF_DECIMALS)), percent)
 
 
-_NO_CURRENCY = str.maketrans("", "", "$€£")
+_OF_DECIMALS = frozenset("0123456789.+-eE")
+
+
+def _with_commas(reference: Any) -> Any:
+    """A reference whose numbers, which have a point in Python, are written with a decimal comma as its texts are."""
+    if isinstance(reference, (list, tuple)):
+        return [_with_commas(item) for item in reference]
+    return str(reference).replace(".", ",") if isinstance(reference, Complex | Decimal) else reference
 
 
 @lru_cache
 def _pattern(thousands: bool, decimal_comma: bool) -> Any:
     point, separator = (",", r"\.") if decimal_comma else (r"\.", ",")
-    whole = rf"(?:\d{{1,3}}(?:{separator}\d{{3}})+|\d+)" if thousands else r"\d+"
+    # No group of thousands begins with a zero: 0,123 is a decimal fraction, written with another point.
+    whole = rf"(?:[1-9]\d{{0,2}}(?:{separator}\d{{3}})+|\d+)" if thousands else r"\d+"
     return compile_pattern(_NUMBER.format(whole=whole, point=point))
 
 

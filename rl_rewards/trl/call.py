@@ -6,6 +6,7 @@ GRPO trainer pass a subset, so everything but the completions is optional.
 
 from __future__ import annotations
 
+import operator
 import os
 import pickle
 from collections.abc import Mapping, Sequence
@@ -54,9 +55,16 @@ class TrainerCall:
         return BatchContext(step + 1 if step is not None and self.training else step, self.rank, self.training)
 
     def is_same_batch(self, other: Any) -> bool:
-        return (self.completions is other.completions or self.completions == other.completions) and (
-            self.prompts is other.prompts or self.prompts == other.prompts
+        """Whether another call is of the same trainer and step, with the same rows: equal texts, and columns of equal values and types."""
+        return (
+            self.trainer is other.trainer
+            and self.context == other.context
+            and self.columns.keys() == other.columns.keys()
+            and all(map(_same, self._parts(), other._parts()))
         )
+
+    def _parts(self) -> list[Any]:
+        return [self.completions, self.prompts, self.completion_ids, *(self.columns[name] for name in sorted(self.columns))]
 
     def samples(self) -> list[Sample]:
         """The batch's N samples.
@@ -100,6 +108,18 @@ class TrainerCall:
         # Wherever they are: OnlineDPO passes p1 p2 p1 p2.
         numbers: dict[Any, int] = {}
         return [numbers.setdefault(prompt if isinstance(prompt, str) else pickle.dumps(prompt), len(numbers)) for prompt in self.prompts]
+
+
+def _same(part: Any, other: Any) -> bool:
+    """Whether two parts of a batch hold the same: a trainer passes one list to all of its functions, or lists of the same objects."""
+    if part is other:
+        return True
+    if part.__class__ is list and other.__class__ is list and len(part) == len(other) and all(map(operator.is_, part, other)):
+        return True
+    try:
+        return bool(part == other) and repr(part) == repr(other)  # 1, 1.0 and True are equal, and are not the same
+    except Exception:  # arrays have no one truth value
+        return False
 
 
 def _response(completion: Any) -> str:

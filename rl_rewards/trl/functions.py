@@ -60,10 +60,12 @@ class _Scoring:
         given = {name: value for name, value in extras.items() if value is not None}
         call = TrainerCall(prompts, completions, completion_ids, columns, given, self._needs_groups)
         with self._lock:
-            if not self._checked:
+            another = call.trainer is not self._trainer
+            if not self._checked or (another and call.trainer is not None):
                 check_call(self.rubric, call, weighted=self._totals)
                 self._checked = True
-            if call.trainer is not self._trainer:
+            if another:
+                self._failures = FailureWatch(self.rubric)  # each trainer has a count of its own
                 self._trainer, self._tokenizer = call.trainer, PolicyTokenizer.of_trainer(call.trainer)
                 self._details = _details_column(self.rubric, call.trainer)
                 if self._aggregates is not None and call.trainer is not None:

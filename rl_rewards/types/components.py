@@ -8,7 +8,7 @@ from typing import Any
 
 from rl_rewards.types.results import EvaluateResult, MetricResult, Outcome
 
-__all__ = ["as_float", "component_score", "component_scores", "wrong_field"]
+__all__ = ["as_float", "component_score", "component_scores", "is_number", "wrong_field"]
 
 
 def wrong_field(result: EvaluateResult) -> str | None:
@@ -16,11 +16,16 @@ def wrong_field(result: EvaluateResult) -> str | None:
     if result.reason.__class__ is not str and result.reason is not None:
         result.reason = _as_text(result.reason)
     if result.error.__class__ is not str and result.error is not None:
-        result.error = _as_text(result.error)
+        result.error = _as_text(result.error) if result.error else None
     if result.outcome.__class__ is not Outcome:
         if result.outcome not in list(Outcome):
             return f"outcome must be one of {', '.join(Outcome)}, got {result.outcome!r:.80}"
         result.outcome = Outcome(result.outcome)
+    if result.is_score_valid.__class__ is not bool:
+        valid = as_float(result.is_score_valid)
+        if valid not in (0.0, 1.0):
+            return f"is_score_valid must be true or false, got {result.is_score_valid!r:.80}"
+        result.is_score_valid = bool(valid)
     metrics = result.metrics
     if metrics.__class__ is dict and not metrics:
         return None
@@ -50,9 +55,21 @@ def _as_text(value: Any) -> str:
         return f"a {type(value).__name__} that cannot be printed"
 
 
+# numpy makes a float of complex numbers, of text and of whatever is in an array of objects: dtypes that are no real numbers.
+_NO_NUMBERS = frozenset("cSUO")
+
+
+def is_number(value: Any) -> bool:
+    """Whether it is a real number: an int, a bool, a numpy scalar, a tensor of one number; text and complex numbers are none."""
+    if isinstance(value, (str, bytes, complex)) or not hasattr(value, "__float__"):
+        return False
+    dtype = getattr(value, "dtype", None)
+    return getattr(dtype, "kind", None) not in _NO_NUMBERS and not getattr(dtype, "is_complex", False)
+
+
 def as_float(score: Any) -> float | None:
-    """A float from ints, bools, numpy scalars and 0-d tensors; None for strings and everything else."""
-    if isinstance(score, (str, bytes)) or not hasattr(score, "__float__"):
+    """A number as a float; None for everything else, and for what fails to be one."""
+    if not is_number(score):
         return None
     try:
         return float(score)

@@ -1,3 +1,5 @@
+from decimal import Decimal
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -37,6 +39,15 @@ SEPARATORS = [
     ("$1,200.00", "1200", 1),
     ("-$5", "-5", 1),
     ("€7", "7", 1),
+    ("$-5", "-5", 1),
+    ("$ 5", "5", 1),
+    ("¥1,200", 1200, 1),
+    ("₹ 1,200.50", 1200.5, 1),
+    ("5 €", "5", 1),
+    ("-5.50 €", -5.5, 1),
+    ("5₩", "$5", 1),
+    ("5 €", "50", 0),
+    ("999,999", 999999, 1),
 ]
 ANY_OF = [("2", [1, 2], 1), ("3", [1, 2], 0), ("2", ["1", "x"], None)]
 
@@ -56,6 +67,13 @@ NOT_NUMBERS = [
     r"6\times7",
     "1,23",
     "1,2345",
+    "0,042",
+    "00,042",
+    "0,000,042",
+    "$-$42",
+    "-$-42",
+    "$42%€",
+    "42 dollars",
     ",123",
     "1_000",
     "0x2a",
@@ -90,6 +108,16 @@ OPTIONS = [
     ({"thousands": False}, "1,234", "1234", None),
     ({"decimal_comma": True}, "1.234,5", "1234,5", 1),
     ({"decimal_comma": True}, "3,14", "3,14", 1),
+    ({"decimal_comma": True}, "0.123", "123", None),
+    ({"decimal_comma": True}, "0,001", 0.001, 1),
+    ({"decimal_comma": True}, "1", 0.001, 0),
+    ({"decimal_comma": True}, "1,234", 1.234, 1),
+    ({"decimal_comma": True}, "1.234", 1.234, 0),
+    ({"decimal_comma": True}, "1.234,5", 1234.5, 1),
+    ({"decimal_comma": True}, "1,5", [2.5, Decimal("1.5")], 1),
+    ({"decimal_comma": True}, "5,0", 5.0, 1),
+    ({"decimal_comma": True}, "1.234.567 €", 1234567, 1),
+    ({"decimal_comma": True}, "0,0000001", 1e-7, 1),
     ({"percent": True}, "12%", "0.12", 1),
     ({"percent": True}, "12 %", "12%", 1),
     ({"percent": True}, "12%", "12", 0),

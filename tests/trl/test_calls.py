@@ -89,6 +89,41 @@ def test_a_reward_function_that_is_used_alone_still_evaluates_every_batch():
     assert calls == [["1"], ["2"], ["2"]]
 
 
+@pytest.mark.parametrize("other", [["5"], ["04"], [4], [4.0], [None]], ids=repr)
+def test_equal_texts_with_other_columns_are_another_batch(other):
+    first, second = Rubric((Reward("a", right), Reward("b", right))).reward_funcs
+    assert first(prompts=["q"], completions=["4"], answer=["4"]) == [1.0]
+    assert second(prompts=["q"], completions=["4"], answer=other) == [0.0]
+
+
+def test_columns_that_are_arrays_are_one_batch_for_all_functions():
+    np = pytest.importorskip("numpy")
+    calls = []
+    first, second = Rubric((Reward("a", counted(calls)), Reward("b", counted(calls)))).reward_funcs
+    values = [np.array([1, 2]), np.array([3, 4])]
+    for function in (first, second):  # TRL makes one list for all functions; a caller of its own may make one for each
+        function(prompts=["q"] * 2, completions=["4"] * 2, numbers=list(values))
+    assert len(calls) == 2, "once for each reward"
+
+
+def test_another_trainer_that_is_given_the_same_functions_is_checked_too():
+    functions, first, second = RUBRIC.reward_funcs, Trainer(), Trainer()
+    first.reward_funcs = second.reward_funcs = functions
+    first.args.reward_weights = [1.0, 0.0]
+    batch = {"prompts": ["q"] * 2, "completions": ["4"] * 2, "answer": ["4"] * 2}
+    assert functions[0](**batch, log_metric=first.log_metric) == [1.0, 1.0]
+    with pytest.raises(RewardError, match="pass reward_weights=rubric.reward_weights"):
+        functions[0](**batch, log_metric=second.log_metric)
+
+
+def test_failures_of_one_trainer_do_not_count_in_the_next():
+    (function,) = Rubric((Reward("judge", fails_when({"bad"})),), error_window=4, error_min_rows=8).reward_funcs
+    for _ in range(3):
+        trainer = Trainer()
+        for _ in range(3):
+            assert function(prompts=["q"] * 2, completions=["bad", "bad"], log_metric=trainer.log_metric) == [None, None]
+
+
 def test_reward_functions_may_be_called_from_threads():
     calls, columns = [], {}
     functions = Rubric((Reward("a", counted(calls)), Reward("b", right), Reward("c", length))).reward_funcs

@@ -54,8 +54,10 @@ def judge(item: tuple[str, str, Rules]) -> tuple[str, str]:
     comparison = Comparison(rules, leaves.equal)
     try:
         right = comparison.equal(read(reference), read(answer))
-    except Unreadable:
-        return "unreadable_reference", f"the reference cannot be read: {reference:.200}"
+    except Unreadable as error:
+        if check_reference(reference):  # a part of the answer, which the comparison has set against another one
+            return "unreadable_answer", f"the answer cannot be read: {answer:.200}"
+        return "unreadable_reference", f"the reference cannot be read: {error.args[0] or reference:.200}"
     except Exception as error:  # whatever sympy raises; whose doing it is shows where the reference is compared with itself
         if check_reference(reference):
             return "unreadable_answer", f"the answer cannot be compared: {type(error).__name__}: {answer:.100}"

@@ -1,4 +1,4 @@
-"""The final answer in a response: the last box, else the last stated answer, else the whole of a short text.
+"""The final answer in a response, or in its last <answer>...</answer>: the last box, else the last stated answer, else the whole of a short text.
 
 All of it takes time linear in the text: searches for fixed words, one pass over braces, and patterns on windows of bounded length.
 """
@@ -8,14 +8,18 @@ from __future__ import annotations
 import re
 from typing import Literal
 
+from rl_rewards.parsers.tag import Tag
 from rl_rewards.scorers.math import statements
 from rl_rewards.scorers.math.boxes import answer_in, boxes_in
+from rl_rewards.scorers.math.languages import in_english
 from rl_rewards.scorers.math.statements import LONGEST
 
 __all__ = ["LONGEST", "Extract", "final_answer", "reference_answer"]
 
 Extract = Literal["boxed", "stated", "anywhere"]
 
+_ANSWER = Tag("answer", thinking="keep")
+_INLINE_CODE = re.compile(r"(?<!`)`([^`\n]{1,200})`(?!`)")
 _STATEMENT = re.compile(r"\\f?(?:rame)?box|####|\banswers?\b[^.\n]{0,60}?(?:\bis\b|\bare\b|:|=)", re.IGNORECASE)
 
 
@@ -36,6 +40,8 @@ def final_answer(text: str, extract: Extract = "stated", think: bool = False, de
             text = tail
         elif "<think>" in text:
             return None  # still thinking when the text ended
+    if "</answer>" in text and (tagged := _ANSWER.parse(text)) is not None:
+        text = tagged
     boxes = boxes_in(text)
     if boxes:
         if one_box and len({box.content for box in boxes}) > 1:
@@ -43,6 +49,7 @@ def final_answer(text: str, extract: Extract = "stated", think: bool = False, de
         return statements.stated_after(text, boxes[-1].end) or answer_in(boxes, text, denied)
     if extract == "boxed":
         return None
+    text = _INLINE_CODE.sub(r"\1", in_english(text))
     found, refused = statements.stated(text, denied)
     if found is None:
         found = statements.bold(text) or (None if refused else statements.concluded(text, denied)) or statements.short(text)

@@ -34,6 +34,11 @@ _TEXT_FONT = r"\\(?:mathrm|mathit|mathsf|mathtt|mathnormal|text|textrm|textit|te
 _SYMBOL_FONT = r"\\(?:mathbf|boldsymbol|bm|pmb|bold|vec|overrightarrow|hat|mathbit)(?![a-zA-Z])"
 _SWITCH = r"\\(?:bf|rm|it|sf|tt|bfseries|rmfamily|itshape|boldmath|large|Large|LARGE|huge|Huge|normalsize|small)(?![a-zA-Z])"
 _LETTER = r"\\(?:pi|theta|alpha|beta|gamma|lambda|mu|omega|phi|rho|sigma)(?![a-zA-Z])"
+_CURRENCY = "[$£€¥₹₩₫₽₺₪₦₱₴₡₲₵₸฿]"
+_CURRENCY_NAME = r"(?:Rs\.?|USD|EUR|GBP|INR|CAD|AUD|CNY|JPY|CHF)"
+_ABOUT = r"(?:about|approximately|approx\.?|roughly|around|exactly)"
+# What is in a unit's \text{...}, and its power.
+_UNIT_TEXT = r"\\text\s*\{\s*((?:[^{}]|\^\s*\{[^{}]*\})*?)\s*\}\s*(\^\s*(?:-?\d|\{\s*-?\d\s*\}))?"
 _FUNCTIONS = "sqrt|pi|infty|sin|cos|tan|cot|sec|csc|arcsin|arccos|arctan|log|ln|exp"
 
 
@@ -55,6 +60,7 @@ _COSMETICS = _compiled(
 )
 _REWRITES = _compiled(
     (r"\\(?:left|right|middle|[bB]igg?[lrm]?)(?![a-zA-Z])(?:\.(?!\d))?", ""),
+    (r"\\(?:(?:text)?color|colorbox|[hv]?phantom|tag\*?|label)\s*\{[^{}]*\}|\\(?:underline|ensuremath|mathop|mathord)(?![a-zA-Z])", ""),
     (r"\\[dtc]frac(?![a-zA-Z])", r"\\frac"),
     (r"\\(mathbb|mathcal|mathfrak|mathscr)\s+([a-zA-Z])(?![a-zA-Z])", r"\\\1{\2}"),
     (r"\\([RZNQC])(?![a-zA-Z])", r"\\mathbb{\1}"),
@@ -71,7 +77,13 @@ _REWRITES = _compiled(
     (_TEXT_FONT + r"\s*\{\s*([eidx])\s*\}", r"\1"),
     (_TEXT_FONT + r"\s+([a-zA-Z])(?![a-zA-Z])", r"\1"),
     (_TEXT_FONT + r"(?=\s*\{)", r"\\text"),
-    (r"\\\$|[$£€¥]|\\(?:pounds|euro)(?![a-zA-Z])|\\text\s*\{\s*\}", ""),
+    (
+        rf"\\\$|{_CURRENCY}|\\(?:pounds|euro)(?![a-zA-Z])|(?:\\text\s*\{{\s*{_CURRENCY_NAME}\s*\}}|\b{_CURRENCY_NAME})(?=\s*\d)|\bUS(?=\s*\\?\$)|\\text\s*\{{\s*\}}",
+        "",
+    ),
+    (rf"^\s*(?:\\text\s*\{{\s*{_ABOUT}\s*\}}|{_ABOUT}(?![a-zA-Z]))(?=\s*[-+.\d\\(])", ""),
+    (r"^\s*\\text\s*\{(?:[^{}]{2,60}:|[^{}]{0,60}\b(?:is|are|equals):?)\s*\}(?!.*:\s*\})", ""),  # \text{The answer is }42
+    (r"(?<=\d)\s*\\[lc]?dots\s*$", ""),
     (r"\\text\s*\{\s*(?:\\?%|percent)\s*\}|\\%|\s*\b(?:percentage|percent|per cent|pct)\b", "%"),
     (r"\\(l|g)(?:eqslant|eqq|eq)(?![a-zA-Z])", r"\\\1e"),
     (r"\\neq(?![a-zA-Z])|\\not\s*=|!=", r"\\ne "),
@@ -99,6 +111,12 @@ _REWRITES = _compiled(
     (rf"(?<![a-zA-Z\\])({_FUNCTIONS})(?![a-zA-Z])", r"\\\1"),
     (r"\\text\s*\{([^a-zA-Z{}\\]*)\}", r"\1"),
     (r"\\text\s*\{\s*~?([a-zA-Z]+)\s*\}\s*/\s*\\text\s*\{\s*~?([a-zA-Z]+)\s*\}", r"\\text{\1/\2}"),
+    (rf"\\frac\s*\{{\s*{_UNIT_TEXT}\s*\}}\s*\{{\s*{_UNIT_TEXT}\s*\}}", r"\\text{\1\2/\3\4}"),
+    (r"(?<=[\d)}%])\s*\\mu\s*\\text\s*\{", r"\\text{u"),
+    (r"(?<=[\d)}%])\s*(?:\\text\s*\{\s*([kMm])\s*\}\s*)?\\Omega\s*$", r"\\text{\1ohm}"),
+    (rf"{_UNIT_TEXT}\s*(?:\\cdot|\\times|\*)(?=\s*\\text)\s*{_UNIT_TEXT}", r"\\text{\1\2*\3\4}"),
+    (rf"{_UNIT_TEXT}\s*(?:\\cdot|\\times|\*)(?=\s*\\text)\s*{_UNIT_TEXT}", r"\\text{\1\2*\3\4}"),  # of three
+    (rf"(?<=\d)\s*[\[(]\s*{_UNIT_TEXT}\s*[\])]\s*$", r"\\text{\1\2}"),
     (rf"\\frac\s*({_LETTER})", r"\\frac{\1}"),
     (rf"(\\frac\s*(?:\{{[^{{}}]*\}}|\d))\s*({_LETTER})", r"\1{\2}"),
     (r"\\frac\s*(\d)\s*(\d)", r"\\frac{\1}{\2}"),

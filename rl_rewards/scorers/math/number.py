@@ -36,7 +36,7 @@ _ONLY_COMMA = re.compile(r"0,\d{2,}|\d+,0\d+")  # few lists are written so, and 
 _THOUSANDS = re.compile(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?")
 # A unit is written in \text{...} after the number, or is one of these after a plain one; degrees and primes count as units.
 _UNIT = re.compile(
-    r"(?:(?:\\text\{(?P<text>[^{}]*)\}|(?P<degree>\^\{\\circ\}(?:\\text\{[CFK]\}|[CFK])?)|(?P<prime>'{1,2})"
+    r"(?:(?:\\text\{(?P<text>(?:[^{}]|\^\{(?:-?\d+|\\circ)\})*)\}|(?P<degree>\^\{\\circ\}(?:\\text\{[CFK]\}|[CFK])?)|(?P<prime>'{1,2})"
     r"|(?P<word>[a-zA-Z]{1,14}(?:/[a-zA-Z]{1,10})?))(?:\^\{?(?P<power>-?\d)\}?)?)$"
 )
 _BOUND = re.compile(

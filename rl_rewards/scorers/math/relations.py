@@ -13,6 +13,7 @@ __all__ = ["has_variables", "is_name", "membership", "read", "says_value"]
 _SIGNS = frozenset(
     {"=", "<", ">", "\\le", "\\ge", "\\ne", "\\approx", "\\in", "\\equiv", "\\sim", "\\cong", "\\to", "\\mapsto", "\\subset", "\\subseteq"}
 )
+_LEADING = frozenset({"=", "\\approx", "\\sim", "\\cong"})  # before a value alone: \\approx 3.14
 _MODULO = re.compile(r"(?P<residue>.+?)\(?\\?[pb]?mod\{?(?P<modulus>\d+)\}?\)?")
 _TURNED = {">": "<", "\\ge": "\\le"}
 # What a value may have for a name: x, x_{1}', f(2), AB, \text{Area}, \alpha, m_{\max}, |AB|, \angle ABC, \overline{AB}, V_{1}:V_{2}, AB/CD.
@@ -29,6 +30,8 @@ def read(text: str, read_part: Callable[[str], Value]) -> Value | None:
     signs, parts = _cut(text)
     if not signs:
         return None
+    if not parts[0] and parts[1] and len(signs) == 1 and signs[0] in _LEADING:
+        return read_part(parts[1])
     if signs[0] == "\\in" and len(signs) == 1 and is_name(parts[0]):
         return Named(text, parts[0], read_part(parts[1]))
     if "\\in" in signs:

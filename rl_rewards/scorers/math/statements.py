@@ -15,7 +15,7 @@ _SENTENCE = 240  # characters of a sentence that concludes
 _FORMULA = r"(?s:\$\$((?:[^$\\]|\\.)+)\$\$|\$((?:[^$\\]|\\.)+)\$|\\\((.+?)\\\)|\\\[(.+?)\\\])"
 _MATHEMATICS = re.compile(_FORMULA, re.DOTALL)
 _STATED = re.compile(
-    rf"answers?\b[^.\n:=$\\]{{0,60}}?(?:\bis|\bare|\bequals|\bbe|\bbecomes|:|=)(?:\*\*)?\s*:?\s*(?P<rest>[^\n]+)"
+    rf"answers?(?:\b[^.\n:=$\\]{{0,60}}?(?:\bis|\bare|\bequals|\bbe|\bbecomes|:|=)|\s+[-–—](?=\s+[-+$\\\d(]))(?:\*\*)?\s*:?\s*(?P<rest>[^\n]+)"
     r"|answers?\*{0,2}[ \t]*[:=]?[ \t]*\*{0,2}[ \t]*\n\s*(?P<next>\S[^\n]*)"
     rf"|answer\s+(?P<bare>(?:{_FORMULA}).*)",
     re.IGNORECASE,
@@ -57,6 +57,9 @@ _ANY_NUMBER = re.compile(r"(?<![\w.])-?\d[\d,]*(?:\.\d+)?(?:/\d+)?%?(?![\w.]?\w)
 _ADVERB = re.compile(
     r"(?:definitely|certainly|clearly|obviously|exactly|simply|just|indeed|approximately|about|therefore|thus|then|actually|equal to)\s+"
 )
+_INTRODUCED = re.compile(r"^(?:the\s+)?(?:final\s+)?answer\s+is\s*:?\s*", re.IGNORECASE)
+_EMPHASIS = re.compile(r"([*_]{1,2})([^*_\s](?:[^*_\n]*[^*_\s])?)\1")  # a text that is emphasised as a whole
+_ASIDE = re.compile(r"(?:not\s+(?=[-$\d])|in\s|since\s|because\s|from\s|i\.e\.)")  # in parentheses behind an answer: 42 (not 41)
 _HEADING = re.compile(r"[-#*_\s\d.]*(?:(?:the|my|our)\s+)?(?:final\s+)?", re.IGNORECASE)  # what is before "Answer" in a heading
 
 
@@ -121,11 +124,15 @@ def bold(text: str) -> str | None:
 def short(text: str) -> str | None:
     """The whole text, when it is one line that is an expression or a few words."""
     text = text.strip()
-    if not text or "\n" in text or len(text) > LONGEST:
+    if not text or len(text) > LONGEST:
         return None
-    formula = _MATHEMATICS.fullmatch(text.rstrip("."))
+    formula = _MATHEMATICS.fullmatch(text.rstrip("."))  # on lines of its own or not
     if formula is not None:
         return _formula(formula)
+    if "\n" in text:
+        return None
+    if (emphasised := _EMPHASIS.fullmatch(text.rstrip("."))) is not None:
+        return emphasised[2]
     expression = _EXPRESSION.match(text)
     rest = text[expression.end() :] if expression is not None else text
     return text if len(rest.split()) <= 4 and len(rest) <= 60 else None
@@ -170,7 +177,7 @@ def _marked(text: str) -> str | None:
     marked = text.rfind("####")
     if marked < 0:
         return None
-    line = text[marked + 4 : marked + LONGEST].strip().split("\n", 1)[0].strip()
+    line = _INTRODUCED.sub("", text[marked + 4 : marked + LONGEST].strip().split("\n", 1)[0].strip())
     return line if line and not line.lower().rstrip(":* ").endswith("answer") and "answer:" not in line.lower() else None
 
 
@@ -195,6 +202,8 @@ def _expression_in(statement: str) -> tuple[str | None, str]:
         trimmed = _TRAILING_JOIN.sub("", found.strip())
         rest = found[len(found.rstrip()) - len(found.strip()) + len(trimmed) :] + rest if trimmed != found.strip() else rest
         found = trimmed.strip(" *,;:.$")
+        if found.endswith("(") and _ASIDE.match(rest) is not None:
+            found, rest = found.rstrip(" ("), ""
         if any(char.isalnum() for char in found):
             return found, rest
     end = _SENTENCE_END.search(statement)

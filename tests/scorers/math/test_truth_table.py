@@ -12,11 +12,12 @@ import truth_spellings
 import truth_statements
 import truth_structures
 import truth_table
+import truth_wordings
 
 from rl_rewards.scorers.math import MathVerify
 from rl_rewards.types import EvaluateResult, Outcome, Sample
 
-TABLES = (truth_table, truth_structures, truth_numbers, truth_statements, truth_spellings, truth_siblings)
+TABLES = (truth_table, truth_structures, truth_numbers, truth_statements, truth_spellings, truth_siblings, truth_wordings)
 ROWS = [(origin, *row) for table in TABLES for origin, rows in table.TABLE.items() for row in rows]
 
 
