@@ -68,15 +68,26 @@ def _columns(panels: int) -> int:
 
 
 def _panels(summary: RunSummary) -> Iterator[_Panel]:
-    """The total, then each reward, followed by its components in the same hue."""
-    if len(summary.rewards) != 1:
+    """The total, then each reward, followed by its components in the same hue; nothing of what has no number and failed on no row."""
+    if len(summary.rewards) != 1 and (_known(summary.total) or _known(summary.total_evaluation) or not summary.rewards):
         yield _Panel("total", "weighted sum", _INK, summary.total, summary.total_evaluation)
     for i, reward in enumerate(summary.rewards):
+        if not _shown(reward) and len(summary.rewards) > 1:
+            continue
         hue = _HUES[i % len(_HUES)]
         note = "metric" if reward.weight == 0 else f"weight {reward.weight:g}"
-        yield _Panel(reward.name, note, hue, reward.mean, reward.evaluation, reward)
-        for name, curve in reward.components.items():
+        applied = reward.tally.rows > reward.tally.skipped
+        yield _Panel(reward.name, note, hue, reward.mean, reward.evaluation, reward if applied else None)
+        for name, curve in filter(lambda part: _known(part[1]), reward.components.items()):
             yield _Panel(name, f"component of {reward.name}", hue, curve)
+
+
+def _shown(reward: RewardSummary) -> bool:
+    return _known(reward.mean) or _known(reward.evaluation) or reward.tally.failed > 0
+
+
+def _known(curve: Curve) -> bool:
+    return bool(np.isfinite(curve.values).any())
 
 
 def _draw_scores(axes: Axes, panel: _Panel, labels: bool) -> None:
@@ -87,7 +98,7 @@ def _draw_scores(axes: Axes, panel: _Panel, labels: bool) -> None:
         smooth = _smoothed(curve.values)
         axes.plot(curve.steps, curve.values, color=panel.hue, alpha=0.32, linewidth=0.9)
         axes.plot(curve.steps, smooth, color=panel.hue, linewidth=1.6 if panel.evaluation is None else 2.2, solid_capstyle="round")
-    else:
+    elif panel.evaluation is None or not _known(panel.evaluation):
         axes.text(0.5, 0.5, "no scores", transform=axes.transAxes, ha="center", va="center", color=_QUIET, fontsize=9)
     if panel.evaluation:
         axes.plot(*_points(panel.evaluation), "o", color="white", markeredgecolor=_INK, markersize=5, markeredgewidth=1.3, clip_on=False, zorder=5)

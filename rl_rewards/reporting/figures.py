@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,9 @@ HUES = 8
 """How many colours tell series apart; dashes tell the others."""
 MOST_POINTS = 200
 """Points of a curve; beyond, neighbouring steps are taken together."""
+
+# Columns of a figure's points that hold what it shows, whichever its form has.
+_NUMBERS = ("mean", "value", "share")
 
 
 @dataclass
@@ -49,7 +52,12 @@ class Figure:
     subtitle: str | None = None
     legend: bool = True
     y: Sequence[float] | None = None
-    numbers: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def empty(self) -> bool:
+        """Whether there is nothing to draw: no point, or no number in any."""
+        numbers = [np.asarray(self.points[name], float) for name in _NUMBERS if name in self.points]
+        return not any(np.isfinite(values).any() for values in numbers)
 
     def data(self) -> dict[str, Any]:
         """What the page's script needs, as JSON values."""

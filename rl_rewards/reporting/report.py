@@ -82,7 +82,7 @@ def asset(name: str) -> str:
 
 
 def _script() -> str:
-    return "\n".join(asset(name) for name in ("text.js", "charts.js", "browser.js", "page.js"))
+    return "\n".join(asset(name) for name in ("text.js", "charts.js", "filters.js", "completion.js", "browser.js", "page.js"))
 
 
 @cache

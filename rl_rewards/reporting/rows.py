@@ -71,16 +71,16 @@ def _rows_of(run: Run, rows: np.ndarray) -> dict[str, Any]:
             "reason": [place(text.reasons.get(name)) for text in texts],
             "components": {key[1]: listed(values[rows]) for key, values in run.components.items() if key[0] == name},
         }
-    groups = np.unique(run.group[rows], return_inverse=True)[1].reshape(-1)
     return {
         "rewards": by_reward,
+        "recorded": run.recorded,
         "outcomes": list(OUTCOMES),
         "of": len(run),
         "name": [run.row_name(row) for row in rows.tolist()],
         "step": run.step[rows].tolist(),
         "train": run.training[rows].astype(int).tolist(),
         "rank": run.rank[rows].tolist(),
-        "group": np.where(run.group[rows] >= 0, groups, -1).tolist(),
+        "group": run.group_numbers[rows].tolist(),
         "prompt_id": [place(None if run.prompt[row] < 0 else run.prompt_ids[run.prompt[row]]) for row in rows.tolist()],
         "total": listed(run.total[rows]),
         "advantage": listed(run.advantage[rows]),

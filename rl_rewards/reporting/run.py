@@ -127,6 +127,16 @@ class Run:
         """Length of each completion and its unit: tokens where the record has them of any completion, else characters."""
         return (self.tokens, "tokens") if np.isfinite(self.tokens).any() else (self.characters, "characters")
 
+    @property
+    def group_numbers(self) -> np.ndarray:
+        """Number of each group within its step, mode and process, from 0 in the record's order, shape (N,); -1 where unknown."""
+        where = np.stack([self.step, self.rank, self.training], axis=1)
+        place = np.unique(where, axis=0, return_inverse=True)[1].reshape(-1)
+        known = self.group >= 0
+        first = np.full(int(place.max(initial=0)) + 1, np.iinfo(np.int64).max)
+        np.minimum.at(first, place[known], self.group[known])
+        return np.where(known, self.group - first[place], -1)
+
     def column(self, reward: str) -> np.ndarray:
         """Scores of a reward, shape (N,), or of `total`."""
         return self.scores[:, self.rewards.index(reward)] if reward in self.rewards else self.total

@@ -64,12 +64,14 @@ class _Page:
         return None if table is None else tag("div", table, self.grid(charts.group_figures(run, groups, prefix)))
 
     def grid(self, figures: Sequence[Figure], kind: str = "panels") -> Markup | None:
-        """Figures side by side."""
+        """Figures side by side; those with nothing to draw are left out."""
+        figures = _drawable(figures)
         self.figures += figures
         return tag("div", [figure_html(figure) for figure in figures], class_=kind) if figures else None
 
     def chosen(self, figures: Sequence[Figure], label: str, id: str) -> Markup | None:
         """Figures of which one is shown at a time, by a choice."""
+        figures = _drawable(figures)
         if len(figures) < 2:
             return self.grid(figures, "wide")
         self.figures += figures
@@ -94,13 +96,17 @@ class _Page:
         return parts
 
 
+def _drawable(figures: Sequence[Figure]) -> list[Figure]:
+    return [figure for figure in figures if not figure.empty]
+
+
 def sections(runs: Sequence[Run], names: Sequence[str]) -> tuple[list[Markup], list[Figure]]:
     """The page's navigation and main part, and its figures."""
     page = _Page(runs, names)
     scores = charts.score_figures(runs, names) if any(run.stepped for run in runs) else []
     page.section("overview", "Overview", *overview(runs, names, page.groups), page.grid(scores[:1], "wide"))
     page.section("warnings", "Warnings", *page.each(page.warned))
-    page.section("scores", "Scores", *page.each(lambda run, groups, _: score_table(run, groups)), *_scores(page, scores[1:]))
+    page.section("scores", "Scores", *page.each(lambda run, groups, _: score_table(run, groups)), *_scores(page, _drawable(scores[1:])))
     page.section("ledger", "Ledger", _says(_LEDGER), *page.each(_ledger), *_outcomes(page))
     page.section("distribution", "Distribution", *_distribution(page))
     page.section(
@@ -136,7 +142,7 @@ def _scores(page: _Page, scores: Sequence[Figure]) -> list[Markup | None]:
     if not scores:
         return []
     says = _says("Line: mean of a step. Band: from the 10th to the 90th percentile.")
-    components = charts.component_figures(page.runs, page.names)
+    components = _drawable(charts.component_figures(page.runs, page.names))
     return [says, page.grid(scores), page.folded(f"Components ({len(components)})", page.grid(components))]
 
 
@@ -162,7 +168,7 @@ def _outcomes(page: _Page) -> list[Markup | None]:
 
 
 def _trainer(page: _Page) -> list[Markup | None]:
-    figures = charts.trainer_figures(page.runs, page.names)
+    figures = _drawable(charts.trainer_figures(page.runs, page.names))
     rest = figures[_OPEN_TRAINER:]
     return [page.grid(figures[:_OPEN_TRAINER]), page.folded(f"All other metrics ({len(rest)})", page.grid(rest))]
 

@@ -36,7 +36,7 @@ class Run:
         formatted: probability that a parsed completion has the format.
         judge_noise, judge_scale, judge_bias, judge_follows: the judge's score is scale * (follows * right + bias + noise).
         gold_gap: what the metric loses against `correct`.
-        tokens: mean length; limit: the most tokens.
+        tokens: mean length; limit: the most tokens; ends: whether the trainer logs the share of completions that were cut off.
         weights: of correct, format, judge.
         clip: the judge's clip, gate: whether `format` is gated by `correct`, gate_opens: whether the gate ever opens.
         seconds: of the judge for a batch.
@@ -62,7 +62,8 @@ class Run:
     gold_gap: np.ndarray | float = 0.0
     tokens: np.ndarray | float = 120.0
     token_spread: float = 0.35
-    limit: int = 1024
+    limit: np.ndarray | int = 1024
+    ends: bool = False
     weights: tuple[float, float, float] = (1.0, 0.2, 0.3)
     clip: tuple[float, float] | None = None
     gate: np.ndarray | float | None = None
@@ -110,7 +111,7 @@ def simulate(run: Run, rng: np.random.Generator) -> tuple[pa.Table, dict[str, tu
     error = happens(run.errors) & ~timeout
     skipped = happens(run.skipped)
     closed = None if run.gate is None else happens(run.gate)
-    tokens = np.minimum(rng.lognormal(np.log(by_step(run.tokens)), run.token_spread, shape), run.limit).astype(int)
+    tokens = np.minimum(rng.lognormal(np.log(by_step(run.tokens)), run.token_spread, shape), by_step(run.limit)).astype(int)
     texts = (rng.random(shape) * by_step(run.distinct)).astype(np.int64)
 
     number = steps * groups * size
@@ -154,13 +155,14 @@ def simulate(run: Run, rng: np.random.Generator) -> tuple[pa.Table, dict[str, tu
             "seconds": np.where(np.tile(names, number) == "judge", spread(per_batch[:, None, None]), 0.002),
         }
     )
-    return table, {name: (np.arange(1, steps + 1), values) for name, values in run.log.items()}
+    log = run.log | ({"completions/clipped_ratio": (tokens >= by_step(run.limit).astype(int)).mean((1, 2))} if run.ends else {})
+    return table, {name: (np.arange(1, steps + 1), values) for name, values in log.items()}
 
 
 def series_of(run: Run, rng: np.random.Generator):
     """The counted series of a simulated run."""
     table, log = simulate(run, rng)
-    counter = StepCounter(run.limit)
+    counter = StepCounter(int(np.max(run.limit)))
     counter.add(table)
     return counter.series(log)
 
@@ -250,6 +252,12 @@ def _after(shape: Shape, onset: int, before: np.ndarray | float, after: np.ndarr
     return np.asarray(before) * (1 - share) + np.asarray(after) * share
 
 
+def _grow_towards_limit(shape: Shape, rng: np.random.Generator) -> tuple[Run, int]:
+    """Lengths that grow to the end; it begins where one completion in 50 is cut off, at a mean of half of the limit."""
+    run, onset = _plant(lambda run, at, rng: {"tokens": _after(run.shape, at, 120, 1100, run.shape.steps - at)})(shape, rng)
+    return run, int(np.argmax(np.asarray(run.tokens) >= 0.49 * run.limit)) + 1
+
+
 def _plant(change: Callable[[Run, int, np.random.Generator], dict]) -> Callable[[Shape, np.random.Generator], tuple[Run, int]]:
     def make(shape: Shape, rng: np.random.Generator) -> tuple[Run, int]:
         run = _learning(shape, rng)
@@ -294,12 +302,25 @@ PLANTED: dict[str, tuple[str, Callable[[Shape, np.random.Generator], tuple[Run, 
         _plant(lambda run, at, rng: {"tokens": _after(run.shape, at, 120, 600, 20), "skill": np.full(run.shape.steps, 0.0)}),
     ),
     "lengths hit the limit": ("length_limit", _plant(lambda run, at, rng: {"tokens": _after(run.shape, at, 120, 900, 15)})),
+    "lengths grow towards the limit": ("length_limit", _grow_towards_limit),
+    "the limit falls by and by": (
+        "length_limit",
+        _plant(lambda run, at, rng: {"limit": _after(run.shape, at, 1024, 100, run.shape.steps - at), "tokens": 120.0, "ends": True}),
+    ),
     "unparsed jumps": ("unparsed_rate", _plant(lambda run, at, rng: {"unparsed": _after(run.shape, at, 0.04, 0.4)})),
     "errors jump": ("error_rate", _plant(lambda run, at, rng: {"errors": _after(run.shape, at, 0.01, 0.2)})),
     "timeouts jump": ("timeout_rate", _plant(lambda run, at, rng: {"timeouts": _after(run.shape, at, 0.01, 0.3)})),
     "skipped jumps": ("skipped_rate", _plant(lambda run, at, rng: {"skipped": _after(run.shape, at, 0.05, 0.5)})),
     "clipped most of the time": ("clipped", _always(lambda run, at, rng: {"clip": (0.0, 0.3), "skill": np.full(run.shape.steps, 1.5)})),
+    "a clip bites more and more": (
+        "clipped",
+        _plant(lambda run, at, rng: {"judge_scale": _after(run.shape, at, 1.0, 3.0, run.shape.steps - at), "clip": (0.0, 1.0)}),
+    ),
     "the gate is closed": ("gate_closed", _always(lambda run, at, rng: {"gate": 0.97})),
+    "the gate closes by and by": (
+        "gate_closed",
+        _plant(lambda run, at, rng: {"gate": _after(run.shape, at, 0.1, 0.98, run.shape.steps - at)}),
+    ),
     "the gate never opens": ("gate_closed", _always(lambda run, at, rng: {"gate": 1.0})),
     "collapse": (
         "reward_collapse",

@@ -21,19 +21,15 @@ def draw_all(browser):
     """Show every part of the page, so that every chart is drawn."""
     browser.execute_script("for (const each of document.querySelectorAll('details')) each.open = true")
     browser.execute_script("for (const each of document.querySelectorAll('[data-choice-value]')) each.hidden = false")
-    browser.execute_async_script(
-        """
-        const done = arguments[0];
-        const places = [...document.querySelectorAll('[data-figure]')];
-        const next = () => {
-          const left = places.find((place) => !place.hasAttribute('data-drawn') && !place.querySelector('p'));
-          if (!left) return done();
-          left.scrollIntoView();
-          requestAnimationFrame(next);
-        };
-        next();
-        """
-    )
+    first_undrawn = """
+        const left = [...document.querySelectorAll('[data-figure]')].filter((place) => !place.hasAttribute('data-drawn') && !place.querySelector('p'));
+        left[0]?.scrollIntoView();
+        return left.length;
+    """
+    left = browser.execute_script(first_undrawn)
+    while left:  # each chart has the whole time to be drawn in, on a busy machine, too
+        before = left
+        left = wait(browser, lambda before=before: (now := browser.execute_script(first_undrawn)) < before and [now])[0]
 
 
 def table(browser, selector):

@@ -186,6 +186,29 @@ def test_filters_find_what_the_record_has(browser, page, rows, filters, wanted):
     assert set(listed(browser)) <= names and len(listed(browser)) == min(len(names), 50)
 
 
+def test_the_groups_that_the_other_filters_leave_can_be_chosen(browser, page, rows):
+    """A group's name is that of the record: mode, step, process, number."""
+    groups = "return [...document.getElementById('filter-group').options].map((option) => [option.value, option.textContent])"
+    open_page(browser, page)
+    every = {f"{row['mode']}/{row['step']}/0/{row['group']}" for row in rows}
+    assert {value for value, _ in browser.execute_script(groups)} == {"", *every}
+    set_filter(browser, "step", "3")
+    set_filter(browser, "outcome", "skipped")
+    left = {f"{row['mode']}/{row['step']}/0/{row['group']}" for row in rows if row["step"] >= 3 and row["outcome"] == "skipped"}
+    offered = dict(browser.execute_script(groups))
+    assert set(offered) == {"", *left} and offered["train/3/0/1"] == "step 3, group 1: 3 + 1?" and "evaluation, step 4" in offered["eval/4/0/1"]
+    set_filter(browser, "outcome", "")
+    set_filter(browser, "group", "train/3/0/1")
+    assert listed(browser) == [f"train/3/0/{i}" for i in range(4, 8)] and "group=train%2F3%2F0%2F1" in browser.current_url
+    open_page(browser, page, "#group=train/4/0/2")
+    assert listed(browser) == [f"train/4/0/{i}" for i in range(8, 12)]
+    assert browser.execute_script("return document.getElementById('filter-group').value") == "train/4/0/2"
+    browser.execute_script("[...document.querySelectorAll('#detail button')].find((each) => each.textContent === 'List this group alone').click()")
+    assert len(listed(browser)) == 4
+    set_filter(browser, "group", "")
+    assert text(browser, "#found").startswith("72 of 72")
+
+
 def test_the_largest_disagreement_comes_first(browser, page, rows):
     open_page(browser, page)
     set_filter(browser, "sort", "-disagreement")
@@ -255,6 +278,11 @@ def test_the_theme_can_be_chosen_and_charts_follow(browser, page):
             "const choice = document.getElementById('theme'); choice.value = arguments[0]; choice.dispatchEvent(new Event('change'))", theme
         )
         backgrounds.append(browser.execute_script("return getComputedStyle(document.body).backgroundColor"))
+    redrawn = "return [...document.querySelectorAll('[data-drawn]')].every((place) => place.dataset.drawn === 'light')"
+    wait(browser, lambda: browser.execute_script(redrawn))
+    assert browser.execute_script("return [...document.querySelectorAll('[data-drawn]')].map((place) => place.querySelectorAll('canvas').length)") == [
+        1
+    ] * len(browser.find_elements("css selector", "[data-figure]"))
     assert backgrounds == ["rgb(17, 22, 29)", "rgb(255, 255, 255)"] and seen(browser) == []
 
 

@@ -3,50 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import numpy as np
 
-from rl_rewards.recording.warnings.change import Episode, began, episodes, held, rate_llr, running_floor, trailing_mean, wilson
+from rl_rewards.recording.warnings.change import Episode, episodes, rate_llr, trailing_mean, wilson
+from rl_rewards.recording.warnings.rate_changes import Level, jump_of, level_of, pooled
 from rl_rewards.recording.warnings.series import RunSeries, ratio
 from rl_rewards.recording.warnings.warning import RunWarning
 
 __all__ = ["rate_warnings"]
 
-# A level is judged from so many steps on, and so many rows; of a run that goes on, from this share of its steps on.
-_LEAST_STEPS = 20
-_LEAST_ROWS = 200
-_LEAST_SHARE = 0.34
-
-
-@dataclass(frozen=True)
-class _Level:
-    """A level of a rate: `fine` at most, `bad` at least; the border lies about halfway."""
-
-    fine: float
-    bad: float
-
-
 # Outcome -> the smallest rise that counts, and the level that counts by itself.
 _OUTCOMES = {
-    "unparsed": (0.15, _Level(0.8, 0.95)),
-    "errors": (0.08, _Level(0.1, 0.3)),
-    "timeouts": (0.10, _Level(0.25, 0.5)),
-    "skipped": (0.20, _Level(0.999, 0.9999)),
+    "unparsed": (0.15, Level(0.8, 0.95)),
+    "errors": (0.08, Level(0.1, 0.3)),
+    "timeouts": (0.10, Level(0.25, 0.5)),
+    "skipped": (0.20, Level(0.999, 0.9999)),
 }
 _KINDS = {"unparsed": "unparsed_rate", "errors": "error_rate", "timeouts": "timeout_rate", "skipped": "skipped_rate"}
 _SAID = {"unparsed": "responses without an answer", "errors": "rows on which it failed", "timeouts": "rows that ran out of time"}
 
-_CLIPPED = _Level(0.4, 0.65)
-_GATE = _Level(0.75, 0.92)
-_UNSCORABLE = _Level(0.03, 0.12)
-_ALL_RIGHT = _Level(0.8, 0.95)
-_ALL_WRONG = _Level(0.88, 0.975)
-_SATURATED = _Level(0.93, 0.99)
-_REPEATED = _Level(0.85, 0.97)
-_CUT_OFF = _Level(0.5, 0.75)
+_CLIPPED = Level(0.4, 0.65)
+_GATE = Level(0.75, 0.92)
+_UNSCORABLE = Level(0.03, 0.12)
+_ALL_RIGHT = Level(0.8, 0.95)
+_ALL_WRONG = Level(0.88, 0.975)
+_SATURATED = Level(0.93, 0.99)
+_REPEATED = Level(0.85, 0.97)
+_CUT_OFF = Level(0.5, 0.75)
 _RISE_OF_CUT_OFF = 0.2
 _RISE_OF_WRONG = 0.3
+_RISE_OF_CLOSED = 0.3
+_MOST_OF_THE_TIME = 0.6
 _RISE_OF_REPEATED = 0.3
 # Learned: this much of the range between its lowest and highest score was gained since the start.
 _LEARNED = 0.15
@@ -75,11 +63,11 @@ def _outcomes(series: RunSeries, reward: int) -> Iterator[RunWarning]:
         of = rows if outcome == "skipped" else rows - skipped
         rate, units = ratio(counts[outcome][:, reward], of), series.units(of)
         said = f"{_SAID[outcome]}" if outcome in _SAID else "rows that it does not apply to"
-        jump = _jump(rate, units, rise)
+        jump = jump_of(rate, units, rise)
         if jump is not None:
             yield _rise(series, _KINDS[outcome], name, jump, rate, units, said)
             continue
-        episode = _level(series, rate, units, level)
+        episode = level_of(series, rate, units, level)
         if episode is not None:
             yield _at(series, _KINDS[outcome], name, episode, rate, units, said)
 
@@ -92,9 +80,11 @@ def _clips_and_gates(series: RunSeries, reward: int) -> Iterator[RunWarning]:
         ("gate_closed", counts["gate_closed"][:, reward], gated, _GATE, "rows whose gate was closed"),
     ):
         rate, units = ratio(hits, of), series.units(of)
-        episode = _level(series, rate, units, level)
+        episode = level_of(series, rate, units, level)
         if episode is not None:
             yield _at(series, kind, name, episode, rate, units, said)
+        elif (jump := jump_of(rate, units, _RISE_OF_CLOSED, _MOST_OF_THE_TIME)) is not None and jump[0].end is None:
+            yield _rise(series, kind, name, jump, rate, units, said)
 
 
 def _unscorable(series: RunSeries) -> Iterator[RunWarning]:
@@ -119,9 +109,9 @@ def _flat_groups(series: RunSeries) -> Iterator[RunWarning]:
         judged = series.judged[:, column]
         for kind, hits, level in (("groups_all_right", right, _ALL_RIGHT), ("groups_all_wrong", wrong, _ALL_WRONG)):
             rate = ratio(hits, judged)
-            episode = _level(series, rate, judged, level)
+            episode = level_of(series, rate, judged, level)
             if episode is None and kind == "groups_all_wrong":
-                jump = _jump(rate, judged, _RISE_OF_WRONG, 0.6)
+                jump = jump_of(rate, judged, _RISE_OF_WRONG, 0.6)
                 episode = jump[0] if jump is not None and jump[0].end is None else None
             if episode is None or kind in said:
                 continue
@@ -148,7 +138,7 @@ def _saturated(series: RunSeries) -> Iterator[RunWarning]:
         return
     scored = series.counts["count"][:, reward]
     rate, units = ratio(series.at_ceiling(reward), scored), series.units(scored)
-    episode = _level(series, rate, units, _SATURATED)
+    episode = level_of(series, rate, units, _SATURATED)
     if episode is not None:
         said = f"scores that are the highest there is ({series.bounds(reward)[1]:g})"
         yield _at(series, "saturated", series.names[reward], episode, rate, units, said, _learned(series, reward, episode.onset))
@@ -157,8 +147,8 @@ def _saturated(series: RunSeries) -> Iterator[RunWarning]:
 def _repeated(series: RunSeries) -> Iterator[RunWarning]:
     """Completions that are equal within a group. A task with short answers has many once it is learned: that is a note."""
     rate, units = ratio(series.repeated, series.repeat_rows - series.groups), series.units(series.repeat_rows)
-    jump = _jump(rate, units, _RISE_OF_REPEATED, 0.5)
-    episode = jump[0] if jump is not None and jump[0].end is None else _level(series, rate, units, _REPEATED)
+    jump = jump_of(rate, units, _RISE_OF_REPEATED, 0.5)
+    episode = jump[0] if jump is not None and jump[0].end is None else level_of(series, rate, units, _REPEATED)
     if episode is None:
         return
     note = series.leading is not None and _pays(series, series.leading, episode.onset)
@@ -176,70 +166,42 @@ def _pays(series: RunSeries, reward: int, onset: int) -> bool:
 
 
 def _cut_off(series: RunSeries) -> Iterator[RunWarning]:
-    """Completions at the most tokens there are: the trainer's limit, or a length at which many end."""
+    """Completions at the most tokens there are: the trainer's limit, or a length at which many end; or those that the trainer counts as cut
+    off, which knows of a limit that is not in its configuration, or that changes."""
+    for warning in (_at_longest(series), _logged_as_cut_off(series)):
+        if warning is not None:
+            yield warning
+            return
+
+
+def _at_longest(series: RunSeries) -> RunWarning | None:
     if not np.isfinite(series.longest).any():
-        return
+        return None
     limit = float(series.length_limit or np.nanmax(series.longest))
     hits = np.where(series.longest >= limit, series.at_longest, 0.0)
     if hits.sum() < 10 or (hits > 0).sum() < 3:
-        return
-    rate, units = ratio(hits, series.rows), series.units(series.rows)
-    jump = _jump(rate, units, _RISE_OF_CUT_OFF)
-    said = f"completions of {limit:g} tokens, the most there are"
+        return None
+    return _cut_off_at(series, ratio(hits, series.rows), f"completions of {limit:g} tokens, the most there are")
+
+
+def _logged_as_cut_off(series: RunSeries) -> RunWarning | None:
+    """TRL's `completions/clipped_ratio`: the share of completions without an end, a mean over the steps since it was logged before."""
+    at, values = series.log.get("completions/clipped_ratio", (np.empty(0), np.empty(0)))
+    known = np.isfinite(values)
+    if known.sum() < 3:
+        return None
+    last = np.searchsorted(at[known], series.steps)
+    rate = np.append(values[known], np.nan)[last]
+    return _cut_off_at(series, rate, "completions that were cut off before their end")
+
+
+def _cut_off_at(series: RunSeries, rate: np.ndarray, said: str) -> RunWarning | None:
+    units = series.units(series.rows)
+    jump = jump_of(rate, units, _RISE_OF_CUT_OFF)
     if jump is not None:
-        yield _rise(series, "length_limit", None, jump, rate, units, said)
-    elif (episode := _level(series, rate, units, _CUT_OFF)) is not None:
-        yield _at(series, "length_limit", None, episode, rate, units, said)
-
-
-def _jump(rate: np.ndarray, units: np.ndarray, rise: float, least: float = 0.0) -> tuple[Episode, float] | None:
-    """A rate that rose by `rise` or more above the lowest level that it had held, to at least `least`; with that level.
-
-    The last episode, since the page and an alert are about what goes on; one that ended counts where none goes on.
-    """
-    floor = running_floor(rate, units)
-    fine = np.maximum(np.maximum(floor, 0.02) + 0.25 * rise, least - 0.1)
-    bad = np.minimum(np.maximum(np.maximum(fine + 0.75 * rise, 2 * np.maximum(floor, 0.02)), least + 0.1), 0.995)
-    increments = np.where(fine < bad, rate_llr(rate, units, fine, bad), 0.0)
-    found = episodes(increments)
-    if not found:
-        return None
-    episode = next((each for each in reversed(found) if each.end is None), found[0])
-    level = float(floor[episode.alarm])
-    smooth = trailing_mean(rate, 3)
-    end = episode.end
-    onset = max(began(smooth, episode.alarm, min(level, float(np.nanmin(smooth[: episode.alarm + 1])))), 0)
-    return Episode(min(max(onset, 0), episode.onset) if onset else episode.onset, episode.alarm, end), level
-
-
-def _level(series: RunSeries, rate: np.ndarray, units: np.ndarray, level: _Level) -> Episode | None:
-    """A rate that is bad, goes on to be, and does not fall."""
-    known = ~np.isnan(rate) & (units > 0)
-    steps = int(known.sum())
-    if steps == 0 or (series.planned_steps is not None and steps < max(_LEAST_STEPS, _LEAST_SHARE * series.planned_steps)):
-        return None
-    rows = float(np.where(known, series.rows, 0.0).sum())
-    if rows < _LEAST_ROWS and steps < _LEAST_STEPS:
-        return None
-    episode = held(rate_llr(rate, units, level.fine, level.bad), clip=steps > _LEAST_STEPS)
-    return None if episode is None or _improves(rate, units) else episode
-
-
-def _improves(rate: np.ndarray, units: np.ndarray) -> bool:
-    """Whether a rate is lower in the last quarter of the steps than in the second, by a tenth or more and beyond chance."""
-    size = len(rate)
-    if size < 12:
-        return False
-    early, late = (_pooled(rate, units, part) for part in (slice(size // 4, size // 2), slice(3 * size // 4, size)))
-    (before, many), (after, more) = early, late
-    spread = np.sqrt(max(before * (1 - before), 0.01) / max(many, 1) + max(after * (1 - after), 0.01) / max(more, 1))
-    return bool(before - after >= max(0.1 * before, 3 * spread))
-
-
-def _pooled(rate: np.ndarray, units: np.ndarray, part: slice) -> tuple[float, float]:
-    known = ~np.isnan(rate[part])
-    number = float(units[part][known].sum())
-    return float((rate[part][known] * units[part][known]).sum() / max(number, 1e-9)), number
+        return _rise(series, "length_limit", None, jump, rate, units, said)
+    episode = level_of(series, rate, units, _CUT_OFF)
+    return None if episode is None else _at(series, "length_limit", None, episode, rate, units, said)
 
 
 def _learned(series: RunSeries, column: int, onset: int) -> bool:
@@ -259,8 +221,8 @@ def _rise(
     series: RunSeries, kind: str, reward: str | None, jump: tuple[Episode, float], rate: np.ndarray, units: np.ndarray, said: str
 ) -> RunWarning:
     episode, before = jump
-    after, number = _pooled(rate, units, slice(episode.onset, None if episode.end is None else episode.end + 1))
-    before, _ = _pooled(rate, units, slice(max(0, episode.onset - 50), episode.onset)) if episode.onset else (before, 0.0)
+    after, number = pooled(rate, units, slice(episode.onset, None if episode.end is None else episode.end + 1))
+    before, _ = pooled(rate, units, slice(max(0, episode.onset - 50), episode.onset)) if episode.onset else (before, 0.0)
     message = f"{after:.1%} {said}, {before:.1%} before"
     return _warning(series, kind, reward, episode, message, {"rate": after, "before": before, "observations": number})
 
@@ -268,7 +230,7 @@ def _rise(
 def _at(
     series: RunSeries, kind: str, reward: str | None, episode: Episode, rate: np.ndarray, units: np.ndarray, said: str, note: bool = False
 ) -> RunWarning:
-    after, number = _pooled(rate, units, slice(episode.onset, None if episode.end is None else episode.end + 1))
+    after, number = pooled(rate, units, slice(episode.onset, None if episode.end is None else episode.end + 1))
     low, high = (float(bound) for bound in wilson(after, number, 1.96))
     numbers = {"rate": after, "low": low, "high": high, "observations": number}
     return _warning(series, kind, reward, episode, f"{after:.1%} {said}", numbers, note)

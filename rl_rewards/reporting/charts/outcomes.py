@@ -18,14 +18,14 @@ _SCORE_BINS, _HEAT_STEPS = 24, 60
 
 
 def outcome_figures(run: Run, prefix: str) -> list[Figure]:
-    """What became of each reward's rows over the steps; not of a reward all of whose rows are scored."""
+    """What became of each reward's rows over the steps; not of a reward all of whose rows are scored, or all skipped."""
     figures = []
     bins = bins_of(run, STACK_STEPS)
     for i, name in enumerate(run.rewards):
         masks = run.ledger_masks(i)
         here = run.trained & masks["rows"]
         kinds = [kind for kind in _KINDS if kind == "scored" or (masks[kind] & here).any()]
-        if len(kinds) > 1:
+        if len(kinds) > 1 and not (here <= masks["skipped"]).all():
             counts = [np.bincount(bins.of[masks[kind] & here], minlength=len(bins.first)) for kind in kinds]
             labels = [kind.replace("_", " ") for kind in kinds]
             figures.append(stack_figure(f"{prefix}outcome-{i}", name, bins, counts, labels, [_KINDS[kind] for kind in kinds]))

@@ -61,7 +61,7 @@ def gate_figures(runs: Sequence[Run], names: Sequence[str]) -> list[Figure]:
     """How open each gate was."""
     figures = []
     for place, reward in enumerate(rewards_of(runs)):
-        here = [(i, run) for i, run in enumerate(runs) if reward in run.rewards and (run.gate[:, run.rewards.index(reward)] >= 0).any()]
+        here = [(i, run) for i, run in enumerate(runs) if reward in run.rewards and (run.gate[run.trained, run.rewards.index(reward)] >= 0).any()]
         if here:
             values = [np.where((gate := run.gate[:, run.rewards.index(reward)]) < 0, np.nan, gate) for _, run in here]
             figure = line_figure(f"gate-{place}", f"Gate of {reward}", here, names, values, [hue(place)])

@@ -1,5 +1,6 @@
-// Charts are drawn when they come into view, in the theme's colours, and again when the theme changes.
-const charts = { data: null, drawn: new Map(), watcher: null };
+// Charts are drawn when they come into view, in the theme's colours, and again when the theme changes: one after another, since two drawings
+// of one place at a time would leave both in it.
+const charts = { data: null, drawn: new Map(), watcher: null, waiting: [], busy: false };
 
 function colourOf(name) {
   const probe = make("span", {});
@@ -68,44 +69,49 @@ async function drawChart(place) {
   const spec = specOf(figure);
   if (figure.form === "matrix") Object.assign(spec, { autosize: { type: "pad" }, width: { step: 56 } });
   charts.drawn.get(place)?.finalize();
+  const theme = isDark() ? "dark" : "light";
   const result = await vegaEmbed(place, spec, { ast: true, actions: false, renderer: "canvas", defaultStyle: false, tooltip: { disableDefaultStyle: true, theme: "" } });
+  if (!place.isConnected) return result.finalize();
   charts.drawn.set(place, result);
-  place.setAttribute("data-drawn", "");
+  place.dataset.drawn = theme;
+}
+
+async function drawWaiting() {
+  if (charts.busy) return;
+  charts.busy = true;
+  while (charts.waiting.length) {
+    const place = charts.waiting.shift();
+    try {
+      if (place.isConnected) await drawChart(place);
+    } catch (error) {
+      place.replaceChildren(make("p", { class: "muted" }, `This chart could not be drawn: ${error.message}`));
+    }
+    await new Promise((wake) => setTimeout(wake));
+  }
+  charts.busy = false;
 }
 
 function watchCharts() {
   charts.watcher?.disconnect();
   for (const result of charts.drawn.values()) result.finalize();
   charts.drawn.clear();
+  charts.waiting.length = 0;
   charts.data = JSON.parse(document.getElementById("charts").textContent);
-  const waiting = [];
-  let busy = false;
-  const next = async () => {
-    if (busy || !waiting.length) return;
-    busy = true;
-    const place = waiting.shift();
-    try {
-      if (place.isConnected) await drawChart(place);
-    } catch (error) {
-      place.replaceChildren(make("p", { class: "muted" }, `This chart could not be drawn: ${error.message}`));
-    }
-    busy = false;
-    setTimeout(next);
-  };
   charts.watcher = new IntersectionObserver((entries) => {
     for (const { isIntersecting, target } of entries) {
       if (!isIntersecting) continue;
       charts.watcher.unobserve(target);
-      waiting.push(target);
+      charts.waiting.push(target);
     }
-    next();
+    drawWaiting();
   }, { rootMargin: "250px" });
   for (const place of document.querySelectorAll("[data-figure]")) charts.watcher.observe(place);
   for (const place of document.querySelectorAll("[data-table]")) place.addEventListener("toggle", () => fillNumbers(place));
 }
 
 function redrawCharts() {
-  for (const place of [...charts.drawn.keys()]) drawChart(place);
+  for (const place of charts.drawn.keys()) if (!charts.waiting.includes(place)) charts.waiting.push(place);
+  drawWaiting();
   paint(document);
 }
 
