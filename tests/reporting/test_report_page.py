@@ -280,9 +280,9 @@ def test_the_theme_can_be_chosen_and_charts_follow(browser, page):
         backgrounds.append(browser.execute_script("return getComputedStyle(document.body).backgroundColor"))
     redrawn = "return [...document.querySelectorAll('[data-drawn]')].every((place) => place.dataset.drawn === 'light')"
     wait(browser, lambda: browser.execute_script(redrawn))
-    assert browser.execute_script("return [...document.querySelectorAll('[data-drawn]')].map((place) => place.querySelectorAll('canvas').length)") == [
-        1
-    ] * len(browser.find_elements("css selector", "[data-figure]"))
+    assert browser.execute_script(
+        "return [...document.querySelectorAll('[data-drawn]')].map((place) => place.querySelectorAll('canvas').length)"
+    ) == [1] * len(browser.find_elements("css selector", "[data-figure]"))
     assert backgrounds == ["rgb(17, 22, 29)", "rgb(255, 255, 255)"] and seen(browser) == []
 
 

@@ -80,11 +80,11 @@ def _clips_and_gates(series: RunSeries, reward: int) -> Iterator[RunWarning]:
         ("gate_closed", counts["gate_closed"][:, reward], gated, _GATE, "rows whose gate was closed"),
     ):
         rate, units = ratio(hits, of), series.units(of)
-        episode = level_of(series, rate, units, level)
-        if episode is not None:
-            yield _at(series, kind, name, episode, rate, units, said)
-        elif (jump := jump_of(rate, units, _RISE_OF_CLOSED, _MOST_OF_THE_TIME)) is not None and jump[0].end is None:
+        jump = jump_of(rate, units, _RISE_OF_CLOSED, _MOST_OF_THE_TIME)
+        if jump is not None and jump[0].end is None:
             yield _rise(series, kind, name, jump, rate, units, said)
+        elif (episode := level_of(series, rate, units, level)) is not None:
+            yield _at(series, kind, name, episode, rate, units, said)
 
 
 def _unscorable(series: RunSeries) -> Iterator[RunWarning]:
