@@ -110,6 +110,7 @@ def test_a_prompt_is_put_before_every_row(toy_place, run, server):
     assert rows[0]["prompt"] == ROWS[0]["prompt"] and rows[0]["asked"][0] == {"role": "system", "content": rules}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("options", [["--save", "out.jsonl"], []])
 def test_what_was_killed_goes_on_and_repeats_nothing(toy_place, options):
     victim = []

@@ -13,7 +13,6 @@ import yaml
 from toy_server import RUBRIC, serving, toy
 
 pytest.importorskip("openai")
-pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[2]
 POLICY = ROOT / "recipes/policies/arithmetic"

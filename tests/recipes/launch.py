@@ -1,14 +1,14 @@
-"""Starts a recipe as its user does: a config file, and `accelerate launch`."""
+"""Starts a recipe from a config file: by `accelerate launch`, as its user does, or as forks of a process that has imported what it needs."""
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from pathlib import Path
 
-import psutil
 import yaml
+
+from tests import forked
 
 ROOT = Path(__file__).parents[2]
 CONFIGS = {"grpo": "arithmetic", "ppo": "arithmetic_ppo", "rloo": "arithmetic_rloo"}
@@ -42,12 +42,22 @@ def run(recipe: str, file: Path, *options: str) -> str:
     return finished.stdout
 
 
+def start(recipe: str, file: Path, *options: str) -> list[forked.Run]:
+    """Start its processes as forks: one, or those of the options of `accelerate launch`."""
+    script = (f"recipes/{recipe}.py", "--config", str(file))
+    return forked.start_accelerated(*options, *script) if options else [forked.Run(*script)]
+
+
+def run_forked(recipe: str, file: Path, *options: str) -> str:
+    """Run to the end; what its first process printed."""
+    return forked.finish_ranks(start(recipe, file, *options))
+
+
 def run_and_kill(recipe: str, file: Path, step: int, *options: str) -> None:
     """Start a run and, when it prints its line about `step`, end all of its processes by SIGKILL."""
-    environment = {**os.environ, "PYTHONUNBUFFERED": "1"}  # the line about `step` is to come when it is written, not at the end
-    started = psutil.Popen(command(recipe, file, *options), env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, cwd=ROOT)
-    reached = any(line.strip().startswith(f"step {step:>5}") for line in started.stdout)
-    for process in [started, *started.children(recursive=True)]:  # not the process group: torchrun's workers have groups of their own
+    started = start(recipe, file, *options)
+    reached = any(line.strip().startswith(f"step {step:>5}") for line in started[0].lines)
+    for process in started:
         process.kill()
-    started.communicate()
-    assert reached, f"the run ended before step {step}"
+    errors = [process.finish().stderr for process in started]
+    assert reached, f"the run ended before step {step}: {errors[0][-4000:]}"

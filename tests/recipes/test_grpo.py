@@ -1,7 +1,6 @@
 """recipes/grpo.py: real runs of it, and everything that it refuses before a model is loaded."""
 
 import json
-import subprocess
 import sys
 from pathlib import Path
 
@@ -14,7 +13,7 @@ pytest.importorskip("peft")
 import pandas as pd
 from datasets import Dataset
 
-from recipes import grpo
+from recipes import arithmetic, grpo
 from rl_rewards import RewardError, load_rubric
 from rl_rewards.checks import RubricDataError
 from rl_rewards.loading import LoadError
@@ -48,7 +47,7 @@ def test_run_leaves_its_record_and_is_not_trained_on_when_finished(tmp_path):
     record = pd.read_parquet(out / "rewards.parquet")
     assert set(record["reward"]) == set(REWARDS)
     assert f"the run's report: {out}/report.html" in output and "Trainer&#x27;s log" in (out / "report.html").read_text()
-    assert "holds a finished run of 2 steps" in launch.run("grpo", file)
+    assert "holds a finished run of 2 steps" in launch.run_forked("grpo", file)
     pd.testing.assert_frame_equal(pd.read_parquet(out / "rewards.parquet"), record)
 
 
@@ -58,7 +57,7 @@ def test_run_that_was_killed_goes_on_from_its_last_checkpoint_with_nothing_lost(
     launch.run_and_kill("grpo", file, 3)
     assert not (out / "checkpoint-6").exists()
     (out / "checkpoint-5").mkdir()  # as a kill during saving leaves it: without the trainer's state
-    assert f"going on from {out}/checkpoint-" in launch.run("grpo", file)
+    assert f"going on from {out}/checkpoint-" in launch.run_forked("grpo", file)
     record = pd.read_parquet(out / "rewards.parquet")
     assert record.groupby(["step", "reward"]).size().to_dict() == {(step, reward): 16 for step in range(1, 7) for reward in REWARDS}
 
@@ -66,7 +65,7 @@ def test_run_that_was_killed_goes_on_from_its_last_checkpoint_with_nothing_lost(
 def test_lora_trains_an_adapter_on_a_local_file(tmp_path):
     (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in ROWS))
     lora = {"use_peft": True, "lora_target_modules": "all-linear"}
-    output = launch.run("grpo", launch.config("grpo", tmp_path, max_steps=1, dataset=str(tmp_path / "rows.jsonl"), report=False, **lora))
+    output = launch.run_forked("grpo", launch.config("grpo", tmp_path, max_steps=1, dataset=str(tmp_path / "rows.jsonl"), report=False, **lora))
     assert (tmp_path / "out" / "adapter_model.safetensors").is_file()
     assert not (tmp_path / "out" / "report.html").exists() and "report.html" not in output
 
@@ -74,8 +73,9 @@ def test_lora_trains_an_adapter_on_a_local_file(tmp_path):
 def test_a_prompt_file_is_put_before_every_row_in_training_and_evaluation(tmp_path):
     example = {"prompt": "1 + 1?", "completion": "<think>1 + 1 = 2</think><answer>2</answer>"}
     (tmp_path / "prompt.yaml").write_text(yaml.safe_dump({"instructions": "Add.", "examples": [example]}))
-    options = {"max_steps": 1, "eval_dataset": "recipes.arithmetic:test", "per_device_train_batch_size": 16, "prompt": str(tmp_path / "prompt.yaml")}
-    launch.run("grpo", launch.config("grpo", tmp_path, num_generations_eval=1, **options))
+    arithmetic.test().select(range(8)).to_json(tmp_path / "held_out.jsonl")
+    options = {"max_steps": 1, "eval_dataset": str(tmp_path / "held_out.jsonl"), "prompt": str(tmp_path / "prompt.yaml")}
+    launch.run_forked("grpo", launch.config("grpo", tmp_path, num_generations_eval=1, **options))
     prompts = set(pd.read_parquet(tmp_path / "out" / "rewards.parquet")["prompt"])
     assert all("Add." in prompt and "1 + 1?" in prompt for prompt in map(str, prompts))
 
@@ -91,7 +91,8 @@ def test_a_prompt_file_changes_no_other_column(tmp_path):
 def test_error_is_a_line_not_a_traceback(tmp_path):
     (tmp_path / "empty.jsonl").write_text("")
     file = launch.config("grpo", tmp_path, dataset=str(tmp_path / "empty.jsonl"))
-    finished = subprocess.run([sys.executable, "recipes/grpo.py", "--config", str(file)], capture_output=True, text=True)
+    (run,) = launch.start("grpo", file)
+    finished = run.finish()
     assert finished.returncode == 2
     assert finished.stderr.strip().splitlines()[-1] == f"error: {tmp_path}/empty.jsonl: the dataset file is empty: it has no rows"
     assert "Traceback" not in finished.stderr

@@ -27,7 +27,7 @@ def test_deploy_then_train_on_the_endpoint(tmp_path, monkeypatch):
     done = CliRunner().invoke(app, command)
     assert done.exit_code == 0, done.stderr
     try:
-        launch.run("grpo", launch.config("grpo", tmp_path, reward_endpoint=json.loads(done.stdout)["endpoint"], **SMALL))
+        launch.run_forked("grpo", launch.config("grpo", tmp_path, reward_endpoint=json.loads(done.stdout)["endpoint"], **SMALL))
     finally:
         stop_server(evaluations)
     rows = record_of(tmp_path)
@@ -68,7 +68,7 @@ def test_a_failure_of_the_endpoint_is_an_unscorable_row_and_never_a_zero(tmp_pat
     threading.Thread(target=server.serve_forever, daemon=True).start()
     endpoint = f"http://127.0.0.1:{server.server_port}/v1/evaluations/halting"
     try:
-        launch.run("grpo", launch.config("grpo", tmp_path, reward_endpoint=endpoint, **SMALL))
+        launch.run_forked("grpo", launch.config("grpo", tmp_path, reward_endpoint=endpoint, **SMALL))
     finally:
         server.shutdown()
         server.server_close()

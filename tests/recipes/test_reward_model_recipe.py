@@ -18,28 +18,24 @@ from transformers import AutoTokenizer
 from recipes import arithmetic, preferences
 from recipes.reward_model import PreferencesError, load, main, samples
 from rl_rewards import scorers
+from tests import forked
 
 pytestmark = pytest.mark.slow  # it trains
 
 ROOT = Path(__file__).parents[2]
 CONFIGS, RUBRIC = ROOT / "recipes" / "configs", ROOT / "recipes" / "rubrics" / "arithmetic_reward_model.yaml"
+CONFIG = CONFIGS / "arithmetic_reward_model.yaml"
 FORMAT = re.compile(r"<think>[^<]+</think><answer>\d+</answer>")
 
 
-def launch(recipe, config, **options):
-    arguments = [text for name, value in options.items() for text in (f"--{name}", str(value))]
-    command = [
-        sys.executable,
-        "-m",
-        "accelerate.commands.launch",
-        "--num_processes",
-        "1",
-        f"recipes/{recipe}.py",
-        "--config",
-        CONFIGS / config,
-    ]
+def flags(options):
+    return [text for name, value in options.items() for text in (f"--{name}", str(value))]
+
+
+def launch(options):
+    command = [sys.executable, "-m", "accelerate.commands.launch", "--num_processes", "1", "recipes/reward_model.py", "--config", CONFIG]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    finished = subprocess.run([*command, *arguments], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=600)
+    finished = subprocess.run([*command, *flags(options)], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=600)
     assert finished.returncode == 0, finished.stderr[-4000:]
     return finished.stdout
 
@@ -60,7 +56,7 @@ def trained(pairs, tmp_path_factory):
     lora = {"use_peft": True, "lora_target_modules": "all-linear", "lora_r": 4}
     steps = {"max_steps": 2, "save_steps": 1, "per_device_train_batch_size": 8, "disable_tqdm": True}
     options = {"dataset": pairs, "eval_dataset": pairs, "output_dir": directory, **lora, **steps}
-    return directory, launch("reward_model", "arithmetic_reward_model.yaml", **options), options
+    return directory, launch(options), options
 
 
 def test_chosen_responses_are_better_by_the_rules():
@@ -132,8 +128,7 @@ def test_scorer_ranks_plain_text_as_the_trainer_did(tmp_path, monkeypatch, capsy
     text = [{"prompt": row["prompt"][0]["content"], **{side: row[side][0]["content"] for side in ("chosen", "rejected")}} for row in rows]
     file.write_text("\n".join(map(json.dumps, text)))
     options = {"dataset": file, "eval_dataset": file, "output_dir": tmp_path / "rm", "max_steps": 2, "per_device_train_batch_size": 8}
-    arguments = [text for name, value in options.items() for text in (f"--{name}", str(value))]
-    monkeypatch.setattr(sys, "argv", ["reward_model.py", "--config", str(CONFIGS / "arithmetic_reward_model.yaml"), *arguments])
+    monkeypatch.setattr(sys, "argv", ["reward_model.py", "--config", str(CONFIG), *flags(options)])
     main()
     ((trainer, scorer),) = re.findall(r"ranked right: ([\d.]+) by the trainer, ([\d.]+) by the scorer", capsys.readouterr().out)
     assert trainer == scorer
@@ -149,8 +144,7 @@ def test_adapter_holds_its_head_and_its_tokenizer_and_scores(trained):
 
 def test_finished_run_is_not_trained_again(trained, monkeypatch, capsys):
     _, _, options = trained
-    arguments = [text for name, value in options.items() for text in (f"--{name}", str(value))]
-    monkeypatch.setattr(sys, "argv", ["reward_model.py", "--config", str(CONFIGS / "arithmetic_reward_model.yaml"), *arguments])
+    monkeypatch.setattr(sys, "argv", ["reward_model.py", "--config", str(CONFIG), *flags(options)])
     with pytest.raises(SystemExit) as stopped:
         main()
     assert stopped.value.code == 0
@@ -164,7 +158,8 @@ def test_policy_trains_on_it_beside_rules(trained, tmp_path):
     rows.write_text("\n".join(json.dumps(row) for row in arithmetic.test().select(range(8))))
     small = {"max_steps": 1, "logging_steps": 1, "per_device_train_batch_size": 16, "num_generations": 4, "save_strategy": "no"}
     small |= {"per_device_eval_batch_size": 8, "num_generations_eval": 1, "disable_tqdm": True}
-    launch("grpo", "arithmetic.yaml", rubric=rubric, output_dir=tmp_path / "out", dataset=rows, eval_dataset=rows, **small)
+    options = {"rubric": rubric, "output_dir": tmp_path / "out", "dataset": rows, "eval_dataset": rows, **small}
+    forked.run("recipes/grpo.py", "--config", CONFIGS / "arithmetic.yaml", *flags(options))
     import pandas
 
     rows = pandas.read_parquet(tmp_path / "out" / "rewards.parquet")

@@ -31,7 +31,7 @@ def test_a_spec_and_its_data_set_train_as_they_are(tmp_path):
     settings = yaml.safe_load(launch.config("grpo", tmp_path).read_text())
     file = tmp_path / "config.yaml"
     file.write_text(yaml.safe_dump({name: settings[name] for name in mine} | {"rubric": str(tmp_path / "spec.json")}))
-    launch.run("grpo", file)
+    launch.run_forked("grpo", file)
     rows = read_record(tmp_path / "out").table().to_pylist()
     assert len(rows) == 2 * 2 * 4  # rewards, prompts, samples of each
     assert {row["reward"] for row in rows} == {"right", "digits"}

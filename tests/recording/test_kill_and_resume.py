@@ -1,10 +1,6 @@
 """A real run, killed with -9 at the worst moments and resumed: nothing is lost from the record, nothing is in it twice."""
 
-import os
 import signal
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 
@@ -13,15 +9,13 @@ pytest.importorskip("trl")
 import pandas as pd
 import tiny_run
 
-pytestmark = pytest.mark.slow  # it trains
+from tests import forked
 
-ROOT = Path(__file__).parents[2]
+pytestmark = pytest.mark.slow  # it trains
 
 
 def run(output_dir, *arguments):
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "WANDB_MODE": "disabled"}
-    command = [sys.executable, str(ROOT / "tests/recording/tiny_run.py"), str(output_dir), *arguments]
-    return subprocess.run(command, env=environment, capture_output=True, text=True)
+    return forked.Run("tests/recording/tiny_run.py", output_dir, *arguments).finish()
 
 
 def expected_rows():

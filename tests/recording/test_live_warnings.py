@@ -2,7 +2,6 @@
 
 import os
 import sqlite3
-import subprocess
 import sys
 from pathlib import Path
 
@@ -24,6 +23,7 @@ ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "scripts" / "bench"))
 from simulated_runs import PLANTED, Shape, simulate
 
+from tests import forked
 from tests.recording.wandb_file import wandb_records
 
 
@@ -34,10 +34,8 @@ def run(directory, *arguments):
         "WANDB_DIR": str(directory),
         "WANDB_SILENT": "true",
         "TRACKIO_DIR": str(directory / "trackio"),
-        "PYTHONPATH": str(ROOT),
     }
-    command = [sys.executable, "tests/recording/alerting_run.py", str(directory / "out"), *arguments]
-    finished = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=600)
+    finished = forked.Run("tests/recording/alerting_run.py", directory / "out", *arguments, environment=environment).finish()
     assert finished.returncode == 0, finished.stderr[-4000:]
     return finished.stderr
 

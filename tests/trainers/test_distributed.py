@@ -3,41 +3,27 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 import torch
 
+from tests import forked
 from tests.trainers import distributed_run, sharded_run, tiny
 
 pytestmark = pytest.mark.slow  # it trains
-
-ROOT = Path(__file__).resolve().parents[2]
-
-
-def torchrun(script: str, folder: Path, *arguments: str) -> None:
-    """Run a script of this folder in two processes."""
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2", str(ROOT / "tests/trainers" / script)]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "OMP_NUM_THREADS": "1", "DS_ACCELERATOR": "cpu"}
-    done = subprocess.run([*command, str(folder), *arguments], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300)
-    assert done.returncode == 0, done.stderr[-4000:]
 
 
 @pytest.fixture(scope="module")
 def of_two(tmp_path_factory) -> dict[str, dict]:
     folder = tmp_path_factory.mktemp("two")
     distributed_run.save_anchor(str(folder))
-    torchrun("distributed_run.py", folder)
+    forked.run_ranks(2, "tests/trainers/distributed_run.py", folder)
     saved = torch.load(folder / "results.pt", weights_only=True)
     assert saved["processes"] == 2
     return saved["results"]
 
 
 @pytest.mark.torchrun
-@pytest.mark.xdist_group("two processes")
 @pytest.mark.parametrize("case", distributed_run.CASES)
 def test_two_processes_give_the_gradients_of_one(case, of_two, tmp_path):
     distributed_run.save_anchor(str(tmp_path))
@@ -55,10 +41,11 @@ def test_two_processes_give_the_gradients_of_one(case, of_two, tmp_path):
 
 @pytest.mark.torchrun
 @pytest.mark.parametrize("way", ["fsdp", "zero2", "zero3"])
-def test_policy_and_critic_sharded_have_the_gradients_of_one_process(tmp_path, way):
+def test_policy_and_critic_sharded_have_the_gradients_of_one_process(tmp_path, way, monkeypatch):
+    monkeypatch.setenv("DS_ACCELERATOR", "cpu")
     if way != "fsdp":
         pytest.importorskip("deepspeed")
-    torchrun("sharded_run.py", tmp_path, way)
+    forked.run_ranks(2, "tests/trainers/sharded_run.py", tmp_path, way)
     for critic, sharded in torch.load(tmp_path / "sharded.pt", weights_only=True).items():
         whole = sharded_run.gradients(sharded_run.model(str(tmp_path), critic), sharded_run.IDS)
         assert whole.keys() == sharded.keys() and any(name.startswith("critic.") for name in whole)
@@ -67,14 +54,12 @@ def test_policy_and_critic_sharded_have_the_gradients_of_one_process(tmp_path, w
 
 
 @pytest.mark.torchrun
-def test_under_zero3_generation_gathers_the_policy_and_not_the_critic(tmp_path):
+def test_under_zero3_generation_gathers_the_policy_and_not_the_critic(tmp_path, monkeypatch):
+    monkeypatch.setenv("DS_ACCELERATOR", "cpu")
     pytest.importorskip("deepspeed")
     tiny.policy().save_pretrained(tmp_path / "policy")
-    launch = [sys.executable, "-m", "accelerate.commands.launch", "--config_file", str(ROOT / "recipes/accelerate/zero3.yaml")]
-    command = [*launch, "--num_processes", "2", "--mixed_precision", "no", str(ROOT / "tests/trainers/zero3_generation.py"), str(tmp_path)]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "DS_ACCELERATOR": "cpu"}
-    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300)
-    assert done.returncode == 0, done.stderr[-4000:]
+    options = ("--config_file", str(forked.ROOT / "recipes/accelerate/zero3.yaml"), "--num_processes", "2", "--mixed_precision", "no")
+    forked.finish_ranks(forked.start_accelerated(*options, "tests/trainers/zero3_generation.py", str(tmp_path)))
     found = json.loads((tmp_path / "seen.json").read_text())
     assert len(found["seen"]) == 2 and len(found["losses"]) == 2
     assert found["seen"] == [[found["own"], 0]] * 2

@@ -68,11 +68,16 @@ def trained(folder, reward, **options) -> PPOTrainer:
     return tuned
 
 
+@pytest.fixture(scope="module", params=["separate", "shared", "none"])
+def plain(request, tmp_path_factory) -> PPOTrainer:
+    """A run with each critic, on rewards between 0 and 1."""
+    return trained(tmp_path_factory.mktemp("plain"), Scaled(1.0), critic=request.param)
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("critic", ["separate", "shared", "none"])
 @pytest.mark.parametrize(("scale", "offset"), [(100.0, 0.0), (0.01, 0.0), (1e-4, 0.0), (1.0, 5.0)])
-def test_rewards_of_another_size_train_the_same_policy(tmp_path, critic, scale, offset):
-    plain = trained(tmp_path / "plain", Scaled(1.0), critic=critic)
+def test_rewards_of_another_size_train_the_same_policy(tmp_path, plain, scale, offset):
+    critic = plain.args.critic
     other = trained(tmp_path / "other", Scaled(scale, offset), critic=critic)
     moved = max((p - tiny.policy().get_parameter(n)).abs().max() for n, p in plain.model.named_parameters() if not n.startswith("critic."))
     for name, parameter in plain.model.named_parameters():

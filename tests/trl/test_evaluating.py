@@ -3,10 +3,7 @@
 import json
 import os
 import sqlite3
-import subprocess
-import sys
 from collections import defaultdict
-from pathlib import Path
 
 import pytest
 
@@ -17,9 +14,9 @@ from transformers import TrainerCallback
 
 from rl_rewards import RewardError
 from rl_rewards.trl.evaluating import check_aggregates
+from tests import forked
 from tests.trl.evaluated_run import GENERATIONS, prompts, rubric, run
 
-ROOT = Path(__file__).parents[2]
 PROMPTS = 7
 
 
@@ -66,25 +63,7 @@ def test_in_one_process(tmp_path):
 @pytest.mark.slow
 def test_in_two_processes_and_in_a_tracker(tmp_path):
     pytest.importorskip("trackio")
-    command = [
-        sys.executable,
-        "-m",
-        "torch.distributed.run",
-        "--standalone",
-        "--nproc_per_node",
-        "2",
-        str(ROOT / "tests/trl/evaluated_run.py"),
-        str(tmp_path),
-    ]
-    environment = {
-        **os.environ,
-        "PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path]),
-        "OMP_NUM_THREADS": "1",
-        "DS_ACCELERATOR": "cpu",
-        "TRACKIO_DIR": str(tmp_path),
-    }
-    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300)
-    assert done.returncode == 0, done.stderr[-4000:]
+    forked.run_ranks(2, "tests/trl/evaluated_run.py", tmp_path, environment={**os.environ, "TRACKIO_DIR": str(tmp_path)})
     (first, best), (second, other) = (json.loads((tmp_path / f"log{rank}.json").read_text()) for rank in (0, 1))
     here, there = check(tmp_path, first), check(tmp_path, second)
     ours = [key for key in here[0] if "@" in key or "^" in key or key.endswith(("/mean", "/auc"))]

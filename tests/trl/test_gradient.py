@@ -14,8 +14,8 @@ pytest.importorskip("trl")
 
 import torch
 
+from tests import forked
 from tests.trainers.distributed_run import save_anchor
-from tests.trainers.test_distributed import torchrun
 from tests.trl import gradient
 from tests.trl.gradient import GROUP, GRPO, KINDS, PPO, RLOO, ROWS, SHARES, Case, run
 
@@ -145,9 +145,8 @@ def check_ppo(folder: str, result: dict, algorithm: str, case: Case) -> None:
 
 
 @pytest.mark.torchrun
-@pytest.mark.xdist_group("two processes")
 def test_two_processes_give_the_same_advantages(folder):
-    torchrun("../trl/gradient.py", folder)
+    forked.run_ranks(2, "tests/trl/gradient.py", folder)
     results = torch.load(f"{folder}/advantages.pt", weights_only=True)
     assert set(results) == set(gradient.TWO)
     for (algorithm, name), result in results.items():

@@ -13,10 +13,12 @@ import pandas as pd
 from datasets import Dataset
 from transformers import AutoModelForCausalLM, AutoTokenizer
 from trl import GRPOConfig, GRPOTrainer, RLOOConfig, RLOOTrainer
+from trl.scripts import grpo
 
 from rl_rewards import EvaluateResult, MetricResult, Reward, RewardError, Rubric, reward_function
 from rl_rewards.checks import RubricDataError
 from rl_rewards.trl import reward_functions
+from tests import forked
 
 ROOT = Path(__file__).parents[2]
 POLICY = ROOT / "recipes" / "policies" / "arithmetic"
@@ -257,9 +259,7 @@ if rank == 0:
 def test_ranks_may_log_different_components(tmp_path):
     script = tmp_path / "ranks.py"
     script.write_text(RANKS.format(root=str(ROOT), tests=str(ROOT / "tests" / "trl"), out=str(tmp_path / "out")))
-    command = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", "2", "--master_port", "0", "--standalone", str(script)]
-    result = subprocess.run(command, capture_output=True, text=True, timeout=300, env={**os.environ, "OMP_NUM_THREADS": "1"})
-    assert result.returncode == 0, result.stderr[-3000:]
+    forked.run_ranks(2, script)
     assert (tmp_path / "out" / "done").read_text() == "two ranks"
 
 
@@ -299,11 +299,12 @@ report_to: none
 save_strategy: "no"
 """
     )
+    if refusal is not None:
+        result = forked.Run(grpo.__file__, "--config", tmp_path / "config.yaml", directory=tmp_path).finish()  # the script that the command launches
+        assert result.returncode != 0 and refusal in result.stderr and "grad_norm" not in result.stdout
+        return
     command = [Path(sys.executable).parent / "trl", "grpo", "--config", tmp_path / "config.yaml"]
     environment = {**os.environ, "PYTHONPATH": f"{ROOT}", "OMP_NUM_THREADS": "1"}
     result = subprocess.run(command, capture_output=True, text=True, timeout=300, cwd=tmp_path, env=environment)
-    if refusal is not None:
-        assert result.returncode != 0 and refusal in result.stderr and "grad_norm" not in result.stdout
-        return
     assert result.returncode == 0, result.stderr[-3000:]
     assert "rewards/correct/unparsed_rate" in result.stdout and "rewards/tags/seconds" in result.stdout

@@ -279,7 +279,7 @@ def run(program, given="", timeout=5):
     with tempfile.NamedTemporaryFile("w", suffix=".py") as file:
         file.write(program)
         file.flush()
-        return subprocess.run([sys.executable, file.name], input=given, capture_output=True, text=True, timeout=timeout)
+        return subprocess.run([sys.executable, "-S", file.name], input=given, capture_output=True, text=True, timeout=timeout)
 
 
 def program_in(completion):

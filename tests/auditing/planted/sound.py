@@ -165,7 +165,7 @@ def runs_tests(completions, tests, **kwargs):
             call, _, wanted = case.removeprefix("assert ").partition(" == ")
             program = f"{found[0]}\nimport sys as _s\n_r = {call}\n_s.stdout.write('\\n{token}' + repr(_r) + '\\n')"
             try:
-                done = subprocess.run([sys.executable, "-I", "-c", program], capture_output=True, text=True, timeout=10)
+                done = subprocess.run([sys.executable, "-I", "-S", "-c", program], capture_output=True, text=True, timeout=10)
             except subprocess.TimeoutExpired:
                 continue
             passed += f"{token}{wanted.strip()}" in done.stdout.splitlines()

@@ -178,7 +178,7 @@ import sys, threading
 from rl_rewards.runtime.sandbox import Limits, Script, engine
 made = engine("monty", workers=2)
 made.run("print(1)", [Script()], Limits())
-threading.Thread(target=made.run, args=("while True: pass", [Script()], Limits(seconds=5)), daemon=True).start()
+threading.Thread(target=made.run, args=("while True: pass", [Script()], Limits(seconds=2)), daemon=True).start()
 made.run("print(1)", [Script()], Limits())
 print("busy", flush=True)
 sys.stdin.read()
