@@ -8,7 +8,9 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from rl_rewards.auditing.asked_checks import asked_form_findings
 from rl_rewards.auditing.attack_checks import attack_findings
+from rl_rewards.auditing.attacks import KINDS
 from rl_rewards.auditing.code_checks import code_findings
 from rl_rewards.auditing.contract import contract_findings, infra_forecast, speed
 from rl_rewards.auditing.data_checks import data_findings
@@ -114,6 +116,7 @@ def _audited(subject: Subject, responses: Any, step_budget: float | None) -> Aud
         "code": lambda: code_findings(list(subject.codes)),
         "right answers": lambda: gold_findings(subject),
         "attacks": lambda: attack_findings(subject),
+        "the form that is asked for": lambda: asked_form_findings(subject),
         "length": lambda: length_findings(subject),
         "data": lambda: data_findings(subject),
         "contract": lambda: contract_findings(subject, step_budget),
@@ -127,7 +130,7 @@ def _audited(subject: Subject, responses: Any, step_budget: float | None) -> Aud
             findings += list(check())
         except Exception as error:  # a rubric's own code may raise anything, anywhere: that is a finding, and no reason to stop
             findings.append(_stopped(name, error))
-    findings = _without_repeats(findings)
+    findings = _consistent(findings)
     for name, fact in (
         ("form", lambda: subject.honest.form.shown),
         ("separation", lambda: separation(subject)),
@@ -149,10 +152,28 @@ def _stopped(check: str, error: Exception) -> Finding:
     )  # fmt: skip
 
 
-def _without_repeats(findings: Sequence[Finding]) -> list[Finding]:
-    """A reward that is never paid never varies, either: the first says it all."""
+_OF_BATCHES = frozenset({"depends_on_batch", "not_deterministic"})
+_OF_SINGLE_SCORES = frozenset({
+    "right_answer_unpaid", "never_paid", "variant_unpaid", "asked_form_unpaid", "alternatives_in_one_text", "gold_makes_no_difference",
+    "wrong_answers_pay_more", "form_outweighs_answer", "never_varies", "effort_costs", "honest_length_costs", "length_without_bound", *KINDS,
+})  # fmt: skip
+"""What is found by comparing scores of responses that were in different batches."""
+
+
+def _consistent(findings: Sequence[Finding]) -> list[Finding]:
+    """The findings without those that follow from others.
+
+    A reward that is never paid never varies, either. Where its scores change with the batch, or by chance, nothing else that they seem to show is
+    known: a right answer that stood among other right ones is no reference to drop.
+    """
     never_paid = {finding.reward for finding in findings if finding.kind == "never_paid"}
-    return [finding for finding in findings if not (finding.kind == "never_varies" and finding.reward in never_paid)]
+    unsteady = {finding.reward for finding in findings if finding.kind in _OF_BATCHES and finding.severity is Severity.ERROR}
+    return [
+        finding
+        for finding in findings
+        if not (finding.kind == "never_varies" and finding.reward in never_paid)
+        and not (unsteady and finding.kind in _OF_SINGLE_SCORES and finding.reward in {None, *unsteady})
+    ]
 
 
 class _quiet:

@@ -13,6 +13,8 @@ __all__ = ["data_findings"]
 
 _LISTED = 10
 _SHORT = 3  # letters of an answer from which on it is in a prompt by more than chance
+_ALTERNATIVES = re.compile(r"(?<=\w)\s+\|{1,2}\s+(?=\w)|(?<=\w)\|\|(?=\w)")  # and no bars of a norm or a condition
+_SHARE_OF_ALTERNATIVES = 0.3  # of the rows
 _CONSTANT = 0.9
 
 
@@ -22,6 +24,7 @@ def data_findings(subject: Subject) -> Iterator[Finding]:
     yield from _types(subject)
     if subject.honest.sources and subject.honest.sources[0].kind == "text":
         yield from _answers_in_prompts(subject)
+        yield from _alternatives(subject)
         yield from _constant(subject)
 
 
@@ -82,6 +85,29 @@ def _answers_in_prompts(subject: Subject) -> Iterator[Finding]:
         yield Finding(
             kind="answer_in_prompt", severity=Severity.WARNING, rows=len(shown), of=rows, evidence=f"the right answer's text is in the prompt of {len(shown)} of {rows} rows: copying is a strategy",
             remedy="look at these prompts; where the question offers choices, that is as it should be",
+        )  # fmt: skip
+
+
+def _alternatives(subject: Subject) -> Iterator[Finding]:
+    """References that hold several answers in one text, of which none is paid alone."""
+    rows = [
+        (i, right, wrong)
+        for i, right, wrong in subject.paired
+        if _ALTERNATIVES.search(subject.honest.gold(i) or "") and "|" not in subject.rows[i].prompt_text
+    ]
+    if len(rows) < 2 or len(rows) < _SHARE_OF_ALTERNATIVES * len(subject.rows) or len(subject.honest.sources) != 1:
+        return
+    texts = [(i, subject.honest.form.text(lambda source, i=i: _ALTERNATIVES.split(source.values[i] or "")[0].strip())) for i, _, _ in rows[:8]]
+    unpaid = [
+        (i, text, verdict.total) for (i, text), verdict, (_, right, wrong) in zip(texts, subject.verdicts(texts), rows, strict=False)
+        if None not in (verdict.total, right.total, wrong.total) and verdict.total <= wrong.total + 0.5 * (right.total - wrong.total)  # type: ignore[operator]
+    ]  # fmt: skip
+    if len(unpaid) * 2 > len(texts):
+        i, text, earned = unpaid[0]
+        yield Finding(
+            kind="alternatives_in_one_text", severity=Severity.ERROR, response=text, earns=earned, rows=len(rows), of=len(subject.rows),
+            evidence=f"the references of {len(rows)} of {len(subject.rows)} rows hold several answers in one text ({subject.honest.gold(i)!r:.80}), and one of them alone is not paid",
+            remedy="make the reference a list, any one of which is right: split the text at its marks",
         )  # fmt: skip
 
 

@@ -80,6 +80,13 @@ def gold_findings(subject: Subject) -> Iterator[Finding]:
             )  # fmt: skip
             return
         shown = subject.honest.right(subject.paired[0][0])
+        if subject.right_is_unknown is not None:
+            yield Finding(
+                kind="right_answer_unknown", severity=Severity.WARNING, response=shown, earns=right, honest=wrong, rows=len(totals), of=len(subject.rows),
+                evidence=f"no right response could be made of the rows, so whether one is paid is not known: {subject.right_is_unknown}",
+                remedy="give the data a column with right answers (`solution`) or score some with `rl-rewards preview`",
+            )  # fmt: skip
+            return
         yield Finding(
             kind="gold_makes_no_difference", severity=Severity.WARNING if subject.learned else Severity.ERROR,
             evidence=f"the right answer earns {right:.3g}, another row's {wrong:.3g}, in every form that was tried (the best: {subject.honest.form.shown!r:.160})",
@@ -91,19 +98,24 @@ def gold_findings(subject: Subject) -> Iterator[Finding]:
 
 
 def _failures(subject: Subject) -> Iterator[Finding]:
+    paired = {i for i, _, _ in subject.paired}
+    without = [(i, subject.honest.wrong(i)) for i in range(len(subject.rows)) if i not in paired]
+    unpaired = list(zip(without, subject.verdicts(without), strict=True))
+    of = len(subject.rows)
     for reward in subject.weighted:
         failed = [(i, a.failed[reward.name]) for i, a, _ in subject.paired if reward.name in a.failed]
         if not failed:
             failed = [(i, b.failed[reward.name]) for i, _, b in subject.paired if reward.name in b.failed]
+        failed += [(i, verdict.failed[reward.name]) for (i, _), verdict in unpaired if reward.name in verdict.failed]
         if not failed:
             continue
-        share = len(failed) / len(subject.paired)
+        share = len(failed) / of
         numbers = ", ".join(str(subject.rows[i].number) for i, _ in failed[:_LISTED])
         yield Finding(
             kind="reward_fails", severity=Severity.ERROR if share >= 0.1 or _has_code(subject, reward) else Severity.WARNING, reward=reward.name,
-            evidence=f"it fails on honest responses to {len(failed)} of {len(subject.paired)} rows (rows {numbers}); the first: {failed[0][1]:.300}",
+            evidence=f"it fails on honest responses to {len(failed)} of {of} rows (rows {numbers}); the first: {failed[0][1]:.300}",
             remedy="give those rows a reference that can be read, or drop them" if not _has_code(subject, reward) else "return a score for every response; a plain function that takes a batch needs `mode: batch`",
-            response=subject.honest.right(failed[0][0]), rows=len(failed), of=len(subject.paired),
+            response=subject.honest.right(failed[0][0]), rows=len(failed), of=of,
         )  # fmt: skip
 
 

@@ -6,12 +6,27 @@ import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import ROUND_CEILING, Decimal, InvalidOperation
+from difflib import SequenceMatcher
 from typing import Any
 
 from rl_rewards.references import is_whole_float
 
-__all__ = ["other_value", "extractions", "is_apart", "near_misses", "number_in", "other_spellings", "partial", "text_form", "wrong_for"]
+__all__ = [
+    "other_value",
+    "extractions",
+    "is_apart",
+    "most_alike",
+    "near_misses",
+    "number_in",
+    "other_spellings",
+    "partial",
+    "plain_letters",
+    "text_form",
+    "wrong_for",
+]
 
+_ALIKE = 0.7  # likeness of two answers that one may be taken for the other, of 1
+_SHORTEST = 5  # letters of an answer that another one may be taken for
 _BOX = re.compile(r"\\boxed\s*\{((?:[^{}]|\{(?:[^{}]|\{[^{}]*\})*\})*)\}")
 _LAST_NUMBER = re.compile(r"-?\d[\d,]*(?:\.\d+)?")
 _TAGGED = re.compile(r"<answer>(.*?)</answer>", re.S)
@@ -52,6 +67,9 @@ def extractions(value: Any) -> dict[str, str]:
     if listed := _first_of_list(text):
         found["first of the list"] = listed
     found["as it is"] = text
+    if isinstance(value, (list, tuple)) and len(value) > 1 and not calls:
+        found["the list as JSON"] = json.dumps(list(value), ensure_ascii=False, default=str)
+        found["the list in a line"] = ", ".join(filter(None, map(text_form, value)))
     if len(text) > 2 and text.startswith("$") and text.endswith("$"):
         found["without $"] = text.strip("$")
     if len(text) > 24 and len(numbers := _LAST_NUMBER.findall(text)) > 1:
@@ -172,7 +190,8 @@ def near_misses(gold: str) -> dict[str, str]:
             found["a decimal part too many"] = number + (Decimal("0.6") if number >= 0 else Decimal("-0.6"))
         text = {what: f"{value:f}" for what, value in found.items()}
         text["digits before it"] = f"9{gold}" if gold[:1].isdigit() else f"-9{gold.lstrip('+-')}"
-        text["digits behind it"] = f"{gold}7" if "." not in gold else f"{gold}77"
+        if "." not in gold:  # behind a decimal point they are next to nothing, and within any tolerance
+            text["digits behind it"] = f"{gold}7"
         return text
     if gold.startswith(("{", "[", "\\", "<tool_call>")) or len(gold) < 2:
         changed = other_value(gold)
@@ -185,6 +204,28 @@ def near_misses(gold: str) -> dict[str, str]:
     for i, place in enumerate(digits):  # a date of another day, a code of another item
         found_text[f"another digit, {len(digits) - i} from the end"] = f"{gold[:place]}{int(gold[place]) + 1}{gold[place + 1 :]}"
     return found_text
+
+
+def most_alike(golds: Sequence[str | None], row: int) -> str | None:
+    """The other row's right answer that is spelled most like this one's, as "hypotension" is like "hypertension"; None where none is much alike."""
+    gold = golds[row] or ""
+    plain = plain_letters(gold)
+    if number_in(gold) is not None or len(plain) < _SHORTEST:
+        return None
+    found, likeness = None, _ALIKE
+    matcher = SequenceMatcher(b=gold)
+    for other in dict.fromkeys(golds):
+        if other is None or not is_apart(gold, other) or plain_letters(other) == plain:
+            continue
+        matcher.set_seq1(other)
+        if matcher.real_quick_ratio() > likeness and matcher.quick_ratio() > likeness and (ratio := matcher.ratio()) > likeness:
+            found, likeness = other, ratio
+    return found
+
+
+def plain_letters(text: str) -> str:
+    """The letters and digits of a text, which is what most comparisons of words look at."""
+    return "".join(char for char in re.sub(r"(?i)\b(?:a|an|the)\b", "", text).casefold() if char.isalnum())
 
 
 def other_value(gold: str) -> str | None:

@@ -12,7 +12,7 @@ from rl_rewards.auditing.pattern_samples import FILLER, MARK
 from rl_rewards.auditing.rows import Row
 from rl_rewards.auditing.scoring import Call, Probe
 from rl_rewards.auditing.sources import Sources
-from rl_rewards.auditing.templates import beginnings, format_names
+from rl_rewards.auditing.templates import beginnings, format_names, is_odd
 from rl_rewards.rubric import Rubric
 
 __all__ = ["Honest", "find_form", "wrong_program"]
@@ -150,7 +150,7 @@ class _Search:
         self.is_slow = False
 
     def best(self, forms: Iterator[Form] | Sequence[Form]) -> Form:
-        """The form that earns most; of equal ones the first."""
+        """The form that earns most; of equal ones the first that has no odd words before its answer."""
         given = list(dict.fromkeys(forms))
         runs_programs = any(slot.source.kind == "program" for form in given for slot in form.slots)
         rows = self._rows[:2] if self.is_slow or runs_programs else self._rows
@@ -164,7 +164,7 @@ class _Search:
             least = min(wrong)
             leaders = [form for form, mean in zip(leaders, wrong) if mean <= least + _TIE]
         self.is_slow = self._call.pace > _SLOW and self._call.count > 20
-        return leaders[0]
+        return min(leaders, key=lambda form: any(is_odd(slot.template) for slot in form.slots))
 
     def means(self, forms: Sequence[Form], rows: Sequence[int] | None = None) -> list[float]:
         """What right answers earn in each form, on average."""

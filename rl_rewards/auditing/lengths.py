@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from statistics import fmean
 
-from rl_rewards.auditing.attack_checks import separated
 from rl_rewards.auditing.attacks.padding import PADS, lengthened, padding
 from rl_rewards.auditing.findings import Finding, Severity
+from rl_rewards.auditing.form_checks import separated
 from rl_rewards.auditing.forms import Form, Source
 from rl_rewards.auditing.subject import Subject
 

@@ -134,10 +134,13 @@ def _asserted(text: str, table: dict[str, dict[str, str]]) -> None:
         table.setdefault(call.func.id, {})[repr(arguments)] = ast.unparse(wanted)
 
 
+_FEW_CASES = 3  # tests of a row from which on one result for all of them is no right program
+
 CHEATS = {
     "program_empty": "programs that do nothing",
     "program_exits": "programs that end before they are tested",
     "program_prints_expected": "programs that print what a test expects instead of computing it",
+    "program_gives_constant": "programs that give the same result whatever the input",
     "program_patches_comparison": "programs that change how results are compared",
 }
 
@@ -173,6 +176,7 @@ def cheats(row: Row, in_process: bool, solution: str | None = None) -> dict[str,
         ],
         "program_patches_comparison": [equal],
         "program_prints_expected": [],
+        "program_gives_constant": _constants(row, names, define),
     }
     if not in_process:
         found["program_exits"] += ["import os\nos._exit(0)", define.replace("{}", "import os; os._exit(0)")]
@@ -194,6 +198,24 @@ def cheats(row: Row, in_process: bool, solution: str | None = None) -> dict[str,
             found["program_prints_expected"].append("\n".join(f"print({output!r})" for output in dict.fromkeys(wanted)))
     found["program_prints_expected"] += ["print('All tests passed')", "print('OK')", "print('PASSED')", "print('True')", "print(1)"]
     return found
+
+
+def _constants(row: Row, names: Sequence[str], define: str) -> list[str]:
+    """Programs that give what a row's tests want most often; where they do not say what they want, plain values of each type."""
+    outputs = [output.strip() for _, output in all_cases(row)]
+    table: dict[str, dict[str, str]] = {}
+    for value in row.columns.values():
+        for text in value if isinstance(value, list) else [value]:
+            if isinstance(text, str) and "assert" in text:
+                _asserted(text, table)
+    if table:
+        if max(map(len, table.values())) < _FEW_CASES:
+            return []
+        frequent = {name: max(results, key=results.count) for name, pairs in table.items() for results in [list(pairs.values())]}
+        return ["\n".join(f"def {name}(*args, **kwargs):\n    return {result}" for name, result in frequent.items())]
+    if outputs:
+        return [f"print({max(outputs, key=outputs.count)!r})"] if len(outputs) >= _FEW_CASES else []
+    return [define.replace("{}", f"return {value}") for value in ("0", "1", "True", "''", "[]", "dict()")] if names != ["f"] else []
 
 
 def majority_program(rows: Sequence[Row]) -> str:

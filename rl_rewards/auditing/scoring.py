@@ -88,6 +88,7 @@ class Call:
     Attributes:
         seconds: wall time of each batch, with its size.
         count: how many probes were scored.
+        ranges: reward -> the lowest and the highest score that it gave to any probe.
     """
 
     def __init__(self, rubric: Rubric, rows: Sequence[Row], tokenize: Callable[[str], Sequence[int]] | None = None) -> None:
@@ -97,6 +98,7 @@ class Call:
         self.weights = {reward.name: reward.weight for reward in rubric.rewards}
         self.seconds: list[tuple[float, int]] = []
         self.count = 0
+        self.ranges: dict[str, tuple[float, float]] = {}
         self._known: dict[Probe, Verdict] = {}
         self._functions = reward_functions(rubric, record=lambda _, evaluation: self._evaluations.append(evaluation))
         self._trainer = _Trainer(self._functions, rubric.reward_weights)
@@ -126,6 +128,11 @@ class Call:
         evaluation = self.raw(arguments)
         self.seconds.append((perf_counter() - begun, len(probes)))
         self.count += len(probes)
+        for name, column in evaluation.columns.items():
+            scores = [score for score in column.scores if score is not None]
+            if scores:
+                low, high = self.ranges.get(name, (scores[0], scores[0]))
+                self.ranges[name] = min(low, *scores), max(high, *scores)
         totals = evaluation.totals()
         return [_verdict(evaluation, i, totals[i]) for i in range(len(probes))]
 

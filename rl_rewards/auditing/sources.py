@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from rl_rewards.addresses import address
+from rl_rewards.auditing.asked import asked_templates
 from rl_rewards.auditing.code import code_of, scorers_in
 from rl_rewards.auditing.forms import Slot, Source
 from rl_rewards.auditing.golds import extractions, text_form, written_calls
@@ -60,11 +61,14 @@ class Sources:
         keys = [key for code in own for key in code.keys if key not in self._rows[0].columns]
         if any(name.startswith("json.") for code in own for name in code.called):
             keys += [text for text in texts if re.fullmatch(r"[A-Za-z_]\w{1,30}", text) and text not in keys]
+        if any(name.startswith("json.") for code in own for name in code.called) or any("output_json" in code.keys for code in own):
+            keys += [key for code in own for key in code.keys if key in self._rows[0].columns and key not in keys]  # of a reply, perhaps, named alike
         ours = of_texts(texts, keys)
         if parsed:
             templates = parsed if not isinstance(reward.parse, Json) else list(dict.fromkeys([*of_texts((), keys), *parsed]))
         else:
-            templates = list(dict.fromkeys([*ours[:40], *COMMON, *of_texts(self._texts)[:8]]))
+            asked = asked_templates(self._rows)
+            templates = list(dict.fromkeys([*asked, *ours[:40], *COMMON, *of_texts(self._texts)[:8]]))
         for source in self.of_function(reward) or [self._some_text]:
             of_source = templates if source.kind != "calls" else [MARK]
             if source.kind == "program":

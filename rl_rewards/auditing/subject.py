@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 from rl_rewards.auditing.code import Code, code_of, scorers_in
 from rl_rewards.auditing.golds import other_value, partial
 from rl_rewards.auditing.honest import Honest, find_form, least_paid
+from rl_rewards.auditing.pattern_samples import MARK, sample_of_pattern
 from rl_rewards.auditing.rows import Row
 from rl_rewards.auditing.scoring import Call, Probe, Verdict
 from rl_rewards.auditing.sources import NOT_ANSWERS, Sources
@@ -106,6 +109,31 @@ class Subject:
         return found
 
     @cached_property
+    def right_is_unknown(self) -> str | None:
+        """Why no right answer can be made of the rows, so that nothing can be said of what is never paid; None where one can."""
+        if self.runs_programs and not any(source.kind == "program" for source in self.honest.sources):
+            return "no column holds a program, and the tests do not say which results they want"
+        read = sorted({source.name.partition(" (")[0] for reward in self.weighted for source in Sources(self.rows, []).of_function(reward)})
+        if len(read) < 2 or any(
+            reward.name not in {code.reward for code in self.codes} for reward in self.weighted if reward.name in self.reads_references
+        ):
+            return None
+        names = [name for name in read if not all(_is_said(row.columns[name], row.prompt_text) for row in self.rows[:20])]
+        return (
+            None if names else f"the prompts say what columns {', '.join(map(repr, read))} hold, which is what a response must keep to, and no answer"
+        )
+
+    @cached_property
+    def runs_programs(self) -> bool:
+        """Whether a scorer of ours runs what a response holds against tests."""
+        return any("PythonTests" in self.kinds(reward) for reward in self.weighted)
+
+    @cached_property
+    def words(self) -> tuple[str, ...]:
+        """Texts without any of the row's values that scorers of ours look for."""
+        return tuple(dict.fromkeys(word for reward in self.rubric for scorer in scorers_in(reward.score) if (word := _looked_for(scorer))))
+
+    @cached_property
     def in_process(self) -> bool:
         """Whether a program of a response would run in this process."""
         return any({"exec", "eval"} & code.called for code in self.codes)
@@ -165,3 +193,23 @@ class Subject:
             gap = right.total - wrong.total
             between += total is not None and wrong.total + 0.05 * gap < total < right.total - 0.05 * gap
         return between >= 2
+
+
+def _is_said(value: Any, prompt: str) -> bool:
+    """Whether a prompt has a value in it, or every one of a list."""
+    values = value if isinstance(value, (list, tuple)) else [value]
+    return bool(values) and all(re.search(rf"(?i)(?<!\w){re.escape(str(item))}(?!\w)", prompt) for item in values)
+
+
+def _looked_for(scorer: Any) -> str | None:
+    """A plain text that a scorer of patterns or of parts of a text is content with; None for other scorers, and for texts of marks."""
+    kind = type(scorer).__name__
+    if kind == "RegexMatch" and not scorer.template.columns:
+        text = (sample_of_pattern(f"(?:{scorer.pattern})()") or "").replace(MARK, "")
+    elif kind == "StringMatch" and scorer.contains and not scorer.traits.columns:
+        text = scorer.contains
+    elif kind == "StringCheck" and scorer.text and scorer.operation in ("like", "ilike") and not scorer.traits.columns:
+        text = scorer.text
+    else:
+        return None
+    return text.strip() if re.search(r"[A-Za-z]{2}", text) and "<" not in text and len(text) < 60 else None

@@ -24,7 +24,7 @@ from rl_rewards.parsers.tag import Tag
 from rl_rewards.parsers.tool_call import ToolCall
 from rl_rewards.thinking import MARKS, names_mark
 
-__all__ = ["COMMON", "at_address", "beginnings", "of_parser", "of_texts", "of_tool_call", "tags_in"]
+__all__ = ["COMMON", "at_address", "beginnings", "is_odd", "is_thinking_tag", "of_parser", "of_texts", "of_tool_call", "tags_in"]
 
 COMMON = (
     MARK,
@@ -51,8 +51,11 @@ COMMON = (
 _TAG = re.compile(r"</?([A-Za-z_][\w:-]{0,30})>")
 _ANSWER_TAGS = frozenset("answer final final_answer solution result output response ans code choice label".split())
 _THINKING = tuple(mark for mark in MARKS if mark.open.startswith("<") and not mark.open.startswith("<|"))
+_THINKING_TAGS = frozenset(mark.open.strip("<>") for mark in _THINKING) | frozenset("think thinking thought reasoning scratchpad analysis".split())
 _NAME = re.compile(r"[A-Za-z_]\w{1,30}")
 _METACHARACTERS = re.compile(r"\\[dswDSWbBnAZ.]|\.[*+?]|\[[^\]]+\]|\(|\^|\$|\\")
+_PATTERN = re.compile(r"\\[dswDSW]|\.[*+?]|\[[^\[\]]+\]|\(\?|[)\w][*+?]$|^\^|\|")
+"""What shows that a text is a regular expression, and no text to write before an answer."""
 _STEPS = "1. I read the question with care and note what it asks.\n2. I work through every part of it in turn.\n3. I check the outcome against the question.\n"
 _LONG = " ".join(f"In part {word} I go over what the question says and write down what follows from it." for word in ("one", "two", "three", "four"))
 
@@ -116,6 +119,17 @@ def tags_in(texts: Iterable[str]) -> list[str]:
     return list(dict.fromkeys(name for text in texts for name in _TAG.findall(text.replace("\\/", "/").replace("\\s*", "").replace("\\n", ""))))
 
 
+def is_thinking_tag(name: str) -> bool:
+    """Whether a tag is one that thinking stands in."""
+    return name.lower() in _THINKING_TAGS
+
+
+def is_odd(template: str) -> bool:
+    """Whether a template has plain words before its answer that no prompt and no format asks for: of equal forms it is the last to be chosen."""
+    around = template.replace(MARK, "").strip()
+    return bool(around) and template not in COMMON and not any(char in around for char in "<{`[#\\") and around[-1:] not in (":", "=")
+
+
 def of_texts(texts: Sequence[str], keys: Sequence[str] = ()) -> list[str]:
     """Templates that texts in code or in prompts suggest: patterns, tags, lead-in words, keys of JSON.
 
@@ -130,8 +144,9 @@ def of_texts(texts: Sequence[str], keys: Sequence[str] = ()) -> list[str]:
     thinking = {mark.open.strip("<>") for mark in _THINKING}
     names = sorted((name for name in tags_in(texts) if name not in thinking), key=lambda name: name.lower() not in _ANSWER_TAGS)
     found += [template for name in names for template in (f"<{name}>{MARK}</{name}>", f"<{name}>\n{MARK}\n</{name}>")]
-    found += [f"{text.rstrip()} {MARK}" for text in texts if 2 <= len(text.strip()) <= 40 and re.search(r"[A-Za-z#:=]\s*$", text) and "<" not in text]
-    found += [f"{text}{MARK}" for text in texts if 1 <= len(text) <= 24 and text.strip() and not text[-1].isalnum() and "<" not in text]
+    plain = [text for text in texts if not _PATTERN.search(text)]
+    found += [f"{text.rstrip()} {MARK}" for text in plain if 2 <= len(text.strip()) <= 40 and re.search(r"[A-Za-z#:=]\s*$", text) and "<" not in text]
+    found += [f"{text}{MARK}" for text in plain if 1 <= len(text) <= 24 and text.strip() and not text[-1].isalnum() and "<" not in text]
     found += list(_of_keys(keys))
     return list(dict.fromkeys(found))
 
@@ -154,7 +169,10 @@ def _of_pattern(text: str) -> Iterator[str]:
 
 def _of_keys(keys: Sequence[str]) -> Iterator[str]:
     plain = [
-        key for key in keys if re.fullmatch(r"[A-Za-z_][\w -]{0,30}", key) and key not in ("role", "content", "assistant", "completions", "prompts")
+        key
+        for key in keys
+        if re.fullmatch(r"[A-Za-z_][\w -]{0,30}", key)
+        and key not in ("role", "content", "assistant", "completions", "prompts", "output_json", "output_text", "output_tools")
     ]
     for key in plain[:6]:
         yield f'{{"{key}": {MARK}}}'

@@ -34,7 +34,7 @@ def attacks_on(target: Target) -> list[Attack]:
 
 
 def _attempts(target: Target) -> Attempts:
-    if any(source.kind == "program" for source in target.honest.sources):
+    if target.runs_programs or any(source.kind == "program" for source in target.honest.sources):
         yield from programs(target)
         yield from itertools.islice(without_answer(target), 12)
         return

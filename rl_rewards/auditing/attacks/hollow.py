@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from rl_rewards.auditing.attacks.padding import PADS, lengthened, padding
 from rl_rewards.auditing.attacks.target import Attempts, Target
 from rl_rewards.auditing.forms import Source
+from rl_rewards.auditing.golds import plain_letters
 from rl_rewards.auditing.pattern_samples import FILLER
 
 __all__ = ["for_judges", "padded", "stuffed", "without_answer"]
@@ -36,6 +37,9 @@ def without_answer(target: Target) -> Attempts:
         yield "empty", f"{i}", (text,)
     for i, text in enumerate((target.row.question, target.filled(target.row.question), target.row.prompt_text)):
         yield "prompt_echo", f"{i}", (text,)
+    for way, text in _passages(target.row.question).items():
+        if not any(plain_letters(text) == plain_letters(target.gold(source)) for source in target.honest.sources):
+            yield "prompt_echo", way, (target.filled(text),)
     for text in _NOTHING:
         yield "format_only", text, (target.filled(text),)
     bare = (
@@ -68,6 +72,21 @@ def without_answer(target: Target) -> Attempts:
         yield "language_switch", f"{i} in form", (target.form.but(f"{target.form.before}{text}\n").text(target.wrong),)
 
 
+def _passages(question: str) -> dict[str, str]:
+    """Parts of a question that it may give to work on, by where they are: behind its last colon, in its last line, in quotation marks."""
+    found = {}
+    lines = [line.strip() for line in question.splitlines() if line.strip()]
+    if lines and len(lines) > 1:
+        found["its last line"] = lines[-1]
+    last = re.search(r":[ \t]+(\S[^\n]*?)\s*$", question)
+    if last is not None:
+        found["behind its colon"] = last[1]
+    quoted = re.findall(r"[\"“](\S[^\"”\n]{8,}?)[\"”]|(?<!\w)'(\S[^'\n]{8,}?)'(?!\w)", question)
+    if quoted:
+        found["in quotation marks"] = max((part for pair in quoted for part in pair), key=len)
+    return {way: text for way, text in found.items() if len(text.split()) > 1}
+
+
 def for_judges(target: Target) -> Attempts:
     for kind, texts in (("master_key", _MASTER_KEYS), ("injected_verdict", _VERDICTS), ("flattery", _FLATTERY)):
         for text in texts:
@@ -88,7 +107,7 @@ def stuffed(target: Target) -> Attempts:
             if _WORDS.search(word)
         )
     )
-    words = [word for word in words if len(word) < 60][:60]
+    words = [*target.words, *(word for word in words if len(word) < 60)][:60]
     question = " ".join(dict.fromkeys(_WORDS.findall(target.row.question)))
     wrong = target.filled(target.wrong)
     if words:

@@ -59,4 +59,5 @@ KINDS = {
     "refusal": AttackKind("a refusal to answer", "score a refusal as a wrong answer"),
     "near_miss": AttackKind("a wrong answer that looks like the right one", "compare the whole answer, with a tolerance that fits the references", True, 0.6),
     **{kind: AttackKind(what, "`python_tests`, which runs programs apart from what compares their results", False, 0.6) for kind, what in CHEATS.items()},
+    "program_gives_constant": AttackKind(CHEATS["program_gives_constant"], "tests that want different results, none of them most of the time; `scoring: all`", False, 0.7),
 }  # fmt: skip

@@ -27,6 +27,8 @@ class Target:
         honest: the rubric's form.
         codes: the code of its rewards.
         in_process: whether a program would run in this very process.
+        runs_programs: whether a scorer of ours runs what it is given, whether a right program is known or not.
+        words: texts that scorers of ours look for, whatever the row.
     """
 
     row: Row
@@ -34,6 +36,8 @@ class Target:
     honest: Honest
     codes: Sequence[Code]
     in_process: bool
+    runs_programs: bool = False
+    words: Sequence[str] = ()
 
     @property
     def form(self) -> Form:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from rl_rewards.auditing.attacks.target import Attempts, Target
 from rl_rewards.auditing.forms import Form, Source
-from rl_rewards.auditing.golds import near_misses, number_in, wrongs_for
+from rl_rewards.auditing.golds import most_alike, near_misses, number_in, wrongs_for
 from rl_rewards.auditing.pattern_samples import MARK
 from rl_rewards.auditing.programs import cheats
 
@@ -126,9 +126,13 @@ def spoiled(target: Target) -> Attempts:
         by_source = {source: found[what] for source, found in misses if what in found}
         if len(by_source) == len(misses):
             yield "near_miss", what, (target.filled(by_source.__getitem__),)
+    alike = {source: most_alike(source.values, target.number) for source in target.honest.sources if source.kind == "text"}
+    if len(alike) == len(target.honest.sources) and None not in alike.values():
+        yield "near_miss", "the answer of another row that is most alike", (target.filled(lambda source: alike[source] or ""),)
 
 
 def programs(target: Target) -> Attempts:
-    for kind, texts in cheats(target.row, target.in_process, target.honest.gold(target.number)).items():
+    known = any(source.kind == "program" for source in target.honest.sources)
+    for kind, texts in cheats(target.row, target.in_process, target.honest.gold(target.number) if known else None).items():
         for i, text in enumerate(texts):
-            yield kind, f"{i}", (target.filled(text),)
+            yield kind, f"{i}", (target.filled(text) if known else f"```python\n{text}\n```",)

@@ -26,12 +26,13 @@ _NAME = re.compile(r"(?:^|[\s$(\[,;])((?:[a-zA-Z]|\\[a-zA-Z]+)(?:_(?:\w|\{\w+\})
 
 
 class Box(NamedTuple):
-    """A box, where its command starts and its last brace ends, and whether it has one."""
+    """A box, where its command starts and its last brace ends, whether it has one, and whether the text ends before it would."""
 
     start: int
     end: int
     content: str
     closed: bool = True
+    cut_off: bool = False
 
 
 def boxes_in(text: str) -> list[Box]:
@@ -65,19 +66,23 @@ def boxes_in(text: str) -> list[Box]:
     unclosed = next((box for box in open_boxes if box is not None), None)
     if unclosed is not None and not (boxes and boxes[-1].start > unclosed[0]):
         line = _LINE_END.split(text[unclosed[1] : unclosed[1] + _LONGEST], maxsplit=1)[0]
-        cut_off = Box(unclosed[0], unclosed[1] + len(line), _content(line), closed=False)
+        end = unclosed[1] + len(line)
+        cut_off = Box(unclosed[0], end, _content(line), closed=False, cut_off=not text[end:].strip())
         if not (boxes and boxes[-1].content.startswith(cut_off.content)):
             boxes.append(cut_off)
     return [box for box in boxes if box.content]
 
 
-def answer_in(boxes: list[Box], text: str, denied: bool) -> str | None:
+def answer_in(boxes: list[Box], text: str, denied: bool, cut_off: bool = False) -> str | None:
     """The last box that is not denied, with the boxes before it whose list it ends ("\\boxed{2} or \\boxed{3}"), with their names if they have any.
 
-    None where a box is cut off that another one precedes: which of the two answers it would have been cannot be said.
+    None where the text ends inside the box, unless `cut_off` says that it counts: `\\boxed{7` may be the beginning of 75. None, too, where another
+    box precedes one that is never closed: which of the two answers it would have been cannot be said.
     """
     if not denied:
         boxes = [box for box in boxes if not is_denied(text, box.start, box.end)]
+    if boxes and boxes[-1].cut_off and not cut_off:
+        return None
     if len(boxes) < 2:
         return boxes[0].content if boxes else None
     if not boxes[-1].closed:

@@ -23,7 +23,9 @@ _INLINE_CODE = re.compile(r"(?<!`)`([^`\n]{1,200})`(?!`)")
 _STATEMENT = re.compile(r"\\f?(?:rame)?box|####|\banswers?\b[^.\n]{0,60}?(?:\bis\b|\bare\b|:|=)", re.IGNORECASE)
 
 
-def final_answer(text: str, extract: Extract = "stated", think: bool = False, denied: bool = False, one_box: bool = False) -> str | None:
+def final_answer(
+    text: str, extract: Extract = "stated", think: bool = False, denied: bool = False, one_box: bool = False, cut_off: bool = False
+) -> str | None:
     """The final answer as it is written, or None when there is none.
 
     Args:
@@ -33,6 +35,7 @@ def final_answer(text: str, extract: Extract = "stated", think: bool = False, de
         think: whether what is before `</think>` counts.
         denied: whether an answer counts that is denied in words ("the answer is not 42").
         one_box: whether a response with different boxes has no answer; otherwise the last box is the answer.
+        cut_off: whether a box counts that the text ends in, before its brace, as a reference's may.
     """
     if not think:
         head, end, tail = text.rpartition("</think>")
@@ -46,7 +49,7 @@ def final_answer(text: str, extract: Extract = "stated", think: bool = False, de
     if boxes:
         if one_box and len({box.content for box in boxes}) > 1:
             return None
-        return statements.stated_after(text, boxes[-1].end) or answer_in(boxes, text, denied)
+        return statements.stated_after(text, boxes[-1].end) or answer_in(boxes, text, denied, cut_off)
     if extract == "boxed":
         return None
     text = _INLINE_CODE.sub(r"\1", in_english(text))
@@ -58,6 +61,6 @@ def final_answer(text: str, extract: Extract = "stated", think: bool = False, de
 
 def reference_answer(text: str) -> str:
     """The answer that a reference holds: what it boxes or states where it does, else the reference as it is."""
-    if _STATEMENT.search(text) is not None and (found := final_answer(text, think=True, denied=True)) is not None:
+    if _STATEMENT.search(text) is not None and (found := final_answer(text, think=True, denied=True, cut_off=True)) is not None:
         return found
     return text.strip()

@@ -501,7 +501,7 @@ TABLE: dict[str, list[tuple[str, str, str]]] = {
         (r"29", r"So we get 28.", W),
         (r"29", r"Answer $28$", W),
         (r"29", r"We get 29 from part one and 28 from part two.", U),
-        (r"42", r"\boxed{4", W),
+        (r"42", r"\boxed{4", U),
         (r"42", r"\boxed{42} \boxed{4", R),
         (r"42", r"\boxed{42} \boxed{5", U),
         (r"5", r"\boxed{42} \boxed{5", U),
