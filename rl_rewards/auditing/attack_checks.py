@@ -51,13 +51,13 @@ def attack_findings(subject: Subject) -> Iterator[Finding]:
 
 
 def _first_of_each(attacks: list[Attack]) -> list[Attack]:
-    """The attacks in another order: the first of every kind, then the second of each, and so on; those with programs lead."""
+    """The attacks in another order: the first of every kind, then the second of each, and so on; all those with programs lead."""
     seen: dict[str, int] = defaultdict(int)
     ranked = []
     for attack in attacks:
-        ranked.append((0 if attack.kind.startswith("program") else seen[attack.kind] + 1, attack))
+        ranked.append((not attack.kind.startswith("program"), seen[attack.kind], attack))
         seen[attack.kind] += 1
-    return [attack for _, attack in sorted(ranked, key=lambda pair: pair[0])]
+    return [attack for *_, attack in sorted(ranked, key=lambda ranks: ranks[:2])]
 
 
 def _holes(subject: Subject, tries: list[tuple[int, Verdict, Verdict, Attack]], found: dict[tuple[int, str], Verdict]) -> Iterator[Finding]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-__all__ = ["MARK", "FILLER", "sample_of_pattern"]
+__all__ = ["MARK", "FILLER", "followed_by", "sample_of_pattern"]
 
 MARK = "\x00"
 """Stands for the answer in a template."""
@@ -43,6 +43,13 @@ def sample_of_pattern(pattern: str, group: int | None = None, flags: int = 0) ->
             return None
         text = _WILD.join(parts[:-1]) + MARK + parts[-1]
     return text.replace(_WILD, FILLER)
+
+
+def followed_by(pattern: str, more: str) -> str:
+    """A pattern with more behind all of it; flags at its start, such as `(?i)`, stay there."""
+    flags = re.match(r"(?:\(\?[aiLmsux]+\))*", pattern)
+    start = flags.end() if flags is not None else 0
+    return f"{pattern[:start]}(?:{pattern[start:]}){more}"
 
 
 _WILD = "\x01"

@@ -13,7 +13,7 @@ from rl_rewards.auditing.asked import asked_templates
 from rl_rewards.auditing.code import code_of, scorers_in
 from rl_rewards.auditing.forms import Slot, Source
 from rl_rewards.auditing.golds import extractions, text_form, written_calls
-from rl_rewards.auditing.pattern_samples import MARK, sample_of_pattern
+from rl_rewards.auditing.pattern_samples import MARK, followed_by, sample_of_pattern
 from rl_rewards.auditing.programs import SOLUTION_COLUMNS, looks_like_program, solution_from_tests
 from rl_rewards.auditing.rows import Row
 from rl_rewards.auditing.templates import COMMON, at_address, format_names, of_parser, of_texts, of_tool_call
@@ -183,7 +183,7 @@ class Sources:
         if not columns:
             found = sample_of_pattern(scorer.pattern)
             if found is None or MARK not in found:
-                fixed = (sample_of_pattern(f"(?:{scorer.pattern})(.*)") or "").replace(MARK, "")
+                fixed = (sample_of_pattern(followed_by(scorer.pattern, "(.*)")) or "").replace(MARK, "")
                 return [Slot(Source("a text of the pattern", [fixed], "fixed"), template) for template in templates[:1]] if fixed else []
             return [Slot(source, templates[0].replace(MARK, found)) for source in self._usual()]
         tokens = {}
@@ -193,7 +193,7 @@ class Sources:
             return tokens[path]
 
         pattern = scorer.template.filled(token)
-        sample = sample_of_pattern(f"{pattern}()")
+        sample = sample_of_pattern(followed_by(pattern, "()"))
         if sample is None:
             return []
         sample = sample.replace(MARK, "")

@@ -11,10 +11,10 @@ from typing import Any
 from rl_rewards.auditing.code import Code, code_of, scorers_in
 from rl_rewards.auditing.golds import other_value, partial
 from rl_rewards.auditing.honest import Honest, find_form, least_paid
-from rl_rewards.auditing.pattern_samples import MARK, sample_of_pattern
+from rl_rewards.auditing.pattern_samples import MARK, followed_by, sample_of_pattern
 from rl_rewards.auditing.rows import Row
 from rl_rewards.auditing.scoring import Call, Probe, Verdict
-from rl_rewards.auditing.sources import NOT_ANSWERS, Sources
+from rl_rewards.auditing.sources import NOT_ANSWERS, REFERENCE_COLUMNS, Sources
 from rl_rewards.reward import Reward
 from rl_rewards.rubric import Rubric
 
@@ -24,8 +24,11 @@ _SHAPING = frozenset({"SoftOverlong", "LengthWindow", "Repetition"})
 _LENGTH_OF_RIGHT = frozenset({"CosineLength", "GroupLength"})
 _LEARNED = frozenset({"RewardModel", "RewardModelEnsemble", "RemoteRewardModel", "CosineSimilarity"})
 _GRADED = frozenset({"TokenF1", "CosineSimilarity", "InstructionFollowing"})
+_ANSWER_COLUMNS = frozenset(REFERENCE_COLUMNS) - {"target", "result", "output", "key"}
+"""Columns that hold an answer by their name, whatever the prompts say."""
 _ATTACKED_ROWS = 24
 _FEW_ROWS = 2
+_FEWEST = 32  # attacks on a row: one of every kind, or every program
 _SLOW = 0.01  # seconds for a response
 _SECONDS = 5.0  # that the attacks of a slow rubric may take, about
 
@@ -114,8 +117,10 @@ class Subject:
         if self.runs_programs and not any(source.kind == "program" for source in self.honest.sources):
             return "no column holds a program, and the tests do not say which results they want"
         read = sorted({source.name.partition(" (")[0] for reward in self.weighted for source in Sources(self.rows, []).of_function(reward)})
-        if len(read) < 2 or any(
-            reward.name not in {code.reward for code in self.codes} for reward in self.weighted if reward.name in self.reads_references
+        if (
+            len(read) < 2
+            or _ANSWER_COLUMNS & set(read)
+            or any(reward.name not in {code.reward for code in self.codes} for reward in self.weighted if reward.name in self.reads_references)
         ):
             return None
         names = [name for name in read if not all(_is_said(row.columns[name], row.prompt_text) for row in self.rows[:20])]
@@ -170,7 +175,7 @@ class Subject:
 
     def affordable(self, attacks: int) -> int:
         """How many of a row's attacks are tried."""
-        return max(20, int(_SECONDS / self.call.pace / max(1, len(self.attacked)))) if self.is_slow else attacks
+        return max(_FEWEST, int(_SECONDS / self.call.pace / max(1, len(self.attacked)))) if self.is_slow else attacks
 
     @cached_property
     def graded(self) -> bool:
@@ -205,7 +210,7 @@ def _looked_for(scorer: Any) -> str | None:
     """A plain text that a scorer of patterns or of parts of a text is content with; None for other scorers, and for texts of marks."""
     kind = type(scorer).__name__
     if kind == "RegexMatch" and not scorer.template.columns:
-        text = (sample_of_pattern(f"(?:{scorer.pattern})()") or "").replace(MARK, "")
+        text = (sample_of_pattern(followed_by(scorer.pattern, "()")) or "").replace(MARK, "")
     elif kind == "StringMatch" and scorer.contains and not scorer.traits.columns:
         text = scorer.contains
     elif kind == "StringCheck" and scorer.text and scorer.operation in ("like", "ilike") and not scorer.traits.columns:

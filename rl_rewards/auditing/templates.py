@@ -9,7 +9,7 @@ from typing import Any
 
 from rl_rewards.addresses import address
 from rl_rewards.auditing.golds import written_calls
-from rl_rewards.auditing.pattern_samples import FILLER, MARK, sample_of_pattern
+from rl_rewards.auditing.pattern_samples import FILLER, MARK, followed_by, sample_of_pattern
 from rl_rewards.parsers.after import After
 from rl_rewards.parsers.base import Parser
 from rl_rewards.parsers.boxed import Boxed
@@ -163,7 +163,7 @@ def _of_pattern(text: str) -> Iterator[str]:
         return
     if groups > 1 and (template := sample_of_pattern(text, 1)) is not None:
         yield template
-    if groups == 0 and (template := sample_of_pattern(f"(?:{text})\\s*(.+)")) is not None:
+    if groups == 0 and (template := sample_of_pattern(followed_by(text, "\\s*(.+)"))) is not None:
         yield template  # a pattern that only finds where the answer begins
 
 

@@ -121,14 +121,14 @@ def in_thinking(target: Target) -> Attempts:
 
 
 def spoiled(target: Target) -> Attempts:
+    alike = {source: most_alike(source.values, target.number) for source in target.honest.sources if source.kind == "text"}
+    if len(alike) == len(target.honest.sources) and None not in alike.values():
+        yield "near_miss", "the answer of another row that is most alike", (target.filled(lambda source: alike[source] or ""),)
     misses = [(source, near_misses(target.gold(source))) for source in target.honest.sources]
     for what in dict.fromkeys(what for _, found in misses for what in found):
         by_source = {source: found[what] for source, found in misses if what in found}
         if len(by_source) == len(misses):
             yield "near_miss", what, (target.filled(by_source.__getitem__),)
-    alike = {source: most_alike(source.values, target.number) for source in target.honest.sources if source.kind == "text"}
-    if len(alike) == len(target.honest.sources) and None not in alike.values():
-        yield "near_miss", "the answer of another row that is most alike", (target.filled(lambda source: alike[source] or ""),)
 
 
 def programs(target: Target) -> Attempts:

@@ -1,0 +1,355 @@
+"""Causes of findings that were missed, wrong or contradictory on rubrics that the audit had not been written against, each with its siblings."""
+
+import inspect
+import re
+
+import pytest
+
+from rl_rewards import Reward, Rubric, reward_function
+from rl_rewards.auditing import Severity, audit
+from rl_rewards.auditing.asked import asked_templates
+from rl_rewards.auditing.attacks.hollow import passages
+from rl_rewards.auditing.golds import extractions, most_alike, near_misses
+from rl_rewards.auditing.pattern_samples import MARK
+from rl_rewards.auditing.programs import cheats
+from rl_rewards.auditing.rows import rows_of
+from rl_rewards.auditing.templates import is_odd, of_texts
+
+SUMS = [(12, 30), (7, 44), (25, 61), (9, 18), (33, 41), (58, 6)]
+
+
+def sums(asked=""):
+    return [{"prompt": f"What is {a} + {b}? {asked}", "answer": str(a + b)} for a, b in SUMS]
+
+
+def report(rewards, rows):
+    return audit(Rubric(tuple(Reward(**{**reward, "score": batched(reward["score"])}) for reward in rewards)), rows)
+
+
+def batched(score):
+    return reward_function(score, mode="batch") if inspect.isfunction(score) else score
+
+
+def errors(rewards, rows):
+    return {finding.kind for finding in report(rewards, rows).at_least("error")}
+
+
+def warnings(rewards, rows):
+    return {finding.kind for finding in report(rewards, rows).at_least("warning")}
+
+
+@pytest.mark.parametrize(
+    ("prompt", "templates"),
+    [
+        ("Put it in <answer></answer>.", ["<answer>{}</answer>"]),
+        ("Put it in <label>positive</label>.", ["<label>{}</label>"]),
+        ("Think in <think></think>, then answer.", []),
+        ("Reason in <reasoning>...</reasoning>, put it in <final>...</final>.", ["<final>{}</final>"]),
+        (r"Put it in \boxed{}.", [r"\boxed{{{}}}"]),
+        ("Give it as 'Answer: ' and the letter.", ["Answer: {}"]),
+        ("End with '#### ' and the number.", ["#### {}"]),
+        ('End with "The answer is X."', ["The answer is {}."]),
+        ("End with `Final: [your answer]`", ["Final: {}"]),
+        ("What is a 'mission'?", []),
+        ("He said 'no' and left. Is x: 3?", []),
+        ("Fill in: {'a': 1}", []),
+    ],
+)
+def test_the_form_that_prompts_ask_for_is_read_from_them(prompt, templates):
+    rows = rows_of([{"prompt": f"{i} {prompt}", "answer": "1"} for i in range(4)])
+    assert asked_templates(rows) == [template.format(MARK) for template in templates]
+
+
+def test_a_form_that_few_prompts_ask_for_is_not_the_one_that_is_asked_for():
+    rows = rows_of([{"prompt": "In <answer></answer>.", "answer": "1"}, *({"prompt": f"What is {i}?", "answer": "1"} for i in range(3))])
+    assert asked_templates(rows) == []
+
+
+def first_capital(completions, answer, **columns):
+    found = [re.search(r"[A-D]", text) for text in completions]
+    return [float(match is not None and match[0] == gold) for match, gold in zip(found, answer)]
+
+
+def first_number(completions, answer, **columns):
+    found = [re.search(r"\d+", text) for text in completions]
+    return [float(match is not None and match[0] == gold) for match, gold in zip(found, answer)]
+
+
+LETTERS = [{"prompt": f"Question {i}: A, B, C or D? Give it as 'Answer: ' and the letter.", "answer": "BCDBCD"[i]} for i in range(6)]
+ASKED = {
+    "the first capital is that of the asked word": ([{"name": "correct", "score": first_capital}], LETTERS, True),
+    "the parser wants other words": (
+        [{"name": "correct", "parse": {"regex": r"The answer is (\d+)"}, "score": {"number_match": "answer"}}], sums("End with '#### ' and the number."), True,
+    ),
+    "the parser wants a box": ([{"name": "correct", "parse": "boxed", "score": {"number_match": "answer"}}], sums("In <answer></answer>."), True),
+    "the asked words are paid": ([{"name": "correct", "score": first_number}], sums("Give it as 'Answer: ' and the number."), False),
+    "the asked words have a unit behind them": (
+        [{"name": "correct", "parse": {"regex": r"Total: (\d+) pens"}, "score": {"number_match": "answer"}}], sums("End with 'Total: ' and the pens."), False,
+    ),
+    "the asked tag stands behind thinking": (
+        [{"name": "correct", "parse": {"tag": "answer"}, "score": {"number_match": "answer"}, "gate": {"reward": "format", "at_least": 1.0}},
+         {"name": "format", "weight": 0, "score": "think_answer_format"}], sums("Think in <think></think>, answer in <answer></answer>."), False,
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ASKED)
+def test_a_form_that_is_asked_for_and_not_paid_is_an_error(name):
+    rewards, rows, unpaid = ASKED[name]
+    assert ("asked_form_unpaid" in errors(rewards, rows)) == unpaid
+
+
+@pytest.mark.parametrize("pattern", [r"-?\d+", r"[ABCD]", r"(?i)yes|no", r"\w+$", r"^Answer", r"Total: .*"])
+def test_the_text_of_a_pattern_is_not_written_before_an_answer(pattern):
+    assert not [template for template in of_texts([pattern]) if template.startswith((pattern, pattern.rstrip()))]
+
+
+@pytest.mark.parametrize("text", ["Answer:", "#### ", "Result = ", "The total is ", "[["])
+def test_a_plain_text_is(text):
+    assert any(template.startswith(text.rstrip()) for template in of_texts([text]))
+
+
+@pytest.mark.parametrize(
+    ("template", "odd"),
+    [("a {}", True), ("therefore {}", True), ("{}", False), ("The answer is {}.", False), ("Preis: {}", False), ("x = {}", False), ("<a>{}</a>", False), ("#### {}", False)],
+)  # fmt: skip
+def test_of_equal_forms_one_without_odd_words_is_chosen(template, odd):
+    assert is_odd(template.format(MARK)) == odd
+
+
+def standardised(completions, answer, **columns):
+    raw = [float(text.strip() == gold) for text, gold in zip(completions, answer)]
+    mean = sum(raw) / len(raw)
+    spread = (sum((one - mean) ** 2 for one in raw) / len(raw)) ** 0.5
+    return [(one - mean) / (spread + 1e-4) for one in raw]
+
+
+def ranked(completions, answer, **columns):
+    raw = [float(text.strip() == gold) for text, gold in zip(completions, answer)]
+    return [sum(other < one for other in raw) / len(raw) for one in raw]
+
+
+@pytest.mark.parametrize("function", [standardised, ranked])
+def test_scores_that_change_with_the_batch_are_the_only_finding_of_their_reward(function):
+    assert warnings([{"name": "correct", "score": function}], sums()) == {"depends_on_batch"}
+
+
+def grows_with_the_error(completions, answer, **columns):
+    scores = []
+    for text, gold in zip(completions, answer):
+        try:
+            scores.append(min(1.0, abs(float(text.strip()) - float(gold)) / float(gold)))
+        except ValueError:
+            scores.append(0.0)
+    return scores
+
+
+def test_a_score_of_the_wrong_sign_is_not_said_never_to_vary():
+    assert errors([{"name": "correct", "score": grows_with_the_error}], sums()) == {"wrong_answers_pay_more"}
+
+
+def long_and_right(completions, answer, **columns):
+    return [-1.0 if len(text) > 20000 and gold in text else 0.0 for text, gold in zip(completions, answer)]
+
+
+CORRECT = {"name": "correct", "parse": {"tag": "answer"}, "score": {"number_match": "answer"}}
+AT_ITS_LENGTH = {
+    "soft_overlong behind a gate": {"score": {"soft_overlong": {"max_tokens": 900, "buffer_tokens": 300, "unit": "words"}}, "gate": {"reward": "correct", "at_least": 1.0}},
+    "soft_overlong beyond all that is tried": {"score": {"soft_overlong": {"max_tokens": 32768, "buffer_tokens": 1000}}},
+    "in characters": {"score": {"soft_overlong": {"max_tokens": 90000, "buffer_tokens": 10000, "unit": "characters"}}},
+    "repetition behind a gate": {"score": {"repetition": {"n": 4, "unit": "words"}}, "gate": {"reward": "correct", "at_least": 1.0}},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", AT_ITS_LENGTH)
+def test_a_reward_that_varies_at_some_length_is_not_said_never_to_vary(name):
+    assert "never_varies" not in warnings([CORRECT, {"name": "brief", "weight": 0.2, **AT_ITS_LENGTH[name]}], sums("In <answer></answer>."))
+
+
+def test_a_gate_that_stays_closed_is_still_found():
+    closed = {"name": "brief", "score": {"soft_overlong": {"max_tokens": 100, "buffer_tokens": 10}}, "gate": {"reward": "correct", "at_least": 2.0}}
+    assert "gate_never_opens" in errors([CORRECT, closed], sums())
+
+
+PENALTIES = {
+    "repetition": {"repetition": {"n": 3, "unit": "words"}},
+    "soft_overlong": {"soft_overlong": {"max_tokens": 9000, "buffer_tokens": 100}},
+    "a function of ours": lambda completions, **columns: [-float("sorry" in text or text == "") for text in completions],
+}
+
+
+@pytest.mark.parametrize("name", PENALTIES)
+def test_a_penalty_of_negative_weight_is_an_error(name):
+    found = report([CORRECT, {"name": "cost", "weight": -0.5, "score": PENALTIES[name]}], sums())
+    assert [finding.remedy for finding in found.findings if finding.kind == "penalty_pays"] == ["weight: 0.5"]
+
+
+def test_a_penalty_of_positive_weight_and_a_bonus_of_negative_weight_are_none():
+    rewards = [
+        CORRECT,
+        {"name": "cost", "weight": 0.5, "score": PENALTIES["repetition"]},
+        {"name": "hedges", "weight": -0.2, "score": {"regex_match": "maybe"}},
+    ]
+    assert "penalty_pays" not in errors(rewards, sums())
+
+
+def test_words_that_scorers_of_patterns_look_for_are_tried():
+    rewards = [
+        {"name": "right", "weight": 0, "parse": {"tag": "answer"}, "score": {"number_match": "answer"}},
+        {"name": "polite", "weight": 0, "score": {"regex_match": r"(?i)\b(please|thank you)\b"}},
+    ]
+    for formula, pays in (("max(right, polite)", True), ("right * (0.8 + 0.2 * polite)", False)):
+        assert ("keyword_stuffing" in errors([*rewards, {"name": "total", "score": {"formula": formula}}], sums("In <answer></answer>."))) == pays
+
+
+@pytest.mark.parametrize(
+    ("question", "found"),
+    [
+        ("Rewrite it politely.\nSentence: Send me the file.", {"Sentence: Send me the file.", "Send me the file."}),
+        ('Shorten "The long train is late again today" to three words.', {"The long train is late again today"}),
+        ("Shorten 'The long train is late' please.", {"The long train is late"}),
+        ("What is 2 + 2?", set()),
+        ("It's Tom's and Ann's.", set()),
+    ],
+)
+def test_the_passage_that_a_question_gives_is_tried_as_an_answer(question, found):
+    assert set(passages(question).values()) == found
+
+
+def test_copying_the_passage_is_found_where_it_is_much_like_the_target():
+    pairs = [("Send me the file by noon.", "Please send me the file by noon."), ("Close the big window now.", "Please close the big window now."),
+             ("Print ten copies of the report.", "Please print ten copies of the report."), ("Move your car from the gate.", "Please move your car from the gate.")]  # fmt: skip
+    rows = [{"prompt": f"Rewrite it politely.\nSentence: {a}", "target": b} for a, b in pairs]
+    assert "prompt_echo" in errors([{"name": "alike", "score": {"text_similarity": {"reference": "target"}}}], rows)
+
+
+@pytest.mark.parametrize(
+    ("golds", "alike"),
+    [
+        (["hypertension", "hypotension", "asthma"], "hypotension"),
+        (["increase", "decrease", "stay"], "decrease"),
+        (["the Nile", "Nile", "Amazon"], None),
+        (["Paris", "Paris, France", "Rome"], None),
+        (["120", "121", "7"], None),
+        (["B", "C", "D"], None),
+        (["Oslo", "Lima", "Rome"], None),
+    ],
+)
+def test_the_answer_of_another_row_that_is_most_alike_is_a_near_miss(golds, alike):
+    assert most_alike(golds, 0) == alike
+
+
+def test_digits_behind_a_decimal_are_no_near_miss():
+    assert "digits behind it" not in near_misses("76.5") and near_misses("76")["digits behind it"] == "767"
+    rows = [{"prompt": f"Half of {n}?", "value": n / 2} for n in (153, 47, 91, 235, 67, 301)]
+    assert errors([{"name": "right", "parse": "boxed", "score": {"number_match": {"reference": "value", "relative": 0.01}}}], rows) == set()
+
+
+def test_a_list_may_be_the_answer_as_json_and_in_a_line():
+    found = extractions(["fig", "plum"])
+    assert found["as it is"] == "fig" and found["the list as JSON"] == '["fig", "plum"]' and found["the list in a line"] == "fig, plum"
+    assert "the list as JSON" not in extractions(["fig"])
+
+
+def json_list(completions, **columns):
+    import json
+
+    scores = []
+    for text, gold in zip(completions, columns["ordered"]):
+        try:
+            scores.append(float(json.loads(text) == gold))
+        except ValueError:
+            scores.append(0.0)
+    return scores
+
+
+def test_a_reward_that_compares_a_list_written_as_json_is_sound():
+    rows = [
+        {"prompt": f"Sort {b}, {a}. A JSON list only.", "ordered": [a, b]}
+        for a, b in [("fig", "plum"), ("kiwi", "lime"), ("date", "pear"), ("acorn", "berry")]
+    ]
+    assert errors([{"name": "sorted", "score": json_list}], rows) == set()
+
+
+GRADER = """def grade(sample, item):
+    reply = sample.get("output_json")
+    return float(isinstance(reply, dict) and reply.get("language") == item["language"])
+"""
+
+
+def test_a_key_of_the_reply_may_be_named_like_the_column():
+    words = [("Bonjour", "French"), ("Hallo", "German"), ("Hola", "Spanish"), ("Ciao", "Italian")]
+    rows = [{"prompt": f"Language of {word}? As JSON with key language.", "language": language} for word, language in words]
+    assert errors([{"name": "language", "score": {"python_grader": {"source": GRADER}}}], rows) == set()
+
+
+@pytest.mark.parametrize(("golds", "found"), [
+    (["New York | NYC", "Tolstoy | Leo Tolstoy", "Nile | River Nile", "Mars"], True),
+    (["New York||NYC", "Tolstoy||Leo Tolstoy", "Nile||River Nile", "Mars"], True),
+    ([["New York", "NYC"], ["Tolstoy", "Leo Tolstoy"], ["Nile", "River Nile"], ["Mars"]], False),
+    (["|x| + |y|", "|a - 3|", "||v||", "P(A|B)"], False),
+])  # fmt: skip
+def test_several_answers_in_one_text_are_an_error_where_one_alone_is_unpaid(golds, found):
+    rows = [{"prompt": f"Question {i}?", "answer": gold} for i, gold in enumerate(golds)]
+    assert ("alternatives_in_one_text" in errors([{"name": "right", "parse": {"tag": "answer"}, "score": {"exact_match": "answer"}}], rows)) == found
+
+
+def test_references_that_a_scorer_cannot_read_are_named_though_no_right_answer_can_be_made_of_them():
+    rows = [{"prompt": f"Question {i}?", "answer": 1 + i % 4} for i in range(8)]
+    found = report([{"name": "choice", "score": {"multiple_choice": "answer"}}], rows)
+    (finding,) = [finding for finding in found.at_least("error") if finding.kind == "reward_fails"]
+    assert (finding.rows, finding.of) == (2, 8) and "rows 4, 8" in finding.evidence
+
+
+def countdown(completions, numbers, target, **columns):
+    scores = []
+    for text, given, wanted in zip(completions, numbers, target):
+        found = re.findall(r"\d+", text)
+        total = sum(map(int, found)) if re.fullmatch(r"\d+(?: \+ \d+)+", text.strip()) else None
+        scores.append(float(sorted(map(int, found)) == sorted(given) and total == wanted))
+    return scores
+
+
+def test_a_check_of_what_the_prompt_demands_is_not_blamed_for_paying_no_answer_that_can_be_made():
+    rows = [
+        {"prompt": f"Make {a + b + c} from {a}, {b} and {c}, each once.", "numbers": [a, b, c], "target": a + b + c}
+        for a, b, c in [(2, 9, 31), (7, 4, 25), (11, 6, 8), (5, 19, 3)]
+    ]
+    found = report([{"name": "sum", "score": countdown}], rows)
+    assert found.sound and "right_answer_unknown" in {finding.kind for finding in found.at_least(Severity.WARNING)}
+
+
+def unreadable(completions, answer, **columns):
+    return [float(text.strip() == f"~{gold}~!") for text, gold in zip(completions, answer)]
+
+
+def test_a_reward_that_reads_the_answer_and_never_pays_it_is_still_an_error():
+    assert "gold_makes_no_difference" in errors([{"name": "correct", "score": unreadable}], sums())
+
+
+TYPES = [
+    {"prompt": f"Write {name}(n).", "tests": [f"assert isinstance({name}(3), int)", f"assert {name}(5) is not None"]}
+    for name in ("double", "triple", "cube", "negate")
+]
+APART = [{"prompt": f"Write {name}(n).", "tests": [f"assert abs({name}(3) - {a}) < 1e-6", f"assert abs({name}(5) - {b}) < 1e-6"]} for name, a, b in [("double", 6, 10), ("triple", 9, 15), ("cube", 27, 125)]]  # fmt: skip
+
+
+def test_tests_that_any_program_passes_are_an_error_and_those_of_unknown_results_a_warning():
+    rewards = [{"name": "passes", "parse": "code_block", "score": {"python_tests": {"reference": "tests", "engines": ["monty", "process"]}}}]
+    assert errors(rewards, TYPES) == {"form_without_content"}
+    found = report(rewards, APART)
+    assert found.sound and "right_answer_unknown" in {finding.kind for finding in found.findings}
+
+
+@pytest.mark.parametrize(
+    ("columns", "programs"),
+    [
+        ({"tests": [{"input": str(n), "output": "YES" if n == 7 else "NO"} for n in range(4, 9)]}, ["print('NO')"]),
+        ({"tests": [{"input": "1", "output": "2"}]}, []),
+        ({"tests": ["assert f(1) == 0", "assert f(2) == 0", "assert f(3) == 5"]}, ["def f(*args, **kwargs):\n    return 0"]),
+        ({"tests": ["assert f(1) == 1"]}, []),
+    ],
+)
+def test_programs_of_one_result_are_made_of_tests_that_are_enough_to_tell(columns, programs):
+    (row,) = rows_of([{"prompt": "Write it.", **columns}])
+    assert cheats(row, False)["program_gives_constant"] == programs
