@@ -154,7 +154,7 @@ def _stopped(check: str, error: Exception) -> Finding:
 
 _OF_BATCHES = frozenset({"depends_on_batch", "not_deterministic"})
 _OF_SINGLE_SCORES = frozenset({
-    "right_answer_unpaid", "never_paid", "variant_unpaid", "asked_form_unpaid", "alternatives_in_one_text", "gold_makes_no_difference",
+    "right_answer_unpaid", "wrong_answer_paid", "never_paid", "variant_unpaid", "asked_form_unpaid", "alternatives_in_one_text", "gold_makes_no_difference",
     "wrong_answers_pay_more", "form_outweighs_answer", "never_varies", "effort_costs", "honest_length_costs", "length_without_bound", *KINDS,
 })  # fmt: skip
 """What is found by comparing scores of responses that were in different batches."""

@@ -74,6 +74,13 @@ class Form:
         )
 
     @property
+    def is_bare(self) -> bool:
+        """Whether it is the answer to the row and nothing else."""
+        return (
+            not self.before and not self.behind and len(self.slots) == 1 and self.slots[0].template == MARK and self.slots[0].source.kind != "fixed"
+        )
+
+    @property
     def shown(self) -> str:
         """The form as a reader of a report sees it."""
         return f"{self.before}{self.answer(lambda source: '{' + source.name + '}')}{self.behind}"

@@ -7,16 +7,16 @@ from statistics import fmean
 from typing import Any
 
 from rl_rewards.auditing.findings import Finding, Severity
-from rl_rewards.auditing.golds import other_spellings
 from rl_rewards.auditing.measures import auc
-from rl_rewards.auditing.pattern_samples import FILLER
 from rl_rewards.auditing.scoring import Verdict
 from rl_rewards.auditing.subject import Subject
+from rl_rewards.auditing.variant_checks import variant_findings
 from rl_rewards.reward import Reward
 
 __all__ = ["gold_findings", "separation"]
 
 _PAID = 0.5  # of the way from a wrong to a full score
+_FULL = 0.95  # of it
 _MOST_ROWS = 0.9
 _LISTED = 20
 _NO_ANSWER = "I do not know."
@@ -94,7 +94,8 @@ def gold_findings(subject: Subject) -> Iterator[Finding]:
         )  # fmt: skip
     else:
         yield from _unpaid(subject)
-        yield from _variants(subject)
+        yield from _wrong_paid(subject)
+        yield from variant_findings(subject)
 
 
 def _failures(subject: Subject) -> Iterator[Finding]:
@@ -177,67 +178,30 @@ def _unpaid(subject: Subject) -> Iterator[Finding]:
             )  # fmt: skip
 
 
+def _wrong_paid(subject: Subject) -> Iterator[Finding]:
+    """Rewards that pay another row's answer like the right one, on some rows: those whose right answers are alike."""
+    for reward in subject.weighted:
+        if reward.name not in subject.reads_references or reward.weight < 0:
+            continue
+        known = [(i, a.scores[reward.name], b.scores[reward.name]) for i, a, b in subject.paired]
+        scored = [(i, a, b) for i, a, b in known if a is not None and b is not None]
+        if not scored:
+            continue
+        top, low = max(max(a, b) for _, a, b in scored), min(min(a, b) for _, a, b in scored)
+        full = low + _FULL * (top - low)
+        paid = [i for i, a, b in scored if top > low and a >= full and b >= full]
+        if len({subject.honest.gold(i) for i in paid}) < 2 or len(paid) < (1 - _MOST_ROWS) * len(scored):
+            continue
+        row, totals = paid[0], {i: (a.total, b.total) for i, a, b in subject.paired}
+        yield Finding(
+            kind="wrong_answer_paid", severity=Severity.WARNING if subject.learned else Severity.ERROR, reward=reward.name, rows=len(paid), of=len(scored),
+            evidence=f"another row's answer is paid like the right one, {subject.honest.gold(row)!r:.60}, on {len(paid)} of {len(scored)} rows",
+            remedy="compare the whole answer, with a tolerance that tells the references apart", response=subject.honest.wrong(row), earns=totals[row][1], honest=totals[row][0],
+        )  # fmt: skip
+
+
 def _never_paid(subject: Subject, reward: Reward, row: int) -> Finding:
     return Finding(
         kind="never_paid", severity=Severity.WARNING if subject.learned else Severity.ERROR, reward=reward.name, evidence="no honest response that was tried changes its score, right or wrong",
         remedy="check what its parser and scorer ask for with `rl-rewards preview`", response=subject.honest.right(row), rows=len(subject.paired), of=len(subject.rows),
     )  # fmt: skip
-
-
-def _variants(subject: Subject) -> Iterator[Finding]:
-    """Harmless changes of a right response, and how many rows stop paying for them."""
-    counts: dict[str, list[tuple[int, str]]] = {}
-    tried: dict[str, int] = {}
-    for row, right, wrong in subject.attacked:
-        if right.total is None or wrong.total is None:
-            continue
-        variants = _variants_of(subject, row)
-        for (what, changed), verdict in zip(variants.items(), subject.verdicts([(row, changed) for changed in variants.values()]), strict=True):
-            tried[what] = tried.get(what, 0) + 1
-            if verdict.total is None or verdict.total < wrong.total + _PAID * (right.total - wrong.total):
-                counts.setdefault(what, []).append((row, changed))
-    for what, lost in counts.items():
-        if len(lost) * 2 < tried[what]:
-            continue
-        row, changed = min(lost, key=lambda pair: len(pair[1]))
-        must = what in ("a trailing newline", "thinking of several lines")
-        yield Finding(
-            kind="variant_unpaid", severity=Severity.ERROR if must else Severity.WARNING if "space" in what else Severity.NOTE,
-            evidence=f"a right answer with {what} is not paid on {len(lost)} of {tried[what]} rows", response=changed, rows=len(lost), of=tried[what],
-            remedy=_VARIANT_REMEDIES.get(what, "`number_match`, `exact_match` or `math_verify` read other spellings; or say in the prompt which one is wanted"),
-            earns=subject.verdicts([(row, changed)])[0].total,
-        )  # fmt: skip
-
-
-def _variants_of(subject: Subject, row: int) -> dict[str, str]:
-    """Harmless changes of the right response to a row, by what they are."""
-    form, text = subject.honest.form, subject.honest.right(row) or ""
-    golds = {source: source.values[row] or "" for source in subject.honest.sources}
-    variants = {
-        "a trailing newline": f"{text}\n",
-        "white space around": f" {text} \n\n",
-        "the end token <|im_end|>": f"{text}<|im_end|>",
-        "spaces around the answer": form.text(lambda source: f" {golds[source]} ") if form.is_delimited else text,
-        "a sentence in front": f"Let me think about it. {text}",
-        "a sentence around": f"I have worked it out. {text} That is what I find.",
-    }
-    if any(source.kind == "program" for source in subject.honest.sources):
-        return {what: variants[what] for what in ("a trailing newline", "the end token <|im_end|>", "a sentence in front", "a sentence around")}
-    if "</" in form.before and FILLER in form.before:
-        variants["thinking of several lines"] = (
-            f"{form.before.replace(FILLER, f'{FILLER}.{chr(10)}{FILLER} again.{chr(10)}{chr(10)}So')}{form.answer(lambda source: golds[source])}"
-        )
-    for what in dict.fromkeys(what for gold in golds.values() for what in other_spellings(gold)):
-        variants[what] = form.text(lambda source, what=what: other_spellings(golds[source]).get(what, golds[source]))
-    return variants
-
-
-_VARIANT_REMEDIES = {
-    "a trailing newline": "strip the response before it is compared (`string_match` does), and end patterns in `\\s*$`",
-    "white space around": "strip the response before it is compared (`string_match` does)",
-    "spaces around the answer": "strip the answer before it is compared (`whitespace: strip`)",
-    "thinking of several lines": "let `.` match a line break: `(?s)` in a pattern, `re.DOTALL` in code",
-    "the end token <|im_end|>": "this library's parsers drop end tokens; in code, strip them",
-    "a sentence in front": "parse the answer from a tag or a box, if the policy may think aloud before it",
-    "a sentence around": "parse the answer from a tag or a box, if the policy may write around it",
-}

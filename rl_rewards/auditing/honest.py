@@ -20,6 +20,7 @@ __all__ = ["Honest", "find_form", "wrong_program"]
 _TRIED_ROWS = 5
 _SLOW = 0.02  # seconds for one probe from which on fewer are tried
 _TIE = 1e-9
+_MOSTLY = 0.75
 _FAILED = -1e9  # below any score
 
 
@@ -150,7 +151,11 @@ class _Search:
         self.is_slow = False
 
     def best(self, forms: Iterator[Form] | Sequence[Form]) -> Form:
-        """The form that earns most; of equal ones the first that has no odd words before its answer."""
+        """The form that earns most.
+
+        Of equal ones the answer alone, where wrong ones alone earn less: marks around it may keep near misses from being paid. Else the one in which
+        wrong answers earn least, and of these the first that has no odd words before its answer.
+        """
         given = list(dict.fromkeys(forms))
         runs_programs = any(slot.source.kind == "program" for form in given for slot in form.slots)
         rows = self._rows[:2] if self.is_slow or runs_programs else self._rows
@@ -162,7 +167,8 @@ class _Search:
         if len(leaders) > 1:
             wrong = self._means(leaders[:24], rows, lambda form, row: Honest(form, ()).wrong(row))
             least = min(wrong)
-            leaders = [form for form, mean in zip(leaders, wrong) if mean <= least + _TIE]
+            plain = [form for form, mean in zip(leaders, wrong) if form.is_bare and mean <= least + _MOSTLY * (top - least)]
+            leaders = plain or [form for form, mean in zip(leaders, wrong) if mean <= least + _TIE]
         self.is_slow = self._call.pace > _SLOW and self._call.count > 20
         return min(leaders, key=lambda form: any(is_odd(slot.template) for slot in form.slots))
 

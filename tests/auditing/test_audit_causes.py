@@ -1,5 +1,6 @@
 """Causes of findings that were missed, wrong or contradictory on rubrics that the audit had not been written against, each with its siblings."""
 
+import difflib
 import inspect
 import re
 
@@ -237,6 +238,24 @@ def test_copying_the_passage_is_found_where_it_is_much_like_the_target():
 )
 def test_the_answer_of_another_row_that_is_most_alike_is_a_near_miss(golds, alike):
     assert most_alike(golds, 0) == alike
+
+
+TERMS = ["hypertension", "hypotension", "hyperglycemia", "hypoglycemia", "tachycardia", "anemia"]
+
+
+def alike(completions, answer, **columns):
+    return [float(difflib.SequenceMatcher(None, text.strip(), gold).ratio() > 0.8) for text, gold in zip(completions, answer)]
+
+
+def spelled_alike(completions, answer, **columns):
+    return [float(difflib.SequenceMatcher(None, text.strip(), gold).ratio() > 0.95) for text, gold in zip(completions, answer)]
+
+
+@pytest.mark.parametrize(("function", "found"), [(alike, True), (spelled_alike, False)])
+@pytest.mark.parametrize("terms", [TERMS, [*TERMS[::2], *TERMS[1::2]]], ids=["side by side", "apart"])
+def test_an_answer_of_another_row_that_is_paid_like_the_right_one_is_an_error(function, found, terms):
+    rows = [{"prompt": f"Term {i}?", "answer": term} for i, term in enumerate(terms)]
+    assert bool(errors([{"name": "term", "score": function}], rows) & {"near_miss", "wrong_answer_paid"}) == found
 
 
 def test_digits_behind_a_decimal_are_no_near_miss():
