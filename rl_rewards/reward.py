@@ -113,9 +113,10 @@ class Reward:
             if self.isolate:
                 raise ValueError("isolate must be left out: a reward that is computed from other rewards' scores runs no code that could hang")
         isolate = self.isolate or traits.isolate
-        limits = {name: getattr(self, name) or getattr(traits, name) for name in ("timeout", "memory_mb")}
+        own = {name: getattr(self, name) for name in ("timeout", "memory_mb")}
+        limits = {name: getattr(traits, name) if value is None else value for name, value in own.items()}
         limits = {name: value for name, value in limits.items() if value is not None}
-        if not isolate and (self.timeout or self.memory_mb):
+        if not isolate and any(value is not None for value in own.values()):
             raise ValueError("timeout and memory_mb need `isolate: true`: what runs in the trainer's own process cannot be stopped")
         # Made here, so that a scorer that cannot be sent to another process is refused now and not at the first step.
         object.__setattr__(self, "runs", Isolated(self.score, **limits) if isolate else self.score)

@@ -99,14 +99,18 @@ class CosineSimilarity(RowScorer):
         """
         from rl_rewards.models.checkpoint import Source
         from rl_rewards.models.embedder import Embedder
+        from rl_rewards.models.versions import files_of
 
         token = None if self.token is None else self.token.get_secret_value()
         source = Source(self.model, self.revision, self.dtype, self.trust_remote_code, token=token)
         key = (*vars(source).values(), self.device, self.pooling, self.max_length, self.token_budget)
+        version = files_of(self.model)
         with _loading:
-            if key not in _loaded:
-                _loaded[key] = Embedder(source, device=self.device, pooling=self.pooling, max_length=self.max_length, token_budget=self.token_budget)
-            return _loaded[key]
+            kept = _loaded.get(key)
+            if kept is None or version not in (None, kept[0]):  # its files have been written again
+                embedder = Embedder(source, device=self.device, pooling=self.pooling, max_length=self.max_length, token_budget=self.token_budget)
+                kept = _loaded[key] = version, embedder
+            return kept[1]
 
     def score(self, samples: Sequence[Sample], answers: Sequence[Any]) -> list[EvaluateResult]:
         rows = [self.score_row(sample, answer) for sample, answer in zip(samples, answers, strict=True)]
@@ -189,7 +193,7 @@ class _Row:
 
 _Path = tuple[str, ...]
 
-_loaded: dict[tuple[Any, ...], Any] = {}
+_loaded: dict[tuple[Any, ...], tuple[object, Any]] = {}
 _loading = threading.Lock()
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import field, replace
 from functools import lru_cache
@@ -21,7 +22,7 @@ from weakref import WeakKeyDictionary
 from pydantic import NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 
 from rl_rewards.configured import configured
-from rl_rewards.redaction import secret_from_environment
+from rl_rewards.redaction import Secret, secret_from_environment
 from rl_rewards.runtime.calling.cache import ReplyCache, digest
 from rl_rewards.runtime.calling.chat_client import ChatClient, chat_client
 from rl_rewards.runtime.calling.chat_reply import ChatReply
@@ -230,14 +231,24 @@ class ChatModel:
 
     @property
     def _client_name(self) -> str:
-        limits = ("api_key_env", "concurrency", "requests_per_minute", "tokens_per_minute", "timeout", "retries", "backoff", "ledger")
-        return digest({"base_url": self.base_url, "name": self.name} | {name: getattr(self, name) for name in limits})
+        limits = ("concurrency", "requests_per_minute", "tokens_per_minute", "timeout", "retries", "backoff", "ledger")
+        own = {
+            "base_url": self.base_url,
+            "name": self.name,
+            "directory": os.getcwd() if self.ledger else None,
+            "key": None if (key := self._key) is None else key.reveal(),
+        }
+        return digest(own | {name: getattr(self, name) for name in limits})
+
+    @property
+    def _key(self) -> Secret | None:
+        """The key that the environment holds now: one that was corrected there is used at once."""
+        variable = self.api_key_env or ("OPENAI_API_KEY" if self.base_url.rstrip("/") == _OPENAI else None)
+        return None if variable is None else secret_from_environment(variable, "api_key_env")
 
     def _new_client(self) -> ChatClient:
-        variable = self.api_key_env or ("OPENAI_API_KEY" if self.base_url.rstrip("/") == _OPENAI else None)
-        key = None if variable is None else secret_from_environment(variable, "api_key_env")
         limits = CallLimits(self.timeout, self.retries, self.backoff)
-        return ChatClient(self.base_url, key, limits, share_of_process(self.concurrency), self._rates)
+        return ChatClient(self.base_url, self._key, limits, share_of_process(self.concurrency), self._rates)
 
     @property
     def _settings(self) -> dict[str, Any]:

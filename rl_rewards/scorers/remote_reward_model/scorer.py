@@ -184,7 +184,11 @@ class RemoteRewardModel(ShapedScorer):
             return EvaluateResult.failure(Outcome.ERROR, str(error))
 
     def _rendered(self, conversation: list[Any], label: Any) -> Query:
-        renderer = _renderer(self.tokenizer, self.chat_template, self.system, self.append, self.strip_thinking, self.read_at)
+        from rl_rewards.models.versions import files_of  # loads torch, as the renderer does
+
+        renderer = _renderer(
+            self.tokenizer, files_of(self.tokenizer), self.chat_template, self.system, self.append, self.strip_thinking, self.read_at
+        )
         if self._form == "ids":
             return Query("ids", list(renderer.render(conversation).ids))
         *prompt, response = renderer.messages(conversation)
@@ -245,7 +249,10 @@ class RemoteRewardModel(ShapedScorer):
 
 
 @lru_cache(maxsize=16)
-def _renderer(tokenizer: str, chat_template: str | None, system: str | None, append: str | None, strip_thinking: bool, read_at: Any) -> Renderer:
+def _renderer(
+    tokenizer: str, _version: object, chat_template: str | None, system: str | None, append: str | None, strip_thinking: bool, read_at: Any
+) -> Renderer:
+    """The renderer of a tokenizer, kept as long as its files are the same."""
     from transformers import AutoTokenizer
 
     from rl_rewards.scorers.reward_model.rendering import Renderer

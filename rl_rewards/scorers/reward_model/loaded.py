@@ -18,7 +18,8 @@ from rl_rewards.scorers.reward_model.rendering import Renderer
 
 logger = logging.getLogger(__name__)
 
-_loaded: dict[str, Loaded] = {}
+_loaded: dict[str, tuple[object, Loaded]] = {}
+"""By configuration: the version of the model's files, and the model that was loaded from them."""
 _loading = threading.Lock()
 
 
@@ -65,12 +66,14 @@ class Loaded:
                         torch.cuda.empty_cache()
 
 
-def loaded(key: str, make: Callable[[], Loaded]) -> Loaded:
-    """The model loaded for `key`, made on first use."""
+def loaded(key: str, version: object, make: Callable[[], Loaded]) -> Loaded:
+    """The model loaded for `key`, made on first use, and anew where its files have another `version`; None is that of files that are gone."""
     with _loading:
-        if key not in _loaded:
-            _loaded[key] = make()
-        return _loaded[key]
+        kept = _loaded.get(key)
+        if kept is None or version not in (None, kept[0]):
+            _loaded.pop(key, None)  # first, for the memory that it takes
+            kept = _loaded[key] = version, make()
+        return kept[1]
 
 
 def unload() -> None:

@@ -132,9 +132,10 @@ class RewardModel(ShapedScorer):
         Raises:
             ValueError: when the checkpoint cannot score (no head, several and no weights, no chat template); says what is missing.
         """
+        from rl_rewards.models.versions import files_of
         from rl_rewards.scorers.reward_model.loaded import loaded
 
-        ready = loaded(self._key, self._load)
+        ready = loaded(self._key, files_of(self.model, self.adapter), self._load)
         self._heads(ready)
         if self.steps is None:
             check_pooling(self.model, ready, self.pooling)

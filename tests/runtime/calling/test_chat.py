@@ -59,6 +59,19 @@ def test_a_key_that_the_server_echoes_is_in_no_error(chat_server, monkeypatch):
     assert "open-sesame" not in str(error) and "HTTP 401" in str(error) and "***" in str(error)
 
 
+def test_a_key_that_is_corrected_in_the_environment_is_sent_at_once(chat_server, monkeypatch):
+    url = chat_server.url()
+    made = model(url, api_key_env="MY_JUDGE_KEY", cache=False)
+
+    async def ask_with(*keys: str) -> None:
+        for key in keys:
+            monkeypatch.setenv("MY_JUDGE_KEY", key)
+            await made.complete(QUESTION)
+
+    asyncio.run(ask_with("first-key-of-mine", "second-key-of-mine"))
+    assert [headers["authorization"] for headers in chat_server.seen(url)["headers"]] == ["Bearer first-key-of-mine", "Bearer second-key-of-mine"]
+
+
 def test_a_key_that_is_not_set_is_named(chat_server):
     (error,) = ask(model(chat_server.url(), api_key_env="NOT_SET_ANYWHERE"))
     assert isinstance(error, ValueError) and "'NOT_SET_ANYWHERE' (api_key_env) is not set" in str(error)

@@ -1,4 +1,5 @@
 import os
+import shutil
 import subprocess
 import sys
 
@@ -113,3 +114,28 @@ def test_options_of_quantisation_reach_transformers(tmp_path):
     make_tokenizer().save_pretrained(tmp_path)
     with pytest.raises(ValueError, match="Unknown quantization type, got imagined"):
         RewardModel(str(tmp_path), quantization={"quant_method": "imagined"}).load()
+
+
+def test_a_model_whose_files_are_written_again_is_loaded_again(checkpoint):
+    scorer = RewardModel(checkpoint(make_model(seed=0)))
+    first, model = scores(scorer), scorer.load()
+    assert scorer.load() is model
+    checkpoint(make_model(seed=1))
+    assert scorer.load() is not model and scores(scorer) != first
+    assert scores(RewardModel(scorer.model)) == scores(scorer)
+
+
+def test_a_model_whose_files_are_gone_stays_as_it_was_loaded(checkpoint):
+    scorer = RewardModel(checkpoint())
+    first = scores(scorer)
+    shutil.rmtree(scorer.model)
+    assert scores(scorer) == first
+
+
+def test_a_relative_path_is_the_model_of_the_working_directory(checkpoint, tmp_path, monkeypatch):
+    found = []
+    for seed, name in enumerate(("one", "other")):
+        checkpoint(make_model(seed=seed), name=f"{name}/rm")
+        monkeypatch.chdir(tmp_path / name)
+        found.append(scores(RewardModel("./rm")))
+    assert found[0] != found[1]
