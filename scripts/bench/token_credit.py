@@ -1,6 +1,6 @@
 """When is a critic worth it? PPO beside GRPO and beside PPO without a critic, where each token earns its own share of the reward.
 
-    python scripts/bench/token_credit.py                        # the whole table, 8 seeds: an hour on one free core, most of it 1,024 tokens
+    python scripts/bench/token_credit.py                        # the whole table, 8 seeds: HOURS on one free core, most of it 1,024 tokens
     python scripts/bench/token_credit.py --only credit --tokens 24
     python scripts/bench/token_credit.py --quick                # one seed, a few rollouts: does it run
 
@@ -8,7 +8,7 @@ What it measures, on one thread:
     constant   how far the policy's weights move (Euclidean) under a reward of 1 for everything, which says nothing; at 24, 256 and 2,000
                tokens, as version 0.1 computed advantages and as they are computed now
     credit     the mean reward of all of a run's completions, and of its last tenth, at equal completions, on the task of
-               token_credit_runs.py; what the critic explains after a tenth of the run, and at most
+               token_credit_runs.py, at two learning rates for 24 tokens; the most that the critic explains in the first tenth, and in all
     scale      the same with rewards times 100 and times 0.01
 
 Intervals are 95 % of Student's t over seeds. Results are kept in a JSON file (--results), and a run that is there is not run again.
@@ -23,7 +23,7 @@ import sys
 from collections.abc import Collection, Iterator
 from pathlib import Path
 from statistics import mean, stdev
-from typing import Any
+from typing import Any, NamedTuple
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
@@ -31,8 +31,21 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 from scripts.bench import token_credit_runs  # noqa: E402
 
-# Rollouts and completions in each, by length: long ones are dear.
-SIZES = {24: (30, 64), 256: (15, 32), 1024: (8, 16)}
+
+class Size(NamedTuple):
+    """How long completions are, how many rollouts of how many, and how fast policy and critic learn; long ones are dear."""
+
+    tokens: int
+    steps: int
+    completions: int
+    rate: float = 3e-3
+    critic_rate: float = 3e-3
+
+    def __str__(self) -> str:
+        return f"{self.tokens:>5} tokens, {self.steps} rollouts of {self.completions}, rate {self.rate:g}"
+
+
+SIZES = [Size(24, 30, 64), Size(24, 100, 64, rate=5e-4), Size(256, 30, 32), Size(1024, 15, 16)]
 FOUR = {"num_iterations": 4}
 # Name of a row: way of token_credit_runs.py, and its options.
 CREDIT: dict[str, tuple[str, dict[str, Any]]] = {
@@ -61,13 +74,13 @@ def plan(seeds: int, only: Collection[str], tokens: Collection[int]) -> Iterator
             if length in tokens and seed < 2:  # the movement hardly depends on the seed
                 for way in CONSTANT.values():
                     yield {"task": "constant", "way": way, "tokens": length, "steps": steps, "completions": completions, "seed": seed}
-        for length, (steps, completions) in (SIZES if "credit" in only else {}).items():
-            if length in tokens:
+        for size in SIZES if "credit" in only else ():
+            if size.tokens in tokens:
                 for way, own in CREDIT.values():
-                    yield {"way": way, "tokens": length, "steps": steps, "completions": completions, "seed": seed, **own}
-        if "scale" in only and 24 in tokens:
+                    yield {"way": way, **size._asdict(), "seed": seed, **own}
+        if "scale" in only and SIZES[0].tokens in tokens:
             for scale in (100.0, 0.01):
-                yield {"way": "ppo", "tokens": 24, "steps": SIZES[24][0], "completions": SIZES[24][1], "seed": seed, "scale": scale, **FOUR}
+                yield {"way": "ppo", **SIZES[0]._asdict(), "seed": seed, "scale": scale, **FOUR}
 
 
 def measure(
@@ -77,7 +90,7 @@ def measure(
     """Run what `file` does not hold yet; the table's lines."""
     if quick:
         seeds, tokens, file = 1, (24,), file.with_name("token_credit_quick.json")
-        SIZES[24] = CONSTANT_SIZES[24] = (2, 16)
+        SIZES[:], CONSTANT_SIZES[24] = [Size(24, 2, 16)], (2, 16)
     file.parent.mkdir(parents=True, exist_ok=True)
     results: dict[str, dict[str, Any]] = json.loads(file.read_text()) if file.is_file() else {}
     for run in plan(seeds, only, tokens):
@@ -104,21 +117,24 @@ def report(results: dict[str, dict[str, Any]]) -> list[str]:
             if runs := of(task="constant", way=way, tokens=tokens):
                 moved = mean(run["moved"] for run in runs)
                 lines.append(f"  {tokens:>5} tokens, {steps} rollouts of {completions:<3} {name:<22}{moved:10.4f}   seeds {len(runs)}")
-    lines.append("Credit by token: mean reward of a run's completions, of its last tenth, and what the critic explains (after a tenth, at most)")
-    for tokens, (steps, completions) in SIZES.items():
+    lines.append(
+        "Credit by token: mean reward of a run's completions, of its last tenth, and the most that the critic explains (in the first tenth, in all)"
+    )
+    for size in SIZES:
         for name, (way, own) in CREDIT.items():
-            if runs := of(way=way, tokens=tokens, **own):
-                lines.append(f"  {tokens:>5} tokens, {steps} rollouts of {completions:<3} {name:<34}{_line(runs)}")
+            if runs := of(way=way, **size._asdict(), **own):
+                lines.append(f"  {size!s:<46}{name:<34}{_line(runs)}")
     for scale in (100.0, 0.01):
-        if runs := of(way="ppo", tokens=24, scale=scale, **FOUR):
-            lines.append(f"     24 tokens, rewards times {scale:<6g} {'PPO, four passes':<34}{_line(runs)}")
+        if runs := of(way="ppo", scale=scale, **SIZES[0]._asdict(), **FOUR):
+            lines.append(f"  {f'{SIZES[0].tokens:>5} tokens, rewards times {scale:g}':<46}{'PPO, four passes':<34}{_line(runs)}")
     return lines
 
 
 def _line(runs: list[dict[str, Any]]) -> str:
     whole, last = interval([mean(run["means"]) for run in runs]), interval([run["final"] for run in runs])
     explained = [run["explained"] for run in runs if run["explained"]]
-    said = f"   explained {mean(e[len(e) // 10] for e in explained):.2f}, {mean(map(max, explained)):.2f}" if explained else ""
+    first = [max(e[: max(len(e) // 10, 1)]) for e in explained]
+    said = f"   explained {interval(first)}, {mean(map(max, explained)):.2f}" if explained else ""
     return f"{whole}   {last}   {mean(run['seconds'] for run in runs):6.1f} processor s   seeds {len(runs)}{said}"
 
 

@@ -126,7 +126,7 @@ def run(
     explained = [log["critic/explained_variance"] for log in watch.logs if log.get("critic/explained_variance") is not None]
     return {
         "way": way, "tokens": tokens, "seed": seed, "task": task, "steps": steps, "seconds": seconds, "moved": float(moved),
-        "means": reward.means, "final": sum(reward.means[-tenth:]) / tenth, "half": reward.means[steps // 2 - 1],
+        "means": reward.means, "final": sum(reward.means[-tenth:]) / tenth,
         "explained": explained, "entropy": [log["entropy"] for log in watch.logs if "entropy" in log][-1],
     }  # fmt: skip
 
