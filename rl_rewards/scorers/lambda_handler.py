@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-import math
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import field
 from pathlib import Path
@@ -103,6 +103,8 @@ def _result(said: Mapping[str, Any] | None) -> EvaluateResult:
         return EvaluateResult.failure(Outcome.ERROR, "the handler returned no result for this sample")
     score: Any = said.get("aggregate_reward_score")
     metrics = said.get("metrics_list") or []
+    if said.get("error"):
+        return EvaluateResult.failure(Outcome.ERROR, f"the handler failed on this sample: {said['error']!s:.200}")
     if not _is_number(score):
         return EvaluateResult.failure(Outcome.ERROR, f"aggregate_reward_score must be a finite number, got {type(score).__name__}: {score!r:.80}")
     wrong = next((each for each in metrics if not (isinstance(each, Mapping) and _is_number(each.get("value")) and each.get("name"))), None)
@@ -114,4 +116,4 @@ def _result(said: Mapping[str, Any] | None) -> EvaluateResult:
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) <= sys.float_info.max

@@ -192,6 +192,8 @@ LIES = {
     "choices": '{"choices": []}',
     "message": '{"choices": [{"index": 0}]}',
     "content": '{"choices": [{"message": {"role": "assistant", "content": null}}]}',
+    "error": '{"error": {"code": 502, "message": "no provider"}, "choices": [{"message": {"role": "assistant", "content": "0"}}]}',
+    "part": '{"choices": [{"error": {"code": 502}, "finish_reason": "error", "message": {"role": "assistant", "content": "0"}}]}',
     "number": '{"choices": [{"message": {"role": "assistant", "content": 5}}]}',
     "deep": "[" * 100_000,
     "html": "<html><body>1.0</body></html>",

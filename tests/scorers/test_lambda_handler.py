@@ -32,6 +32,9 @@ def strange(event, context):
     texts = [each["messages"][-1]["content"] for each in event]
     return [{"id": str(i), "aggregate_reward_score": json.loads(text)} for i, text in enumerate(texts) if text != "missing"]
 
+def says_errors(event, context):
+    return [{"id": str(i), "aggregate_reward_score": 0.0, "error": each["messages"][-1]["content"]} for i, each in enumerate(event)]
+
 def failing(event, context):
     return {"statusCode": 500, "body": "out of memory"}
 
@@ -79,6 +82,16 @@ def test_a_result_that_is_none_is_an_error_of_its_row(handler):
     found = evaluation.columns["r"].results
     assert [result.score for result in found] == [1.0] + [None] * 5
     assert "no result for this sample" in found[1].error and "finite number, got NoneType" in found[2].error
+
+
+def test_a_number_beside_an_error_is_an_error_of_its_row(handler):
+    _, evaluation = evaluated(handler("says_errors"), "out of memory", "")
+    assert [result.score for result in evaluation.columns["r"].results] == [None, 0.0]
+
+
+def test_a_number_that_no_float_holds_costs_its_own_row(handler):
+    _, evaluation = evaluated(handler("strange"), "1", "1" + "0" * 400)
+    assert [result.score for result in evaluation.columns["r"].results] == [1.0, None]
 
 
 @pytest.mark.parametrize(("name", "words"), [("failing", "statusCode 500"), ("two_of_one", "several of one")])

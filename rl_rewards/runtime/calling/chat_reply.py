@@ -66,6 +66,8 @@ def read_chat_reply(reply: Any, structured: bool) -> ChatReply:
     message = choices[0].get("message") if isinstance(choices, list) and choices and isinstance(choices[0], Mapping) else None
     if not isinstance(choices, list) or not isinstance(message, Mapping):
         raise RetryableError(f"a reply without a message: {excerpt(str(reply))!r}")
+    if (error := reply.get("error") or choices[0].get("error")) or choices[0].get("finish_reason") == "error":  # of a provider behind a router
+        raise RetryableError(f"a reply with an error: {excerpt(str(error or reply))!r}")
     text, refusal, reasoning = _text(message.get("content")), message.get("refusal"), reasoning_in(message)
     if text is None and reasoning is None and not isinstance(refusal, str) and choices[0].get("finish_reason") != "length":
         raise RetryableError(f"a message without text: {excerpt(str(message))!r}")

@@ -19,7 +19,17 @@ from uuid import uuid4
 
 from rl_rewards.references import column_template, text_of
 from rl_rewards.scorers.graders.fields import GraderFields
-from rl_rewards.scorers.http.replies import ReplyError, is_number, number_of, numbers_of, object_of, result_of, result_of_item, result_of_row
+from rl_rewards.scorers.http.replies import (
+    ReplyError,
+    is_number,
+    number_of,
+    numbers_of,
+    object_of,
+    result_of,
+    result_of_item,
+    result_of_row,
+    scored_object,
+)
 from rl_rewards.types import EvaluateResult, Message, MetricResult, Outcome, Sample
 from rl_rewards.types.contents import example_of
 
@@ -82,7 +92,7 @@ class CloudRun(HttpForm):
         }
 
     def read(self, reply: Any, count: int) -> list[EvaluateResult]:
-        said = object_of(reply, "reward")
+        said = scored_object(reply, "reward")
         info = said.get("user_requested_aux_info")
         return [EvaluateResult(number_of(said["reward"], "reward"), None if info is None else str(info))]
 
@@ -104,7 +114,7 @@ class OpenRlhf(HttpForm):
         }
 
     def read(self, reply: Any, count: int) -> list[EvaluateResult]:
-        said = object_of(reply, "rewards")
+        said = scored_object(reply, "rewards")
         rewards = numbers_of(said["rewards"], "rewards", count)
         logs = said.get("extra_logs") or {}
         if not isinstance(logs, Mapping):
@@ -161,7 +171,7 @@ class OpenAi(HttpForm):
         return {"sample": fields.sample, "item": item, "trace_id": f"trace_{uuid4().hex}"}
 
     def read(self, reply: Any, count: int) -> list[EvaluateResult]:
-        return [EvaluateResult(number_of(object_of(reply, "score")["score"], "score"))]
+        return [EvaluateResult(number_of(scored_object(reply, "score")["score"], "score"))]
 
 
 class Batch(HttpForm):
@@ -183,7 +193,7 @@ class Batch(HttpForm):
         }
 
     def read(self, reply: Any, count: int) -> list[EvaluateResult]:
-        results = object_of(reply, "results")["results"]
+        results = scored_object(reply, "results")["results"]
         if not isinstance(results, list) or len(results) != count:
             found = f"{len(results)}" if isinstance(results, list) else repr(results)[:80]
             raise ReplyError(f"'results' must be a list of {count} results, got {found}")
@@ -204,7 +214,7 @@ class Evaluation(HttpForm):
         return {"samples": [_row(query.sample) for query in queries]}
 
     def read(self, reply: Any, count: int) -> list[EvaluateResult]:
-        said = object_of(reply, "results")
+        said = scored_object(reply, "results")
         results, weights = said["results"], said.get("weights")
         if not isinstance(results, list) or len(results) != count:
             found = f"{len(results)}" if isinstance(results, list) else repr(results)[:80]

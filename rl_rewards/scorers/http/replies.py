@@ -8,7 +8,7 @@ from typing import Any
 
 from rl_rewards.types import EvaluateResult, MetricResult, Outcome
 
-__all__ = ["ReplyError", "is_number", "number_of", "numbers_of", "object_of", "result_of", "result_of_item", "result_of_row"]
+__all__ = ["ReplyError", "is_number", "number_of", "numbers_of", "object_of", "scored_object", "result_of", "result_of_item", "result_of_row"]
 
 
 class ReplyError(ValueError):
@@ -48,10 +48,11 @@ def mapping_of(said: Mapping[str, Any], name: str) -> Mapping[str, Any]:
 def result_of_item(result: Any) -> EvaluateResult:
     """One result of a batch; what is wrong with it costs its own sample."""
     try:
-        said = object_of(result, "score")
-        if said["score"] is None:
+        if isinstance(result, Mapping) and result.get("score", 0) is None:
+            said = result
             why = said.get("error") or said.get("reason") or "no reason given"
             return EvaluateResult.failure(Outcome.ERROR, f"the service gave no score: {why}")
+        said = scored_object(result, "score")
         return result_of(said["score"], "score", said.get("reason"), said.get("metrics") or {})
     except ReplyError as wrong:
         return EvaluateResult.failure(Outcome.ERROR, str(wrong))
@@ -75,6 +76,21 @@ def object_of(reply: Any, needed: str) -> Mapping[str, Any]:
     if needed not in reply:
         raise ReplyError(f"a reply must have {needed!r}, got {sorted(map(str, reply))!r:.200}")
     return reply
+
+
+def scored_object(reply: Any, needed: str) -> Mapping[str, Any]:
+    """An object with a score in it, and with nothing that says that the service failed to score: an `error`, or `is_score_valid: false`.
+
+    Raises:
+        ReplyError: for any other reply; a number beside an error is no score.
+    """
+    said = object_of(reply, needed)
+    for name in ("error", "errors"):
+        if said.get(name):
+            raise ReplyError(f"the service failed, with {name!r} beside {needed!r}: {said[name]!s:.200}")
+    if said.get("is_score_valid", True) not in (True, None):
+        raise ReplyError(f"the service says that its score must not be used: is_score_valid is {said['is_score_valid']!r:.80}")
+    return said
 
 
 def numbers_of(values: Any, name: str, count: int) -> list[Any]:

@@ -38,8 +38,9 @@ CLOUD_RUN_TOKEN = "RL_REWARDS_CLOUD_RUN_TOKEN"
 class Http(Scorer):
     """Asks a service of yours for the score, with Cloud Run's contract of Vertex AI, OpenRLHF's, NeMo-Gym's, Azure's endpoint grader's, or a batch at a time.
 
-    What goes wrong with a call is ours to answer for: outcome `timeout` or `error`, never a zero. So is a reply without a finite number, or
-    larger than `reply_bytes`. Calls share connections, which are kept open during a batch. Certificates are checked, redirects are not
+    What goes wrong with a call is ours to answer for: outcome `timeout` or `error`, never a zero. So is a reply without a finite number, one
+    with an `error` beside it, or larger than `reply_bytes`; what is wrong with the answer belongs into a reason. Calls share connections,
+    which are kept open during a batch. Certificates are checked, redirects are not
     followed. Where RL_REWARDS_ALLOWED_HOSTS is set in the environment (`rewards.example.com, *.internal:8080`), other hosts are refused.
 
     Raises:

@@ -199,6 +199,8 @@ def _rows(reply: Any, name: str, count: int) -> list[Any]:
 def _member(value: Any, name: str) -> Any:
     if not isinstance(value, dict) or name not in value:
         raise ReplyError(f"expected an object with {name!r}, got {value!r:.200}")
+    if value.get("error"):
+        raise ReplyError(f"the server failed, with 'error' beside {name!r}: {value['error']!s:.200}")
     return value[name]
 
 

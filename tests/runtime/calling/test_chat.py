@@ -97,6 +97,8 @@ def test_a_key_that_is_not_set_is_named(chat_server):
         ("lies", {"how": "array"}, Outcome.ERROR, "a reply without a message", 3),
         ("lies", {"how": "choices"}, Outcome.ERROR, "a reply without a message", 3),
         ("lies", {"how": "message"}, Outcome.ERROR, "a reply without a message", 3),
+        ("lies", {"how": "error"}, Outcome.ERROR, "no provider", 3),
+        ("lies", {"how": "part"}, Outcome.ERROR, "502", 3),
         ("lies", {"how": "content"}, Outcome.ERROR, "a message without text", 3),
         ("lies", {"how": "number"}, Outcome.ERROR, "a message without text", 3),
     ],

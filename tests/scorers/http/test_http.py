@@ -102,6 +102,11 @@ REPLIES = [
     ((200, '{"reward": null}', {}), "must be a finite number, got NoneType"),
     ((200, '{"reward": true}', {}), "must be a finite number, got bool"),
     ((200, '{"reward": [1]}', {}), "must be a finite number, got list"),
+    ((200, '{"reward": 0, "error": "model overloaded"}', {}), "the service failed, with 'error' beside 'reward': model overloaded"),
+    ((200, '{"reward": 0.0, "error": {"code": 503}}', {}), "'code': 503"),
+    ((200, '{"reward": 1.0, "errors": ["no judge"]}', {}), "no judge"),
+    ((200, '{"reward": 1.0, "is_score_valid": false}', {}), "is_score_valid is False"),
+    ((200, '{"reward": 1.0, "is_score_valid": "no"}', {}), "is_score_valid is 'no'"),
     ((200, '{"rewards": 1}', {}), "must have 'reward', got ['rewards']"),
     ((200, "1.0", {}), "must be an object with 'reward', got float"),
     ((200, "<html><body>Sign in</body></html>", {"content-type": "text/html"}), "not JSON: '<html>"),
@@ -125,6 +130,32 @@ def test_a_reply_without_a_score_is_an_error_and_is_not_asked_for_again(service,
     [result] = results(Http(server.url, backoff=0.0), "x")
     assert result.score is None and result.outcome is Outcome.ERROR and words in result.error
     assert len(server.seen) == 1
+
+
+@pytest.mark.parametrize(
+    ("form", "reply"),
+    [
+        ("openrlhf", {"rewards": [0.0], "error": "cuda"}),
+        ("openai", {"score": 0, "error": "cuda"}),
+        ("batch", {"results": [{"score": 0}], "error": "cuda"}),
+        ("batch", {"results": [{"score": 0, "error": "cuda"}]}),
+    ],
+)
+def test_a_number_beside_an_error_is_no_score_in_any_form(service, form, reply):
+    [result] = results(Http(service(lambda body, n: reply).url, form=form), "x")
+    assert result.outcome is Outcome.ERROR and "cuda" in result.error
+
+
+@pytest.mark.parametrize("reply", [{"reward": 0.5, "error": None}, {"reward": 0.5, "error": ""}, {"reward": 0.5, "is_score_valid": True}])
+def test_an_empty_error_beside_a_number_is_none(service, reply):
+    [result] = results(Http(service(lambda body, n: reply).url), "x")
+    assert result.score == 0.5
+
+
+def test_a_column_called_error_that_nemo_gym_sends_back_is_no_failure(service):
+    server = service(lambda body, n: {**body, "reward": 1.0})
+    [result] = results(Http(server.url, form="nemo_gym"), "x", error="KeyError")
+    assert result.score == 1.0
 
 
 def test_a_gigabyte_is_not_read(raw_service):

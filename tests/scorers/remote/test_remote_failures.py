@@ -46,6 +46,19 @@ def test_server_that_stumbles_is_asked_again(serve, stumble):
     assert len(server.requests) == 2
 
 
+@pytest.mark.parametrize(
+    ("api", "reply"),
+    [
+        ("openrlhf", {"rewards": [0.0], "error": "cuda ran out of memory"}),
+        ("vllm_classify", {"data": [{"index": 0, "probs": [0.0]}], "error": {"message": "cuda ran out of memory"}}),
+        ("sglang", [{"embedding": [0.0], "error": "cuda ran out of memory"}]),
+    ],
+)
+def test_a_number_beside_an_error_is_no_score(serve, api, reply):
+    (result,) = score(remote(serve(lambda path, body: reply), api=api), "four")
+    assert result.outcome is Outcome.ERROR and "cuda ran out of memory" in result.error
+
+
 def test_server_that_stays_down_is_given_up_after_its_retries(serve):
     server = serve(in_turn((503, "loading", {})))
     (result,) = score(remote(server), "four")
