@@ -6,6 +6,7 @@ import sys
 import time
 from pathlib import Path
 
+import orphans
 import pytest
 from hypothesis import HealthCheck, settings
 
@@ -40,7 +41,8 @@ SLOW = tuple(str(ROOT / room) for room in SLOW_ROOMS)
 
 
 def pytest_sessionstart() -> None:
-    """Drop the locks that killed processes left in torch's folder of compiled extensions: DeepSpeed would wait for them for ever."""
+    """End with the run what tests start, and drop the locks that killed processes left in torch's folder: DeepSpeed would wait for them for ever."""
+    orphans.end_with_this_process()
     built = Path(os.environ.get("TORCH_EXTENSIONS_DIR", "~/.cache/torch_extensions")).expanduser()
     for lock in built.glob("*/*/lock"):
         if time.time() - lock.stat().st_mtime > 600:

@@ -14,6 +14,7 @@ from rl_rewards.reward import Reward
 from rl_rewards.rubric import Rubric
 from rl_rewards.runtime.calling.urls import check_url
 from rl_rewards.scorers.http import Http
+from rl_rewards.scorers.http.forms import version_of
 from rl_rewards.user_errors import UserError
 
 __all__ = ["KEY", "EndpointError", "load_endpoint", "load_rewards"]
@@ -41,7 +42,8 @@ def load_rewards(rubric: str | None, reward_endpoint: str | None) -> Rubric:
 def load_endpoint(url: str) -> Rubric:
     """The evaluation at `http://HOST/v1/evaluations/ID` as a rubric of one reward, called ID: its score is the weighted total there.
 
-    Every reward of the evaluation is a component. A failure of the endpoint is a failure of the reward: no score, never a zero.
+    Every reward of the evaluation is a component. A failure of the endpoint is a failure of the reward: no score, never a zero. So is a reply of
+    another version (rubric or package) than the one that is there now.
 
     Raises:
         EndpointError: when the address is none, or nothing there describes an evaluation of that id.
@@ -55,6 +57,8 @@ def load_endpoint(url: str) -> Rubric:
         raise EndpointError(f"reward_endpoint must be an address such as http://127.0.0.1:8000/v1/evaluations/ID, got {redact(url)!r}")
     about = _description(url)
     options: dict[str, Any] = {"columns": about["columns"], "needs_groups": about.get("needs_groups") is True}
+    if (version := version_of(about)) is not None:  # so it is in the run's rubric, and a run that goes on with another is refused
+        options["version"] = version
     if KEY in os.environ:
         options["api_key_env"] = KEY
     return Rubric((Reward(found[1], Http(url, form="evaluation", **options)),))

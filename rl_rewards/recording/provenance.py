@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import hashlib
 import json
 import platform
 import re
@@ -16,7 +17,7 @@ from rl_rewards.rubric import Rubric
 from rl_rewards.rubric_files.native import to_text
 from rl_rewards.tables.atomic import atomic_path
 
-__all__ = ["difference", "metadata_of", "read_rubric", "rubric_text", "write_rubric"]
+__all__ = ["difference", "digest_of", "metadata_of", "read_rubric", "rubric_text", "write_rubric"]
 
 _ADDRESS = re.compile(r" at 0x[0-9a-f]+")
 _PACKAGES = ("rl_rewards", "trl", "transformers", "torch", "peft", "datasets", "accelerate")
@@ -29,6 +30,12 @@ def rubric_text(rubric: Rubric, directory: Path) -> str:
     except ValueError as error:
         shown = "\n".join(f"# {reward!r}" for reward in rubric.rewards)
         return _ADDRESS.sub("", f"# No file can hold this rubric: {error}\n{shown}\n")
+
+
+def digest_of(rubric: Rubric, directory: Path) -> str:
+    """SHA-256 of a rubric as its file would be in `directory`, and of what its scorers depend on besides."""
+    said = json.dumps([[reward.name, dict(reward.score.provenance)] for reward in rubric], sort_keys=True, default=str)
+    return hashlib.sha256(f"{rubric_text(rubric, directory)}\0{said}".encode("utf-8", "backslashreplace")).hexdigest()
 
 
 def write_rubric(text: str, path: Path) -> None:

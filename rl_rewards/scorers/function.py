@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Sequence
+import hashlib
+import inspect
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import field
 from pathlib import Path
@@ -30,6 +32,7 @@ class Function(Scorer):
     # No options: set for each object below.
     _scorer: ClassVar[FunctionScorer]
     _base: ClassVar[Path | None]
+    _digest: ClassVar[str | None]  # of the file that has the function, as it was loaded
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_base", base_directory())
@@ -47,10 +50,15 @@ class Function(Scorer):
             loaded = loaded.bind(self.args)
         # Loaded once, here, so that a wrong path fails when the rubric is read and not at the first step.
         object.__setattr__(self, "_scorer", loaded)
+        object.__setattr__(self, "_digest", _digest_of_file(loaded))
 
     @property
     def traits(self) -> Traits:
         return self._scorer.traits
+
+    @property
+    def provenance(self) -> Mapping[str, Any]:
+        return {} if self._digest is None else {"file_sha256": self._digest}
 
     def submit(self, samples: Sequence[Sample], answers: Sequence[Any]) -> Future[list[EvaluateResult]] | None:
         return self._scorer.submit(samples, answers)
@@ -60,6 +68,14 @@ class Function(Scorer):
 
     def __reduce__(self) -> Any:
         return (_function_in, (self._base, self.path, self.args, self.mode))
+
+
+def _digest_of_file(function: Any) -> str | None:
+    """SHA-256 of the file that a function is written in; None where there is none."""
+    try:
+        return hashlib.sha256(Path(inspect.getfile(inspect.unwrap(function))).read_bytes()).hexdigest()
+    except (OSError, TypeError, ValueError):
+        return None
 
 
 def _function_in(base: Path | None, *options: Any) -> Function:

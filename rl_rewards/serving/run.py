@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import json
-import multiprocessing
-import multiprocessing.connection
 import os
 import signal
 import socket
 import sys
 import tempfile
-import threading
 from collections.abc import Mapping
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field
@@ -23,6 +20,7 @@ from rl_rewards.deploying.local import deployments_in, descriptions_in
 from rl_rewards.deploying.local_server import READY_FILE
 from rl_rewards.folders import load_folders
 from rl_rewards.loading import no_code
+from rl_rewards.recording.provenance import digest_of
 from rl_rewards.rubric import Rubric
 from rl_rewards.rubric_files.target import load_target
 from rl_rewards.serving.app import create_app
@@ -32,7 +30,7 @@ from rl_rewards.serving.middleware import GateLimits
 from rl_rewards.serving.scoring import Limits
 from rl_rewards.serving.security import ServeError, check_bind, keys_from_environment
 from rl_rewards.serving.server import ServeOptions
-from rl_rewards.serving.supervisor import NUMBERS, Supervisor, say_loaded
+from rl_rewards.serving.supervisor import NUMBERS, Supervisor
 from rl_rewards.serving.telemetry import log_to_stderr
 
 __all__ = ["ServeSettings", "app_from_environment", "application_of", "load_rubrics", "serve"]
@@ -117,32 +115,32 @@ def load_rubrics(target: str, code: bool = True) -> dict[str, Rubric]:
 
 def application_of(settings: ServeSettings) -> Any:
     """The ASGI application that serves what the settings name."""
+    rubrics = settings.rubrics()
     options = ServeOptions(
         keys_from_environment(settings.key_variable),
         Limits(timeout=settings.timeout),
         GateLimits(body_bytes=settings.body_mb << 20, concurrency=settings.concurrency),
         settings.label_column,
         settings.verify_failures,
-        descriptions_in(Path(settings.target)) if settings.target else {},
+        _about(settings, rubrics),
         _ready if READY_FILE in os.environ else None,
     )
     log_to_stderr(settings.log_level)
-    return create_app(settings.rubrics(), options)
+    return create_app(rubrics, options)
+
+
+def _about(settings: ServeSettings, rubrics: Mapping[str, Rubric]) -> Mapping[str, Mapping[str, Any]]:
+    """What is said of each rubric: of a deployed one its version, of any other its digest, whatever directory the server is started in."""
+    target = Path(settings.target)
+    if settings.target and (deployed := descriptions_in(target)):
+        return deployed
+    place = target if target.is_dir() else target.parent
+    return {name: {"digest": digest_of(rubric, place.absolute())} for name, rubric in rubrics.items()}
 
 
 def app_from_environment() -> Any:
-    """The application of a worker process, which ends with the process that started it."""
-    if (parent := multiprocessing.parent_process()) is not None:
-        signal.signal(signal.SIGHUP, signal.SIG_IGN)  # a terminal that closes tells all processes; what is to be done about it, the parent says
-        threading.Thread(target=_end_with, args=(parent.sentinel,), daemon=True).start()
-    app = application_of(ServeSettings(**json.loads(os.environ[_SETTINGS])))
-    say_loaded()
-    return app
-
-
-def _end_with(sentinel: int) -> None:
-    multiprocessing.connection.wait([sentinel])
-    os.kill(os.getpid(), signal.SIGTERM)
+    """The application of a worker process."""
+    return application_of(ServeSettings(**json.loads(os.environ[_SETTINGS])))
 
 
 def serve(settings: ServeSettings) -> None:
@@ -161,7 +159,6 @@ def serve(settings: ServeSettings) -> None:
         "log_level": "error",
         "timeout_graceful_shutdown": settings.drain,
         "timeout_keep_alive": 75,  # longer than clients keep an idle connection (aiohttp: 15 s), or their next request meets its end
-        "timeout_worker_healthcheck": 60,  # also what a worker has to load its rubrics: those of a busy machine are slow
         "server_header": False,
         "proxy_headers": False,
     }

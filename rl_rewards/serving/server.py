@@ -5,9 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal
 
+from rl_rewards import __version__
 from rl_rewards.pipeline.columns import Evaluation
+from rl_rewards.recording.provenance import digest_of
 from rl_rewards.redaction import logger_for
 from rl_rewards.reward import RewardError
 from rl_rewards.rubric import Rubric
@@ -65,8 +68,11 @@ class RubricServer:
     def __init__(self, rubrics: Mapping[str, Rubric], options: ServeOptions, telemetry: Telemetry) -> None:
         self.services = {name: RubricService(rubric, options.limits) for name, rubric in rubrics.items()}
         self._telemetry = telemetry
-        self._options = {"label_column": options.label_column, "verify_failures": options.verify_failures}
-        self._about, self._when_ready = options.about, options.when_ready
+        shared = {"label_column": options.label_column, "verify_failures": options.verify_failures}
+        versions = {name: {"digest": digest_of(rubric, Path.cwd()), **options.about.get(name, {})} for name, rubric in rubrics.items()}
+        self._about = {name: about | {"package": __version__} for name, about in versions.items()}
+        self._options = {name: {**shared, "digest": about["digest"], "package": __version__} for name, about in self._about.items()}
+        self._when_ready = options.when_ready
         self.warm_up_error: str | None = None
 
     async def warm_up(self) -> None:
@@ -89,7 +95,7 @@ class RubricServer:
         rubric = self._service(name)[1].rubric
         rewards = [{"name": reward.name, "weight": reward.weight} for reward in rubric]
         needs_groups = any(reward.score.traits.needs_groups for reward in rubric)
-        return {"name": name, "columns": sorted(rubric.columns), "rewards": rewards, "needs_groups": needs_groups, **self._about.get(name, {})}
+        return {"name": name, "columns": sorted(rubric.columns), "rewards": rewards, "needs_groups": needs_groups, **self._about[name]}
 
     async def answer(self, contract: Contract, raw: bytes, query: Mapping[str, str], rubric: str | None, log: dict[str, Any]) -> Reply:
         """The reply to a request. Whatever goes wrong is a 4xx where the caller can mend it, else a 503.
@@ -115,12 +121,13 @@ class RubricServer:
         body = await asyncio.to_thread(body_of, raw, contract.model) if large else body_of(raw, contract.model)
         name, service = self._service(rubric or query.get("rubric") or (getattr(body, "rubric", None) if contract is SCORE else None))
         reward = self._reward(contract, query.get("reward"), service)
-        read = (contract.read, body, service.rubric, self._options)
-        samples = await asyncio.to_thread(*read) if large else contract.read(body, service.rubric, self._options)
+        options = self._options[name]
+        read = (contract.read, body, service.rubric, options)
+        samples = await asyncio.to_thread(*read) if large else contract.read(body, service.rubric, options)
         log.update(rubric=name, rows=len(samples))
         evaluation = await self._evaluate(service, samples)
         self._telemetry.scored(name, evaluation)
-        asked = Query(samples, body, reward, self._options)
+        asked = Query(samples, body, reward, options)
         return await asyncio.to_thread(_written, contract, asked, evaluation) if len(samples) > _MANY_ROWS else _written(contract, asked, evaluation)
 
     def _service(self, name: str | None) -> tuple[str, RubricService]:

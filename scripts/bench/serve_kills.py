@@ -1,4 +1,7 @@
-"""SIGKILL under load: of a process of `--workers 2`, and of a worker of the pool behind an isolated reward. Every reply is checked."""
+"""SIGKILL under load: of processes of `--workers 2`, of the pool behind an isolated reward, of both, of those that are starting, and of the parent.
+
+Every reply is checked. A round is over once as many processes as before answer; what is left of a server whose first process is killed is an orphan.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,8 @@ import random
 import signal
 import time
 from collections import Counter
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,54 +24,109 @@ __all__ = ["kills"]
 
 CLIENTS = 16
 PATIENCE = 60.0  # seconds until a reply that has not come is lost, or a process that was killed is not replaced
+ORPHANED = 30.0  # seconds that the processes of a server have to end after its first one
+ALLOWED = {"answered", "503 with Retry-After", "closed before any byte", "refused to connect", "replaced"}
+HANGS_AFTER = "import rl_rewards.serving.supervisor as supervisor\nsupervisor.HANGS_AFTER = 10.0"
+
+Victims = Callable[[ServerProcess], list[int]]
 
 
 async def kills(number: int, seed: int) -> dict[str, Any]:
     """Kill processes of each sort, and print what callers saw."""
     figures: dict[str, Any] = {"missed": []}
-    sorts = (("a process of --workers 2", "number.yaml", ("--workers", "2"), _servers), ("a worker of the pool", "number_elsewhere.yaml", (), _pool))
-    for what, rubric, flags, victims in sorts:
-        with ours(rubric, *flags) as server:
-            counts = await _under_load(server, number, random.Random(seed), victims)
-        print(f"SIGKILL of {what}, {number} times, {CLIENTS} callers at once")
+    for sort in SORTS:
+        with ours(sort.rubric, *sort.flags, before=sort.before) as server:
+            counts, seconds = await _under_load(server, number, random.Random(seed), sort)
+            orphans = _end_the_first(server)
+        print(f"{sort.what}, {number} times, {CLIENTS} callers at once")
         for name, count in sorted(counts.items()):
             print(f"  {count:6}  {name}")
-        allowed = {"answered", "503 with Retry-After", "closed before any byte", "refused to connect", "replaced"}
-        figures["missed"] += [f"{what}: {count} {name}" for name, count in counts.items() if name not in allowed]
+        print(f"  {max(seconds, default=PATIENCE):6.1f}  seconds until the last to be replaced was", flush=True)
+        figures["missed"] += [f"{sort.what}: {count} {name}" for name, count in counts.items() if name not in ALLOWED]
         if counts["replaced"] != number:
-            figures["missed"].append(f"{what}: {counts['replaced']} of {number} were replaced")
-        figures[what] = dict(counts)
+            figures["missed"].append(f"{sort.what}: {counts['replaced']} of {number} were replaced")
+        if orphans:
+            figures["missed"].append(f"{sort.what}: {orphans} processes were left after the first one was killed")
+        figures[sort.what] = {**counts, "seconds": seconds, "orphans": orphans}
     return figures
 
 
-async def _under_load(server: ServerProcess, number: int, random_source: random.Random, victims: Any) -> Counter[str]:
+async def _under_load(server: ServerProcess, number: int, random_source: random.Random, sort: Sort) -> tuple[Counter[str], list[float]]:
     counts: Counter[str] = Counter()
+    seconds: list[float] = []
     ends = asyncio.Event()
     callers = [asyncio.create_task(_caller(server, counts, caller, ends)) for caller in range(CLIENTS)]
     for _ in range(number):
         await asyncio.sleep(random_source.uniform(0.2, 0.6))
-        before = await _some(server, victims)
-        os.kill(random_source.choice(before), signal.SIGKILL)
-        answered = counts["answered"]
-        deadline = time.monotonic() + PATIENCE
-        while time.monotonic() < deadline:
+        killed = await sort.kill(server, random_source)
+        answered, began = counts["answered"], time.monotonic()
+        while time.monotonic() < began + PATIENCE:
             await asyncio.sleep(0.05)
-            now = victims(server)
-            if set(now) - set(before) and len(now) >= len(before) and counts["answered"] > answered:
+            if all(_is_whole(server, victims, before) for victims, before in killed) and counts["answered"] > answered:
                 counts["replaced"] += 1
+                seconds.append(round(time.monotonic() - began, 2))
                 break
     ends.set()
     await asyncio.gather(*callers)
-    return counts
+    return counts, seconds
 
 
-async def _some(server: ServerProcess, victims: Any) -> list[int]:
+def _is_whole(server: ServerProcess, victims: Victims, before: list[int]) -> bool:
+    """Whether there are as many processes as before, and not the same."""
+    now = victims(server)
+    return bool(set(now) - set(before)) and len(now) >= len(before)
+
+
+async def _some(server: ServerProcess, victims: Victims) -> list[int]:
+    """Those that are there, once there are any."""
     deadline = time.monotonic() + PATIENCE
     while not (found := victims(server)):
         if server.process.poll() is not None or time.monotonic() > deadline:
             raise RuntimeError(f"there is nobody to kill: {server.log.read_text()[-2000:]}")
         await asyncio.sleep(0.05)
     return found
+
+
+def _send(process: int, number: signal.Signals) -> None:
+    try:
+        os.kill(process, number)
+    except ProcessLookupError:  # it ended by itself, as the workers of a process that was killed do
+        pass
+
+
+def _one_of(*sorts: Victims, number: signal.Signals = signal.SIGKILL) -> Kill:
+    """Send a signal to a process of each sort."""
+
+    async def kill(server: ServerProcess, random_source: random.Random) -> list[tuple[Victims, list[int]]]:
+        before = [(victims, await _some(server, victims)) for victims in sorts]
+        for process in [random_source.choice(found) for _, found in before]:
+            _send(process, number)
+        return before
+
+    return kill
+
+
+async def _twice(server: ServerProcess, random_source: random.Random) -> list[tuple[Victims, list[int]]]:
+    """Kill a process, and the one that comes in its place while it starts."""
+    before, known = await _some(server, _servers), _started(server)
+    _send(before.pop(random_source.randrange(len(before))), signal.SIGKILL)
+    young = await _some(server, lambda server: [each for each in _started(server) if each not in known])
+    await asyncio.sleep(random_source.uniform(0.0, 2.0))
+    _send(young[0], signal.SIGKILL)
+    return [(_servers, [*before, young[0]])]
+
+
+def _end_the_first(server: ServerProcess) -> int:
+    """Kill the process that started the others; how many of them are left after a while."""
+    everyone = server.processes()
+    server.process.kill()
+    server.process.wait()
+    deadline = time.monotonic() + ORPHANED
+    while (left := [process for process in everyone if _command(process)]) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    for process in left:
+        _send(process, signal.SIGKILL)
+    return len(left)
 
 
 async def _caller(server: ServerProcess, counts: Counter[str], caller: int, ends: asyncio.Event) -> None:
@@ -96,9 +156,23 @@ async def _caller(server: ServerProcess, counts: Counter[str], caller: int, ends
         connection.close()
 
 
-def _servers(server: ServerProcess) -> list[int]:
-    """The processes that answer requests."""
+def _started(server: ServerProcess) -> list[int]:
+    """The processes that answer requests, or will."""
     return [process for process in server.processes()[1:] if b"spawn_main" in _command(process)]
+
+
+def _servers(server: ServerProcess) -> list[int]:
+    """The processes that answer requests: they have begun to count them."""
+    return [process for process in _started(server) if (numbers := _numbers(process)) and any(numbers.glob(f"counter_{process}.db"))]
+
+
+def _numbers(process: int) -> Path | None:
+    """Where a process keeps its metrics."""
+    try:
+        variables = Path(f"/proc/{process}/environ").read_bytes().split(b"\0")
+    except OSError:
+        return None
+    return next((Path(each.partition(b"=")[2].decode()) for each in variables if each.startswith(b"PROMETHEUS_MULTIPROC_DIR=")), None)
 
 
 def _pool(server: ServerProcess) -> list[int]:
@@ -119,3 +193,26 @@ def _parent(process: int) -> int:
         return int(Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[1])
     except OSError:
         return 0
+
+
+Kill = Callable[[ServerProcess, random.Random], Awaitable[list[tuple[Victims, list[int]]]]]
+
+
+@dataclass(frozen=True)
+class Sort:
+    """What is killed, and in which server."""
+
+    what: str
+    rubric: str
+    flags: tuple[str, ...]
+    kill: Kill
+    before: str = ""
+
+
+SORTS = [
+    Sort("SIGKILL of a process of --workers 2", "number.yaml", ("--workers", "2"), _one_of(_servers)),
+    Sort("SIGKILL of a process of --workers 2, and of the next while it starts", "number.yaml", ("--workers", "2"), _twice),
+    Sort("SIGSTOP of a process of --workers 2", "number.yaml", ("--workers", "2"), _one_of(_servers, number=signal.SIGSTOP), HANGS_AFTER),
+    Sort("SIGKILL of a worker of the pool", "number_elsewhere.yaml", (), _one_of(_pool)),
+    Sort("SIGKILL of a worker of the pool and of a process of --workers 2", "number_elsewhere.yaml", ("--workers", "2"), _one_of(_pool, _servers)),
+]

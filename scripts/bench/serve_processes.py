@@ -111,9 +111,10 @@ class ServerProcess:
         return count
 
 
-def ours(rubric: str, *flags: str) -> ServerProcess:
-    """`rl-rewards serve` of a rubric in serve_rules."""
-    command = [sys.executable, "-m", "rl_rewards", "serve", str(RULES / rubric), "--port", "PORT", *flags]
+def ours(rubric: str, *flags: str, before: str = "") -> ServerProcess:
+    """`rl-rewards serve` of a rubric in serve_rules; `before` is code that runs first, to set limits that are no options."""
+    program = ["-c", f"{before}\nfrom rl_rewards.cli import main\nmain()"] if before else ["-m", "rl_rewards"]
+    command = [sys.executable, *program, "serve", str(RULES / rubric), "--port", "PORT", *flags]
     return ServerProcess(command, "/readyz")
 
 

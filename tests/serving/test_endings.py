@@ -5,13 +5,11 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import httpx
 import pytest
-from running_server import Server
+from running_server import Server, is_alive, wait_for
 
 REWARDS = """
 import os, sys, time
@@ -61,26 +59,6 @@ def grade(server, text, **options):
     return httpx.post(server.url + "/grade", json={"sample": {"output_text": text}, "item": {}}, timeout=60, **options)
 
 
-def is_alive(process):
-    try:
-        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
-
-
-def wait_for(what, seconds=60):
-    deadline = time.monotonic() + seconds
-    while not (found := what()):
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.05)
-    return found
-
-
-def children_of(server):
-    found = subprocess.run(["pgrep", "-P", str(server.process.pid), "-f", "spawn_main"], capture_output=True, text=True).stdout
-    return [int(process) for process in found.split()]
-
-
 @pytest.mark.parametrize("text", ["sys.exit", "interrupt", "recursion", "memory", "nan"])
 def test_a_reward_that_raises_whatever_it_may_is_a_503_and_never_a_zero(odd, text):
     reply = grade(odd, text)
@@ -98,30 +76,6 @@ def test_a_reward_that_forks_or_prints_answers_once_and_leaves_nothing_behind(od
 def _descendants(process):
     found = subprocess.run(["pgrep", "-P", str(process)], capture_output=True, text=True).stdout.split()
     return [int(child) for child in found]
-
-
-def test_a_process_that_a_reward_ends_is_replaced_where_there_are_several(home):
-    server = Server(home / "odd.yaml", "--workers", "2", cwd=home).wait()
-    try:
-        before = wait_for(lambda: len(children_of(server)) == 2 and children_of(server))
-        with pytest.raises(httpx.TransportError):  # closed before a byte of an answer: to be sent again
-            grade(server, "die")
-        wait_for(lambda: set(children_of(server)) - set(before) and len(children_of(server)) == 2)
-        assert grade(server, "fine").json() == {"score": 1.0}
-        in_flight = [
-            line for line in httpx.get(server.url + "/metrics", timeout=60).text.splitlines() if line.startswith("rl_rewards_requests_in_flight")
-        ]
-        assert sum(float(line.split()[-1]) for line in in_flight) == 1.0  # this request; the dead process' is forgotten
-    finally:
-        server.stop()
-
-
-def test_workers_end_with_the_process_that_started_them(home):
-    server = Server(home / "odd.yaml", "--workers", "2", cwd=home).wait()
-    workers = wait_for(lambda: len(children_of(server)) == 2 and children_of(server))
-    server.process.kill()
-    server.stop()
-    wait_for(lambda: not any(map(is_alive, workers)))
 
 
 def test_at_the_end_of_the_drain_a_request_that_hangs_is_a_503_and_the_process_ends(home):
@@ -199,12 +153,3 @@ def _answers(address):
         return httpx.get(address + "/healthz", timeout=30).status_code == 200
     except httpx.TransportError:
         return False
-
-
-def test_every_process_of_a_server_that_was_told_to_end_is_gone(home):
-    server = Server(home / "odd.yaml", "--workers", "2", cwd=home).wait()
-    workers = wait_for(lambda: len(children_of(server)) == 2 and children_of(server))
-    assert server.stop() in (0, -signal.SIGTERM)
-    assert not any(is_alive(process) for process in workers) and not is_alive(server.process.pid)
-    with pytest.raises(httpx.TransportError):
-        httpx.get(server.url + "/healthz")

@@ -33,7 +33,7 @@ from rl_rewards.scorers.http.replies import (
 from rl_rewards.types import EvaluateResult, Message, MetricResult, Outcome, Sample
 from rl_rewards.types.contents import example_of
 
-__all__ = ["FORMS", "FormName", "HttpForm", "Query", "ReplyError", "label_of"]
+__all__ = ["FORMS", "FormName", "HttpForm", "Query", "ReplyError", "label_of", "version_of"]
 
 FormName = Literal["cloud_run", "openrlhf", "nemo_gym", "openai", "batch", "evaluation"]
 
@@ -230,6 +230,12 @@ FORMS: dict[str, HttpForm] = {
     "batch": Batch(),
     "evaluation": Evaluation(),
 }
+
+
+def version_of(said: Mapping[str, Any]) -> str | None:
+    """Which version of an evaluation a description or a reply comes from: the rubric's digest and the package; None where it is not said."""
+    digest, package = said.get("digest"), said.get("package")
+    return f"{digest} rl_rewards {package}" if isinstance(digest, str) and isinstance(package, str) else None
 
 
 # Columns by which a row would be read as another kind of row.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import field
 from functools import lru_cache
@@ -27,7 +27,7 @@ from rl_rewards.runtime.calling.pace import Pace, share_of_process
 from rl_rewards.runtime.calling.rates import Rates
 from rl_rewards.runtime.calling.urls import check_url
 from rl_rewards.scorers.base import Scorer, Traits
-from rl_rewards.scorers.http.forms import FORMS, FormName, HttpForm, Query, ReplyError, label_of
+from rl_rewards.scorers.http.forms import FORMS, FormName, HttpForm, Query, ReplyError, label_of, version_of
 from rl_rewards.types import EvaluateResult, Outcome, Sample, describe
 
 CLOUD_RUN_TOKEN = "RL_REWARDS_CLOUD_RUN_TOKEN"
@@ -68,6 +68,9 @@ class Http(Scorer):
     """Columns that the service reads: one that a dataset lacks is reported before training."""
     needs_groups: bool = field(default=False, kw_only=True)
     """For evaluation: whether the service compares the completions to a prompt, so that no batch of a trainer may divide them."""
+    version: str | None = field(default=None, kw_only=True)
+    """For evaluation: the version that must answer, as `rl-rewards serve` says it (digest and package). A reply of another is a failure: one run has
+    one rubric."""
     pass_threshold: float | None = field(default=None, kw_only=True)
     """Component `passed` is 1 from this score on; the score is not changed by it."""
     batch_size: PositiveInt = field(default=32, kw_only=True)
@@ -95,6 +98,8 @@ class Http(Scorer):
             column_template(self.label)
         if self.needs_groups and not FORMS[self.form].whole_groups:
             raise ValueError(f"needs_groups is an option of form evaluation, got form {self.form!r}")
+        if self.version is not None and self.form != "evaluation":
+            raise ValueError(f"version is an option of form evaluation, got form {self.form!r}")
 
     @property
     def traits(self) -> Traits:
@@ -134,6 +139,7 @@ class Http(Scorer):
     async def _ask(self, client: httpx.AsyncClient, form: HttpForm, queries: Sequence[Query], pace: Pace) -> list[EvaluateResult]:
         try:
             reply = await post_json(client, self._path, form.body(queries), self._limits, _breaker(self.url), pace, repeatable=self.repeatable)
+            self._check_version(reply)
             return [self._passed(result) for result in form.read(reply, len(queries))]
         except CallError as failed:
             if failed.of_the_input and len(queries) > 1 and not form.whole_groups:  # one of them may be what the service refuses
@@ -143,6 +149,18 @@ class Http(Scorer):
         except Exception as error:  # what a strange reply runs into costs its own samples
             why = str(error) if isinstance(error, (ReplyError, MissingReferenceError)) else describe(error)
             return [EvaluateResult.failure(Outcome.ERROR, why) for _ in queries]
+
+    def _check_version(self, reply: Any) -> None:
+        """Refuse the scores of a rubric that is another than the one that the run began with.
+
+        Raises:
+            ReplyError: with both versions.
+        """
+        if self.version is not None and (found := version_of(reply) if isinstance(reply, Mapping) else None) != self.version:
+            raise ReplyError(
+                f"the evaluation must be the one that the run began with, {self.version}, got {found or 'a reply without a version'}; deploy "
+                "changes under another id, or go on from a checkpoint with --allow_changed_rubric true"
+            )
 
     def _passed(self, result: EvaluateResult) -> EvaluateResult:
         if self.pass_threshold is not None and result.score is not None:

@@ -68,7 +68,8 @@ def _write(query: Query, evaluation: Evaluation) -> dict[str, Any]:
         result["parsed"] = {
             name: None if isinstance(column.reward.parse, Identity) else column.answers[i] for name, column in evaluation.columns.items()
         }
-    return {"results": results, "weights": {name: column.reward.weight for name, column in evaluation.columns.items()}}
+    version = {name: query.options[name] for name in ("digest", "package")}  # by which a run knows that it is still the same rubric
+    return {"results": results, "weights": {name: column.reward.weight for name, column in evaluation.columns.items()}, **version}
 
 
 SCORE = Contract(
