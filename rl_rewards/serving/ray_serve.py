@@ -34,6 +34,10 @@ class RayServeSettings(BaseModel):
     max_replicas: int = Field(4, ge=1)
     target_ongoing_requests: float = Field(16.0, gt=0)
     """Requests that a replica answers at once, on average: Ray adds replicas above it, and takes them away below."""
+    upscale_delay: float = Field(30.0, ge=0)
+    """Seconds that the load must last until replicas are added."""
+    downscale_delay: float = Field(600.0, ge=0)
+    """Seconds that the load must be gone until replicas are taken away."""
     max_ongoing_requests: int = Field(256, ge=1)
     """Requests that a replica answers at once at most; they share batches. Further ones wait in Ray's proxy."""
     num_cpus: float = Field(1.0, ge=0)
@@ -79,6 +83,8 @@ def application(settings: RayServeSettings) -> serve.Application:
             "min_replicas": settings.min_replicas,
             "max_replicas": settings.max_replicas,
             "target_ongoing_requests": settings.target_ongoing_requests,
+            "upscale_delay_s": settings.upscale_delay,
+            "downscale_delay_s": settings.downscale_delay,
         },
         max_ongoing_requests=settings.max_ongoing_requests,
         graceful_shutdown_timeout_s=settings.drain,

@@ -17,6 +17,7 @@ from rl_rewards.deploying.endpoint import EndpointError, load_endpoint, load_rew
 from rl_rewards.deploying.evaluation_id import DeployError
 from rl_rewards.deploying.local import Registry
 from rl_rewards.deploying.local_server import running_server, serve_directory, stop_server
+from rl_rewards.recording.provenance import difference, rubric_text
 
 
 @pytest.fixture
@@ -128,6 +129,10 @@ def test_deployed_served_asked_and_replaced_without_a_gap(registry, relevance, p
     assert scores[0] == 0.5 and set(scores) <= {0.5, 1.0} and "ConnectError" not in answers
 
     assert load_endpoint(endpoint).evaluate([Sample.from_row(ROW)]).totals() == [1.0]
+    [changed] = rubric.evaluate([Sample.from_row(ROW)]).columns["overlap"].results  # a run that began with version 1
+    assert changed.score is None and changed.failed and "must be the one that the run began with" in changed.error
+    kept, now = (rubric_text(each, registry.directory) for each in (rubric, load_endpoint(endpoint)))
+    assert registry.get("overlap").digest in now and "version" in difference(kept, now)  # so a resumed run is refused
     other = load_endpoint(endpoint.replace("overlap", "project"))
     assert other.columns == {"answer"}
     good, wrong, without = (Sample.from_row({**ROW, "answer": answer}, i) for i, answer in enumerate(["red", "blue", None]))

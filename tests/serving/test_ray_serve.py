@@ -15,6 +15,7 @@ pytest.importorskip("ray.serve")
 from rl_rewards.serving.ray_serve import RayServeSettings, application
 
 pytestmark = pytest.mark.slow
+HOME = []
 KEY = "a-key-of-the-test-0123456789"
 HEADERS = {"x-api-key": KEY}
 
@@ -27,13 +28,17 @@ def url(tmp_path_factory):
     home = tmp_path_factory.mktemp("ray_serve")
     (home / "sums.yaml").write_text("rewards:\n  - {name: correct, parse: {tag: answer}, score: {number_match: answer}}\n")
     (home / "where.py").write_text(
-        "import os\nfrom rl_rewards import reward_function\n\n@reward_function\ndef process(response):\n    return float(os.getpid())\n"
+        "import os, time\nfrom rl_rewards import reward_function\n\n@reward_function\ndef process(response):\n    return float(os.getpid())\n\n"
+        "@reward_function\ndef slowly(response):\n    time.sleep(0.5)\n    return float(os.getpid())\n"
     )
+    (home / "slow.yaml").write_text("rewards:\n  - {name: process, score: {function: where.py:slowly}}\n")
+    HOME.append(home)
     (home / "where.yaml").write_text("rewards:\n  - {name: process, score: {function: where.py:process}}\n")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    environment = {"env_vars": {"RL_REWARDS_API_KEYS": KEY}}
+    patience = {"RAY_SERVE_PROXY_READY_CHECK_TIMEOUT_S": "120", "RAY_SERVE_PROXY_HEALTH_CHECK_TIMEOUT_S": "120"}  # of a busy machine
+    environment = {"env_vars": {"RL_REWARDS_API_KEYS": KEY, **patience}}
     ray.init(num_cpus=2, include_dashboard=False, object_store_memory=80 * 2**20, runtime_env=environment, log_to_driver=False, _temp_dir=None)
     serve.start(http_options={"host": "127.0.0.1", "port": port})
     settings = RayServeSettings(target=str(home), min_replicas=2, max_replicas=2, num_cpus=0.2, drain=2.0)
@@ -49,8 +54,8 @@ def grade(url, answer, **options):
     )
 
 
-def process(url):
-    return httpx.post(f"{url}/v1/evaluations/where", json={"samples": [{"prompt": "?", "completion": "!"}]}, headers=HEADERS, timeout=60)
+def process(url, rubric="where"):
+    return httpx.post(f"{url}/v1/evaluations/{rubric}", json={"samples": [{"prompt": "?", "completion": "!"}]}, headers=HEADERS, timeout=60)
 
 
 def test_contracts_keys_and_errors_are_those_of_the_plain_server(url):
@@ -61,6 +66,43 @@ def test_contracts_keys_and_errors_are_those_of_the_plain_server(url):
     assert answers == [1.0, 0.0] * 20
     refused = httpx.post(f"{url}/grade?rubric=sums", json={"item": {}}, headers=HEADERS, timeout=60)
     assert (refused.status_code, refused.json()["error"]["pointer"]) == (422, "/sample")
+
+
+def test_replicas_come_with_the_load_and_go_after_it_and_every_request_is_answered(url):
+    from ray import serve
+
+    settings = RayServeSettings(
+        target=str(HOME[0]), max_replicas=3, target_ongoing_requests=2.0, num_cpus=0.2, drain=30.0, upscale_delay=0.5, downscale_delay=1.0
+    )
+    serve.run(application(settings), name="scaling", route_prefix="/scaling")
+    address = url.replace("/rewards", "/scaling")
+    try:
+        seen, most, deadline = {}, 0, time.monotonic() + 240
+
+        def ask(number):
+            while most < 3 and time.monotonic() < deadline:
+                reply = process(address, "slow").raise_for_status()  # taken away or added, no replica loses a request
+                seen[reply.json()["results"][0]["score"]] = time.monotonic()
+
+        with ThreadPoolExecutor(16) as pool:
+            asking = [pool.submit(ask, number) for number in range(16)]
+            while not all(each.done() for each in asking):
+                most = max(most, _replicas("scaling"))
+                time.sleep(0.1)
+        [each.result() for each in asking]
+        assert most == 3 and len(seen) >= 2
+        while (left := _replicas("scaling")) > 1 and time.monotonic() < deadline:  # one caller goes on, while the others' replicas end
+            process(address, "slow").raise_for_status()
+        assert left == 1
+    finally:
+        serve.delete("scaling")
+
+
+def _replicas(name):
+    from ray import serve
+
+    [deployment] = serve.status().applications[name].deployments.values()
+    return deployment.replica_states.get("RUNNING", 0)
 
 
 def test_replicas_share_the_load_and_a_killed_one_is_replaced(url):

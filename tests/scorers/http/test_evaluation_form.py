@@ -92,3 +92,31 @@ def test_columns_are_asked_of_the_data_and_groups_of_one_form_alone():
     assert Rubric((Reward("it", Http("http://x/v1/evaluations/y", form="evaluation", columns=["answer"])),)).columns == {"answer"}
     with pytest.raises(ValueError, match="needs_groups is an option of form evaluation, got form 'batch'"):
         Http("http://x", form="batch", needs_groups=True)
+
+
+FIRST = {"digest": "aa", "package": "1.0"}
+
+
+@pytest.mark.parametrize(
+    ("said", "found"),
+    [
+        (FIRST, None),
+        ({"digest": "bb", "package": "1.0"}, "bb rl_rewards 1.0"),
+        ({"digest": "aa", "package": "1.1"}, "aa rl_rewards 1.1"),
+        ({"digest": "aa"}, "a reply without a version"),
+        ({}, "a reply without a version"),
+    ],
+    ids=repr,
+)
+def test_scores_of_another_version_than_the_runs_are_failures(service, said, found):
+    server = service(lambda body, number: {"results": [result(1.0)], "weights": {"a": 1.0}, **said})
+    [got] = score(server.url, [sample(0, 0)], version="aa rl_rewards 1.0")
+    assert got.score == (1.0 if found is None else None)
+    assert found is None or (got.failed and "the one that the run began with, aa rl_rewards 1.0, got " + found in got.error)
+    [unasked] = score(server.url, [sample(0, 0)])
+    assert unasked.score == 1.0
+
+
+def test_a_version_is_an_option_of_one_form_alone():
+    with pytest.raises(ValueError, match="version is an option of form evaluation, got form 'batch'"):
+        Http("http://x", form="batch", version="aa rl_rewards 1.0")
