@@ -226,10 +226,23 @@ class Rubric:
         Returns:
             By reward the results of those samples that it scores, picklable.
         """
-        shares = self._shares(samples)
-        jobs = {name: share.job for name, share in shares.items() if name in names and not share.combines}
-        run_jobs(list(jobs.values()), self.warn_after)
-        return {name: job.results for name, job in jobs.items()}
+        return {name: share.job.results for name, share in self._run(samples, names).items()}
+
+    def score_rows(self, samples: Sequence[Sample], names: Collection[str]) -> dict[str, list[EvaluateResult | None]]:
+        """Score whole groups by some of the rewards that compare their completions, for an `evaluate` of the same samples in other batches.
+
+        Args:
+            names: rewards that need groups, and are not computed from others.
+
+        Returns:
+            By reward a result for each sample; None for one that it does not score. Without None they are what `evaluate` takes.
+        """
+        return {name: share.by_row() for name, share in self._run(samples, names).items()}
+
+    def _run(self, samples: Sequence[Sample], names: Collection[str]) -> dict[str, Share]:
+        shares = {name: share for name, share in self._shares(samples).items() if name in names and not share.combines}
+        run_jobs([share.job for share in shares.values()], self.warn_after)
+        return shares
 
     def _shares(self, samples: Sequence[Sample]) -> dict[str, Share]:
         parses = [Parse(parser, samples) for parser in self._parsers]

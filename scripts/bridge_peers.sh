@@ -41,7 +41,8 @@ if [ ! -e "$target/python312/made" ]; then
         echo "Python 3.12: not found (PYTHON312=/path/to/python3.12 names one); verifiers and NeMo-Gym are left out" >&2
     else
         "$found" -m venv --clear "$target/python312"
-        pip "$target/python312" verifiers==0.4.0 nemo-gym==0.4.0
+        pip "$target/python312" verifiers==0.4.0
+        pip "$target/python312" nemo-gym==0.4.0 # by itself: they ask for different versions of openai, mcp and anthropic; both run with NeMo-Gym's
         mapfile -t needed < <("$found" - "$root/pyproject.toml" <<'PY'
 import sys
 import tomllib

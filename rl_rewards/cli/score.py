@@ -87,6 +87,15 @@ def score(
     block_rows: Annotated[
         int | None, typer.Option(min=1, help="Rows that are scored, and in a directory written, at a time: 1024, and 8192.", show_default=False)
     ] = None,
+    group_by: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="COLUMN",
+            help="Rows with equal values here are one group, for rewards that compare the completions of a group, wherever the rows are; may be given "
+            "several times. By default prompt_id, and equal prompts where rows have none.",
+            show_default=False,
+        ),
+    ] = None,
     split: Annotated[str, typer.Option(help="Split of a data set on the hub.")] = "train",
     tokenizer: TokenizerOption = None,
     form: Annotated[
@@ -103,7 +112,7 @@ def score(
     """Score every row of a dataset.
 
     A row has messages, or conversation, or prompt + completion, or instruction + response; its other columns are the references.
-    Neighbours with equal prompts are one group. Added are score (the weighted total), and by reward scores, outcomes, reasons and
+    Rows with equal prompts, or with equal values in --group-by, are one group. Added are score (the weighted total), and by reward scores, outcomes, reasons and
     components. A file appears when all is done, whole; a directory has a part for each block that is done.
 
     Exit status: 0 everything was scored, 1 rows were left out, a reward failed on some, or an aggregate or filter found nothing, 2 nothing
@@ -131,6 +140,7 @@ def score(
             address,
             actors,
             block_rows,
+            tuple(group_by or ()),
             split,
             tokenizer,
             form,
@@ -159,6 +169,7 @@ class _Options:
     address: str | None
     actors: int | None
     block_rows: int | None
+    group_by: tuple[str, ...]
     split: str
     tokenizer: str | None
     form: str
@@ -213,6 +224,7 @@ def _score(options: _Options) -> bool:
     from rl_rewards.scale.rubric_reference import RubricReference
     from rl_rewards.scale.run import Run
     from rl_rewards.scale.splitting import split_of
+    from rl_rewards.tables.group_key import GroupKey
     from rl_rewards.tables.keeping import keep_rows
     from rl_rewards.tables.readers import TableError
     from rl_rewards.tables.sources import open_source
@@ -227,7 +239,8 @@ def _score(options: _Options) -> bool:
     with contextlib.ExitStack() as stack:
         engine = stack.enter_context(_engine(options, split))
         _say_what_pays(options, reference, split, source)
-        run = Run(reference, rubric, source, engine, options.block_rows, options.tokenizer, numbers is not None or options.directory)
+        counted = numbers is not None or options.directory
+        run = Run(reference, rubric, source, engine, options.block_rows, options.tokenizer, counted, GroupKey(options.group_by))
         temporary = stack.enter_context(_temporary(options))
         with progress_over(source.size, "scoring") as advance:
             for result in _results(options, run, temporary, None if mixed is None else mixed.reward, advance):
@@ -246,6 +259,10 @@ def _score(options: _Options) -> bool:
             keep_rows(temporary, writable_kind(options.out), mixed.keep.tolist())
     if replaced:
         say(f"columns of the data that were replaced: {', '.join(sorted(replaced))}")
+    if run.groups is not None:
+        say(run.groups.describe(run.key))
+    elif options.group_by:
+        say("--group-by changes nothing: no reward of this rubric compares the completions of a group")
     totals.report_failures()
     if bad.count:
         say(f"{bad.count} of {total + bad.count} rows were left out")

@@ -173,6 +173,7 @@ class FunctionScorer(Scorer):
     def traits(self) -> Traits:
         return Traits(
             columns=self._arguments.columns,
+            needs_groups=self.mode == "batch" and "group" in self._arguments.names,
             needs_token_ids="completion_ids" in self._arguments.required,
             per_sample=self.mode == "pointwise",
             reads_answer="parsed" in self._arguments.names,

@@ -30,7 +30,7 @@ class Share:
             samples, answers = [samples[i] for i in self._rows], [answers[i] for i in self._rows]
         self._first: list[int] | None = None
         traits = reward.score.traits
-        if traits.pure and traits.per_sample:
+        if traits.pure and traits.per_sample and not traits.needs_groups:
             self._first = first_equal(samples, answers)
             kept = sorted(set(self._first))
             samples, answers = [samples[i] for i in kept], [answers[i] for i in kept]
@@ -63,6 +63,13 @@ class Share:
             return self.reward.score.combine({name: score for name, column in used.items() if (score := column.scores[row]) is not None})
         except BaseException as error:
             return failure_of(error)
+
+    def by_row(self) -> list[EvaluateResult | None]:
+        """The job's results by the batch's rows, of a reward that compares groups; None for rows that it does not score."""
+        found: list[EvaluateResult | None] = [None] * len(self._samples)
+        for row, result in zip(range(len(found)) if self._rows is None else self._rows, self.job.results, strict=True):
+            found[row] = result
+        return found
 
     def column(self) -> RewardColumn:
         """The reward's column, before its gate and its failure policy."""

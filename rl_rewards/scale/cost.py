@@ -31,7 +31,7 @@ def seconds_per_row(reference: RubricReference, split: Split, source: Source, to
     """
     if split.models or split.servers or split.ordered:
         return None
-    first = islice(source.blocks(BlockSize(_ROWS), split.whole_groups), 1)
+    first = islice(source.blocks(BlockSize(_ROWS)), 1)
     try:
         return next(in_processes(_Sampling(reference, source, tokenizer), first, 1), None)
     except Exception:  # the run meets it, too, and says which row it was

@@ -10,22 +10,23 @@ import base64
 import contextlib
 import fcntl
 import hashlib
-import io
 import json
 import os
 import pickle
 import secrets
+import shutil
 import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from rl_rewards.scale.plain_pickle import DirectoryError, load_plain
+from rl_rewards.scale.processes import BlockLostError
 from rl_rewards.scale.scoring import BlockResult, Scored, Scoring
-from rl_rewards.tables.blocks import Block
+from rl_rewards.tables.blocks import Block, Source
 from rl_rewards.tables.scored_directory import COMMITS, DONE, RUN, part_name
 from rl_rewards.tables.writers import TableFile
-from rl_rewards.user_errors import UserError
 
 __all__ = ["BlockLostError", "Committing", "DirectoryError", "RunDirectory"]
 
@@ -33,14 +34,7 @@ _VERSION = 1
 TRIES = 6
 """Processes that a block may end."""
 _LISTED = 5
-
-
-class BlockLostError(UserError, RuntimeError):
-    """A block ended every process that scored it."""
-
-
-class DirectoryError(UserError, ValueError):
-    """A directory that holds something else, or parts of another run."""
+_GATHERED = "_groups"
 
 
 class RunDirectory:
@@ -52,6 +46,11 @@ class RunDirectory:
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path)
+
+    @property
+    def gathered(self) -> Path:
+        """Where rows of one group are gathered; it is removed when the run is done."""
+        return self.path / _GATHERED
 
     @property
     def run(self) -> dict[str, Any] | None:
@@ -102,6 +101,7 @@ class RunDirectory:
             except OSError:  # a file system without locks: two runs would write the same
                 pass
             self._remove_halves()
+            shutil.rmtree(self.gathered / "rows", ignore_errors=True)  # another's rows are never unpickled
             yield
 
     def keep(self, made_of: Mapping[str, Any]) -> None:
@@ -169,7 +169,7 @@ class RunDirectory:
             tries = file.tell()
         if tries > TRIES:
             raise BlockLostError(
-                f"block {block.index} (behind row {block.before}) ended {TRIES} processes that scored it: a reward of the rubric crashes its process "
+                f"{block} ended {TRIES} processes that scored it: a reward of the rubric crashes its process "
                 "or needs more memory than there is; `isolate: true` protects from that"
             )
 
@@ -199,7 +199,8 @@ class RunDirectory:
         """
         commit = self._commit(block)
         assert commit is not None
-        tallies, numbers = _States(io.BytesIO(zlib.decompress(base64.b64decode(commit["state"]))), allowed).load()
+        state = zlib.decompress(base64.b64decode(commit["state"]))
+        tallies, numbers = load_plain(state, self._commit_path(block.index), allowed)
         problems = [(number, problem) for number, problem in commit["problems"]]
         return BlockResult(block, commit["rows"], commit["bad"], problems, tallies, commit["failures"], set(commit["replaced"]), numbers)
 
@@ -219,6 +220,7 @@ class RunDirectory:
             rows: how many rows they hold together.
         """
         _write(self.path / DONE, json.dumps({"parts": parts, "rows": rows}).encode())
+        shutil.rmtree(self.gathered, ignore_errors=True)
 
     def _commit_path(self, index: int) -> Path:
         return self.path / COMMITS / f"{index:05d}.json"
@@ -231,31 +233,37 @@ class Committing:
     scoring: Scoring
     directory: RunDirectory
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The rewards that are scored by it: all but those that were scored before, by group."""
+        before = () if self.scoring.gathered is None else self.scoring.gathered.names
+        return tuple(reward.name for reward in self.scoring.rubric.load() if reward.name not in before)
+
+    @property
+    def source(self) -> Source:
+        return self.scoring.source
+
+    def is_done(self, block: Block) -> bool:
+        return self.directory.is_done(block)
+
+    def begin(self, block: Block, stage: str) -> None:
+        self.directory.begin(block, stage)
+
+    def end(self, block: Block, stage: str) -> None:
+        self.directory.end(block, stage)
+
+    def part(self, block: Block, names: Sequence[str]) -> Scored:
+        """What some of the rewards came to, by batch, for a call in another process."""
+        return self.scoring.part(block, names)
+
     def __call__(self, block: Block, scored: Any = (), advance: Callable[[int], None] = lambda size: None) -> BlockResult:
         """A block's result without its rows; of one that was done before, its place alone."""
-        if self.directory.is_done(block):
+        if self.is_done(block):
             return BlockResult(block)
         known: list[Scored] = list(scored)
         result = self.scoring(block, known, advance)
         self.directory.commit(result, self.scoring.schema)
         return result
-
-
-class _States(pickle.Unpickler):
-    """Reads counts, and makes nothing else: a directory may come from somebody else."""
-
-    def __init__(self, file: io.BytesIO, allowed: Callable[[str], bool]) -> None:
-        super().__init__(file)
-        self._allowed = allowed
-
-    def find_class(self, module_name: str, global_name: str, /) -> Any:
-        plain = {("builtins", name) for name in ("set", "frozenset", "list", "dict", "tuple", "complex", "bytearray")}
-        plain |= {("collections", name) for name in ("Counter", "defaultdict", "OrderedDict", "deque")}
-        numpy = module_name.partition(".")[0] == "numpy" and global_name in ("ndarray", "dtype", "_reconstruct", "_frombuffer", "scalar")
-        ours = module_name.startswith(("rl_rewards.aggregates.", "rl_rewards.evaluation.")) and "." not in global_name
-        if numpy or ours or (module_name, global_name) in plain or self._allowed(module_name):
-            return super().find_class(module_name, global_name)
-        raise DirectoryError(f"a commit must hold counts, got {module_name}.{global_name}: delete the directory to score anew")
 
 
 def _temporary(path: Path) -> Path:

@@ -142,7 +142,7 @@ class _Crew:
             self._lost[block.index] = self._lost.get(block.index, 0) + 1
             if self._lost[block.index] >= _ATTEMPTS:
                 raise BlockLostError(
-                    f"block {block.index} (behind row {block.before}) ended {_ATTEMPTS} processes that scored it, the last by "
+                    f"{block} ended {_ATTEMPTS} processes that scored it, the last by "
                     f"{_end_of(worker.process.returncode)}: a reward of the rubric crashes its process; `isolate: true` protects from that"
                 )
             logger.warning("a process ended by %s while it scored block %d, which is scored again", _end_of(worker.process.returncode), block.index)

@@ -17,6 +17,7 @@ from typing import Any, Self
 
 from rl_rewards.scale.directory import Committing
 from rl_rewards.scale.engines import Advance, Engine
+from rl_rewards.scale.gathering import GroupScoring
 from rl_rewards.scale.ray_work import ModelActor, answer, score_part
 from rl_rewards.scale.splitting import Split
 from rl_rewards.tables.blocks import Block
@@ -114,13 +115,14 @@ class RayEngine(Engine):
 
         packed = pickle.dumps(work, pickle.HIGHEST_PROTOCOL)
         split, actors = self._split, self._model_actors()
-        apart = isinstance(work, Committing) and bool(split.models or split.servers)
-        pools = ((split.models, actors, 1 if self._gpus() else 0), (split.servers, 1, 0)) if apart else ()
+        scored = work.names if isinstance(work, (Committing, GroupScoring)) else ()
+        rules, models, servers = (tuple(name for name in names if name in scored) for names in (split.rules, split.models, split.servers))
+        pools = ((models, actors, 1 if self._gpus() else 0), (servers, 1, 0))
         pools = [pool for pool in pools if pool[0]]
         task_cpus, actor_cpus = _shares(self._smallest_node(), sum(count for _, count, _ in pools))
         task = {"num_cpus": task_cpus}
-        if apart and split.rules:
-            yield {"fn": score_part, "fn_kwargs": {"work": packed, "names": split.rules}, **task}
+        if pools and rules:
+            yield {"fn": score_part, "fn_kwargs": {"work": packed, "names": rules}, **task}
         for names, count, gpus in pools:
             yield {
                 "fn": ModelActor,
@@ -218,9 +220,9 @@ def _shares(cpus: float, actors: int) -> tuple[float, float]:
 
 
 def _paths(work: Any) -> list[str]:
-    source = work.scoring.source if isinstance(work, Committing) else work.source
-    named = [source.name] if os.path.exists(source.name) else []
-    return [*named, *([os.fspath(work.directory.path)] if isinstance(work, Committing) else [])]
+    named = [work.source.name] if os.path.exists(work.source.name) else []
+    directory = work.directory if isinstance(work, (Committing, GroupScoring)) else None
+    return [*named, *([] if directory is None else [os.fspath(directory.path)])]
 
 
 def _answer(row: dict[str, Any]) -> tuple[int, Any]:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from rl_rewards.scale.directory import Committing
+from rl_rewards.scale.gathering import GroupScoring
 
 __all__ = ["ModelActor", "answer", "missing_here", "score_part"]
 
@@ -23,7 +24,7 @@ def _work(packed: bytes) -> Any:
     """The work, unpacked once in this process, which becomes one that finds the rubric and shares its node with others like it."""
     os.environ.setdefault("RL_REWARDS_WORKERS", "1")  # a task has one CPU
     work = pickle.loads(packed)
-    if isinstance(work, Committing):
+    if isinstance(work, (Committing, GroupScoring)):
         work.scoring.rubric.enter()
     return work
 
@@ -33,14 +34,14 @@ def score_part(row: Row, work: bytes, names: Sequence[str]) -> Row:
     return _guarded(row, lambda: _part(row, _work(work), names))
 
 
-def _part(row: Row, work: Committing, names: Sequence[str]) -> Row:
+def _part(row: Row, work: Committing | GroupScoring, names: Sequence[str]) -> Row:
     block = pickle.loads(row["block"])
-    if work.directory.is_done(block):
+    if work.is_done(block):
         return row
     stage = names[0]
-    work.directory.begin(block, stage)
-    found = pickle.dumps(work.scoring.part(block, names), pickle.HIGHEST_PROTOCOL)
-    work.directory.end(block, stage)
+    work.begin(block, stage)
+    found = pickle.dumps(work.part(block, names), pickle.HIGHEST_PROTOCOL)
+    work.end(block, stage)
     return {**row, "scored": [*row.get("scored", ()), found]}
 
 
@@ -62,11 +63,11 @@ def answer(row: Row, work: bytes) -> Row:
         block = pickle.loads(row["block"])
         scored = [pickle.loads(each) for each in row.get("scored", ())]
         call = _work(work)
-        if isinstance(call, Committing):
-            call.directory.begin(block, "all")
+        if isinstance(call, (Committing, GroupScoring)):
+            call.begin(block, "all")
             call(block, scored)
-            call.directory.end(block, "all")
-            result = None  # it is in the commit
+            call.end(block, "all")
+            result = None  # it is in a file
         else:
             result = call(block)
         return {"index": block.index, "result": pickle.dumps(result), "error": None}

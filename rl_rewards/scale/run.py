@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +16,14 @@ from rl_rewards.recording.provenance import rubric_text
 from rl_rewards.rubric import Rubric
 from rl_rewards.scale.directory import Committing, RunDirectory
 from rl_rewards.scale.engines import Advance, Engine
+from rl_rewards.scale.gathering import Gathering
+from rl_rewards.scale.grouping import Finding, Groups, groups_of
 from rl_rewards.scale.rubric_reference import RubricReference
 from rl_rewards.scale.scoring import BlockResult, Learning, Scoring
 from rl_rewards.scale.splitting import split_of
+from rl_rewards.tables.atomic import scratch_directory
 from rl_rewards.tables.blocks import Block, BlockSize, Source
+from rl_rewards.tables.group_key import BY_PROMPT, GroupKey
 from rl_rewards.tables.writers import LinesFile, TableFile, scored_schema, widest
 
 __all__ = ["DIRECTORY_ROWS", "FILE_ROWS", "Run"]
@@ -40,6 +45,8 @@ class Run:
         block_rows: rows of a block; None for FILE_ROWS or DIRECTORY_ROWS, and for those of a directory that goes on.
         tokenizer: the name of the one that counts tokens for rows without a column `completion_ids`.
         numbers: whether the rubric's aggregates are counted.
+        key: what tells groups apart.
+        groups: what was found of the groups, once rows are scored; None where no reward compares the completions of a group.
     """
 
     reference: RubricReference
@@ -49,6 +56,8 @@ class Run:
     block_rows: int | None = None
     tokenizer: str | None = None
     numbers: bool = False
+    key: GroupKey = BY_PROMPT
+    groups: Groups | None = field(default=None, init=False)
 
     def to_file(self, path: Path | None, form: Any, mixed: str | None, advance: Advance) -> Iterator[BlockResult]:
         """Score all rows, in order.
@@ -61,9 +70,13 @@ class Run:
         Yields:
             The result of every block, in order, without its rows.
         """
-        schema = self._schema(advance) if form == "table" else None
-        scoring = self._scoring(form, schema, mixed)
+        schema = self._schema() if form == "table" else None
+        self.groups = self._found_groups(FILE_ROWS)
         with contextlib.ExitStack() as stack:
+            scoring = self._scoring(form, schema, mixed)
+            if self._scattered:
+                place = stack.enter_context(scratch_directory(path))
+                scoring.gathered = self._gathering(place, FILE_ROWS).gather(scoring)
             file = None if path is None else TableFile(path, schema) if form == "table" else LinesFile(path)
             if file is not None:
                 stack.enter_context(contextlib.closing(file))
@@ -88,10 +101,12 @@ class Run:
             self.block_rows = before.get("block_rows")
         made_of = self._made_of()
         with directory.open(made_of | {"schema": None}):
-            schema = self._known_schema(directory, made_of, advance)
-            scoring = self._scoring("table", schema, None)
+            scoring = self._scoring("table", self._known(directory, made_of), None)
             pending = (block for block in self._blocks(DIRECTORY_ROWS) if not _passed(directory.is_done(block), block, advance))
-            for _ in self.engine.map(Committing(scoring, directory), pending, advance):
+            there = RunDirectory(os.path.abspath(path))  # other processes may be in other places
+            if self._scattered and (pending := list(pending)):
+                scoring.gathered = self._gathering(there.gathered, DIRECTORY_ROWS).gather(scoring, there)
+            for _ in self.engine.map(Committing(scoring, there), pending, advance):
                 pass
             modules = {type(each).__module__ for each in aggregates_of(self.rubric)}
             parts, rows = [], 0
@@ -104,12 +119,29 @@ class Run:
             directory.finish(parts, rows)
 
     def _scoring(self, form: Any, schema: Any, mixed: str | None) -> Scoring:
-        return Scoring(self.reference, self.source, form, schema, self.tokenizer, self.numbers, mixed)
+        return Scoring(self.reference, self.source, form, schema, self.tokenizer, self.numbers, mixed, self.key)
+
+    @property
+    def _scattered(self) -> bool:
+        """Whether rows of one group must be gathered from several places."""
+        return self.groups is not None and self.groups.scattered > 0
 
     def _blocks(self, rows: int) -> Iterator[Block]:
-        return self.source.blocks(BlockSize(self.block_rows or rows), split_of(self.rubric).whole_groups)
+        whole = self.groups is not None and not self._scattered
+        return self.source.blocks(BlockSize(self.block_rows or rows), self.key if whole else None)
 
-    def _schema(self, advance: Advance) -> Any:
+    def _found_groups(self, rows: int) -> Groups | None:
+        """The groups of the data; None where no reward compares their completions."""
+        if not split_of(self.rubric).grouped:
+            return None
+        blocks = self.source.blocks(BlockSize(self.block_rows or rows))
+        return groups_of(self.engine.map(Finding(self.source, self.key), blocks, lambda size: None), self.key)
+
+    def _gathering(self, place: Path, rows: int) -> Gathering:
+        assert self.groups is not None
+        return Gathering(self.source, self.engine, self.key, place, list(self._blocks(rows)), self.groups.rows, split_of(self.rubric))
+
+    def _schema(self) -> Any:
         """The columns of scored rows: as Parquet declares the data's, else learnt from all rows."""
         import pyarrow.parquet as pq
 
@@ -120,15 +152,24 @@ class Run:
         learnt = dict(self.engine.map(Learning(self.source), blocks, lambda size: None))
         return scored_schema(widest((learnt[index] for index in sorted(learnt)), self.source.name), names)
 
-    def _known_schema(self, directory: RunDirectory, made_of: dict[str, Any], advance: Advance) -> Any:
+    def _known(self, directory: RunDirectory, made_of: dict[str, Any]) -> Any:
+        """The columns of scored rows; they and the groups are found out once for a directory."""
         import pyarrow as pa
 
-        held = (directory.run or {}).get("schema")
-        if held is not None:
-            return pa.ipc.read_schema(pa.py_buffer(base64.b64decode(held)))
-        schema = self._schema(advance)
-        held = base64.b64encode(schema.serialize().to_pybytes()).decode()
-        directory.keep(made_of | {"schema": held, "rubric_text": rubric_text(self.rubric, Path(self.reference.place))})
+        held = directory.run or {}
+        if held.get("schema") is not None:
+            self.groups = None if held.get("groups") is None else Groups(**held["groups"])
+            return pa.ipc.read_schema(pa.py_buffer(base64.b64decode(held["schema"])))
+        schema = self._schema()
+        self.groups = self._found_groups(DIRECTORY_ROWS)
+        directory.keep(
+            made_of
+            | {
+                "schema": base64.b64encode(schema.serialize().to_pybytes()).decode(),
+                "rubric_text": rubric_text(self.rubric, Path(self.reference.place)),
+                "groups": None if self.groups is None else self.groups.to_dict(),
+            }
+        )
         return schema
 
     def _made_of(self) -> dict[str, Any]:
@@ -139,6 +180,7 @@ class Run:
             "rewards": {reward.name: reward.weight for reward in self.rubric},
             "block_rows": self.block_rows or DIRECTORY_ROWS,
             "tokenizer": self.tokenizer,
+            "group_by": list(self.key.columns),
             "rl_rewards": __version__,
         }
 

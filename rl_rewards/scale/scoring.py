@@ -13,9 +13,11 @@ from rl_rewards.evaluation.difficulty import MixedFilter
 from rl_rewards.evaluation.summary import EvaluationSummary
 from rl_rewards.formats.bedrock import scored as bedrock_rows
 from rl_rewards.pipeline.columns import Evaluation
+from rl_rewards.scale.gathering import Gathered
 from rl_rewards.scale.rubric_reference import RubricReference
 from rl_rewards.tables.batches import RowBatch, batches
 from rl_rewards.tables.blocks import Block, Source
+from rl_rewards.tables.group_key import BY_PROMPT, GroupKey
 from rl_rewards.tables.readers import Row
 from rl_rewards.tables.scored import ADDED, scored_rows
 from rl_rewards.tables.writers import learnt_schema, lines_of, table_bytes
@@ -75,6 +77,8 @@ class Scoring:
         tokenizer: the name of the one that counts tokens for rows without a column `completion_ids`.
         numbers: whether the rubric's aggregates are counted.
         mixed: the reward by which prompts are found that are neither always right nor always wrong; "" for the default one, None for no filter.
+        key: what tells groups apart.
+        gathered: what the rewards came to that need groups, where the rows of a group are not neighbours.
     """
 
     rubric: RubricReference
@@ -84,23 +88,25 @@ class Scoring:
     tokenizer: str | None = None
     numbers: bool = False
     mixed: str | None = None
+    key: GroupKey = BY_PROMPT
+    gathered: Gathered | None = None
 
     def __getstate__(self) -> dict[str, Any]:
-        return {name: value for name, value in self.__dict__.items() if name not in ("_tokenize", "_whole_groups", "_counted")}
+        return {name: value for name, value in self.__dict__.items() if name not in ("tokenize", "_whole_groups", "_counted")}
 
     @cached_property
-    def _tokenize(self) -> Tokenize | None:
+    def tokenize(self) -> Tokenize | None:
         from rl_rewards.tables.tokenizing import tokenize_with
 
         return tokenize_with(self.tokenizer)
 
     @cached_property
     def _whole_groups(self) -> bool:
-        return any(reward.score.traits.needs_groups for reward in self.rubric.load())
+        return self.gathered is None and any(reward.score.traits.needs_groups for reward in self.rubric.load())
 
     def batches(self, block: Block, report: Callable[[Row], None] = lambda row: None) -> Iterator[RowBatch]:
         """The batches of a block, the same in every process."""
-        return batches(self.source.rows(block), report, self._whole_groups, self._tokenize)
+        return batches(self.source.rows(block), report, self._whole_groups, self.tokenize, self.key)
 
     def part(self, block: Block, names: Collection[str]) -> Scored:
         """Score a block by some of the rewards, for a later call in another process."""
@@ -118,9 +124,12 @@ class Scoring:
         counts, rubric = _Counts(self, BlockResult(block)), self.rubric.load()
         encoded: list[Any] = []
         found = zip(*scored)
+        gathered = None if self.gathered is None else self.gathered.of(block)
         for batch in self.batches(block, counts.problem):
             if batch.samples:
                 known = {name: results for part in next(found, ()) for name, results in part.items()}
+                if gathered is not None:
+                    known |= gathered.take(len(batch.samples))
                 evaluation = rubric.evaluate(batch.samples, known)
                 counts.add(batch, evaluation)
                 encoded.append(self._encoded(batch, evaluation))

@@ -20,14 +20,14 @@ class Split:
         models: where a model is loaded once.
         servers: in one process, whose limits and budget are the run's.
         ordered: rewards whose scores depend on the rows that came before, such as those normalised by running moments.
-        whole_groups: whether a reward compares the completions to one prompt.
+        grouped: those that compare the completions of a group, each also in one of the others.
     """
 
     rules: tuple[str, ...]
     models: tuple[str, ...]
     servers: tuple[str, ...]
     ordered: tuple[str, ...]
-    whole_groups: bool
+    grouped: tuple[str, ...]
 
     @property
     def undivided(self) -> str | None:
@@ -52,8 +52,8 @@ def split_of(rubric: Rubric) -> Split:
         if traits.rewards:
             continue
         (models if traits.holds_model else servers if traits.calls_server else rules).append(reward.name)
-    whole_groups = any(reward.score.traits.needs_groups for reward in rubric)
-    return Split(tuple(rules), tuple(models), tuple(servers), tuple(ordered), whole_groups)
+    grouped = tuple(reward.name for reward in rubric if reward.score.traits.needs_groups)
+    return Split(tuple(rules), tuple(models), tuple(servers), tuple(ordered), grouped)
 
 
 def _has_values(state: Any) -> bool:

@@ -6,16 +6,18 @@ import contextlib
 import errno
 import os
 import secrets
+import shutil
 import signal
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
 
-__all__ = ["atomic_path", "clean_up_on_signals"]
+__all__ = ["atomic_path", "clean_up_on_signals", "scratch_directory"]
 
 
 _unfinished: set[Path] = set()
-"""Temporary files of this process."""
+"""Temporary files and directories of this process."""
 
 
 def clean_up_on_signals() -> None:
@@ -30,7 +32,10 @@ def clean_up_on_signals() -> None:
 
 def _clean_up_and_end(number: int, frame: FrameType | None) -> None:
     for path in list(_unfinished):
-        path.unlink(missing_ok=True)
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
     signal.signal(number, signal.SIG_DFL)
     os.kill(os.getpid(), number)  # the caller sees which signal ended the process
 
@@ -63,3 +68,20 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
         raise
     finally:
         _unfinished.discard(temporary)
+
+
+@contextlib.contextmanager
+def scratch_directory(beside: Path | None) -> Iterator[Path]:
+    """A fresh directory, which is removed with all that it holds when the block ends.
+
+    Args:
+        beside: a file next to which it is made, on storage that holds such files; None for the system's place for temporary files.
+    """
+    prefix, place = (".rl_rewards.", None) if beside is None else (f"{beside.name}.", beside.parent)
+    path = Path(tempfile.mkdtemp(".tmp", prefix, place))
+    _unfinished.add(path)
+    try:
+        yield path
+    finally:
+        shutil.rmtree(path, ignore_errors=True)
+        _unfinished.discard(path)

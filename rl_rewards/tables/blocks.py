@@ -7,11 +7,11 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from rl_rewards.tables.group_key import GroupKey
 from rl_rewards.tables.readers import Row
 from rl_rewards.tables.regular_file import open_regular
-from rl_rewards.types.rows import RowError, sample_of
 
-__all__ = ["Block", "BlockSize", "Source", "file_digest", "prompt_of"]
+__all__ = ["Block", "BlockSize", "Source", "file_digest"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +30,9 @@ class Block:
     stop: int
     before: int
     size: int
+
+    def __str__(self) -> str:
+        return f"block {self.index} (behind row {self.before})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +63,11 @@ class Source(ABC):
         """What its blocks' sizes add up to, in bytes, near enough for a progress bar."""
 
     @abstractmethod
-    def blocks(self, size: BlockSize, whole_groups: bool = False) -> Iterator[Block]:
+    def blocks(self, size: BlockSize, groups: GroupKey | None = None) -> Iterator[Block]:
         """The blocks of all rows, in order, found while they are asked for.
 
         Args:
-            whole_groups: end no block between neighbours with equal prompts.
+            groups: end no block between neighbours that are of one group by this.
         """
 
     @abstractmethod
@@ -92,13 +95,3 @@ def file_digest(path: str) -> str:
         while part := file.read(1 << 20):
             found.update(part)
     return found.hexdigest()
-
-
-def prompt_of(row: Row) -> tuple[object] | None:
-    """A row's prompt, in a tuple; None for a row that is no sample."""
-    if row.values is None:
-        return None
-    try:
-        return (sample_of(row.values).prompt,)
-    except RowError:
-        return None

@@ -12,8 +12,9 @@ from itertools import accumulate
 from typing import Any
 
 from rl_rewards.tables.batches import GROUP_ROWS
-from rl_rewards.tables.blocks import Block, BlockSize, Source, file_digest, prompt_of
+from rl_rewards.tables.blocks import Block, BlockSize, Source, file_digest
 from rl_rewards.tables.datasets import indexed_rows
+from rl_rewards.tables.group_key import GroupKey
 from rl_rewards.tables.readers import (
     Row,
     TableError,
@@ -55,33 +56,30 @@ class IndexedSource(Source):
     def rows(self, block: Block) -> Iterator[Row]:
         yield from map(as_prompt_row, self.slice(block.start, block.stop))
 
-    def blocks(self, size: BlockSize, whole_groups: bool = False) -> Iterator[Block]:
+    def blocks(self, size: BlockSize, groups: GroupKey | None = None) -> Iterator[Block]:
         count, start, index = len(self), 0, 0
         step = max(1, min(size.rows, size.size // self.row_size))
         while start < count:
             stop = min(start + step, count)
-            if whole_groups:
-                stop = self._group_end(start, stop)
+            if groups is not None:
+                stop = self._group_end(groups, start, stop)
             yield Block(index, start, stop, start, (stop - start) * self.row_size)
             start, index = stop, index + 1
 
-    def _group_end(self, start: int, stop: int) -> int:
+    def _group_end(self, groups: GroupKey, start: int, stop: int) -> int:
         """The end of the group that reaches up to `stop`."""
         count, tail, near = len(self), None, stop
         while tail is None and near > start:
             before, near = near, max(start, near - _NEAR)
-            tail = next((found for row in reversed(list(self.slice(near, before))) if (found := self._prompt(row)) is not None), None)
+            tail = next((found for row in reversed(list(self.slice(near, before))) if (found := groups.of(as_prompt_row(row))) is not None), None)
         end = stop
         while tail is not None and end < min(count, stop + GROUP_ROWS):
             for row in self.slice(end, min(end + _NEAR, count)):
-                found = self._prompt(row)
+                found = groups.of(as_prompt_row(row))
                 if found is not None and found != tail:
                     return end
                 end += 1
         return end
-
-    def _prompt(self, row: Row) -> tuple[object] | None:
-        return prompt_of(as_prompt_row(row))
 
 
 class ParquetSource(IndexedSource):

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 from abc import abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, BinaryIO
 
 from rl_rewards.tables.batches import GROUP_ROWS
-from rl_rewards.tables.blocks import Block, BlockSize, Source, file_digest, prompt_of
+from rl_rewards.tables.blocks import Block, BlockSize, Source, file_digest
+from rl_rewards.tables.group_key import GroupKey
 from rl_rewards.tables.readers import Row, as_prompt_row, csv_rows, jsonl_row
 from rl_rewards.tables.regular_file import open_regular
 
@@ -44,9 +45,9 @@ class TextSource(Source):
         with open_regular(self.name) as file:
             yield from map(as_prompt_row, self._rows(_lines(file, block.start, block.stop), block))
 
-    def blocks(self, size: BlockSize, whole_groups: bool = False) -> Iterator[Block]:
+    def blocks(self, size: BlockSize, groups: GroupKey | None = None) -> Iterator[Block]:
         with open_regular(self.name) as file:
-            cut = _Cut(self._prompt) if whole_groups else None
+            cut = None if groups is None else _Cut(lambda record, line: self._group(groups, record, line))
             index = start = stop = before = number = rows = 0
             for record, end, line in self._records(file):
                 full = rows >= size.rows or stop - start >= size.size
@@ -61,21 +62,21 @@ class TextSource(Source):
             if rows:
                 yield Block(index, start, stop, before, stop - start)
 
-    def _prompt(self, record: Any, number: int) -> tuple[object] | None:
+    def _group(self, groups: GroupKey, record: Any, number: int) -> str | None:
         row = self._row(record, number)
-        return None if row is None else prompt_of(as_prompt_row(row))
+        return None if row is None else groups.of(as_prompt_row(row))
 
 
 class _Cut:
-    """Finds where a block that is full may end: in front of a row with another prompt than the block's last one."""
+    """Finds where a block that is full may end: in front of a row of another group than the block's last one."""
 
-    def __init__(self, prompt: Any) -> None:
-        self._prompt = prompt
+    def __init__(self, group: Callable[[Any, int], str | None]) -> None:
+        self._group = group
         self.clear()
 
     def clear(self) -> None:
         self._kept: list[tuple[Any, int]] = []
-        self._tail: tuple[object] | None = None
+        self._tail: str | None = None
         self._waited = 0
 
     def add(self, record: Any, number: int) -> None:
@@ -84,12 +85,12 @@ class _Cut:
     def may_end(self, record: Any, number: int) -> bool:
         """Whether the block may end in front of this record. Only rows near the cut are decoded."""
         if self._kept:
-            self._tail = next((found for each in reversed(self._kept) if (found := self._prompt(*each)) is not None), None)
+            self._tail = next((found for each in reversed(self._kept) if (found := self._group(*each)) is not None), None)
             self._kept = []
         self._waited += 1
         if self._tail is None or self._waited > GROUP_ROWS:  # more are no group: `batches` refuses them
             return True
-        found = self._prompt(record, number)
+        found = self._group(record, number)
         return found is not None and found != self._tail
 
 

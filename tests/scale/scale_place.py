@@ -108,9 +108,9 @@ def parts_of(directory):
     return {path.name: path.read_bytes() for path in sorted(Path(directory).iterdir()) if path.suffix in (".parquet", ".json")}
 
 
-def start(*arguments, **options):
+def start(*arguments, command=COMMAND[1:], **options):
     """`rl-rewards score ARGUMENTS`, in a process group of its own."""
-    command = [*COMMAND, *map(str, arguments)]
+    command = [sys.executable, *command, *map(str, arguments)]
     environment = {**ENVIRONMENT, **options}
     return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
 

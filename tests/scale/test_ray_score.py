@@ -53,6 +53,25 @@ def test_two_actors_make_progress_and_load_their_model_once(cluster, place, scor
     assert len(loads) <= 2 and len(set(loads)) == len(loads) and not set(loads) & set(rules)
 
 
+def test_groups_that_are_scattered_have_the_parts_of_one_process(cluster, place, score):
+    lines = (place / "data.jsonl").read_text().splitlines()
+    (place / "data.jsonl").write_text("\n".join(lines[::3] + lines[1::3] + lines[2::3]))
+    (place / "mine.py").write_text(
+        (place / "mine.py").read_text() + "\n\n@configured\nclass Ranked(Length):\n    @property\n    def traits(self):\n"
+        "        return Traits(needs_groups=True, holds_model=True)\n\n    def score(self, samples, answers):\n"
+        "        longest = {sample.group: max(len(s.response) for s in samples if s.group == sample.group) for sample in samples}\n"
+        "        return [EvaluateResult(len(sample.response) / longest[sample.group]) for sample in samples]\n"
+    )
+    (place / "ranked.yaml").write_text(
+        (place / "rubric.yaml").read_text().replace("rewards:", "rewards:\n- {name: ranked, score: {'mine.py:Ranked': {}}}")
+    )
+    one = score("ranked.yaml", "data.jsonl", "--out", "one", "--block-rows", 100)
+    many = score("ranked.yaml", "data.jsonl", "--out", "ray", "--block-rows", 100, *ON_RAY)
+    said = many.stderr.replace("ray", "one")
+    assert one.exit_code == 1 and said == one.stderr and "not next to each other in the data" in said
+    assert parts_of("ray") == parts_of("one") and not (place / "ray" / "_groups").exists()
+
+
 def test_a_process_that_dies_costs_nothing_and_a_block_that_ends_each_is_named(cluster, place, score):
     (place / "crash.yaml").write_text('rewards: [{name: r, score: {function: "mine.py:crash"}}]')
 

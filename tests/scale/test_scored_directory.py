@@ -158,7 +158,7 @@ def test_the_counts_of_a_strangers_directory_run_no_code(place, score):
     commit["state"] = base64.b64encode(zlib.compress(pickle.dumps((Evil(), None)))).decode()
     path.write_text(json.dumps(commit))
     done = score("rubric.yaml", "data.jsonl", "--out", "out")
-    assert done.exit_code == 2 and "a commit must hold counts, got posix.mkdir" in done.stderr and not (place / "owned").exists()
+    assert done.exit_code == 2 and "00002.json must hold counts and results, got posix.mkdir" in done.stderr and not (place / "owned").exists()
 
 
 def test_rows_without_an_id_and_rows_that_are_there_twice_are_rows_of_their_own(place, score):

@@ -55,5 +55,5 @@ def test_rows_with_problems_are_reported_and_left_out_but_counted_in_the_size():
 
 def test_a_prompt_that_never_changes_is_no_group(monkeypatch):
     monkeypatch.setattr(module, "GROUP_ROWS", 5)
-    with pytest.raises(TableError, match="row 6: more than 5 neighbours have the same prompt"):
+    with pytest.raises(TableError, match="row 6: a group must have at most 5 rows, got more"):
         groups_of(rows_of("aaaaaa"), whole_groups=True)

@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from rl_rewards.tables.blocks import BlockSize
+from rl_rewards.tables.group_key import BY_PROMPT
 from rl_rewards.tables.readers import TableError, read_rows
 from rl_rewards.tables.sources import open_source
 
@@ -41,18 +42,18 @@ def seen(rows):
     return [(row.number, row.values, row.problem) for row in rows]
 
 
-@pytest.mark.parametrize("whole_groups", [False, True], ids=["rows", "groups"])
+@pytest.mark.parametrize("groups", [None, BY_PROMPT], ids=["rows", "groups"])
 @pytest.mark.parametrize("size", [BlockSize(1), BlockSize(7), BlockSize(64), BlockSize(1000), BlockSize(1000, 500)], ids=str)
 @pytest.mark.parametrize("name", NAMES)
-def test_blocks_hold_every_row_once_as_the_reader_has_it(place, name, size, whole_groups):
+def test_blocks_hold_every_row_once_as_the_reader_has_it(place, name, size, groups):
     source = pickle.loads(pickle.dumps(open_source(name)))
-    blocks = list(source.blocks(size, whole_groups))
+    blocks = list(source.blocks(size, groups))
     expected = seen(read_rows(name))
     assert seen(row for block in blocks for row in source.rows(block)) == expected
     shuffled = random.Random(1).sample(blocks, len(blocks))
     found = {block.index: seen(source.rows(block)) for block in shuffled}
     assert [row for i in range(len(blocks)) for row in found[i]] == expected
-    assert list(open_source(name).blocks(size, whole_groups)) == blocks
+    assert list(open_source(name).blocks(size, groups)) == blocks
     assert abs(sum(block.size for block in blocks) - source.size) <= 1
 
 
@@ -60,7 +61,7 @@ def test_blocks_hold_every_row_once_as_the_reader_has_it(place, name, size, whol
 @pytest.mark.parametrize("name", NAMES[:-1])
 def test_no_block_ends_within_a_group_that_must_be_whole(place, name, size):
     source, prompts = open_source(name), []
-    for block in source.blocks(BlockSize(size), whole_groups=True):
+    for block in source.blocks(BlockSize(size), BY_PROMPT):
         here = [row.values["prompt"] for row in source.rows(block) if row.values is not None]
         assert not here or here[0] not in prompts
         prompts += here
