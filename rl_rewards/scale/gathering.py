@@ -12,17 +12,16 @@ from __future__ import annotations
 
 import os
 import pickle
-import secrets
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import numpy as np
-
+from rl_rewards.scale.directory import RunDirectory
 from rl_rewards.scale.engines import Engine
-from rl_rewards.scale.plain_pickle import load_plain
+from rl_rewards.scale.gathered import ByRow, Gathered, results_file, rows_file, segment_of, write_segments
+from rl_rewards.scale.scoring import Scoring
 from rl_rewards.scale.splitting import Split
 from rl_rewards.tables.batches import RowBatch, batches
 from rl_rewards.tables.blocks import Block, Source
@@ -31,18 +30,11 @@ from rl_rewards.tables.readers import Row, TableError
 from rl_rewards.types import EvaluateResult
 from rl_rewards.user_errors import UserError
 
-if TYPE_CHECKING:
-    from rl_rewards.scale.directory import RunDirectory
-    from rl_rewards.scale.scoring import Scoring
-
-__all__ = ["Distributing", "Gathered", "Gathering", "GroupError", "GroupPart", "GroupScoring"]
+__all__ = ["Distributing", "Gathering", "GroupError", "GroupPart", "GroupScoring"]
 
 PART_ROWS = 32_768
 """Rows of a part, more or less: groups fall into parts by their hash."""
 PART_BYTES = 64 << 20
-
-ByRow = dict[str, EvaluateResult | None]
-"""Of a row, what the rewards came to that need groups; None where one does not score it."""
 
 
 class GroupError(UserError, ValueError):
@@ -77,7 +69,7 @@ class Distributing:
             digest = self.key.digest(text)
             segments[int.from_bytes(digest[:8], "little") % self.parts].append((position, digest, row))
         try:
-            _write_segments(_rows_file(self.place, block.index), segments)
+            write_segments(rows_file(self.place, block.index), segments)
         except (pickle.PicklingError, TypeError, AttributeError) as error:  # of module:function, which may return anything
             raise TableError(f"{self.source.name}: rows of a group that are not neighbours must hold values that can be pickled: {error}") from None
 
@@ -107,7 +99,7 @@ class GroupScoring:
         return self.scoring.source
 
     def is_done(self, block: Block) -> bool:
-        return _results_file(self.place, block.index).exists()
+        return results_file(self.place, block.index).exists()
 
     def begin(self, block: Block, stage: str) -> None:
         if self.directory is not None:
@@ -138,92 +130,19 @@ class GroupScoring:
             found |= rubric.score_rows(batch.samples, [name for name in self.names if name not in found])
             for row, (index, position) in enumerate(places):
                 segments[index].append((position, {name: results[row] for name, results in found.items()}))
-        _write_segments(_results_file(self.place, block.index), segments)
+        write_segments(results_file(self.place, block.index), segments)
 
     def _batches(self, part: Block) -> Iterator[tuple[RowBatch, list[tuple[int, int]]]]:
         """Whole groups in the order in which they begin in the data, and for each row its block and its position there."""
         groups: dict[bytes, list[tuple[int, int, Row]]] = {}
         for index in range(self.blocks):
-            for position, digest, row in pickle.loads(_segment(_rows_file(self.place, index), part.index)):
+            for position, digest, row in pickle.loads(segment_of(rows_file(self.place, index), part.index)):
                 groups.setdefault(digest, []).append((index, position, row))
         rows = [row for group in groups.values() for row in group]
         places = iter([(index, position) for index, position, _ in rows])
         tokenize = self.scoring.tokenize
         for batch in batches((row for _, _, row in rows), lambda row: None, True, tokenize, self.key):
             yield batch, [next(places) for _ in batch.rows]
-
-
-@dataclass
-class Gathered:
-    """What the rewards came to that need groups, by the rows of the data. A picklable value.
-
-    Attributes:
-        place: where it is.
-        parts: how many parts there are.
-        names: the rewards.
-    """
-
-    place: str
-    parts: int
-    names: tuple[str, ...]
-
-    def of(self, block: Block) -> OfBlock:
-        """What they came to in a block.
-
-        Raises:
-            DirectoryError: when a file of somebody else's holds more than results.
-        """
-        files = (_results_file(self.place, part) for part in range(self.parts))
-        found = [each for file in files for each in load_plain(_segment(file, block.index), file)]
-        return OfBlock(self.names, [results for _, results in sorted(found, key=lambda each: each[0])])
-
-
-class OfBlock:
-    """What the rewards came to in a block, taken batch by batch.
-
-    Args:
-        names: the rewards.
-        rows: by row, in the block's order.
-    """
-
-    def __init__(self, names: Sequence[str], rows: Sequence[ByRow]) -> None:
-        self._names, self._rows = names, iter(rows)
-
-    def take(self, size: int) -> Mapping[str, Sequence[EvaluateResult]]:
-        """What `evaluate` takes for the next samples."""
-        rows = [next(self._rows) for _ in range(size)]
-        return {name: [result for row in rows if (result := row[name]) is not None] for name in self._names}
-
-
-def _rows_file(place: str, block: int) -> Path:
-    return Path(place, "rows", f"{block:05d}")
-
-
-def _results_file(place: str, part: int) -> Path:
-    return Path(place, "results", f"{part:05d}")
-
-
-def _write_segments(path: Path, segments: Sequence[Any]) -> None:
-    """Write values so that each can be read by itself: where they begin and end, as N + 1 numbers of 8 bytes, then the values."""
-    packed = [pickle.dumps(segment, pickle.HIGHEST_PROTOCOL) if segment else b"" for segment in segments]
-    bounds = np.cumsum([8 * (len(packed) + 1), *map(len, packed)], dtype=np.uint64)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
-    with open(temporary, "wb") as file:
-        file.write(bounds.tobytes())
-        file.writelines(packed)
-    os.replace(temporary, path)
-
-
-_EMPTY = pickle.dumps([])
-
-
-def _segment(path: Path, number: int) -> bytes:
-    with open(path, "rb") as file:
-        file.seek(8 * number)
-        start, stop = (int(bound) for bound in np.frombuffer(file.read(16), np.uint64))
-        file.seek(start)
-        return file.read(stop - start) or _EMPTY
 
 
 @dataclass

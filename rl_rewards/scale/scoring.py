@@ -13,7 +13,7 @@ from rl_rewards.evaluation.difficulty import MixedFilter
 from rl_rewards.evaluation.summary import EvaluationSummary
 from rl_rewards.formats.bedrock import scored as bedrock_rows
 from rl_rewards.pipeline.columns import Evaluation
-from rl_rewards.scale.gathering import Gathered
+from rl_rewards.scale.gathered import Gathered
 from rl_rewards.scale.rubric_reference import RubricReference
 from rl_rewards.tables.batches import RowBatch, batches
 from rl_rewards.tables.blocks import Block, Source

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from scale_place import parts_of, start
 
-from rl_rewards.scale import gathering
+from rl_rewards.scale import gathered, gathering
 from rl_rewards.scale.grouping import Finding, groups_of
 from rl_rewards.tables.blocks import Block
 from rl_rewards.tables.group_key import BY_PROMPT, GroupKey
@@ -332,7 +332,7 @@ def test_results_of_a_stranger_run_no_code(place, score):
     write("data.jsonl", [of("a"), of("b"), of("a")])
     assert score("share.yaml", "data.jsonl", "--out", "out").exit_code == 0
     os.remove("out/_commits/00000.json")
-    gathering._write_segments(Path("out/_groups/results/00000"), [[(0, Evil())]])
-    gathering._write_segments(Path("out/_groups/rows/00000"), [[(0, b"", Evil())]])
+    gathered.write_segments(Path("out/_groups/results/00000"), [[(0, Evil())]])
+    gathered.write_segments(Path("out/_groups/rows/00000"), [[(0, b"", Evil())]])
     done = score("share.yaml", "data.jsonl", "--out", "out")
     assert done.exit_code == 2 and "must hold counts and results, got posix.mkdir" in done.stderr and not Path("owned").exists()
