@@ -125,7 +125,7 @@ def _from_hub(name: str, config: str | None, split: str) -> Dataset:
     try:
         return datasets.load_dataset(name, config, split=split)
     except Exception as error:  # of datasets, of the hub's client, of the network: dozens of classes, and each says what is wrong
-        why = " ".join(str(error).split())[:300]
+        why = " ".join(str(error.__cause__ or error).split())[:300]
         hint = "; did you mean " + repr(":".join(name.rsplit(".", 1))) + "?" if _DOTTED.fullmatch(name) else ""
         raise TableError(
             f"{name!r} is no data file and no module:function, and as a dataset on the hub it cannot be loaded: {type(error).__name__}: {why}{hint}"

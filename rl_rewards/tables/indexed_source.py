@@ -156,7 +156,7 @@ class _ParquetRows:
                 end = min(stop, self._end)
                 yield from parquet_values(batch.slice(start - self._start, end - start))
                 start = end
-        except pyarrow.ArrowException as error:
+        except (pyarrow.ArrowException, OSError) as error:  # pyarrow raises OSError for pages that are damaged
             raise TableError(f"{self.path}: not readable after row {start}: {error}") from None
 
     def _batch_with(self, row: int) -> Any:

@@ -245,15 +245,22 @@ def csv_rows(lines: Iterable[bytes], header: list[str] | None = None, before: in
             continue
         if header is None:
             header = cells
+            if problem is None and _has_other_bytes(header):
+                problem = "bytes that are not UTF-8"
             if problem or len(set(header)) < len(header):
                 raise TableError(f"the first line of a CSV file names its columns, each once, found {problem or header}")
             continue
         if problem is None and len(cells) != len(header):
             problem = f"{len(cells)} cells where the header has {len(header)}"
-        if problem is None and any("\udc80" <= char <= "\udcff" for cell in cells if not cell.isascii() for char in cell):
+        if problem is None and _has_other_bytes(cells):
             problem = "not UTF-8"
         number = before + reader.line_num
         yield Row(number, size, None, problem) if problem else Row(number, size, dict(zip(header, cells)))
+
+
+def _has_other_bytes(cells: list[str]) -> bool:
+    """Whether cells were decoded from bytes that are not UTF-8."""
+    return any("\udc80" <= char <= "\udcff" for cell in cells if not cell.isascii() for char in cell)
 
 
 def parquet_file(path: str | os.PathLike[str]) -> Any:
@@ -299,7 +306,7 @@ def _parquet_values_of(path: str | os.PathLike[str], before: int) -> Iterator[tu
             for values in parquet_values(batch):
                 done += 1
                 yield values, size
-    except pyarrow.ArrowException as error:
+    except (pyarrow.ArrowException, OSError) as error:  # pyarrow raises OSError for pages that are damaged
         raise TableError(f"{os.fspath(path)}: not readable after row {done}: {error}") from None
 
 

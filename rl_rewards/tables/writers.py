@@ -145,11 +145,26 @@ def scored_schema(columns: Iterable[Any], reward_names: list[str]) -> Any:
 
     Args:
         columns: the data's columns, as pyarrow fields.
+
+    Raises:
+        TableError: when a column has a type that Parquet lacks.
     """
     import pyarrow as pa
 
+    columns = list(columns)
+    if empty := [field.name for field in columns if _holds_no_field(field.type)]:
+        raise TableError(f"column {empty[0]!r} cannot become Parquet: it holds objects without a field, {{}}, in every row; leave it out")
     # Without metadata: what pandas or datasets wrote there about the columns would not be true of the new ones.
     return pa.schema([*(field for field in columns if field.name not in ADDED), *added_fields(reward_names)])
+
+
+def _holds_no_field(kind: Any) -> bool:
+    """Whether objects without a field are somewhere in a type of Arrow's."""
+    import pyarrow as pa
+
+    if pa.types.is_struct(kind) and kind.num_fields == 0:
+        return True
+    return any(_holds_no_field(kind.field(place).type) for place in range(kind.num_fields))
 
 
 def _schema_of(data: str | os.PathLike[str]) -> Iterable[Any]:

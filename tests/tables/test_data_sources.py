@@ -107,3 +107,24 @@ def test_a_list_that_is_written_again_or_another_of_the_same_name_is_read_again(
     (tmp_path / "other/list.json").write_text('[{"n": 3}]')
     monkeypatch.chdir(tmp_path / "other")
     assert [row.values for row in open_source("list.json").slice(0, 9)] == [{"n": 3}]
+
+
+@pytest.mark.parametrize(
+    "read", [read_rows, lambda name: (row for block in open_source(name).blocks(BlockSize(50)) for row in open_source(name).rows(block))]
+)
+def test_a_damaged_page_of_a_parquet_file_is_said_with_the_file_and_the_row(tmp_path, monkeypatch, read):
+    monkeypatch.chdir(tmp_path)
+    pq.write_table(pa.table({"prompt": ["q"] * 300, "completion": [str(i) for i in range(300)]}), "damaged.parquet", row_group_size=100)
+    content = bytearray((tmp_path / "damaged.parquet").read_bytes())
+    column = pq.ParquetFile("damaged.parquet").metadata.row_group(1).column(1)
+    start = column.dictionary_page_offset or column.data_page_offset
+    content[start : start + column.total_compressed_size] = b"\xff" * column.total_compressed_size
+    (tmp_path / "damaged.parquet").write_bytes(content)
+    with pytest.raises(TableError, match=r"damaged\.parquet: not readable after row \d+: "):
+        list(read("damaged.parquet"))
+
+
+def test_csv_in_utf_16_is_refused_by_its_first_line(tmp_path):
+    (tmp_path / "wide.csv").write_bytes("prompt,completion\nq,c\n".encode("utf-16"))
+    with pytest.raises(TableError, match="found bytes that are not UTF-8"):
+        list(read_rows(tmp_path / "wide.csv"))

@@ -77,3 +77,10 @@ def test_a_scored_file_has_a_name_that_tells_its_form():
     assert writable_kind("a.PARQUET") == ".parquet"
     with pytest.raises(TableError, match=r"ends in \.jsonl, \.ndjson, \.parquet, found '\.csv'"):
         writable_kind("a.csv")
+
+
+@pytest.mark.parametrize("value", [{}, [{}], {"a": {}}, [[{"b": {}}]]], ids=str)
+def test_objects_without_a_field_are_no_column_of_parquet(tmp_path, value):
+    (tmp_path / "data.jsonl").write_text(json.dumps({"prompt": "q", "completion": "c", "meta": value}) + "\n")
+    with pytest.raises(TableError, match=r"column 'meta' cannot become Parquet: it holds objects without a field, \{\}"):
+        open_writer(".parquet", tmp_path / "out.parquet", tmp_path / "data.jsonl", ["r"])
