@@ -30,12 +30,12 @@ settings.register_profile("no_clock", deadline=None, suppress_health_check=[Heal
 settings.load_profile("no_clock")
 
 
-# Rooms whose tests train, start processes and servers, or read thousands of rows: `-m "not slow"` leaves them out, so that it takes a minute.
+# Rooms whose tests train, import TRL, start processes and servers, or read thousands of rows: `-m "not slow"` leaves them out, so that it takes a minute.
 SLOW_ROOMS = (
     "auditing", "bridges", "compat", "deploying", "generation", "models", "optimizers", "recipes", "recording", "reporting", "runtime", "scale", "serving",
     "trainers", "trl", "typing",
     *(f"scorers/{room}" for room in ("code", "http", "judge", "math", "remote", "reward_model", "test_embedding.py", "test_hostile_answers.py")),
-    "cli/test_optimize.py", "cli/test_process.py", "test_forked.py", "test_pages.py",
+    "cli/test_optimize.py", "cli/test_process.py", "formats/test_vertex_recipe.py", "test_forked.py", "test_pages.py",
 )  # fmt: skip
 SLOW = tuple(str(ROOT / room) for room in SLOW_ROOMS)
 
