@@ -139,3 +139,44 @@ def test_an_installed_package_declares_kinds_as_entry_points(place):
     done = subprocess.run([sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True, check=True, cwd=place)
     assert done.stdout.strip() == "[0.75]"
     assert "overlap: gold" in (place / "saved.yaml").read_text() and "parse: last" in (place / "saved.yaml").read_text()
+
+
+PARSERS = '''
+from typing import Any
+
+from rl_rewards.parsers.base import TextParser
+from rl_rewards.scorers.base import ReferenceScorer, configured
+from rl_rewards.types import EvaluateResult, Sample
+
+
+@configured
+class Without(TextParser):
+    """The text without some words, and with others replaced."""
+
+    words: list[str]
+    others: dict[str, str]
+
+    def extract(self, text: str) -> str | None:
+        return " ".join(self.others.get(word, word) for word in text.split() if word not in self.words)
+
+
+@configured
+class TakesOut(ReferenceScorer):
+    """Takes a field out of the reference that it is given."""
+
+    def score_answer(self, answer: Any, target: Any, sample: Sample) -> EvaluateResult:
+        return EvaluateResult(float(target.pop("n", -1.0)))
+'''
+
+
+def test_a_parser_with_lists_and_mappings_as_options_reads_references(place):
+    (place / "theirs" / "parsers.py").write_text(PARSERS)
+    parse = {"theirs.parsers:Without": {"words": ["um"], "others": {"five": "5"}}}
+    rubric = Rubric([Reward("r", {"number_match": {"reference": {"column": "gold", "parse": parse}}})])
+    assert rubric.evaluate([Sample("q", text, text, {"gold": "um five"}) for text in "567"]).columns["r"].scores == [1.0, 0.0, 0.0]
+
+
+def test_a_reference_that_a_scorer_changes_is_whole_for_the_next_row(place):
+    (place / "theirs" / "parsers.py").write_text(PARSERS)
+    rubric = Rubric([Reward("r", {"theirs.parsers:TakesOut": {"reference": {"column": "gold", "parse": "json"}}})])
+    assert rubric.evaluate([Sample("q", text, text, {"gold": '{"n": 4}'}) for text in "ab"]).columns["r"].scores == [4.0, 4.0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from functools import lru_cache
 from typing import Annotated, Any
@@ -39,28 +40,33 @@ def columns_of(reference: str | Reference) -> frozenset[str]:
     return column_template(reference if isinstance(reference, str) else reference.column).columns
 
 
-@lru_cache(maxsize=1024)
 def value_of(reference: str | Reference) -> Callable[[Sample], Any]:
     """What gives a sample's reference: a function that raises MissingReferenceError where the row has none."""
     if isinstance(reference, str):
         return column_template(reference).value
     raw = column_template(reference.column).value
-    if reference.parse is None:
-        return raw
-    return lambda sample: _parsed(raw(sample), reference)
+    return raw if reference.parse is None else lambda sample: _parsed(raw(sample), reference)
 
 
 def _parsed(value: Any, reference: Reference) -> Any:
     if isinstance(value, (list, tuple)):
         return [_parsed(item, reference) for item in value if item is not None]
-    return _found(value if isinstance(value, str) else str(value), reference)
+    text = value if isinstance(value, str) else str(value)
+    try:
+        hash(reference)
+    except TypeError:  # a parser of the user's own, with a list or a mapping among its options
+        return _found(text, reference)
+    found = _found_once(text, reference)
+    return found if found.__class__ is str else copy.deepcopy(found)  # a scorer may change what it is given
 
 
-@lru_cache(maxsize=65536)
 def _found(text: str, reference: Reference) -> Any:
-    """The reference in a text, parsed once for all the completions of its group and every epoch."""
     assert reference.parse is not None
     found = reference.parse.parse(text)
     if found is None or (isinstance(found, str) and not found.strip()):
         raise MissingReferenceError(f"{reference.parse!r} finds no reference in column {reference.column!r}: {text!r:.80}")
     return found
+
+
+_found_once = lru_cache(maxsize=65536)(_found)
+"""`_found`, once for all the completions of a group and every epoch."""
