@@ -13,6 +13,7 @@ from rl_rewards.references import MissingReferenceError, column_template
 from rl_rewards.scorers.base import AnswerScorer, Traits
 from rl_rewards.types import EvaluateResult, Outcome, Sample
 from rl_rewards.types.tool_calls import plain_call, tool_calls_of
+from rl_rewards.types.written_calls import UntypedText
 
 __all__ = ["ToolCallMatch"]
 
@@ -23,7 +24,7 @@ _MOST_CALLS = 256  # of a completion that are compared; a policy that calls more
 class ToolCallMatch(AnswerScorer):
     """Scores whether the policy called the tools that the reference calls, with the same arguments.
 
-    The calls are those of all of the policy's messages, or `<tool_call>` blocks in its text. The reference is a list of calls
+    The calls are those of all of the policy's messages, or `<tool_call>` blocks in its text, with JSON or tags. The reference is a list of calls
     ({name, arguments} or OpenAI's form), one call, an object or a message with `tool_calls`, a list of messages, or the JSON text of one
     of these; arguments may be JSON text, too. Arguments are equal as JSON values, whatever their order; null is the same as left out,
     since a column of objects has null for what only other rows have. An empty list expects that no tool is called.
@@ -93,6 +94,8 @@ def _given(values: Mapping[str, Any]) -> dict[str, Any]:
 
 def _same(found: Any, gold: Any) -> bool:
     """Whether two arguments are equal as JSON values; null fields are left out. It goes no deeper than the reference does."""
+    if isinstance(found, UntypedText):
+        return any(_same(reading, gold) for reading in found.readings())
     if isinstance(gold, Mapping):
         if not isinstance(found, Mapping):
             return False

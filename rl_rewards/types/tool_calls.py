@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rl_rewards.json_text import load_json
 from rl_rewards.types.messages import Message
 from rl_rewards.types.sample import Sample
+from rl_rewards.types.written_calls import written_calls
 
 __all__ = ["plain_call", "tool_calls_of"]
-
-_OPEN, _CLOSE = "<tool_call>", "</tool_call>"
 
 
 def tool_calls_of(sample: Sample) -> list[dict[str, Any]]:
@@ -19,7 +18,7 @@ def tool_calls_of(sample: Sample) -> list[dict[str, Any]]:
 
     Read are OpenAI's form (`{"type": "function", "function": {"name", "arguments"}}`, arguments as JSON text or as an object), the old
     `function_call`, and bare `{"name", "arguments"}`. Where no message has a call of these, those that the answer's text has as
-    `<tool_call>{"name": ..., "arguments": ...}</tool_call>` (Hermes, Qwen). Arguments that are no JSON stay the text that they are; a call
+    `<tool_call>{"name": ..., "arguments": ...}</tool_call>` (Hermes, Qwen), or with tags in place of the JSON (Qwen3-Coder). Arguments that are no JSON stay the text that they are; a call
     that cannot be read has None as its name.
     """
     if sample.completion.__class__ is not str:
@@ -27,7 +26,7 @@ def tool_calls_of(sample: Sample) -> list[dict[str, Any]]:
         if calls:
             return calls
     text = sample.answer_part
-    return [] if text is None or _OPEN not in text else [plain_call(call) for call in _written_calls(text)]
+    return [] if text is None or "<tool_call>" not in text else [plain_call(call) for call in written_calls(text)]
 
 
 def plain_call(call: Any) -> dict[str, Any]:
@@ -57,18 +56,3 @@ def _calls_in(message: Mapping[str, Any]) -> Sequence[Any]:
     if isinstance(calls, Sequence) and not isinstance(calls, str) and calls:
         return calls
     return [message["function_call"]] if message.get("function_call") else []
-
-
-def _written_calls(text: str) -> Iterator[Any]:
-    """The calls in a text's `<tool_call>` blocks, in linear time; a block that is no JSON is a call that cannot be read."""
-    start = text.find(_OPEN)
-    while start >= 0:
-        end = text.find(_CLOSE, start)
-        block = text[start + len(_OPEN) : end if end >= 0 else len(text)]
-        try:
-            yield load_json(block.strip())
-        except ValueError:
-            yield block
-        if end < 0:
-            return
-        start = text.find(_OPEN, end)

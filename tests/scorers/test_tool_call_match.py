@@ -110,6 +110,36 @@ def test_calls_written_into_the_text_are_read(completion, calls):
     assert text_calls(completion) == calls
 
 
+TAGGED = "<tool_call>\n<function=f>\n<parameter=a>\n{}\n</parameter>\n<parameter=b>\nx\ny\n</parameter>\n</function>\n</tool_call>"
+
+
+@pytest.mark.parametrize(
+    ("written", "expected", "right"),
+    [
+        ("3", 3, 1), ("3", "3", 1), ("3", 3.0, 1), ("3", 4, 0), ("3", True, 0), ("03", "03", 1), ("03", 3, 0), ("90210", "90210", 1),
+        ("true", True, 1), ("True", True, 1), ("True", "True", 1), ("true", "true", 1), ("false", True, 0), ("True", 1, 0),
+        ("[1, 2]", [1, 2], 1), ("[1, 2]", [2, 1], 0), ('{"k": 1}', {"k": 1}, 1), ("Bern", "Bern", 1), ("bern", "Bern", 0), ('"Bern"', "Bern", 1),
+        ("", "", 1), (" Bern", "Bern", 0), ("a < b > c", "a < b > c", 1),
+    ],
+)  # fmt: skip
+def test_arguments_between_tags_are_text_or_the_json_in_it_as_the_reference_has_them(written, expected, right):
+    text = TAGGED.format(written)
+    sample = Sample("q", text, text, {"calls": [{"name": "f", "arguments": {"a": expected, "b": "x\ny"}}]})
+    assert ToolCallMatch("calls").score([sample], [None])[0].score == right
+
+
+@pytest.mark.parametrize(
+    "text", ["<tool_call><function=f</tool_call>", "<tool_call><function=f><parameter=a</function></tool_call>", "<tool_call><function></tool_call>"]
+)
+def test_tags_that_are_broken_are_a_call_that_cannot_be_read(text):
+    assert [call["name"] for call in text_calls(text)] == [None]
+
+
+def test_a_call_by_tags_may_have_no_arguments_and_be_one_of_several():
+    text = "<tool_call><function=f></function></tool_call> and <tool_call>\n<function=g>\n<parameter=a>\n1\n</parameter>\n</function>\n</tool_call>"
+    assert text_calls(text) == [{"name": "f", "arguments": {}}, {"name": "g", "arguments": {"a": "1"}}]
+
+
 def test_calls_of_all_the_policys_messages_are_read_and_nobody_elses():
     turns = [
         turn(BERN),
