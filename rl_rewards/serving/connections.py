@@ -90,6 +90,13 @@ class Connection(HttpToolsProtocol):
         if self._head_bytes > HEAD_BYTES:
             self._refuse(RequestError(f"the head of a request must have at most {HEAD_BYTES} bytes", None, 431, "too_large"))
 
+    def eof_received(self) -> bool | None:  # pyright: ignore[reportIncompatibleMethodOverride] - of asyncio's, where uvicorn closes at once
+        """Answer what a caller has sent whole, though it will send no more: it may still read (RFC 9112, section 9.6)."""
+        if self.cycle is None or self.cycle.response_complete or self.cycle.more_body or self._in_head:
+            return None
+        self.cycle.keep_alive = False  # that of the last request that was sent; the answers before it come first
+        return True
+
     def on_message_begin(self) -> None:
         super().on_message_begin()
         self._in_head = True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import difflib
 import itertools
 import re
 import time
@@ -30,6 +31,7 @@ _OPEN = frozenset({"/healthz", "/readyz"})
 _PAGE = frozenset({"/", "/page.js", "/page.css"})
 _ID = re.compile(rb"[A-Za-z0-9._-]{1,128}")
 _JSON = re.compile(rb"application/(?:[\w.+-]+\+)?json\s*(?:;.*)?", re.IGNORECASE)
+_ARGUMENTS = ("rubric", "reward")  # of a query
 
 
 @dataclass(frozen=True)
@@ -151,14 +153,18 @@ def _query(raw: bytes) -> dict[str, str]:
     """The query's arguments.
 
     Raises:
-        RequestError: when one is given twice: the caller and a gateway may mean different ones.
+        RequestError: when one is given twice: the caller and a gateway may mean different ones. Or when one is nearly `rubric` or `reward`, since what
+            comes back without it is another score; those of others, such as a gateway's, are nobody's business here.
     """
     if not raw:
         return {}
-    pairs = parse_qsl(raw.decode("latin-1"))
+    pairs = parse_qsl(raw.decode("latin-1"), keep_blank_values=True)
     query = dict(pairs)
     if len(query) != len(pairs):
         raise RequestError("the query must have each argument once", None, 400, "invalid_query")
+    for name in query.keys() - set(_ARGUMENTS):
+        if near := difflib.get_close_matches(name.lower(), _ARGUMENTS, n=1, cutoff=0.7):
+            raise RequestError(f"the query has no argument {name!r:.80}; did you mean {near[0]!r}?", None, 400, "invalid_query")
     return query
 
 

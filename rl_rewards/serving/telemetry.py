@@ -15,13 +15,13 @@ from typing import Any
 
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, Histogram, generate_latest, multiprocess
 from prometheus_client import Counter as Count
+from pydantic_core import to_json
 
 from rl_rewards.pipeline.columns import Evaluation
 
 __all__ = ["CONTENT_TYPE_LATEST", "Telemetry", "log_to_stderr"]
 
 _LOG = logging.getLogger("rl_rewards.serving.requests")
-_line = json.JSONEncoder(ensure_ascii=False, default=str).encode
 _LOOK_EVERY = 0.25  # seconds
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300)
 
@@ -77,8 +77,18 @@ class Telemetry:
         self._counter(path, status).inc()
         self._histogram(path).observe(seconds)
         if _LOG.isEnabledFor(logging.INFO):
-            line = {"time": time.time(), "request_id": request_id, "path": path, "status": status, "seconds": round(seconds, 6), **fields}
-            _LOG.handle(logging.LogRecord(_LOG.name, logging.INFO, __file__, 0, _line(line), (), None))  # `info` looks for its caller: slow
+            line = _line({"time": time.time(), "request_id": request_id, "path": path, "status": status, "seconds": round(seconds, 6), **fields})
+            if len(_LOG.handlers) == 1 and isinstance(lines := _LOG.handlers[0], _Lines):
+                lines.add(line)  # a record that is made and formatted takes as long as a rule's score
+            else:
+                _LOG.handle(logging.LogRecord(_LOG.name, logging.INFO, __file__, 0, line, (), None))
+
+
+def _line(fields: dict[str, Any]) -> str:
+    try:
+        return to_json(fields, fallback=str).decode()  # takes a fifth of the standard library's time
+    except (ValueError, UnicodeError):  # half a surrogate pair
+        return json.dumps(fields, default=str)
 
 
 def _forget_dead(numbers: Path) -> None:
@@ -101,7 +111,11 @@ class _Lines(logging.Handler):
         self._lines: list[str] = []
 
     def emit(self, record: logging.LogRecord) -> None:
-        self._lines.append(record.getMessage() + "\n")
+        self.add(record.getMessage())
+
+    def add(self, line: str) -> None:
+        """Write a line with the next turn of the event loop."""
+        self._lines.append(line + "\n")
         if len(self._lines) == 1:
             try:
                 asyncio.get_running_loop().call_soon(self.flush)

@@ -62,7 +62,7 @@ def servers(peers: Path | None) -> dict[str, Callable[[], ServerProcess]]:
     }
     for name, (place, arguments, ready) in commands.items():
         python = peers and (peers / place / "bin" / "python").absolute()
-        if python and python.exists():
+        if python and (peers / place / "complete").exists():  # an environment that was cut short holds half of its packages
             found[name] = lambda python=python, arguments=arguments, ready=ready: ServerProcess([str(python), *arguments], ready)
         else:
             print(f"{name}: not measured, no environment of it (scripts/serve_peers.sh makes it)")

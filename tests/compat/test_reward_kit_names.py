@@ -35,7 +35,7 @@ def test_the_built_in_rewards_are_found_as_modules_and_as_functions():
     assert rewards.math.math_reward is math_reward
     assert rewards.fractional_code_reward is rewards.code_execution.fractional_code_reward
     with pytest.raises(AttributeError, match="there are accuracy, "):
-        rewards.lean_prover  # noqa: B018
+        rewards.made_up  # noqa: B018
 
 
 def test_what_a_deployment_reads_is_on_the_function():
@@ -149,6 +149,26 @@ def test_an_adapters_own_texts_take_the_place_of_the_messages():
 def test_the_adapter_of_a_reward_function_reads_the_solution():
     adapter = RewardFunction(func=says_it).get_trl_adapter()
     assert adapter(prompts=[TURNS[:1]] * 2, completions=["It is 42", "boom"], solution=["42", "42"]) == [1.0, None]
+
+
+def test_the_adapter_of_a_reward_function_reads_ground_truth_where_there_is_no_solution():
+    adapter = RewardFunction(func=lambda messages, ground_truth=None, **_: float(messages[-1]["content"] == ground_truth)).get_trl_adapter()
+    rows = {"prompts": ["q", "q", "q"], "completions": ["42", "41", "7"], "ground_truth": ["42", "42", "42"], "solution": [None, None, "7"]}
+    assert adapter(**rows) == [1.0, 0.0, 1.0]
+
+
+@pytest.mark.parametrize(
+    ("module", "name", "why"),
+    [
+        ("rewards", "language_consistency", "a heuristic that nothing checks"),
+        ("rewards", "deepcoder_reward", "use fractional_code_reward"),
+        ("rewards.code_execution", "e2b_code_execution_reward", "no program leaves this machine; use local_code_execution_reward"),
+        ("rewards.function_calling", "schema_jaccard_reward", "use exact_tool_match_reward"),
+    ],
+)
+def test_a_name_of_reward_kit_that_is_left_out_says_why_when_it_is_imported(module, name, why):
+    with pytest.raises(ImportError, match=why):
+        exec(f"from rl_rewards.compat.reward_kit.{module} import {name}")
 
 
 def test_load_jsonl_reads_every_line_or_says_which_it_cannot(tmp_path):

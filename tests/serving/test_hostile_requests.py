@@ -103,6 +103,53 @@ def test_a_connection_that_is_reset_in_the_middle_of_its_body_harms_nobody(sums)
     assert exchange(sums.port, POST + b"Content-Length: 50\r\n\r\n{", half_close=True)[0] is None
 
 
+@pytest.mark.parametrize("requests", [1, 3])
+def test_a_caller_that_will_send_no_more_still_gets_the_answers_to_what_it_sent(sums, requests):
+    whole = request("POST", "/grade", BODY, "Content-Type: application/json")
+    with socket.create_connection(("127.0.0.1", sums.port), timeout=30) as connection:
+        connection.sendall(whole * requests)
+        connection.shutdown(socket.SHUT_WR)
+        received = b""
+        while more := connection.recv(1 << 16):  # until the server closes
+            received += more
+    assert received.count(b'{"score":') == received.count(b"HTTP/1.1 200 OK") == requests
+    assert received.count(b"connection: close") == 1
+
+
+@pytest.mark.parametrize(
+    ("query", "status", "said"),
+    [
+        ("rewrad=correct", 400, "no argument 'rewrad'; did you mean 'reward'?"),
+        ("Rubric=sums", 400, "did you mean 'rubric'?"),
+        ("rewards=correct", 400, "did you mean 'reward'?"),
+        ("reward=", 404, "no reward ''"),
+        ("reward=correct&alt=json", 200, None),
+    ],
+)
+def test_an_argument_that_is_nearly_one_of_ours_is_refused_and_a_gateways_is_not(sums, query, status, said):
+    reply = httpx.post(f"{sums.url}/grade?{query}", json=BODY, timeout=60)
+    assert reply.status_code == status and (said is None or said in reply.json()["error"]["message"])
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "where", "said"),
+    [
+        ("/evaluate", {"mesages": []}, "/messages", "messages is required, got the fields ['mesages']; is it 'mesages'?"),
+        ("/evaluate", {}, "/messages", "messages is required, got no field"),
+        (
+            "/evaluate",
+            {"messages": [{"role": "assistant", "content": 5}]},
+            "/messages/0/content",
+            "content must be text, null or a list of parts, got int",
+        ),
+        ("/grade", {"sample": {"output_text": None}, "item": {}}, "/sample/output_text", "output_text or output_tools, got null"),
+    ],
+)
+def test_an_error_names_what_must_be_there_and_what_is(sums, path, body, where, said):
+    error = httpx.post(sums.url + path, json=body, timeout=60).json()["error"]
+    assert error["pointer"] == where and said in error["message"]
+
+
 CONTRACTS = ["/", "/evaluate", "/get_reward", "/verify", "/grade", "/lambda", "/v1/score", "/v1/evaluations/sums"]
 TEXTS = {
     "invalid UTF-8": b'{"sample": {"output_text": "\xe9"}}',

@@ -87,7 +87,7 @@ class RewardFunction:
         return _result_of_reply(reply)
 
     def get_trl_adapter(self) -> Any:
-        """A TRL reward function: the dataset's column `solution` is the ground truth; a failure is None and never 0."""
+        """A TRL reward function: the dataset's column `solution`, else `ground_truth`, is the ground truth; a failure is None and never 0."""
         scorer = _OfSolution(self)
         return Rubric((Reward(self._plain_name, scorer),)).reward_funcs[0]
 
@@ -110,13 +110,14 @@ class RewardFunction:
 
 
 class _OfSolution(Adapted):
-    """A RewardFunction as a scorer, with the column `solution` where the dataset has it."""
+    """A RewardFunction as a scorer, with the column `solution` or `ground_truth` where the dataset has it."""
 
     def __init__(self, function: RewardFunction) -> None:
         super().__init__(function, {}, {})
 
     def _one(self, sample: Any) -> EvaluateResult:
-        self_of_row = Adapted(self.function, {"solution": "ground_truth"} if sample.references.get("solution") is not None else {}, {})
+        column = next((name for name in ("solution", "ground_truth") if sample.references.get(name) is not None), None)
+        self_of_row = Adapted(self.function, {} if column is None else {column: "ground_truth"}, {})
         return Adapted._one(self_of_row, sample)
 
 

@@ -27,7 +27,8 @@ class _Request(Body):
 def _read(body: _Request, rubric: Rubric, options: Mapping[str, Any]) -> list[Sample]:
     text, calls = body.sample.get("output_text"), body.sample.get("output_tools")
     if text is None and not calls:
-        raise RequestError(f"sample must have output_text, got the fields {sorted(body.sample)}", "/sample/output_text")
+        found = "null" if "output_text" in body.sample else f"the fields {sorted(body.sample)}"
+        raise RequestError(f"sample must have output_text or output_tools, got {found}", "/sample/output_text")
     message: dict[str, Any] = {"role": "assistant", "content": check_text(text or "", "output_text", "/sample/output_text")}
     if calls:
         message["tool_calls"] = check_list(calls, "output_tools", "/sample/output_tools")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import json
 from typing import Any
 
@@ -64,9 +65,19 @@ def body_of(raw: bytes, model: type[BaseModel] | None) -> Any:
     except ValidationError as error:
         first = error.errors(include_url=False, include_context=False)[0]
         given = first["input"]
-        found = "" if first["type"] == "missing" else f", got {json.dumps(given, ensure_ascii=False, default=str):.80}"
         more = f" ({error.error_count() - 1} more)" if error.error_count() > 1 else ""
-        raise RequestError(f"{first['msg']}{found}{more}", pointer(*first["loc"])) from None
+        if first["type"] == "missing":
+            said = _missing(str(first["loc"][-1]), given)
+        else:
+            said = f"{first['msg']}, got {json.dumps(given, ensure_ascii=False, default=str):.80}"
+        raise RequestError(f"{said}{more}", pointer(*first["loc"])) from None
+
+
+def _missing(name: str, given: Any) -> str:
+    """What is said of a field that is not there: what is, and which of these may be meant."""
+    fields = sorted(map(str, given)) if isinstance(given, dict) else []
+    near = difflib.get_close_matches(name, fields, n=1)
+    return f"{name} is required, got {f'the fields {fields!r:.200}' if fields else 'no field'}" + (f"; is it {near[0]!r:.80}?" if near else "")
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -45,6 +45,8 @@ def check_messages(messages: Any, where: str) -> None:
         at = where + pointer(place)
         content, calls = message.get("content"), message.get("tool_calls")
         if content is not None and not isinstance(content, str):
+            if not isinstance(content, list):
+                raise RequestError(f"content must be text, null or a list of parts, got {type(content).__name__}", at + "/content")
             for part, item in enumerate(check_list(content, "content", at + "/content")):
                 check_text(item.get("text", ""), "text", at + pointer("content", part, "text"))
         if calls is not None:

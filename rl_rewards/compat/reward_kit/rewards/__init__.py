@@ -24,7 +24,30 @@ _FUNCTIONS = {
 __all__ = [*_MODULES, *_FUNCTIONS]  # pyright: ignore[reportUnsupportedDunderAll]
 
 
+_HEURISTIC = "its score is a heuristic that nothing checks"
+NOT_HERE = {
+    **dict.fromkeys(("language_consistency", "language_consistency_reward", "bfcl_reward"), _HEURISTIC),
+    **dict.fromkeys(("lean_prover", "lean_prover_reward", "deepseek_prover_v2_reward", "deepseek_huggingface_prover_benchmark"), _HEURISTIC),
+    **dict.fromkeys(("cpp_code", "ioi_cpp_code_reward", "binary_cpp_code_reward"), "it needs a Piston service; `python_tests` runs Python"),
+    **dict.fromkeys(("deepcoder_reward", "deepcoder_code_reward", "apps_coding_reward"), "use fractional_code_reward, or the scorer `python_tests`"),
+    **dict.fromkeys(("e2b_code_execution_reward", "code_execution_reward"), "no program leaves this machine; use local_code_execution_reward"),
+    **dict.fromkeys(("schema_jaccard_reward", "llm_judge_reward", "composite_function_call_reward"), "use exact_tool_match_reward"),
+}
+"""Names of Reward Kit that are not here, and why."""
+
+
+def refuse(module: str, name: str) -> None:
+    """Say why a name of Reward Kit's is not here; nothing for any other.
+
+    Raises:
+        ImportError: an AttributeError's text would not be shown by `from ... import ...`.
+    """
+    if name in NOT_HERE:
+        raise ImportError(f"{module} has no {name!r}: {NOT_HERE[name]}", name=name)
+
+
 def __getattr__(name: str) -> Any:
+    refuse(__name__, name)
     if name in _MODULES:
         return import_module(f"{__name__}.{name}")
     if name in _FUNCTIONS:

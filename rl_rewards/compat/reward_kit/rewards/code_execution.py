@@ -6,6 +6,7 @@ import json
 from functools import lru_cache
 from typing import Any
 
+from rl_rewards.compat.reward_kit.rewards import refuse
 from rl_rewards.compat.reward_kit.rewards.conversation import failed, judged, rubric_of, with_metrics
 from rl_rewards.compat.reward_kit.typed_interface import reward_function
 from rl_rewards.rubric import Rubric
@@ -87,3 +88,8 @@ def _value(value: Any) -> Any:
 
 def _unsupported(why: str) -> EvaluateResult:
     return EvaluateResult.failure(Outcome.UNSUPPORTED, why)
+
+
+def __getattr__(name: str) -> Any:
+    refuse(__name__, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

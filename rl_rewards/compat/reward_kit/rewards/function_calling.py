@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any
 
+from rl_rewards.compat.reward_kit.rewards import refuse
 from rl_rewards.compat.reward_kit.rewards.conversation import judged, rubric_of
 from rl_rewards.compat.reward_kit.typed_interface import reward_function
 from rl_rewards.rubric import Rubric
@@ -30,3 +31,8 @@ def exact_tool_match_reward(messages: list[Message], ground_truth: Any = None, *
     if calls is None or (isinstance(calls, dict) and "tool_calls" in calls and not calls["tool_calls"]):
         calls = []
     return judged(_exact(), messages, ground_truth=calls)
+
+
+def __getattr__(name: str) -> Any:
+    refuse(__name__, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
