@@ -21,7 +21,7 @@ def asked_form_findings(subject: Subject) -> Iterator[Finding]:
     """Prompts that ask for one form of the answer where the rubric pays another one."""
     form = subject.honest.form
     templates = asked_templates(subject.rows)
-    sources = [source for source in subject.honest.sources if source.kind == "text"]
+    sources = [source for source in subject.honest.sources if source.is_short]
     if not templates or len(sources) != 1 or subject.is_slow or any(_has(form, template) for template in templates):
         return
     gaps = {row: (b.total, a.total) for row, a, b in subject.attacked if a.total is not None and b.total is not None and a.total > b.total + 1e-9}

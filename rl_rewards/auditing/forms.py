@@ -25,6 +25,11 @@ class Source:
     values: Sequence[str | None]
     kind: str = "text"
 
+    @property
+    def is_short(self) -> bool:
+        """Whether its values are answers alone, and no solutions that end in one."""
+        return self.kind == "text" and not any(value and ("\n" in value or "####" in value or "\\boxed" in value) for value in self.values)
+
 
 @dataclass(frozen=True)
 class Slot:
@@ -76,9 +81,7 @@ class Form:
     @property
     def is_bare(self) -> bool:
         """Whether it is the answer to the row and nothing else."""
-        return (
-            not self.before and not self.behind and len(self.slots) == 1 and self.slots[0].template == MARK and self.slots[0].source.kind != "fixed"
-        )
+        return not self.before and not self.behind and len(self.slots) == 1 and self.slots[0].template == MARK and self.slots[0].source.is_short
 
     @property
     def shown(self) -> str:

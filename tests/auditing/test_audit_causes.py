@@ -100,6 +100,16 @@ def test_a_form_that_is_asked_for_and_not_paid_is_an_error(name):
     assert ("asked_form_unpaid" in errors(rewards, rows)) == unpaid
 
 
+def behind_hashes(completions, answer, **columns):
+    found = [re.findall(r"^#### *(\d+)$", text, re.MULTILINE) for text in completions]
+    return [float(numbers == [gold.rpartition("#### ")[2]]) for numbers, gold in zip(found, answer)]
+
+
+def test_a_solution_that_ends_in_the_answer_is_not_the_answer_that_is_asked_for():
+    rows = [{**row, "answer": f"It is {row['answer']}, as it must be.\n#### {row['answer']}"} for row in sums("End with '#### ' and the number.")]
+    assert not errors([{"name": "correct", "score": behind_hashes}], rows) & {"asked_form_unpaid", "near_miss", "denied"}
+
+
 @pytest.mark.parametrize("pattern", [r"-?\d+", r"[ABCD]", r"(?i)yes|no", r"\w+$", r"^Answer", r"Total: .*"])
 def test_the_text_of_a_pattern_is_not_written_before_an_answer(pattern):
     assert not [template for template in of_texts([pattern]) if template.startswith((pattern, pattern.rstrip()))]
