@@ -153,8 +153,8 @@ class _Search:
     def best(self, forms: Iterator[Form] | Sequence[Form]) -> Form:
         """The form that earns most.
 
-        Of equal ones the answer alone, where wrong ones alone earn less: marks around it may keep near misses from being paid. Else the one in which
-        wrong answers earn least, and of these the first that has no odd words before its answer.
+        Of equal ones that in which wrong answers earn least, and of these the first that has no odd words before its answer. Where marks around it
+        are all that keeps some wrong answers from being paid, the answer alone.
         """
         given = list(dict.fromkeys(forms))
         runs_programs = any(slot.source.kind == "program" for form in given for slot in form.slots)
@@ -167,7 +167,7 @@ class _Search:
         if len(leaders) > 1:
             wrong = self._means(leaders[:24], rows, lambda form, row: Honest(form, ()).wrong(row))
             least = min(wrong)
-            plain = [form for form, mean in zip(leaders, wrong) if form.is_bare and mean <= least + _MOSTLY * (top - least)]
+            plain = [form for form, mean in zip(leaders, wrong) if form.is_bare and least + _TIE < mean <= least + _MOSTLY * (top - least)]
             leaders = plain or [form for form, mean in zip(leaders, wrong) if mean <= least + _TIE]
         self.is_slow = self._call.pace > _SLOW and self._call.count > 20
         return min(leaders, key=lambda form: any(is_odd(slot.template) for slot in form.slots))
