@@ -61,7 +61,11 @@ class Sources:
         keys = [key for code in own for key in code.keys if key not in self._rows[0].columns]
         if any(name.startswith("json.") for code in own for name in code.called):
             keys += [text for text in texts if re.fullmatch(r"[A-Za-z_]\w{1,30}", text) and text not in keys]
-        if any(name.startswith("json.") for code in own for name in code.called) or any("output_json" in code.keys for code in own):
+        if (
+            any(name.startswith("json.") for code in own for name in code.called)
+            or any("output_json" in code.keys for code in own)
+            or isinstance(reward.parse, Json)
+        ):
             keys += [key for code in own for key in code.keys if key in self._rows[0].columns and key not in keys]  # of a reply, perhaps, named alike
         ours = of_texts(texts, keys)
         if parsed:

@@ -24,8 +24,9 @@ _SHAPING = frozenset({"SoftOverlong", "LengthWindow", "Repetition"})
 _LENGTH_OF_RIGHT = frozenset({"CosineLength", "GroupLength"})
 _LEARNED = frozenset({"RewardModel", "RewardModelEnsemble", "RemoteRewardModel", "CosineSimilarity"})
 _GRADED = frozenset({"TokenF1", "CosineSimilarity", "InstructionFollowing"})
-_ANSWER_COLUMNS = frozenset(REFERENCE_COLUMNS) - {"target", "result", "output", "key"}
-"""Columns that hold an answer by their name, whatever the prompts say."""
+_ALL_ANSWER_COLUMNS = frozenset(REFERENCE_COLUMNS)
+_ANSWER_COLUMNS = _ALL_ANSWER_COLUMNS - {"target", "result", "output", "key"}
+"""Columns that hold an answer by their name, whatever the prompts say; with others beside them, some may be terms of a task."""
 _ATTACKED_ROWS = 24
 _FEW_ROWS = 2
 _FEWEST = 32  # attacks on a row: one of every kind, or every program
@@ -116,17 +117,18 @@ class Subject:
         """Why no right answer can be made of the rows, so that nothing can be said of what is never paid; None where one can."""
         if self.runs_programs and not any(source.kind == "program" for source in self.honest.sources):
             return "no column holds a program, and the tests do not say which results they want"
-        read = sorted({source.name.partition(" (")[0] for reward in self.weighted for source in Sources(self.rows, []).of_function(reward)})
-        if (
-            len(read) < 2
-            or _ANSWER_COLUMNS & set(read)
-            or any(reward.name not in {code.reward for code in self.codes} for reward in self.weighted if reward.name in self.reads_references)
-        ):
+        with_code = {code.reward for code in self.codes}
+        if any(reward.name in self.reads_references and reward.name not in with_code for reward in self.weighted):
             return None
-        names = [name for name in read if not all(_is_said(row.columns[name], row.prompt_text) for row in self.rows[:20])]
-        return (
-            None if names else f"the prompts say what columns {', '.join(map(repr, read))} hold, which is what a response must keep to, and no answer"
+        sources = Sources(self.rows, [])
+        read = sorted(
+            {source.name.partition(" (")[0] for reward in self.weighted if reward.name in with_code for source in sources.of_function(reward)}
         )
+        if not read or set(read) & (_ANSWER_COLUMNS if len(read) > 1 else _ALL_ANSWER_COLUMNS):
+            return None
+        if not all(_is_said(row.columns[name], row.prompt_text) for name in read for row in self.rows[:_ATTACKED_ROWS]):
+            return None
+        return f"the prompts say what {', '.join(map(repr, read))} holds, which a response must keep to, and which is no answer"
 
     @cached_property
     def runs_programs(self) -> bool:
@@ -180,7 +182,10 @@ class Subject:
     @cached_property
     def graded(self) -> bool:
         """Whether part of an answer is paid in part."""
-        if any(self.kinds(reward) & _GRADED or getattr(reward.score, "scoring", "") == "fraction" for reward in self.weighted):
+        if any(
+            self.kinds(reward) & _GRADED or getattr(reward.score, "scoring", "") == "fraction" or getattr(reward.score, "mode", "") == "by_argument"
+            for reward in self.weighted
+        ):
             return True
         if any("JsonMatch" in self.kinds(reward) and not getattr(reward.score, "all_or_nothing", False) for reward in self.weighted):
             return True

@@ -348,6 +348,40 @@ def test_a_check_of_what_the_prompt_demands_is_not_blamed_for_paying_no_answer_t
     assert found.sound and "right_answer_unknown" in {finding.kind for finding in found.at_least(Severity.WARNING)}
 
 
+def reverses_word(completions, word, **columns):
+    return [float(text.strip() == given[::-1]) for text, given in zip(completions, word)]
+
+
+def reverses_answer(completions, answer, **columns):
+    return [float(text.strip() == given[::-1]) for text, given in zip(completions, answer)]
+
+
+@pytest.mark.parametrize(("score", "column", "sound"), [(reverses_word, "word", True), (reverses_answer, "answer", False)])
+def test_a_column_that_the_prompt_says_is_no_answer_unless_it_is_named_like_one(score, column, sound):
+    rows = [{"prompt": f"Reverse the word {word}.", column: word} for word in ("planet", "silver", "garden", "window")]
+    assert report([{"name": "reversed", "score": score}], rows).sound == sound
+
+
+def names_of(parsed, people):
+    return float(isinstance(parsed, dict) and parsed.get("people") == people)
+
+
+def test_a_key_of_parsed_json_may_be_named_like_the_column_and_hold_a_list():
+    rows = [
+        {"prompt": f"People in: {a} met {b}. As JSON.", "people": [a, b]}
+        for a, b in [("Ada", "Bob"), ("Cleo", "Dan"), ("Finn", "Gia"), ("Kim", "Leo")]
+    ]
+    assert errors([{"name": "people", "parse": "json", "score": reward_function(names_of)}], rows) == set()
+
+
+def test_arguments_that_are_paid_one_by_one_are_no_near_miss():
+    rows = [
+        {"prompt": f"A table for {n} at {h}?", "call": [{"name": "book", "arguments": {"people": n, "hour": h}}]}
+        for n, h in [(2, 18), (5, 20), (3, 19), (7, 21)]
+    ]
+    assert errors([{"name": "call", "score": {"tool_call_match": {"reference": "call", "mode": "by_argument"}}}], rows) == set()
+
+
 def unreadable(completions, answer, **columns):
     return [float(text.strip() == f"~{gold}~!") for text, gold in zip(completions, answer)]
 

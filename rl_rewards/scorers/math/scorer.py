@@ -34,7 +34,7 @@ class MathVerify(ReferenceScorer):
     """Scores whether the final answer is mathematically equal to the reference (any one of them, where the reference is a list).
 
     The answer is the last box of the response, or of its last <answer>...</answer>, else what it states ("The answer is ...", `#### ...`,
-    bold), else all of it when it is short. It is read into a value, as is the reference (a number, list, set, tuple, interval, matrix, assignment, relation, choice, words), and
+    bold), else all of it when it is short. A box that the text breaks off in is no answer: `\\boxed{7` may be the beginning of 75. It is read into a value, as is the reference (a number, list, set, tuple, interval, matrix, assignment, relation, choice, words), and
     the values are compared; what only algebra can compare goes to math-verify in worker processes. An answer that takes them too long or too much memory is the policy's: outcome `timeout` or `crashed`, with the wrong-answer score. A reference that cannot
     be read is ours: `error`, no score.
 
