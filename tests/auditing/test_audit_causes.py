@@ -309,7 +309,7 @@ GRADER = """def grade(sample, item):
 def test_a_key_of_the_reply_may_be_named_like_the_column():
     words = [("Bonjour", "French"), ("Hallo", "German"), ("Hola", "Spanish"), ("Ciao", "Italian")]
     rows = [{"prompt": f"Language of {word}? As JSON with key language.", "language": language} for word, language in words]
-    assert errors([{"name": "language", "score": {"python_grader": {"source": GRADER}}}], rows) == set()
+    assert errors([{"name": "language", "score": {"python_grader": {"source": GRADER, "engines": ["monty", "process"]}}}], rows) == set()
 
 
 @pytest.mark.parametrize(("golds", "found"), [
