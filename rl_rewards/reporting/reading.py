@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from rl_rewards.reporting.errors import ReportError
-from rl_rewards.reporting.record_source import read_recorded, record_of
+from rl_rewards.reporting.record_source import read_recorded
+from rl_rewards.reporting.record_tables import record_of
 from rl_rewards.reporting.run import Run
 from rl_rewards.reporting.scored_source import read_scored, scored_file_in
 

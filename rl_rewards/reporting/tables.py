@@ -99,7 +99,7 @@ def group_table(run: Run, groups: Groups) -> Markup | None:
 
 
 def slow_batches(run: Run) -> Markup | None:
-    """The batches that took longest, and by which reward."""
+    """The batches that took longest, and by which reward. A record has no time of single rows; a batch leads to its step's, the longest first."""
     first, seconds = batch_seconds(run)
     if not np.isfinite(seconds).any():
         return None
@@ -112,9 +112,17 @@ def slow_batches(run: Run) -> Markup | None:
         batch = slice(row, row + int(sizes[place]))
         late = int((run.outcomes[batch, reward] == OUTCOMES.index("timeout")).sum())
         mode = "" if run.training[row] else " (evaluation)"
-        link = tag("a", f"step {run.step[row]}{mode}", href=f"#step={run.step[row]}&mode={'train' if run.training[row] else 'eval'}&view=rows")
+        link = tag(
+            "a", f"step {run.step[row]}{mode}", href=f"#step={run.step[row]}&mode={'train' if run.training[row] else 'eval'}&sort=-length&view=rows"
+        )
         rows.append([link, run.rewards[reward], cell(float(slowest[place])), cell(int(sizes[place])), cell(late)])
-    return table("Slowest batches", ["batch", "slowest reward", term("seconds"), term("rows"), term("timeouts")], rows, class_="numbers-table")
+    says = tag(
+        "p",
+        "The slowest batches. The record has one time for each batch and reward, none for single rows; a link lists the step's completions, the longest first.",
+        class_="says",
+    )
+    slow = table("Slowest batches", ["batch", "slowest reward", term("seconds"), term("rows"), term("timeouts")], rows, class_="numbers-table")
+    return tag("div", says, slow)
 
 
 def evaluation_table(runs: Sequence[Run], names: Sequence[str]) -> Markup | None:
