@@ -55,7 +55,9 @@ class Figure:
 
     @property
     def empty(self) -> bool:
-        """Whether there is nothing to draw: no point, or no number in any."""
+        """Whether there is nothing to show: no point, or no number in any, and no note that says why."""
+        if self.note:
+            return False
         numbers = [np.asarray(self.points[name], float) for name in _NUMBERS if name in self.points]
         return not any(np.isfinite(values).any() for values in numbers)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import re
 from pathlib import Path
 
@@ -15,7 +14,7 @@ _CHECKPOINT = re.compile(r"checkpoint-(\d+)")
 
 
 def trainer_log(directory: Path) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """Metric -> (steps, values), each shape (T,); empty where the trainer kept no state.
+    """Metric -> (steps, values), each shape (T,), as logged, NaN and infinite values, too; empty where the trainer kept no state.
 
     The state in the output directory is that of the end; without one the last checkpoint's is taken.
     """
@@ -37,6 +36,6 @@ def _columns(history: list[dict[str, object]]) -> dict[str, tuple[np.ndarray, np
         if not isinstance(step, int):
             continue
         for name, value in entry.items():
-            if name != "step" and isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value):
+            if name != "step" and isinstance(value, (int, float)) and not isinstance(value, bool):
                 found.setdefault(name, {})[step] = float(value)
     return {name: (np.array(list(values), np.int64), np.array(list(values.values()))) for name, values in found.items()}

@@ -1,6 +1,7 @@
 """No panel is drawn for what has no number: in the report, and in rewards.png."""
 
 import json
+import math
 import re
 
 import matplotlib.image
@@ -66,6 +67,16 @@ def test_a_metric_of_evaluations_alone_has_its_panel_there_alone(tmp_path):
 
 def test_a_reward_that_never_applies_has_none(tmp_path):
     assert "never" not in figures(record(tmp_path, Reward("long", long), Reward("never", never, weight=0.0)))
+
+
+def test_numbers_of_the_trainer_that_cannot_be_drawn_are_said(tmp_path):
+    history = [{"step": step, "loss": math.nan if step > 1 else 0.5, "kl": math.inf, "entropy": 1.0} for step in range(4)]
+    directory = record(tmp_path, Reward("long", long))
+    (directory / "trainer_state.json").write_text(json.dumps({"log_history": history}))
+    page = report_html([read_run(directory)])
+    notes = re.findall(r'data-figure="trainer-(\d)".*?</div>(?:<p class="note">(.*?)</p>)?', page)
+    said = {"loss": "NaN or infinite at 2 steps, the first 2.", "kl": "NaN or infinite at 4 steps, the first 0.", "entropy": ""}
+    assert [note for _, note in notes] == list(said.values())
 
 
 def test_a_reward_that_always_fails_has_what_became_of_its_rows_alone(tmp_path):

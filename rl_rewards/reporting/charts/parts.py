@@ -39,7 +39,7 @@ def curve_figure(
         count=[curve.count for curve in curves],
     )
     says = "; ".join(course(names[i], curve.mean, alone) for (i, _), curve in zip(here, curves, strict=True))
-    note = f"Each point is {together} steps." if together > 1 else None
+    note = f"Each point is {together} steps." if together > 1 and any(np.isfinite(curve.mean).any() for curve in curves) else None
     colours = [colour] if alone else [hue(i) for i, _ in here]
     return Figure(id, title, "curve", points, [names[i] for i, _ in here], colours, says, "curve", note, subtitle, legend=False)
 

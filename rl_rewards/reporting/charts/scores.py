@@ -86,5 +86,14 @@ def trainer_figures(runs: Sequence[Run], names: Sequence[str]) -> list[Figure]:
         )
         says = "; ".join(course(names[i], curve.mean, len(runs) == 1) for i, curve in curves)
         colours = ["--hue-0"] if len(runs) == 1 else [hue(i) for i, _ in curves]
-        figures.append(Figure(f"trainer-{place}", name, "lines", points, [names[i] for i, _ in curves], colours, says, "trainer", legend=False))
+        note = _not_finite([steps[~np.isfinite(values)] for _, steps, values in here])
+        figures.append(Figure(f"trainer-{place}", name, "lines", points, [names[i] for i, _ in curves], colours, says, "trainer", note, legend=False))
     return figures
+
+
+def _not_finite(steps: Sequence[np.ndarray]) -> str | None:
+    """What cannot be drawn of what was logged."""
+    found = np.concatenate(steps)
+    if not len(found):
+        return None
+    return f"NaN or infinite at step {found[0]}." if len(found) == 1 else f"NaN or infinite at {len(found):,} steps, the first {found.min()}."

@@ -62,7 +62,8 @@ function specOf(figure) {
 async function drawChart(place) {
   const figure = charts.data.figures[place.dataset.figure];
   if (!figure) return;
-  if (!Object.values(figure.points)[0]?.length) {
+  const numbers = figure.points.mean ?? figure.points.value ?? figure.points.share;
+  if (!numbers?.some((value) => value !== null)) {
     place.replaceChildren(make("p", { class: "muted" }, "no scores"));
     return;
   }
