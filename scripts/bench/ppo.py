@@ -160,6 +160,7 @@ def draw(results: dict[str, dict], file: Path) -> None:
     from matplotlib import pyplot
 
     colours = {"grpo": "#1f77b4", "rloo": "#7f7f7f", "ppo": "#d62728", "control": "#ff9896"}
+    labels = {"grpo": "GRPO", "rloo": "RLOO", "ppo": "PPO", "control": "PPO without critic"}
     figure, axes = pyplot.subplots(1, 2, figsize=(10, 4), sharey=True, layout="constrained")
     for axis, key, label in ((axes[0], "completions", "completions used"), (axes[1], "cpu", "processor seconds, one core")):
         for name, runs in curves_of(results).items():
@@ -167,7 +168,7 @@ def draw(results: dict[str, dict], file: Path) -> None:
                 points = run["points"]
                 axis.plot([p[key] for p in points], [p["accuracy"] for p in points], color=colours[name], alpha=0.25, linewidth=1)
             curve = mean_curve(runs)
-            axis.plot([p[key] for p in curve], [p["accuracy"] for p in curve], color=colours[name], linewidth=2.5, label=name.upper())
+            axis.plot([p[key] for p in curve], [p["accuracy"] for p in curve], color=colours[name], linewidth=2.5, label=labels[name])
         axis.set_xlabel(label)
         axis.grid(alpha=0.25)
         axis.spines[["top", "right"]].set_visible(False)
