@@ -6,11 +6,13 @@ import functools
 import logging
 import multiprocessing
 import sys
+import weakref
 from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from rl_rewards.checks import RubricDataError, check_columns, check_dataset, check_token_ids, check_weights, missing_labels
+from rl_rewards.functions import FunctionScorer
 from rl_rewards.reward import Reward, RewardError
 from rl_rewards.rubric import Rubric
 from rl_rewards.trl.call import split_group
@@ -108,6 +110,23 @@ def check_functions(rubric: Rubric, trainer: Any) -> None:
     if rubrics and (plain or len(rubrics) > 1):
         beside = f"the plain reward functions {plain}" if plain else "the functions of the other rubric"
         logger.warning("where a reward of this rubric fails, its row is left out; %s beside it still score that row, and TRL trains on them", beside)
+    _warn_of_rewards_apart(trainer, names, ours)
+
+
+_warned: weakref.WeakSet[Any] = weakref.WeakSet()  # trainers, each of whose functions checks it
+
+
+def _warn_of_rewards_apart(trainer: Any, names: Sequence[str], functions: Sequence[Any]) -> None:
+    """Say so where a row on which one function fails would be trained on with the scores of the others, since no rubric holds them together."""
+    apart = [name for name, function in zip(names, functions) if isinstance(function, (Reward, FunctionScorer))]
+    if not apart or len(functions) < 2 or trainer in _warned:
+        return
+    _warned.add(trainer)
+    logger.warning(
+        "where one of the reward functions %s fails, TRL trains on the row with the scores of the others alone, as if that one were 0; put them "
+        "into one rubric, Rubric([Reward(name, function), ...]), and give the trainer its reward_funcs: such a row is then left out",
+        apart,
+    )
 
 
 def functions_of(trainer: Any) -> list[Any]:

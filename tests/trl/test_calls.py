@@ -386,3 +386,23 @@ def test_a_caller_without_token_ids_is_refused_before_a_reward_counts_them(score
 def test_a_caller_without_token_ids_may_count_words():
     [function] = Rubric((Reward("length", {"repetition": {"unit": "words"}}),)).reward_funcs
     assert function(prompts=["q"], completions=["a"]) == [0.0]
+
+
+@pytest.mark.parametrize(
+    ("make", "warns"),
+    [
+        (lambda: [right, length], True),
+        (lambda: [Reward("a", right), Reward("b", length)], True),
+        (lambda: [right, lambda completions, **columns: [0.0] * len(completions)], True),
+        (lambda: [right], False),
+        (lambda: Rubric((Reward("a", right), Reward("b", length))).reward_funcs, False),
+    ],
+)
+def test_functions_that_no_rubric_holds_together_are_warned_of_once(make, warns, caplog):
+    """A row on which one of them fails is trained on with the scores of the others."""
+    trainer = Trainer()
+    trainer.reward_funcs = make()
+    trainer.reward_func_names = [getattr(function, "__name__", "plain") for function in trainer.reward_funcs]
+    for function in trainer.reward_funcs:
+        function(prompts=["q"] * 2, completions=["4"] * 2, answer=["4"] * 2, trainer_state=None, log_metric=trainer.log_metric)
+    assert sum("put them into one rubric" in record.getMessage() for record in caplog.records) == warns
