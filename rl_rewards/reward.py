@@ -254,8 +254,10 @@ class Reward:
         return score if self.clip is None else min(max(score, self.clip[0]), self.clip[1])
 
     def __call__(self, /, prompts: Any = None, completions: Any = None, **columns: Any) -> list[float | None]:
-        """Score a trainer's batch: a reward alone is a rubric of one."""
-        return self._alone(prompts=prompts, completions=completions, **columns)
+        """Score a trainer's batch: a reward alone is a rubric of one, several in a trainer's `reward_funcs` are one rubric."""
+        from rl_rewards.trl.apart import reward_function_of  # only a trainer's call leads up there
+
+        return reward_function_of(self, columns.get("log_metric"))(prompts=prompts, completions=completions, **columns)
 
     @cached_property
     def _alone(self) -> Any:

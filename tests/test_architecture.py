@@ -37,6 +37,8 @@ LAYERS = [
 UPWARD = {
     ("reward", "rubric"): "a Reward given to a trainer alone is a rubric of one",
     ("functions", "reward"): "a function given to a trainer alone is a reward of its own",
+    ("reward", "trl"): "several Rewards given to a trainer one by one are one rubric",
+    ("functions", "trl"): "and so are functions",
     ("rubric", "trl"): "Rubric.reward_funcs, as_reward_func and check: the trainer's door, on the object that users hold",
     ("rubric", "rubric_files"): "Rubric.save, and how a notebook shows it",
 }

@@ -69,7 +69,9 @@ class FunctionScorer(Scorer):
 
     def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
         if "completions" in kwargs and ("trainer_state" in kwargs or "completions" not in self._arguments.names):
-            return self._alone(**kwargs)  # a trainer's call: `reward_funcs=[my_function]`
+            from rl_rewards.trl.apart import reward_function_of  # only a trainer's call leads up there: `reward_funcs=[my_function]`
+
+            return reward_function_of(self, kwargs.get("log_metric"))(**kwargs)
         bound = inspect.signature(self.__wrapped__).bind_partial(*args, **kwargs)
         for name, depth in self._arguments.message_depth.items():
             if depth and bound.arguments.get(name) is not None:

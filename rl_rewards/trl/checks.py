@@ -119,7 +119,7 @@ _warned: weakref.WeakSet[Any] = weakref.WeakSet()  # trainers, each of whose fun
 def _warn_of_rewards_apart(trainer: Any, names: Sequence[str], functions: Sequence[Any]) -> None:
     """Say so where a row on which one function fails would be trained on with the scores of the others, since no rubric holds them together."""
     apart = [name for name, function in zip(names, functions) if isinstance(function, (Reward, FunctionScorer))]
-    if not apart or len(functions) < 2 or trainer in _warned:
+    if not apart or len(apart) == len(functions) or trainer in _warned:
         return
     _warned.add(trainer)
     logger.warning(

@@ -391,8 +391,9 @@ def test_a_caller_without_token_ids_may_count_words():
 @pytest.mark.parametrize(
     ("make", "warns"),
     [
-        (lambda: [right, length], True),
-        (lambda: [Reward("a", right), Reward("b", length)], True),
+        (lambda: [right, length], False),
+        (lambda: [Reward("a", right), Reward("b", length)], False),
+        (lambda: [right, *Rubric((Reward("b", length),)).reward_funcs], True),
         (lambda: [right, lambda completions, **columns: [0.0] * len(completions)], True),
         (lambda: [right], False),
         (lambda: Rubric((Reward("a", right), Reward("b", length))).reward_funcs, False),
@@ -406,3 +407,19 @@ def test_functions_that_no_rubric_holds_together_are_warned_of_once(make, warns,
     for function in trainer.reward_funcs:
         function(prompts=["q"] * 2, completions=["4"] * 2, answer=["4"] * 2, trainer_state=None, log_metric=trainer.log_metric)
     assert sum("put them into one rubric" in record.getMessage() for record in caplog.records) == warns
+
+
+@pytest.mark.parametrize("make", [lambda failing: [failing, length], lambda failing: [Reward("a", failing), Reward("b", length)]])
+def test_a_row_on_which_one_of_a_trainers_functions_fails_has_no_score_of_the_others(make):
+    trainer = Trainer()
+    trainer.reward_funcs = make(fails_when({"bad"}))
+    batch = {"prompts": ["q"] * 4, "completions": ["a", "bad", "bb", "c"], "log_metric": trainer.log_metric}
+    for _ in range(2):
+        assert [function(**batch) for function in trainer.reward_funcs] == [[1.0, None, 1.0, 1.0], [1.0, None, 2.0, 1.0]]
+
+
+def test_a_metric_among_a_trainers_functions_may_fail():
+    trainer = Trainer()
+    trainer.reward_funcs, trainer.args.reward_weights = [fails_when({"bad"}), length], [0.0, 1.0]
+    batch = {"prompts": ["q"] * 2, "completions": ["a", "bad"], "log_metric": trainer.log_metric}
+    assert [function(**batch) for function in trainer.reward_funcs] == [[1.0, None], [1.0, 3.0]]
