@@ -98,7 +98,8 @@ class _Scoring:
 def _details_column(rubric: Rubric, trainer: Any) -> str:
     """The column of the completions table for a rubric's details; each rubric of a trainer has one of its own."""
     ours = (RewardFunction, TotalRewardFunction, Reward, FunctionScorer)
-    rubrics = {id(getattr(function, "_scoring", function)) for function in getattr(trainer, "reward_funcs", ()) if isinstance(function, ours)}
+    # Rewards and functions that are there one by one are a rubric together.
+    rubrics = {id(getattr(function, "_scoring", None)) for function in getattr(trainer, "reward_funcs", ()) if isinstance(function, ours)}
     return "rewards/detail" if len(rubrics) < 2 else f"{rubric.rewards[0].name}/detail"
 
 

@@ -117,9 +117,16 @@ def test_the_tables_of_two_rubrics_do_not_mix(tmp_path):
     def explained(response):
         return {"score": float(len(response)), "reason": "length"}
 
-    train(tmp_path, None, functions=[Reward("alone", letters), explained], log_completions=True, num_completions_to_print=1)
+    functions = [*Rubric([Reward("alone", letters)]).reward_funcs, explained]
+    train(tmp_path, None, functions=functions, log_completions=True, num_completions_to_print=1)
     table = pd.read_parquet(sorted((tmp_path / "completions").glob("*.parquet"))[0])
     assert set(table["alone/detail"]) == {"alone: counted"} and set(table["explained/detail"]) == {"explained: length"}
+
+
+def test_functions_that_are_given_one_by_one_have_one_table(tmp_path):
+    train(tmp_path, None, functions=[Reward("alone", letters), letters], log_completions=True, num_completions_to_print=1)
+    table = pd.read_parquet(sorted((tmp_path / "completions").glob("*.parquet"))[0])
+    assert set(table["rewards/detail"]) == {"alone: counted\nletters: counted"}
 
 
 def test_evaluation_batches_are_scored_and_logged_too(tmp_path):
