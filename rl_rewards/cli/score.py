@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -241,6 +242,7 @@ def _score(options: _Options) -> bool:
         _say_what_pays(options, reference, split, source)
         counted = numbers is not None or options.directory
         run = Run(reference, rubric, source, engine, options.block_rows, options.tokenizer, counted, GroupKey(options.group_by))
+        stack.enter_context(_output_named(options))
         temporary = stack.enter_context(_temporary(options))
         with progress_over(source.size, "scoring") as advance:
             for result in _results(options, run, temporary, None if mixed is None else mixed.reward, advance):
@@ -279,6 +281,17 @@ def _results(options: _Options, run: Run, temporary: Path | None, mixed: str | N
     if options.directory and options.out is not None:
         return run.to_directory(options.out, advance)
     return run.to_file(temporary, options.encoding, mixed, advance)
+
+
+@contextlib.contextmanager
+def _output_named(options: _Options) -> Iterator[None]:
+    """Name the output in an error of writing, which knows no file where a disk is full."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is None and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG) and options.out is not None:
+            error.filename = os.fspath(options.out)
+        raise
 
 
 @contextlib.contextmanager

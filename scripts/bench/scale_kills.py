@@ -23,7 +23,6 @@ from pathlib import Path
 from typing import Any
 
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-os.environ.setdefault("RAY_raylet_start_wait_time_s", "120")  # 30 are too few on a busy machine
 
 import pyarrow.parquet as pq
 from ray.cluster_utils import Cluster
@@ -58,6 +57,17 @@ def command(place: Path, out: str, *options: str) -> subprocess.Popen:
     return subprocess.Popen([sys.executable, "-m", "rl_rewards", *arguments], cwd=place, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
 
+def _cluster(tries: int = 3) -> Cluster:
+    """A cluster of one node. Ray gives a node 30 s to start, which are too few on a busy machine."""
+    while True:
+        tries -= 1
+        try:
+            return Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False, "object_store_memory": 200 << 20})
+        except Exception:
+            if not tries:
+                raise
+
+
 def parts_of(directory: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in sorted(directory.iterdir()) if path.suffix in (".parquet", ".json")}
 
@@ -82,7 +92,7 @@ class Rounds:
     def __init__(self, place: Path, rows: int, seed: int) -> None:
         self.place, self.rows = place, rows
         self.random = random.Random(seed)
-        self.cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False, "object_store_memory": 200 << 20})
+        self.cluster = _cluster()
         self.second = self._add()
         one = command(place, "one")
         said = one.communicate()[0]

@@ -15,8 +15,8 @@ pytestmark = pytest.mark.slow
 @pytest.fixture(scope="module")
 def rounds(tmp_path_factory):
     place = tmp_path_factory.mktemp("kills")
-    scale_kills.write_inputs(place, 800)
-    made = scale_kills.Rounds(place, 800, seed=0)
+    scale_kills.write_inputs(place, 1500)
+    made = scale_kills.Rounds(place, 1500, seed=0)
     yield made
     made.cluster.shutdown()
 

@@ -118,6 +118,16 @@ def test_what_cannot_be_split_is_said_and_scored_in_one_process(place, score, ru
     assert done.exit_code in (0, 1) and f"rows are scored in one process, whatever --workers says: {why}" in done.stderr
 
 
+@pytest.mark.parametrize(("out", "workers"), [("out.jsonl", 1), ("out.parquet", 1), ("out", 1), ("out.jsonl", 2)])
+def test_an_output_that_does_not_fit_is_named_and_no_half_of_a_file_is_left(place, out, workers):
+    small = ["-c", "import resource, signal, sys; signal.signal(signal.SIGXFSZ, signal.SIG_IGN); resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096)); "
+             "from rl_rewards.cli import app; app(sys.argv[1:])", "score"]  # fmt: skip
+    said = start("rubric.yaml", "data.jsonl", "--out", out, "--workers", workers, command=small)
+    message = said.communicate()[1].splitlines()[-1]
+    assert message.startswith(f"error: {out}: ") and message.endswith("File too large") and said.returncode == 2
+    assert not [name for name in os.listdir(place) if name.startswith((".out", "out."))]
+
+
 def test_a_result_that_is_late_holds_back_no_more_than_a_few_blocks():
     asked = []
 
