@@ -8,7 +8,8 @@ from selenium.webdriver.support.ui import WebDriverWait
 def open_page(browser, path, anchor=""):
     """Load a page from its file, and wait until its completions are there."""
     browser.get("about:blank")
-    browser.get_log("performance")
+    for log in ("performance", "browser"):  # of the page before
+        browser.get_log(log)
     browser.get(f"{path.as_uri()}{anchor}")
     wait(browser, lambda: browser.execute_script("return document.documentElement.hasAttribute('data-ready')"))
 

@@ -325,6 +325,26 @@ def test_several_runs_are_overlaid(browser, tmp_path):
     assert text(browser, "#found").startswith("36 of 108")
 
 
+def test_a_number_that_was_logged_once_is_a_point(browser, tmp_path):
+    directory = record(tmp_path / "once", steps=2)
+    history = [{"step": 1, "loss": 0.5}, {"step": 2, "loss": 0.25}, {"step": 2, "train_runtime": 9.0}]
+    (directory / "trainer_state.json").write_text(json.dumps({"log_history": history}))
+    open_page(browser, write_report([directory], tmp_path / "once.html"))
+    inked = """
+        return ["loss", "train_runtime"].map((name) => {
+          const [id] = Object.entries(charts.data.figures).find(([, figure]) => figure.title === name);
+          const canvas = document.querySelector(`[data-figure=${id}] canvas`);
+          const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+          const wanted = colourOf("--hue-0").match(/[0-9]+/g).map(Number);
+          let count = 0;
+          for (let i = 0; i < data.length; i += 4) count += wanted.every((each, channel) => Math.abs(data[i + channel] - each) < 12) && data[i + 3] > 200;
+          return count;
+        });
+    """
+    draw_all(browser)
+    assert min(browser.execute_script(inked)) > 15 and seen(browser) == []
+
+
 def test_a_scored_file_beside_a_run_has_no_part_in_the_curves(browser, tmp_path):
     row = {"prompt": "2 + 2?", "completion": "4", "score": 1.0, "scores": {"correct": 1.0, "only_here": 0.5}}
     (tmp_path / "scored.jsonl").write_text(json.dumps(row))

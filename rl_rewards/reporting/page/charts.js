@@ -56,7 +56,15 @@ function specOf(figure) {
   };
   const spec = walk(charts.data.specs[figure.form]);
   if (figure.form === "curve" && figure.series.length > 1) spec.layer[0].mark.opacity = 0.07;
+  if (["curve", "lines"].includes(figure.form) && singlePoint(figure.points)) spec.layer.find(({ mark }) => mark.type === "line").mark.point = { size: 45, filled: true };
   return { ...spec, datasets: { points: rowsOf(figure.points) }, config: configOf(), autosize: { type: "fit", contains: "padding" } };
+}
+
+// Whether a series has one number, which is no line: what a trainer logs once, at its end.
+function singlePoint({ series, mean, value = mean }) {
+  const counts = new Map();
+  value.forEach((each, i) => { if (each !== null) counts.set(series[i], (counts.get(series[i]) ?? 0) + 1); });
+  return [...counts.values()].includes(1);
 }
 
 async function drawChart(place) {
