@@ -19,6 +19,14 @@ class VerifyFailures(StrEnum):
     error = "error"
 
 
+class LogLevel(StrEnum):
+    """Which requests have a line in the log."""
+
+    info = "info"
+    warning = "warning"
+    error = "error"
+
+
 def serve(
     rubric: Annotated[
         str | None,
@@ -43,7 +51,7 @@ def serve(
     verify_failures: Annotated[
         VerifyFailures, typer.Option(help="A failed reward in a reply to NeMo-Gym: mask_sample, or a 503.")
     ] = VerifyFailures.mask,
-    log_level: Annotated[str, typer.Option(help="Of the lines about requests on standard error: info, warning.")] = "info",
+    log_level: Annotated[LogLevel, typer.Option(help="info: a line a request on standard error; warning or error: none.")] = LogLevel.info,
     drain: Annotated[int, typer.Option(min=1, help="Seconds that running requests have after SIGTERM.")] = 30,
     platform_auth: Annotated[
         bool, typer.Option("--platform-auth", help="A public address needs no key: the platform in front lets in whom it knows (Cloud Run's IAM).")
@@ -73,7 +81,7 @@ def serve(
                 concurrency,
                 label_column,
                 verify_failures.value,
-                log_level,
+                log_level.value,
                 drain,
                 not no_code,
                 tuple(metrics_folders or ()),

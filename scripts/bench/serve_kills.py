@@ -23,7 +23,8 @@ from serve_processes import ServerProcess, ours
 __all__ = ["kills"]
 
 CLIENTS = 16
-PATIENCE = 60.0  # seconds until a reply that has not come is lost, or a process that was killed is not replaced
+PATIENCE = 60.0  # seconds until a reply that has not come is lost
+REPLACED = 180.0  # seconds that the next process has to answer: on a busy machine most of them are its imports
 ORPHANED = 30.0  # seconds that the processes of a server have to end after its first one
 ALLOWED = {"answered", "503 with Retry-After", "closed before any byte", "refused to connect", "replaced"}
 HANGS_AFTER = "import rl_rewards.serving.supervisor as supervisor\nsupervisor.HANGS_AFTER = 10.0"
@@ -36,39 +37,45 @@ async def kills(number: int, seed: int) -> dict[str, Any]:
     figures: dict[str, Any] = {"missed": []}
     for sort in SORTS:
         with ours(sort.rubric, *sort.flags, before=sort.before) as server:
-            counts, seconds = await _under_load(server, number, random.Random(seed), sort)
+            counts, started, seconds = await _under_load(server, number, random.Random(seed), sort)
             orphans = _end_the_first(server)
+            said = [line for line in server.log.read_text().splitlines() if not line.startswith("{")][-20:]
         print(f"{sort.what}, {number} times, {CLIENTS} callers at once")
         for name, count in sorted(counts.items()):
             print(f"  {count:6}  {name}")
-        print(f"  {max(seconds, default=PATIENCE):6.1f}  seconds until the last to be replaced was", flush=True)
+        for what, values in (("was started", started), ("answered", seconds)):
+            print(f"  {max(values, default=REPLACED):6.1f}  seconds at most until the next process {what}", flush=True)
         figures["missed"] += [f"{sort.what}: {count} {name}" for name, count in counts.items() if name not in ALLOWED]
         if counts["replaced"] != number:
-            figures["missed"].append(f"{sort.what}: {counts['replaced']} of {number} were replaced")
+            figures["missed"].append(f"{sort.what}: {counts['replaced']} of {number} were replaced; the log: {said}")
         if orphans:
             figures["missed"].append(f"{sort.what}: {orphans} processes were left after the first one was killed")
-        figures[sort.what] = {**counts, "seconds": seconds, "orphans": orphans}
+        figures[sort.what] = {**counts, "started": started, "seconds": seconds, "orphans": orphans}
     return figures
 
 
-async def _under_load(server: ServerProcess, number: int, random_source: random.Random, sort: Sort) -> tuple[Counter[str], list[float]]:
+async def _under_load(server: ServerProcess, number: int, random_source: random.Random, sort: Sort) -> tuple[Counter[str], list[float], list[float]]:
     counts: Counter[str] = Counter()
+    started: list[float] = []
     seconds: list[float] = []
     ends = asyncio.Event()
     callers = [asyncio.create_task(_caller(server, counts, caller, ends)) for caller in range(CLIENTS)]
     for _ in range(number):
         await asyncio.sleep(random_source.uniform(0.2, 0.6))
         killed = await sort.kill(server, random_source)
-        answered, began = counts["answered"], time.monotonic()
-        while time.monotonic() < began + PATIENCE:
+        answered, began, known, starts = counts["answered"], time.monotonic(), set(server.processes()), False
+        while time.monotonic() < began + REPLACED:
             await asyncio.sleep(0.05)
+            if not starts and set(server.processes()) - known:
+                starts = True
+                started.append(round(time.monotonic() - began, 2))
             if all(_is_whole(server, victims, before) for victims, before in killed) and counts["answered"] > answered:
                 counts["replaced"] += 1
                 seconds.append(round(time.monotonic() - began, 2))
                 break
     ends.set()
     await asyncio.gather(*callers)
-    return counts, seconds
+    return counts, started, seconds
 
 
 def _is_whole(server: ServerProcess, victims: Victims, before: list[int]) -> bool:
@@ -162,8 +169,8 @@ def _started(server: ServerProcess) -> list[int]:
 
 
 def _servers(server: ServerProcess) -> list[int]:
-    """The processes that answer requests: they have begun to count them."""
-    return [process for process in _started(server) if (numbers := _numbers(process)) and any(numbers.glob(f"counter_{process}.db"))]
+    """The processes that answer requests: they have loaded what they serve."""
+    return [process for process in _started(server) if (numbers := _numbers(process)) and any(numbers.glob(f"*_{process}.db"))]
 
 
 def _numbers(process: int) -> Path | None:

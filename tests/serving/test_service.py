@@ -38,6 +38,7 @@ def test_without_a_key_nothing_but_health_and_the_page_answers(rubrics):
         (("--host", "::"), {}, "a key is needed"),
         ((), {"RL_REWARDS_API_KEYS": " , "}, "must hold a key"),
         ((), {"RL_REWARDS_API_KEYS": "short"}, "at least 16 characters"),
+        (("--log-level", "loud"), {}, "'loud' is not one of"),
     ],
 )
 def test_a_server_that_would_be_open_to_others_does_not_start(rubrics, flags, environment, message):

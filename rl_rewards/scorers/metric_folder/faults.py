@@ -43,5 +43,5 @@ def no_evaluate(file: Path, found: Any) -> str:
         has = f"`evaluate` is {'a class' if isinstance(found, type) else f'a {type(found).__name__}'}"
     else:
         has = f"it defines {', '.join(defined)}" if defined else "it defines nothing"
-    hint = f"; did you mean {near[0]!r}?" if near else ""
+    hint = f"; did you mean `evaluate` by {near[0]!r}?" if near else ""
     return f"{shown(str(file))}:{line}: main.py must define a function evaluate(messages, ..., **kwargs), and {has}{hint}"
