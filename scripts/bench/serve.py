@@ -51,7 +51,7 @@ def main() -> None:
     if chosen.only in (None, "soak"):
         figures["soak"] = uvloop.run(soak(chosen.requests, chosen.rate, chosen.seed))
     if chosen.only in (None, "kills"):
-        figures["kills"] = uvloop.run(kills(chosen.kills, chosen.seed))
+        figures["kills"] = uvloop.run(kills(chosen.kills, chosen.seed, chosen.short))
     missed = [f"{part}: {goal}" for part, found in figures.items() for goal in found["missed"]]
     if chosen.out:
         chosen.out.write_text(json.dumps({"load": os.getloadavg(), "cores": os.cpu_count(), **figures}, indent=1) + "\n")

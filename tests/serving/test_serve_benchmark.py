@@ -16,4 +16,4 @@ def test_the_short_form_of_the_benchmark_loses_and_crosses_no_answer(tmp_path):
     assert counts["answered"] == counts["good sent"] + counts["slow sent"] and counts["refused"] == counts["malformed sent"] > 0
     assert counts["good sent"] + counts["slow sent"] + counts["malformed sent"] + counts["dropped sent"] == 800
     assert figures["soak"]["drain"]["answered"] + figures["soak"]["drain"].get("closed before a byte", 0) == 48
-    assert all(figures["kills"][what]["replaced"] == 1 for what in ("a process of --workers 2", "a worker of the pool"))
+    assert all(figures["kills"][what]["replaced"] == 1 for what in ("SIGKILL of a process of --workers 2", "SIGKILL of a worker of the pool"))
