@@ -29,7 +29,7 @@ NUMBERS = "PROMETHEUS_MULTIPROC_DIR"
 """The environment variable with the directory that the processes of a server share."""
 HANGS_AFTER = 60.0
 """Seconds without a report until a worker counts as hanging: one whose interpreter is held by a library, or that is stopped."""
-_READY_WITHIN = 600.0  # seconds: on a busy machine imports alone take many
+_REPORTS_WITHIN = 600.0  # seconds until the first report: on a busy machine the imports before it take many
 _REPORT_EVERY = 1.0
 _LOOK_EVERY = 0.5
 _STARTS = 3  # workers that end by themselves before they can answer, one after the other, until the server gives up
@@ -81,18 +81,19 @@ class _Worker:
         self.process.start()
         theirs.close()  # so that its end is seen
         self.ready = False
-        self._began = self._heard = time.monotonic()
+        self._reports = False
+        self._heard = time.monotonic()
 
     def listen(self) -> None:
         """Read its reports."""
         with contextlib.suppress(EOFError, OSError):
             while self.reports.poll():
                 self.ready |= self.reports.recv_bytes() == b"+"
-                self._heard = time.monotonic()
+                self._heard, self._reports = time.monotonic(), True
 
     @property
     def hangs(self) -> bool:
-        return time.monotonic() - self._heard > HANGS_AFTER if self.ready else time.monotonic() - self._began > _READY_WITHIN
+        return time.monotonic() - self._heard > (HANGS_AFTER if self._reports else _REPORTS_WITHIN)
 
     def end(self) -> None:
         """Have it finish its requests and end."""
