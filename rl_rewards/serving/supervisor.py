@@ -81,7 +81,7 @@ class _Worker:
         self.process.start()
         theirs.close()  # so that its end is seen
         self.ready = False
-        self._reports = False
+        self._has_reported = False
         self._heard = time.monotonic()
 
     def listen(self) -> None:
@@ -89,11 +89,11 @@ class _Worker:
         with contextlib.suppress(EOFError, OSError):
             while self.reports.poll():
                 self.ready |= self.reports.recv_bytes() == b"+"
-                self._heard, self._reports = time.monotonic(), True
+                self._heard, self._has_reported = time.monotonic(), True
 
     @property
     def hangs(self) -> bool:
-        return time.monotonic() - self._heard > (HANGS_AFTER if self._reports else _REPORTS_WITHIN)
+        return time.monotonic() - self._heard > (HANGS_AFTER if self._has_reported else _REPORTS_WITHIN)
 
     def end(self) -> None:
         """Have it finish its requests and end."""
