@@ -18,7 +18,7 @@ from rl_rewards.bridges.errors import BridgeError
 from rl_rewards.bridges.scoring import Caller, RubricScoring
 from rl_rewards.bridges.unscorable import POLICIES
 from rl_rewards.evaluation.context import BatchContext
-from rl_rewards.evaluation.shared import SharedEvaluation
+from rl_rewards.evaluation.shared import SharedEvaluation, same_values
 from rl_rewards.rubric import Rubric
 from rl_rewards.types import Sample, response_of
 from rl_rewards.types.components import component_score
@@ -139,7 +139,13 @@ class _SwiftCall:
         return BatchContext(step, int(os.environ.get("RANK", 0)), True)
 
     def is_same_batch(self, other: Any) -> bool:
-        return self.completions == other.completions and self.columns.get("request_id") == other.columns.get("request_id")
+        """Whether another call has the same completions at the same step, with the same values in every column that holds one for each."""
+        return self.context == other.context and same_values(self.completions, other.completions) and self._columns_are(other)
+
+    def _columns_are(self, other: _SwiftCall) -> bool:
+        size = len(self.completions)
+        own, its = ({name: values for name, values in call.columns.items() if _is_column(values, size)} for call in (self, other))
+        return own.keys() == its.keys() and all(same_values(values, its[name]) for name, values in own.items())
 
     def samples(self) -> list[Sample]:
         size = len(self.completions)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import operator
 import threading
-from typing import Protocol
+from typing import Any, Protocol
 
 from rl_rewards.evaluation.context import BatchContext, Record
 from rl_rewards.pipeline.columns import Evaluation
 from rl_rewards.rubric import Rubric
 from rl_rewards.types import Sample
 
-__all__ = ["Call", "SharedEvaluation"]
+__all__ = ["Call", "SharedEvaluation", "same_values"]
 
 
 class Call(Protocol):
@@ -62,3 +63,15 @@ class SharedEvaluation:
             if not self._unread:
                 self._call = self._evaluation = None
             return current, made
+
+
+def same_values(part: Any, other: Any) -> bool:
+    """Whether two parts of a batch hold the same: a trainer passes one list to all of its functions, or lists of the same objects."""
+    if part is other:
+        return True
+    if part.__class__ is list and other.__class__ is list and len(part) == len(other) and all(map(operator.is_, part, other)):
+        return True
+    try:
+        return bool(part == other) and repr(part) == repr(other)  # 1, 1.0 and True are equal, and are not the same
+    except Exception:  # arrays have no one truth value
+        return False

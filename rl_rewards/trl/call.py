@@ -6,13 +6,13 @@ GRPO trainer pass a subset, so everything but the completions is optional.
 
 from __future__ import annotations
 
-import operator
 import os
 import pickle
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rl_rewards.evaluation.context import BatchContext
+from rl_rewards.evaluation.shared import same_values
 from rl_rewards.policy_tokens import PolicyTokenizer
 from rl_rewards.reward import RewardError
 from rl_rewards.types import Sample, response_of
@@ -60,7 +60,7 @@ class TrainerCall:
             self.trainer is other.trainer
             and self.context == other.context
             and self.columns.keys() == other.columns.keys()
-            and all(map(_same, self._parts(), other._parts()))
+            and all(map(same_values, self._parts(), other._parts()))
         )
 
     def _parts(self) -> list[Any]:
@@ -108,18 +108,6 @@ class TrainerCall:
         # Wherever they are: OnlineDPO passes p1 p2 p1 p2.
         numbers: dict[Any, int] = {}
         return [numbers.setdefault(prompt if isinstance(prompt, str) else pickle.dumps(prompt), len(numbers)) for prompt in self.prompts]
-
-
-def _same(part: Any, other: Any) -> bool:
-    """Whether two parts of a batch hold the same: a trainer passes one list to all of its functions, or lists of the same objects."""
-    if part is other:
-        return True
-    if part.__class__ is list and other.__class__ is list and len(part) == len(other) and all(map(operator.is_, part, other)):
-        return True
-    try:
-        return bool(part == other) and repr(part) == repr(other)  # 1, 1.0 and True are equal, and are not the same
-    except Exception:  # arrays have no one truth value
-        return False
 
 
 def _response(completion: Any) -> str:

@@ -297,6 +297,14 @@ def test_ms_swift_evaluates_a_batch_once_for_all_of_its_classes(rubric):
     assert len(counted) == 1
 
 
+@pytest.mark.parametrize("more", [{}, {"request_id": ["a", "b"]}], ids=["no ids", "equal ids"])
+def test_equal_completions_with_other_columns_are_another_batch_of_ms_swift(rubric, more):
+    made = {name: each(args=None) for name, each in reward_classes(rubric(SUMS, BRIEF)).items()}
+    assert made["correct"]([RIGHT, RIGHT], answer=["42", "43"], **more) == [1.0, 0.0]
+    assert made["brief"]([RIGHT, RIGHT], answer=["43", "42"], **more) == [1.0, 1.0]
+    assert made["correct"]([RIGHT, RIGHT], answer=["43", "42"], **more) == [0.0, 1.0]
+
+
 def test_a_component_is_a_function_of_weight_0_in_ms_swift(rubric):
     made = {name: each(args=None) for name, each in reward_classes(rubric(FIELDS), components=["fields/a"]).items()}
     assert [type(each).__name__ for each in made.values()] == ["fields", "fields.a"]
