@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -81,8 +82,13 @@ def _holes(subject: Subject, tries: list[tuple[int, Verdict, Verdict, Attack]], 
                 worst = _Paid(row, text, total, control, high, found[row, text], wrong)
         if worst is not None and worst.earns > control + max(1e-6, _share(subject, kind.knows, kind.share, attack) * (high - control)):
             paid[attack.kind, attack.variant].append(worst)
-    for kind, finding in _best(subject, paid, counts).items():
-        yield finding
+    best = _best(subject, paid, counts)
+    cut = best.get("cut_off_thinking")
+    if cut is not None and "gold_in_thinking" not in best and any(code.reward == cut.reward for code in subject.codes):
+        best["cut_off_thinking"] = dataclasses.replace(
+            cut, severity=Severity.WARNING
+        )  # code that looks behind `</think>`: the answer is right, and given
+    yield from best.values()
 
 
 def _share(subject: Subject, knows: bool, share: float, attack: Attack) -> float:
@@ -105,6 +111,8 @@ def _best(subject: Subject, paid: dict[tuple[str, str], list[_Paid]], counts: di
         golds = {subject.honest.gold(case.row) for case in cases}
         if len(golds) < min(2, len({subject.honest.gold(row) for row, _, _ in subject.attacked})):
             continue
+        if subject.graded and kind == "prompt_echo" and len(cases) * 2 < counts[kind, variant]:
+            continue  # a short passage has much of its summary in it on some rows
         example = min(cases, key=lambda case: len(case.text))
         share = sum((case.earns - case.honest) / (case.right - case.honest) for case in cases) / len(cases)
         rank = (round(share, 1), len(cases) / counts[kind, variant], -len(example.text))

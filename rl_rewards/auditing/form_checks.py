@@ -153,7 +153,9 @@ def _dominance(subject: Subject, found: Found) -> Iterator[Finding]:
     gap = [right.total - wrong.total for _, right, wrong in subject.attacked if right.total is not None and wrong.total is not None]
     gained = sum(gap) / len(gap)
     kept = [reward for reward in subject.weighted if reward.name not in subject.shaping]
-    whole = sum(abs(reward.weight) * (ranges[reward.name][1] - ranges[reward.name][0]) for reward in kept)
+    shares = {reward.name: abs(reward.weight) * (ranges[reward.name][1] - ranges[reward.name][0]) for reward in kept}
+    rows = [subject.rows[row] for row, _, _ in subject.attacked]
+    whole = sum(shares[reward.name] for row in rows for reward in kept if reward.applies_to(row.columns)) / len(rows)
     if whole > 0 and gained / whole < 0.5:
         yield Finding(
             kind="form_outweighs_answer", severity=Severity.ERROR if gained / whole < 0.3 else Severity.WARNING, earns=whole - gained, honest=gained,

@@ -193,8 +193,10 @@ def _wrong_paid(subject: Subject) -> Iterator[Finding]:
         if len({subject.honest.gold(i) for i in paid}) < 2 or len(paid) < (1 - _MOST_ROWS) * len(scored):
             continue
         row, totals = paid[0], {i: (a.total, b.total) for i, a, b in subject.paired}
+        gaps = {i: a.total - b.total for i, a, b in subject.paired if a.total is not None and b.total is not None}
+        is_all = fmean(gaps.get(i, 0.0) for i in paid) <= _PAID * max(gaps.values(), default=0.0)
         yield Finding(
-            kind="wrong_answer_paid", severity=Severity.WARNING if subject.learned else Severity.ERROR, reward=reward.name, rows=len(paid), of=len(scored),
+            kind="wrong_answer_paid", severity=Severity.ERROR if is_all and not subject.learned else Severity.WARNING, reward=reward.name, rows=len(paid), of=len(scored),
             evidence=f"another row's answer is paid like the right one, {subject.honest.gold(row)!r:.60}, on {len(paid)} of {len(scored)} rows",
             remedy="compare the whole answer, with a tolerance that tells the references apart", response=subject.honest.wrong(row), earns=totals[row][1], honest=totals[row][0],
         )  # fmt: skip

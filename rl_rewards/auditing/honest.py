@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import functools
+import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from rl_rewards.auditing.code import Code, scorers_in
 from rl_rewards.auditing.forms import Form, Slot, Source
@@ -12,7 +15,7 @@ from rl_rewards.auditing.pattern_samples import FILLER, MARK
 from rl_rewards.auditing.rows import Row
 from rl_rewards.auditing.scoring import Call, Probe
 from rl_rewards.auditing.sources import Sources
-from rl_rewards.auditing.templates import beginnings, format_names, is_odd
+from rl_rewards.auditing.templates import beginnings, format_names, is_odd, tags_of_answer
 from rl_rewards.rubric import Rubric
 
 __all__ = ["Honest", "find_form", "wrong_program"]
@@ -75,15 +78,21 @@ def find_form(rubric: Rubric, call: Call, codes: Sequence[Code]) -> Honest:
     if any(slot.source.kind == "program" for slot in slots):
         starts = starts[:3]  # programs take long to run, and stand in a fence whatever comes before
     form = search.best(_firsts(slots, starts))
-    form = search.best([form, *(form.but(start) for start in starts)])
+    form = search.best([form, *_begun(form, starts)])
     for _ in range(3):  # more places for answers, where that earns more
         longer = [Form(form.before, (*form.slots, slot), form.behind) for slot in slots if slot not in form.slots]
         better = search.best([form, *longer]) if longer and not search.is_slow else form
         if better is form:
             break
-        form = search.best([better, *(better.but(start) for start in starts)])
+        form = search.best([better, *_begun(better, starts)])
     sources = tuple(dict.fromkeys(slot.source for slot in form.slots if slot.source.kind != "fixed"))
     return Honest(_split(form), sources)
+
+
+def _begun(form: Form, starts: Sequence[str]) -> list[Form]:
+    """A form with each beginning, but for those in tags that its answer stands in: no thinking stands there."""
+    answers = {f"<{name}>" for slot in form.slots for name in tags_of_answer(slot.template)}
+    return [form.but(start) for start in starts if not any(tag in start for tag in answers)]
 
 
 def _split(form: Form) -> Form:
@@ -117,17 +126,43 @@ def least_paid(rubric: Rubric, call: Call, codes: Sequence[Code]) -> list[Form]:
 def _shared(rubric: Rubric, rows: Sequence[Row], prompts: Sequence[str]) -> list[Slot]:
     """The slots of all rewards; one object makes the sources, so that equal ones are one."""
     sources = Sources(rows, prompts)
-    found = list(dict.fromkeys(slot for reward in rubric for slot in sources.slots(reward)))
+    by_reward = [sources.slots(reward) for reward in rubric]
+    found = list(dict.fromkeys([*_fields(by_reward), *(slot for slots in by_reward for slot in slots)]))
     return found or [Slot(Source("some text", ["an answer"], "fixed"), MARK)]
+
+
+def _fields(by_reward: Sequence[Sequence[Slot]]) -> list[Slot]:
+    """One JSON object with the answers of all rewards, where each reads a field of its own: a reply cannot hold two objects."""
+    marked = f'"{MARK}"'
+    fields = [
+        slots[0]
+        for slots in by_reward
+        if slots and slots[0].source.kind == "text" and slots[0].template.startswith("{") and marked in slots[0].template
+    ]
+    fields = list({slot.template: slot for slot in fields}.values())
+    if len(fields) < 2:
+        return []
+    values: list[str | None] = []
+    for row in range(len(fields[0].source.values)):
+        known = [json.loads(slot.filled(value)) for slot in fields if (value := slot.source.values[row]) is not None]
+        values.append(json.dumps(functools.reduce(_merged, known), ensure_ascii=False) if known else None)
+    return [Slot(Source(" + ".join(slot.source.name for slot in fields), tuple(values)), MARK)]
+
+
+def _merged(a: Any, b: Any) -> Any:
+    """An object with the fields of two, those in their objects too."""
+    if not (isinstance(a, dict) and isinstance(b, dict)):
+        return b
+    return {**a, **{name: _merged(a[name], value) if name in a else value for name, value in b.items()}}
 
 
 def _firsts(slots: Sequence[Slot], starts: Sequence[str]) -> Iterator[Form]:
     """Every slot alone, bare and behind thinking."""
-    thinking = next((start for start in starts if start.startswith("<")), "")
+    tagged = [start for start in starts if start.startswith("<")]
     for slot in slots:
         yield Form("", (slot,))
     for slot in slots:
-        yield Form(thinking, (slot,))
+        yield from _begun(Form("", (slot,)), tagged)[:1] or [Form("", (slot,))]
 
 
 def _tried_rows(rubric: Rubric, rows: Sequence[Row]) -> list[int]:

@@ -9,7 +9,9 @@ from rl_rewards.auditing.attacks.padding import PADS, lengthened, padding
 from rl_rewards.auditing.findings import Finding, Severity
 from rl_rewards.auditing.form_checks import separated
 from rl_rewards.auditing.forms import Form, Source
+from rl_rewards.auditing.scoring import Verdict
 from rl_rewards.auditing.subject import Subject
+from rl_rewards.reward import Reward
 
 __all__ = ["length_findings"]
 
@@ -64,10 +66,19 @@ def _is_allowed(subject: Subject, way: Callable[[Form, str], Form]) -> bool:
     rows = subject.attacked[:_ROWS]
     form = way(subject.honest.form, padding(1))
     right = subject.verdicts([(row, form.text(lambda source, row=row: source.values[row] or "")) for row, _, _ in rows])
+    if any(_reads_all(subject, reward, a, r) for reward in subject.weighted for a, (_, r, _) in zip(right, rows, strict=True)):
+        return False
     return all(
         a.total is not None and w.total is not None and r.total is not None and a.total > w.total + _GAIN * (r.total - w.total)
         for a, (_, r, w) in zip(right, rows, strict=True)
     )
+
+
+def _reads_all(subject: Subject, reward: Reward, longer: Verdict, right: Verdict) -> bool:
+    """Whether a scorer of ours that compares with a reference pays less for one more sentence: it compares all of the response."""
+    if reward.name not in subject.reads_references or any(code.reward == reward.name for code in subject.codes):
+        return False
+    return reward.weight * ((right.scores[reward.name] or 0.0) - (longer.scores[reward.name] or 0.0)) > 1e-9
 
 
 def _without_bound(subject: Subject) -> Iterator[Finding]:

@@ -126,6 +126,8 @@ class Subject:
         )
         if not read or set(read) & (_ANSWER_COLUMNS if len(read) > 1 else _ALL_ANSWER_COLUMNS):
             return None
+        if any(name not in self.rows[0].columns for name in read):
+            return None  # a program made of the tests
         if not all(_is_said(row.columns[name], row.prompt_text) for name in read for row in self.rows[:_ATTACKED_ROWS]):
             return None
         return f"the prompts say what {', '.join(map(repr, read))} holds, which a response must keep to, and which is no answer"
@@ -199,9 +201,10 @@ class Subject:
             if not content or any(text is None for text in content.values()) or right.total is None or wrong.total is None:
                 continue
             text = self.honest.form.text(lambda source, content=content: content.get(source) or "")
-            total = self.verdicts([(row, text)])[0].total
-            gap = right.total - wrong.total
-            between += total is not None and wrong.total + 0.05 * gap < total < right.total - 0.05 * gap
+            form = frozenset(name for name, score in right.scores.items() if score == wrong.scores[name])
+            high, low, total = (verdict.without(self.call.weights, form) for verdict in (right, wrong, self.verdicts([(row, text)])[0]))
+            if high is not None and low is not None and total is not None:
+                between += low + 0.05 * (high - low) < total < high - 0.05 * (high - low)
         return between >= 2
 
 

@@ -61,6 +61,6 @@ def _free_name(name: str, taken: set[str]) -> str:
 
 
 def tolerant(rubric: Rubric) -> Rubric:
-    """The same rubric, on which failures are seen and counted instead of stopping the caller."""
+    """The same rubric without aggregates, which pay nothing; failures are seen and counted instead of stopping the caller."""
     rewards: Sequence[Reward] = [dataclasses.replace(reward, on_error="skip") for reward in rubric.rewards]
-    return dataclasses.replace(rubric, rewards=tuple(rewards), max_error_rate=1.0, warn_after=600.0, unhandled="allow")
+    return dataclasses.replace(rubric, rewards=tuple(rewards), max_error_rate=1.0, warn_after=600.0, unhandled="allow", aggregates=())

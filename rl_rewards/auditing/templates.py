@@ -24,7 +24,7 @@ from rl_rewards.parsers.tag import Tag
 from rl_rewards.parsers.tool_call import ToolCall
 from rl_rewards.thinking import MARKS, names_mark
 
-__all__ = ["COMMON", "at_address", "beginnings", "is_odd", "is_thinking_tag", "of_parser", "of_texts", "of_tool_call", "tags_in"]
+__all__ = ["COMMON", "at_address", "beginnings", "is_odd", "is_thinking_tag", "of_parser", "of_texts", "of_tool_call", "tags_in", "tags_of_answer"]
 
 COMMON = (
     MARK,
@@ -122,6 +122,11 @@ def tags_in(texts: Iterable[str]) -> list[str]:
 def is_thinking_tag(name: str) -> bool:
     """Whether a tag is one that thinking stands in."""
     return name.lower() in _THINKING_TAGS
+
+
+def tags_of_answer(template: str) -> list[str]:
+    """Names of the tags of a template that no thinking stands in."""
+    return [name for name in tags_in([template]) if not is_thinking_tag(name)]
 
 
 def is_odd(template: str) -> bool:

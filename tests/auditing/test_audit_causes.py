@@ -3,6 +3,8 @@
 import difflib
 import inspect
 import re
+import subprocess
+import sys
 
 import pytest
 
@@ -10,6 +12,7 @@ from rl_rewards import Reward, Rubric, reward_function
 from rl_rewards.auditing import Severity, audit
 from rl_rewards.auditing.asked import asked_templates
 from rl_rewards.auditing.attacks.hollow import passages
+from rl_rewards.auditing.audit import subject_of
 from rl_rewards.auditing.golds import extractions, most_alike, near_misses
 from rl_rewards.auditing.pattern_samples import MARK
 from rl_rewards.auditing.programs import cheats
@@ -416,3 +419,189 @@ def test_tests_that_any_program_passes_are_an_error_and_those_of_unknown_results
 def test_programs_of_one_result_are_made_of_tests_that_are_enough_to_tell(columns, programs):
     (row,) = rows_of([{"prompt": "Write it.", **columns}])
     assert cheats(row, False)["program_gives_constant"] == programs
+
+
+# Sound rubrics that were blamed at first sight in sets E and F of the page, and flawed ones that were missed.
+
+
+def test_aggregates_of_a_rubric_do_not_stop_its_audit():
+    rubric = Rubric(
+        (Reward("right", {"string_match": "answer"}, parse={"tag": "answer"}),), aggregates=({"accuracy": {"reward": "right", "label": "answer"}},)
+    )
+    found = audit(rubric, sums("In <answer></answer>."))
+    assert found.sound and "check_stopped" not in {finding.kind for finding in found.findings}
+
+
+IN_A_TAG = {
+    "a tag of any name is no thinking": ({"tag": "total"}, "total", set()),
+    "a tag of thinking is": ({"tag": {"name": "total", "thinking": "keep"}}, "total", {"gold_in_thinking", "cut_off_thinking"}),
+}
+
+
+@pytest.mark.parametrize("name", IN_A_TAG)
+def test_the_tag_that_the_answer_stands_in_is_not_taken_for_thinking(name):
+    parse, tag, found = IN_A_TAG[name]
+    rewards = [
+        {"name": "right", "parse": parse, "score": {"number_match": "answer"}},
+        {"name": "sentence", "weight": 0.2, "gate": {"reward": "right", "at_least": 1.0}, "score": {"length_window": {"min_tokens": 5, "max_tokens": 40, "unit": "words"}}},
+    ]  # fmt: skip
+    assert errors(rewards, sums(f"A sentence with <{tag}></{tag}>.")) == found
+
+
+TEXTS = [
+    ("The ferry to Harris runs every two hours from May, now that the harbour has been dredged. Islanders had asked for it for years.", "Harris gets a ferry every two hours from May."),
+    ("Bees prefer warm nectar, a team in Lund found. That may help greenhouses in winter.", "Lund's bees like warm nectar, which may help greenhouses."),
+    ("Milk rose six percent in June. Drought in Normandy had raised the cost of feed.", "Drought in Normandy made milk six percent dearer."),
+    ("A court in Turin let a chef keep his recipe. His former employer had claimed it.", "A chef may keep his recipe, a Turin court held."),
+    ("The old bridge at Kehl was lifted by 40 centimetres. Container barges can pass now.", "Kehl's bridge was lifted for barges."),
+    ("Oslo will teach chess in schools. A trial had raised marks in arithmetic.", "Oslo's schools will teach chess after a trial."),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "scorer", [{"text_similarity": {"reference": "summary", "metric": "rouge_l"}}, {"token_f1": "summary"}], ids=["rouge_l", "token_f1"]
+)
+def test_a_comparison_of_all_of_a_response_is_not_blamed_for_counting_what_stands_around_the_answer(scorer):
+    rows = [{"prompt": f"Summarise in a sentence:\n\n{text}", "summary": summary} for text, summary in TEXTS]
+    window = {"length_window": {"min_tokens": 6, "max_tokens": 25, "unit": "words", "slack_tokens": 10}}
+    assert not errors([{"name": "alike", "score": scorer}, {"name": "window", "weight": 0.2, "score": window}], rows) & {
+        "honest_length_costs",
+        "effort_costs",
+    }
+
+
+def costly_letters(completions, answer, **columns):
+    found = [re.search(r"(\d+)\s*$", text) for text in completions]
+    return [float(match is not None and match[1] == gold) - len(text) / 400 for match, text, gold in zip(found, completions, answer)]
+
+
+def test_length_that_costs_more_than_being_right_is_worth_is_still_an_error():
+    assert errors([{"name": "right", "score": costly_letters}], sums()) & {"honest_length_costs", "effort_costs", "length_without_bound"}
+
+
+PASSAGES = [("Send me the file by noon.", "Please send me the file by noon."), ("Close the big window now.", "Please close the big window now."),
+            ("Print ten copies of the report.", "Ten copies, please."), ("Move your car from the gate.", "Would you mind parking elsewhere?"),
+            ("Bring two chairs.", "Could I have more seats?"), ("Wash the cups.", "I would like clean mugs, please."), ("Sit.", "Have a seat, please.")]  # fmt: skip
+
+
+@pytest.mark.parametrize(("rows", "found"), [(PASSAGES[:3], True), (PASSAGES, False)], ids=["on most rows", "on two of seven"])
+def test_copying_a_passage_that_is_much_like_the_target_on_few_rows_alone_is_no_error(rows, found):
+    rows = [{"prompt": f"Rewrite it politely.\nSentence: {a}", "target": b} for a, b in rows]
+    assert ("prompt_echo" in errors([{"name": "alike", "score": {"text_similarity": {"reference": "target"}}}], rows)) == found
+
+
+def bare_equality(completions, answer, **columns):
+    return [float(text == gold) for text, gold in zip(completions, answer)]
+
+
+@pytest.mark.parametrize(
+    ("score", "severity"),
+    [({"string_check": "{{ item.answer }}"}, "warning"), ({"string_match": {"reference": "answer", "whitespace": "exact"}}, "error"), (bare_equality, "error")],
+    ids=["a grader of OpenAI", "an option", "code"],
+)  # fmt: skip
+def test_a_trailing_newline_that_costs_all_is_an_error_but_in_a_grader_that_has_to_compare_it(score, severity):
+    found = [
+        finding
+        for finding in report([{"name": "right", "score": score}], sums("The number only.")).findings
+        if "trailing newline" in finding.evidence
+    ]
+    assert [finding.severity.value for finding in found] == [severity]
+
+
+WORKED = {
+    "behind ####": ("It is {0}, as 1 + 1 is 2.\n#### {0}", "string_match", True),
+    "in a box": ("We add the two numbers up and get \\boxed{{{0}}}.", "string_match", True),
+    "read by the scorer": ("It is {0}, as 1 + 1 is 2.\n#### {0}", "math_verify", False),
+    "no working": ("{0}", "string_match", False),
+}
+
+
+@pytest.mark.parametrize("name", WORKED)
+def test_a_worked_solution_as_the_reference_is_an_error_where_its_answer_alone_is_not_paid(name):
+    text, scorer, unpaid = WORKED[name]
+    rows = [{**row, "answer": text.format(row["answer"])} for row in sums("In <answer></answer>.")]
+    rewards = [
+        {"name": "right", "parse": {"tag": "answer"}, "score": {scorer: "answer"}},
+        {"name": "tags", "weight": 0.1, "score": {"tag_count": {"names": ["answer"]}}},
+    ]
+    assert ("variant_unpaid" in errors(rewards, rows)) == unpaid
+
+
+def test_a_reward_of_form_beside_the_answer_does_not_make_a_rubric_one_that_pays_parts():
+    rewards = [
+        {"name": "right", "parse": "boxed", "score": {"string_match": "answer"}},
+        {"name": "box", "weight": 0.1, "score": {"regex_match": r"\\boxed\{.+\}"}},
+    ]
+    rows = [{**row, "answer": f"One adds them.\n{row['answer']} pens"} for row in sums("Box it.")]
+    assert not subject_of(Rubric(tuple(Reward(**reward) for reward in rewards)), rows).graded
+
+
+@pytest.mark.parametrize("routes", [2, 4])
+def test_what_being_right_is_worth_is_compared_with_the_rewards_of_the_row_alone(routes):
+    rewards = [
+        {"name": f"right_{i}", "when": {"kind": f"k{i}"}, "parse": {"tag": "answer"}, "score": {"number_match": "answer"}} for i in range(routes)
+    ]
+    rows = [{**row, "kind": f"k{i % routes}"} for i, row in enumerate(sums("In <answer></answer>.") * 2)]
+    tags = {"name": "tags", "weight": 0.1, "score": {"tag_count": {"names": ["answer"]}}}
+    assert "form_outweighs_answer" not in warnings([*rewards, tags], rows)
+    assert "form_outweighs_answer" in errors([*rewards, {**tags, "weight": 5.0}], rows)
+
+
+STAYS = [{"prompt": f"JSON with city and nights: {nights} nights in {city}", "city": city, "nights": str(nights)} for city, nights in
+         [("Bern", 2), ("Oslo", 7), ("Rome", 3), ("Lyon", 1), ("Cork", 5), ("Bali", 10)]]  # fmt: skip
+FIELDS = {
+    "graders": [{"name": name, "score": {"string_check": {"reference": f"{{{{ item.{name} }}}}", "input": f"{{{{ sample.output_json.{name} }}}}"}}} for name in ("city", "nights")],
+    "graders of an object in the object": [
+        {"name": name, "score": {"string_check": {"reference": f"{{{{ item.{name} }}}}", "input": f"{{{{ sample.output_json.stay.{name} }}}}"}}} for name in ("city", "nights")
+    ],
+    "parsers": [{"name": name, "parse": {"json_value": name}, "score": {"string_match": name}} for name in ("city", "nights")],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", FIELDS)
+def test_rewards_that_each_read_a_field_of_the_reply_are_answered_in_one_object(name):
+    assert errors(FIELDS[name], STAYS) == set()
+
+
+def of_the_length(parsed, letters):
+    return float(parsed is not None and len(parsed) == letters)
+
+
+@pytest.mark.parametrize(("weight", "severity"), [(0.1, "warning"), (3.0, "error")])
+def test_a_reward_beside_the_answer_that_pays_other_rows_answers_is_an_error_where_the_total_does(weight, severity):
+    rows = [{"prompt": f"Crossword: {clue} ({len(word)})", "word": word, "letters": len(word)} for clue, word in
+            [("pet", "cat"), ("frozen", "ice"), ("large", "big"), ("light", "day"), ("king", "lion"), ("way", "road"), ("sheep", "lamb"), ("tool", "pen")]]  # fmt: skip
+    found = report([{"name": "right", "parse": {"tag": "word"}, "score": {"string_match": "word"}},
+                    {"name": "fits", "weight": weight, "parse": {"tag": "word"}, "score": reward_function(of_the_length)}], rows)  # fmt: skip
+    assert {finding.severity.value for finding in found.findings if finding.kind == "wrong_answer_paid"} == {severity}
+
+
+def behind_thinking(completions, answer, **columns):
+    found = [re.findall(r"<answer>(.*?)</answer>", text.split("</think>")[-1]) for text in completions]
+    return [float(numbers == [gold]) for numbers, gold in zip(found, answer)]
+
+
+def anywhere(completions, answer, **columns):
+    found = [re.findall(r"<answer>(.*?)</answer>", text) for text in completions]
+    return [float(numbers == [gold]) for numbers, gold in zip(found, answer)]
+
+
+def test_code_that_looks_behind_the_thinking_is_warned_of_thinking_that_never_ends():
+    rows = sums("In <answer></answer>.")
+    assert errors([{"name": "right", "score": behind_thinking}], rows) == set()
+    assert "cut_off_thinking" in warnings([{"name": "right", "score": behind_thinking}], rows)
+    assert "gold_in_thinking" in errors([{"name": "right", "score": anywhere}], rows)
+
+
+def exits_with_zero(parsed, test):
+    done = subprocess.run([sys.executable, "-c", f"{parsed}\n{test}"], capture_output=True, timeout=20)
+    return float(parsed is not None and done.returncode == 0)
+
+
+def test_a_column_of_tests_may_have_any_name():
+    rows = [
+        {"prompt": f"Write {name}(x).", "test": f"assert {name}(2) == {2 * n}\nassert {name}(5) == {5 * n}"}
+        for n, name in enumerate(("twice", "thrice"), 2)
+    ]
+    found = errors([{"name": "tests", "parse": "code_block", "score": reward_function(exits_with_zero)}], rows)
+    assert "program_exits" in found and "check_stopped" not in found

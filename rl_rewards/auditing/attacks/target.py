@@ -9,7 +9,7 @@ from rl_rewards.auditing.code import Code
 from rl_rewards.auditing.forms import Form, Source
 from rl_rewards.auditing.honest import Honest
 from rl_rewards.auditing.rows import Row
-from rl_rewards.auditing.templates import tags_in
+from rl_rewards.auditing.templates import tags_in, tags_of_answer
 
 __all__ = ["Attempts", "Target"]
 
@@ -59,6 +59,7 @@ class Target:
     @property
     def thinking(self) -> tuple[str, str]:
         """The tags around the thinking that the form has, else the usual ones."""
-        names = [name for name in tags_in([self.form.before]) if f"</{name}>" in self.form.before]
+        answers = {name for slot in self.form.slots for name in tags_of_answer(slot.template)}
+        names = [name for name in tags_in([self.form.before]) if f"</{name}>" in self.form.before and name not in answers]
         name = names[0] if names else "think"
         return f"<{name}>", f"</{name}>"
