@@ -88,7 +88,9 @@ class _Worker:
         """Read its reports."""
         with contextlib.suppress(EOFError, OSError):
             while self.reports.poll():
-                self.ready |= self.reports.recv_bytes() == b"+"
+                if self.reports.recv_bytes() == b"+":
+                    self.ready = True
+                    logger.info("worker %s answers", self.process.pid)
                 self._heard, self._has_reported = time.monotonic(), True
 
     @property

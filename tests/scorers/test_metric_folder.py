@@ -204,7 +204,7 @@ def test_a_rubric_file_names_a_folder_beside_it(folder, tmp_path, monkeypatch):
 
 FAULTS = {
     "no main": ({"mian.py": ""}, r"must have a main\.py that defines evaluate, and it has mian\.py"),
-    "no evaluate": ({"main.py": "\n\ndef evalaute(messages):\n    pass"}, r"main\.py:3: .*evaluate\(messages.*it defines evalaute; did you mean 'evalaute'\?"),
+    "no evaluate": ({"main.py": "\n\ndef evalaute(messages):\n    pass"}, r"main\.py:3: .*evaluate\(messages.*it defines evalaute; did you mean `evaluate` by 'evalaute'\?"),
     "nothing": ({"main.py": ""}, r"main\.py:1: .* it defines nothing"),
     "a class": ({"main.py": "\nclass evaluate:\n    pass"}, r"main\.py:2: .*`evaluate` is a class"),
     "no function": ({"main.py": "evaluate = 3"}, r"main\.py:1: .*`evaluate` is a int"),

@@ -17,7 +17,8 @@ def odd(response: str) -> float:
         os._exit(3)
     return VERSION
 """
-HANGS_SOON = "import rl_rewards.serving.supervisor as supervisor\nsupervisor.HANGS_AFTER = 5.0"
+SAYS_WHO_ANSWERS = "import logging\nlogging.basicConfig(level=logging.INFO)"
+HANGS_SOON = f"{SAYS_WHO_ANSWERS}\nimport rl_rewards.serving.supervisor as supervisor\nsupervisor.HANGS_AFTER = 5.0"
 ENDS_SOON = "import rl_rewards.serving.supervisor as supervisor\nsupervisor._AFTER_DRAIN = 0.5"
 
 
@@ -30,7 +31,7 @@ def home(tmp_path):
 
 @pytest.fixture
 def server(home):
-    with Server(home / "odd.yaml", "--workers", "2", cwd=home).wait() as server:
+    with Server(home / "odd.yaml", "--workers", "2", cwd=home, before=SAYS_WHO_ANSWERS).wait() as server:
         yield server
 
 
@@ -40,6 +41,13 @@ def grade(server, text, **options):
 
 def both_or_more(server):
     return wait_for(lambda: len(children_of(server)) >= 2 and children_of(server))
+
+
+def both_answering(server):
+    """The two workers, once neither reads the rubric any more."""
+    workers = both(server)
+    wait_for(lambda: all(f"worker {worker} answers" in server.log.read_text() for worker in workers))
+    return workers
 
 
 def both(server):
@@ -101,7 +109,7 @@ def test_a_server_ends_at_sigterm_while_its_workers_start(home):
 
 def test_a_worker_that_gives_no_sign_of_life_is_replaced(home):
     with Server(home / "odd.yaml", "--workers", "2", cwd=home, before=HANGS_SOON).wait() as server:
-        before = both(server)
+        before = both_answering(server)
         assert grade(server, "fine").json() == {"score": 1.0}
         for each in before:
             os.kill(each, signal.SIGSTOP)
@@ -110,15 +118,15 @@ def test_a_worker_that_gives_no_sign_of_life_is_replaced(home):
 
 
 def test_a_worker_that_cannot_end_is_killed_when_the_drain_is_over(home):
-    with Server(home / "odd.yaml", "--workers", "2", "--drain", "1", cwd=home, before=ENDS_SOON).wait() as server:
-        workers = both(server)
+    with Server(home / "odd.yaml", "--workers", "2", "--drain", "1", cwd=home, before=f"{SAYS_WHO_ANSWERS}\n{ENDS_SOON}").wait() as server:
+        workers = both_answering(server)
         os.kill(workers[0], signal.SIGSTOP)
         assert server.stop() in (0, -signal.SIGTERM)
         assert not any(map(is_alive, workers))
 
 
 def test_a_hang_up_replaces_the_workers_one_by_one_and_no_request_fails(server, home):
-    before = set(both(server))
+    before = set(both_answering(server))
     (home / "odd.py").write_text(REWARDS.replace("VERSION", "2.0"))
     server.process.send_signal(signal.SIGHUP)
     scores = []
@@ -128,7 +136,7 @@ def test_a_hang_up_replaces_the_workers_one_by_one_and_no_request_fails(server, 
 
 
 def test_workers_that_run_are_kept_where_what_is_served_has_become_wrong(server, home):
-    before = both(server)
+    before = both_answering(server)
     (home / "odd.yaml").write_text("rewards: nonsense\n")
     server.process.send_signal(signal.SIGHUP)
     wait_for(lambda: "the workers that run are kept" in server.log.read_text())
