@@ -8,8 +8,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from rl_rewards.auditing.attacks import KINDS, Attack, Target, attacks_on
+from rl_rewards.auditing.attacks.with_answer import CANDIDATES
 from rl_rewards.auditing.findings import Finding, Severity
 from rl_rewards.auditing.form_checks import form_findings, separated
+from rl_rewards.auditing.golds import wrongs_for
 from rl_rewards.auditing.scoring import Verdict
 from rl_rewards.auditing.subject import Subject
 
@@ -71,6 +73,8 @@ def _holes(subject: Subject, tries: list[tuple[int, Verdict, Verdict, Attack]], 
         high, control = right.without(weights, left_out), wrong.without(weights, left_out)
         if high is None or control is None or high - control <= 1e-9:
             continue
+        if attack.kind == "candidates_listed":  # a list that earns no more than one of its wrong candidates shows nothing
+            control = max(control, _best_wrong(subject, row, left_out))
         counts[attack.kind, attack.variant] += 1
         worst: _Paid | None = None
         for text in attack.texts:
@@ -89,6 +93,17 @@ def _holes(subject: Subject, tries: list[tuple[int, Verdict, Verdict, Attack]], 
             cut, severity=Severity.WARNING
         )  # code that looks behind `</think>`: the answer is right, and given
     yield from best.values()
+
+
+def _best_wrong(subject: Subject, row: int, left_out: frozenset[str]) -> float:
+    """What the wrong candidates of a row's lists earn at most, each alone."""
+    if subject.is_slow or any(source.kind != "text" for source in subject.honest.sources):
+        return float("-inf")
+    others = [wrongs_for(source.values, row, CANDIDATES) for source in subject.honest.sources]
+    answers = [dict(zip(subject.honest.sources, texts, strict=True)) for texts in zip(*others)]
+    verdicts = subject.verdicts([(row, subject.honest.form.text(answer.__getitem__)) for answer in answers])
+    totals = [verdict.without(subject.call.weights, left_out) for verdict in verdicts]
+    return max((total for total in totals if total is not None), default=float("-inf"))
 
 
 def _share(subject: Subject, knows: bool, share: float, attack: Attack) -> float:

@@ -69,8 +69,9 @@ def _without_content(subject: Subject, tries: Sequence[tuple[int, Verdict, Verdi
             continue
         row, text, score = min(cases, key=lambda case: len(case[1]))
         alone = not subject.reads_references and not subject.learned
+        asked = "InstructionFollowing" in subject.kinds(reward)  # it scores what the prompt asks for, which may be that little
         yield Finding(
-            kind="form_without_content", severity=Severity.ERROR if alone or share >= 0.5 else Severity.WARNING, reward=reward.name, response=text, earns=score,
+            kind="form_without_content", severity=Severity.ERROR if (alone or share >= 0.5) and not asked else Severity.WARNING, reward=reward.name, response=text, earns=score,
             evidence=f"a response with nothing in it earns the full score of this reward, {share:.0%} of what the rubric pays",
             remedy="ask for content (`think_answer_format`, `tag_count`), gate it on the right answer (`gate: {reward: correct}`), or lower its weight",
             rows=len({case[0] for case in cases}), of=len(subject.attacked),

@@ -15,6 +15,8 @@ from rl_rewards.auditing.pattern_samples import MARK, followed_by, sample_of_pat
 from rl_rewards.auditing.rows import Row
 from rl_rewards.auditing.scoring import Call, Probe, Verdict
 from rl_rewards.auditing.sources import NOT_ANSWERS, REFERENCE_COLUMNS, Sources
+from rl_rewards.parsers.regex import Regex
+from rl_rewards.parsers.regex_extract import RegexExtract
 from rl_rewards.reward import Reward
 from rl_rewards.rubric import Rubric
 
@@ -120,6 +122,8 @@ class Subject:
         with_code = {code.reward for code in self.codes}
         if any(reward.name in self.reads_references and reward.name not in with_code for reward in self.weighted):
             return None
+        if unread := self._not_parsed():
+            return f"the parser of {unread!r} takes no text from a response that has the row's value as it is"
         sources = Sources(self.rows, [])
         read = sorted(
             {source.name.partition(" (")[0] for reward in self.weighted if reward.name in with_code for source in sources.of_function(reward)}
@@ -131,6 +135,15 @@ class Subject:
         if not all(_is_said(row.columns[name], row.prompt_text) for name in read for row in self.rows[:_ATTACKED_ROWS]):
             return None
         return f"the prompts say what {', '.join(map(repr, read))} holds, which a response must keep to, and which is no answer"
+
+    def _not_parsed(self) -> str | None:
+        """A reward of code that reads a row's value, and whose pattern finds no answer in any honest response: what is to be written for the value is its own."""
+        texts = [text for row in range(len(self.rows)) if (text := self.honest.right(row)) is not None]
+        for reward in self.weighted:
+            if reward.name in self.reads_references and isinstance(reward.parse, (Regex, RegexExtract)) and texts:
+                if all(reward.parse.parse(text) is None for text in texts):
+                    return reward.name
+        return None
 
     @cached_property
     def runs_programs(self) -> bool:

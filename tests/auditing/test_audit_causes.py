@@ -605,3 +605,58 @@ def test_a_column_of_tests_may_have_any_name():
     ]
     found = errors([{"name": "tests", "parse": "code_block", "score": reward_function(exits_with_zero)}], rows)
     assert "program_exits" in found and "check_stopped" not in found
+
+
+def lower_case(response):
+    return float(response == response.lower())
+
+
+@pytest.mark.parametrize(
+    ("score", "severity"), [("instruction_following", "warning"), (reward_function(lower_case), "error")], ids=["instructions of the prompt", "code"]
+)
+def test_instructions_that_a_hollow_response_follows_are_a_warning(score, severity):
+    wanted = [("Write in small letters.", "change_case:english_lowercase"), ("Use no comma.", "punctuation:no_comma")]
+    rows = [{"prompt": f"{i}: {text}", "instruction_id_list": [name], "kwargs": [{}]} for i in range(4) for text, name in wanted]
+    found = report([{"name": "follows", "score": score}], rows).findings
+    assert {finding.severity.value for finding in found if finding.kind == "form_without_content"} == {severity}
+
+
+def share_of_cells(parsed, grid):
+    given, wanted = (parsed or "").split(), grid.split()
+    return sum(a == b for a, b in zip(given, wanted)) / len(wanted) / 2 * (1 + float(given == wanted)) if len(given) == len(wanted) else 0.0
+
+
+def cells_anywhere(completions, grid, **columns):
+    return [float(gold in text) for text, gold in zip(completions, grid)]
+
+
+@pytest.mark.parametrize(
+    ("rewards", "found"),
+    [
+        ([{"name": "cells", "parse": {"tag": "grid"}, "score": reward_function(share_of_cells)}], False),
+        ([{"name": "cells", "score": cells_anywhere}], True),
+    ],
+    ids=["the last of the list", "any of the list"],
+)
+def test_a_list_of_candidates_that_earns_what_its_last_one_earns_alone_is_no_error(rewards, found):
+    grids = ["1 2 3\n2 3 1\n3 1 2", "2 1 3\n1 3 2\n3 2 1", "3 1 2\n1 2 3\n2 3 1", "2 3 1\n3 1 2\n1 2 3", "1 3 2\n2 1 3\n3 2 1", "3 2 1\n2 1 3\n1 3 2"]
+    rows = [{"prompt": f"Latin square {i}, in <grid></grid>.", "grid": grid} for i, grid in enumerate(grids)]
+    assert ("candidates_listed" in errors(rewards, rows)) == found
+
+
+def interval_holds(parsed, truth):
+    if parsed is None:
+        return 0.0
+    low, high = (int(number) for number in re.findall(r"\d+", parsed))
+    return float(low <= truth <= high) / (1 + abs(high - low))
+
+
+@pytest.mark.parametrize(
+    ("pattern", "score", "found"),
+    [(r"between (\d+ and \d+)", reward_function(interval_holds), set()), (r"between ([A-Z]+)", "number_match", {"gold_makes_no_difference"})],
+    ids=["code", "a scorer of ours"],
+)
+def test_what_a_pattern_does_not_take_as_it_is_in_the_row_is_an_answer_that_is_not_known(pattern, score, found):
+    rows = [{"prompt": f"How many are {i}? 'between A and B'", "truth": 7 * i + 3} for i in range(8)]
+    score = {score: "truth"} if isinstance(score, str) else score
+    assert errors([{"name": "range", "parse": {"regex": pattern}, "score": score}], rows) == found

@@ -12,8 +12,9 @@ from rl_rewards.auditing.golds import most_alike, near_misses, number_in, wrongs
 from rl_rewards.auditing.pattern_samples import MARK
 from rl_rewards.auditing.programs import cheats
 
-__all__ = ["in_thinking", "programs", "spoiled", "with_gold"]
+__all__ = ["CANDIDATES", "in_thinking", "programs", "spoiled", "with_gold"]
 
+CANDIDATES = 4  # wrong ones of a list
 _EXPRESSION = re.compile(
     r"(?<![\w.])\(?-?\d+(?:\.\d+)?(?:\s*(?:[-+*/×÷^·−]|\*\*|\\times|\\cdot|\\div)\s*\(?-?\d+(?:\.\d+)?\)?)+|\\(?:frac|sqrt|binom)\{[^{}]+\}(?:\{[^{}]+\})?"
 )
@@ -24,7 +25,7 @@ def with_gold(target: Target) -> Attempts:
         def content(source: Source) -> str:
             if source.kind == "program":
                 return target.wrong(source)
-            others = wrongs_for(source.values, target.number, 4)
+            others = wrongs_for(source.values, target.number, CANDIDATES)
             return lead + separator.join([*others[:2], target.gold(source), *others[2:]])
 
         return content
@@ -45,7 +46,7 @@ def with_gold(target: Target) -> Attempts:
         (f"{target.filled(target.wrong)}\nOne could say {', '.join(map(target.gold, target.honest.sources))}, too.",),
     )
     for slot in target.form.slots[:1]:
-        others = wrongs_for(slot.source.values, target.number, 4)
+        others = wrongs_for(slot.source.values, target.number, CANDIDATES)
         every = [slot.filled(text) for text in (*others[:2], target.gold(slot.source), *others[2:])]
         rest = Form("", target.form.slots[1:]).answer(target.wrong)
         yield "candidates_listed", "every one in its marks", (target.form.before + "\n".join([*every, rest]).strip(),)
