@@ -140,9 +140,11 @@ class Subject:
         """A reward of code that reads a row's value, and whose pattern finds no answer in any honest response: what is to be written for the value is its own."""
         texts = [text for row in range(len(self.rows)) if (text := self.honest.right(row)) is not None]
         for reward in self.weighted:
-            if reward.name in self.reads_references and isinstance(reward.parse, (Regex, RegexExtract)) and texts:
-                if all(reward.parse.parse(text) is None for text in texts):
-                    return reward.name
+            parser = reward.parse
+            if not texts or reward.name not in self.reads_references or not isinstance(parser, (Regex, RegexExtract)):
+                continue
+            if all(parser.parse(text) is None for text in texts):
+                return reward.name
         return None
 
     @cached_property
