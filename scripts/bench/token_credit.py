@@ -1,6 +1,6 @@
 """When is a critic worth it? PPO beside GRPO and beside PPO without a critic, where each token earns its own share of the reward.
 
-    python scripts/bench/token_credit.py                        # the whole table, 8 seeds: HOURS on one free core, most of it 1,024 tokens
+    python scripts/bench/token_credit.py                        # the whole table, 8 seeds: two hours on one free core, most of it 1,024 tokens
     python scripts/bench/token_credit.py --only credit --tokens 24
     python scripts/bench/token_credit.py --quick                # one seed, a few rollouts: does it run
 
