@@ -1,5 +1,7 @@
 """Reward Kit's names: the decorator, RewardFunction here and over HTTP, the TRL adapter, load_jsonl."""
 
+import importlib
+
 import pytest
 
 from rl_rewards import EvaluateResult, Message
@@ -168,7 +170,7 @@ def test_the_adapter_of_a_reward_function_reads_ground_truth_where_there_is_no_s
 )
 def test_a_name_of_reward_kit_that_is_left_out_says_why_when_it_is_imported(module, name, why):
     with pytest.raises(ImportError, match=why):
-        exec(f"from rl_rewards.compat.reward_kit.{module} import {name}")
+        getattr(importlib.import_module(f"rl_rewards.compat.reward_kit.{module}"), name)
 
 
 def test_load_jsonl_reads_every_line_or_says_which_it_cannot(tmp_path):
