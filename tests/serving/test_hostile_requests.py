@@ -113,7 +113,7 @@ def test_a_caller_that_will_send_no_more_still_gets_the_answers_to_what_it_sent(
         while more := connection.recv(1 << 16):  # until the server closes
             received += more
     assert received.count(b'{"score":') == received.count(b"HTTP/1.1 200 OK") == requests
-    assert received.count(b"connection: close") == 1
+    assert received.count(b"connection: close") <= 1  # none where the last answer went out before the end was read
 
 
 @pytest.mark.parametrize(

@@ -81,7 +81,7 @@ def test_replicas_come_with_the_load_and_go_after_it_and_every_request_is_answer
         seen, most, deadline = {}, 0, time.monotonic() + 240
 
         def ask(number):
-            while most < 3 and time.monotonic() < deadline:
+            while (most < 3 or len(seen) < 2) and time.monotonic() < deadline:
                 reply = process(address, "slow").raise_for_status()  # taken away or added, no replica loses a request
                 seen[reply.json()["results"][0]["score"]] = time.monotonic()
 
