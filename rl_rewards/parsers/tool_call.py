@@ -16,7 +16,9 @@ __all__ = ["ToolCall"]
 
 @configured
 class ToolCall(Parser):
-    """Takes a value from the tool calls of a completion: those of all of the policy's messages, or `<tool_call>` blocks in its text.
+    """Takes a value from the tool calls of a completion: those of all of the policy's messages, or those in its text.
+
+    In text they are read as the chat templates in common use write them, such as `<tool_call>{...}</tool_call>`; `tool_call_match` names them.
 
     Numbers, true and false become text, as the model wrote them in JSON; objects and lists stay what they are. No answer where the completion
     has no such call or value, or where it is null.

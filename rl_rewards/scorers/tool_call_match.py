@@ -24,9 +24,10 @@ _MOST_CALLS = 256  # of a completion that are compared; a policy that calls more
 class ToolCallMatch(AnswerScorer):
     """Scores whether the policy called the tools that the reference calls, with the same arguments.
 
-    The calls are those of all of the policy's messages, or `<tool_call>` blocks in its text, with JSON or tags. The reference is a list of calls
-    ({name, arguments} or OpenAI's form), one call, an object or a message with `tool_calls`, a list of messages, or the JSON text of one
-    of these; arguments may be JSON text, too. Arguments are equal as JSON values, whatever their order; null is the same as left out,
+    The calls are those of all of the policy's messages, or those in its text, as the chat templates in common use write them: Hermes and
+    Qwen, Qwen3-Coder, GLM, Llama, Mistral, Kimi K2, DeepSeek, gpt-oss, MiniMax, Gemma 4, LFM2, OLMo 3, Phi, Granite, Cohere, Seed and others. The
+    reference is a list of calls ({name, arguments} or OpenAI's form), one call, an object or a message with `tool_calls`, a list of
+    messages, or the JSON text of one of these; arguments may be JSON text, too. Arguments are equal as JSON values, whatever their order; null is the same as left out,
     since a column of objects has null for what only other rows have. An empty list expects that no tool is called.
 
     Components: `names`, the share of the calls with the right name, and `arguments`, the share with the right arguments, of as many calls
