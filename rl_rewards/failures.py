@@ -10,7 +10,8 @@ from pathlib import Path
 from types import CodeType, TracebackType
 from typing import Any
 
-from rl_rewards.types import EvaluateResult, Outcome, describe
+from rl_rewards.redaction import redact
+from rl_rewards.types import EvaluateResult, MissingReferenceError, Outcome, describe
 
 __all__ = ["described_with_place", "failure_of", "stops_the_process"]
 
@@ -21,18 +22,22 @@ _LIBRARIES = tuple({str(sysconfig.get_path(name)) + os.sep for name in ("stdlib"
 def failure_of(error: BaseException, outcome: Outcome = Outcome.ERROR) -> EvaluateResult:
     """The failed result of an exception that a reward raised: type, message, and the place in the user's code where there is one.
 
+    Of a reference that is of no use the message says all, and the frames that led to it are let go.
+
     Raises:
         BaseException: the exception itself, where it is meant to stop the process (`stops_the_process`).
     """
     if stops_the_process(error):
         raise error
-    return EvaluateResult.failure(outcome, described_with_place(error), error)
+    told = described_with_place(error)
+    return EvaluateResult.failure(outcome, told, error.with_traceback(None) if isinstance(error, MissingReferenceError) else error)
 
 
 def described_with_place(error: BaseException) -> str:
     """Type and message of an exception, and the place in the user's code where there is one: file, line and function."""
     where = _place(error.__traceback__)
-    return describe(error) + (f" ({where})" if where else "")
+    said = redact(str(error)) if isinstance(error, MissingReferenceError) else describe(error)
+    return said + (f" ({where})" if where else "")
 
 
 def stops_the_process(error: BaseException) -> bool:

@@ -13,16 +13,12 @@ from functools import lru_cache
 from numbers import Integral, Real
 from typing import Any
 
-from rl_rewards.types import Sample
+from rl_rewards.types import MissingReferenceError, Sample
 
 # Applied to rubric files, which people write; never to what a model writes.
 _PLACEHOLDER = re.compile(r"\{\{(.*?)\}\}", re.DOTALL)
 _EXACT_INTEGERS = 2**53  # a larger float may stand for several integers
 _PATH = re.compile(r"\s*references((?:\.[^\s.{}]+)+)\s*")
-
-
-class MissingReferenceError(ValueError):
-    """A row has no usable reference: the column is absent, None, blank text or an empty list. Ours to answer for, never the policy's."""
 
 
 class Template:
@@ -113,7 +109,7 @@ def lookup(references: Mapping[str, Any], path: tuple[str, ...]) -> Any:
     for depth, key in enumerate(path):
         if not (value.__class__ is dict or isinstance(value, Mapping)) or key not in value:
             where = ".".join(path[: depth + 1])
-            raise MissingReferenceError(f"no reference {where!r} in this row; it has {sorted(references)}")
+            raise MissingReferenceError(f"no reference {where!r} in this row; it has {sorted(references)}", path)
         value = value[key]
     if value.__class__ is str and value and not value[0].isspace():  # what most references are
         return value
@@ -123,5 +119,5 @@ def lookup(references: Mapping[str, Any], path: tuple[str, ...]) -> Any:
         or (isinstance(value, (list, tuple)) and not value)
         or (isinstance(value, float) and value != value)  # NaN is how some readers spell an empty cell
     ):
-        raise MissingReferenceError(f"the reference {'.'.join(path)!r} of this row is empty: {value!r}")
+        raise MissingReferenceError(f"the reference {'.'.join(path)!r} of this row is empty: {value!r}", path)
     return value

@@ -35,7 +35,16 @@ LARGEST_SCORE = 1e17
 
 
 class RewardError(UserError, RuntimeError):
-    """A reward failed and must not be trained on: `on_error: raise`, or too many failures."""
+    """A reward failed and must not be trained on: `on_error: raise`, or too many failures.
+
+    Args:
+        reason: what happened.
+        reward, row, sample: where one row is the cause, the reward's name, its place in the batch, and the sample, which the message shows.
+    """
+
+    def __init__(self, reason: str, reward: str | None = None, row: int | None = None, sample: Sample | None = None) -> None:
+        super().__init__(reason if sample is None else f"{reason}; on {sample!r}")
+        self.reason, self.reward, self.row = reason, reward, row
 
 
 if TYPE_CHECKING:

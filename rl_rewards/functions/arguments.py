@@ -87,7 +87,7 @@ class Arguments:
         bound_first = [*inspect.signature(function.__func__).parameters][:1] if inspect.ismethod(function) else []
         self._unreachable = frozenset(bound_first)
 
-    @property
+    @functools.cached_property
     def columns(self) -> frozenset[str]:
         """The dataset columns that it cannot be called without."""
         return frozenset(self.required - {*_PROVIDED, *_ALIASES, *OF_THE_CALL})

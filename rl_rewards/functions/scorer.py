@@ -15,7 +15,7 @@ from rl_rewards.functions.results import as_result, as_results, listed
 from rl_rewards.loading import load_object, object_path
 from rl_rewards.runtime import event_loop
 from rl_rewards.scorers.base import Scorer, Traits
-from rl_rewards.types import EvaluateResult, Outcome, Sample, describe
+from rl_rewards.types import EvaluateResult, MissingReferenceError, Outcome, Sample, describe
 
 __all__ = ["FunctionScorer"]
 
@@ -85,6 +85,8 @@ class FunctionScorer(Scorer):
 
     def score(self, samples: Sequence[Sample], answers: Sequence[Any]) -> list[EvaluateResult]:
         if self.mode == "batch":
+            if lacking := self._lacking(samples):
+                return _merged(lacking, self.score(*_others(samples, answers, lacking)) if len(lacking) < len(samples) else [])
             value = self.__wrapped__(**self._arguments.of_batch(samples, answers))
             if inspect.isawaitable(value):
                 return event_loop.submit(self._finish_batch(value, len(samples))).result()
@@ -120,6 +122,8 @@ class FunctionScorer(Scorer):
         return event_loop.submit(self._score_batch(samples, answers) if self.mode == "batch" else self._score_each(samples, answers))
 
     async def _score_batch(self, samples: Sequence[Sample], answers: Sequence[Any]) -> list[EvaluateResult]:
+        if lacking := self._lacking(samples):
+            return _merged(lacking, await self._score_batch(*_others(samples, answers, lacking)) if len(lacking) < len(samples) else [])
         return await self._finish_batch(self.__wrapped__(**self._arguments.of_batch(samples, answers)), len(samples))
 
     async def _finish_batch(self, value: Awaitable[Any], size: int) -> list[EvaluateResult]:
@@ -163,12 +167,21 @@ class FunctionScorer(Scorer):
         if isinstance(error, AttributeError) and error.obj.__class__ is dict and error.name in ("role", "content"):
             hint = f"{described_with_place(error)}; messages are dicts where they are not annotated: write messages: list[Message] for Messages"
             return EvaluateResult.failure(Outcome.ERROR, hint, error)
-        missing = sorted(self._arguments.columns - sample.references.keys()) if isinstance(error, TypeError) else []
-        if not missing:
-            return failure_of(error)
+        return (self._missing_columns(sample) if isinstance(error, TypeError) else None) or failure_of(error)
+
+    def _lacking(self, samples: Sequence[Sample]) -> dict[int, EvaluateResult]:
+        """The failed results of those rows of a batch that the function cannot be called with; the others are its batch then."""
+        needs = self._arguments.columns
+        return {place: failed for place, sample in enumerate(samples) if needs and (failed := self._missing_columns(sample)) is not None}
+
+    def _missing_columns(self, sample: Sample) -> EvaluateResult | None:
+        """The failed result of a row without a column that the function needs; None where it has all."""
+        if self._arguments.columns <= sample.references.keys():
+            return None
+        missing = sorted(self._arguments.columns - sample.references.keys())
         has = f"it has {', '.join(sample.references)}" if sample.references else "it has no columns beside prompt and completion"
-        return EvaluateResult.failure(
-            Outcome.ERROR, f"{self.__name__}() needs the column {', '.join(map(repr, missing))} of the row, and {has}", error
+        return failure_of(
+            MissingReferenceError(f"{self.__name__}() needs the column {', '.join(map(repr, missing))} of the row, and {has}", missing[:1])
         )
 
     @property
@@ -242,6 +255,18 @@ async def _awaited(value: Awaitable[Any]) -> Any:
         raise
     except BaseException as error:
         raise RuntimeError(describe(error)) from error
+
+
+def _others(samples: Sequence[Sample], answers: Sequence[Any], lacking: Mapping[int, Any]) -> tuple[list[Sample], list[Any]]:
+    """The samples and answers of a batch without those at some places."""
+    places = [place for place in range(len(samples)) if place not in lacking]
+    return [samples[place] for place in places], [answers[place] for place in places]
+
+
+def _merged(lacking: Mapping[int, EvaluateResult], others: Sequence[EvaluateResult]) -> list[EvaluateResult]:
+    """A batch's results: those at some places, and the others' in between."""
+    left = iter(others)
+    return [lacking[place] if place in lacking else next(left) for place in range(len(lacking) + len(others))]
 
 
 def _batch_size(arguments: Mapping[str, Any]) -> int:

@@ -6,6 +6,7 @@ from collections import Counter
 
 from rl_rewards.pipeline.columns import RewardColumn
 from rl_rewards.redaction import logger_for
+from rl_rewards.types import MissingReferenceError
 
 __all__ = ["FailureLog"]
 
@@ -26,6 +27,8 @@ class FailureLog:
             if self._counts[name] % _EVERY == 0:
                 result = column.results[i]
                 cause = result.cause
+                if isinstance(cause, MissingReferenceError) and cause.__cause__ is None:  # its message says all
+                    cause = None
                 information = None if cause is None else (type(cause), cause, cause.__traceback__)
                 number = self._counts[name] + 1
                 logger.warning(

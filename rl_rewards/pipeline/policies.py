@@ -70,7 +70,6 @@ def _apply_failure_policy(column: RewardColumn, samples: Sequence[Sample]) -> No
     for i in column.failed:
         result = column.results[i]
         if policy == "raise":
-            raise RewardError(
-                f"reward {column.reward.name!r} failed with outcome {result.outcome.value!r}: {result.error}; on {samples[i]!r}"
-            ) from result.cause
+            said = f"reward {column.reward.name!r} failed with outcome {result.outcome.value!r}: {result.error}"
+            raise RewardError(said, column.reward.name, i, samples[i]) from result.cause
         column.scores[i] = policy

@@ -15,6 +15,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field, InstanceOf
 
 from rl_rewards.configured import configured
+from rl_rewards.failures import failure_of
 from rl_rewards.parsers import parser
 from rl_rewards.parsers.base import Parser
 from rl_rewards.parsers.identity import Identity
@@ -110,7 +111,7 @@ class Autorater(Scorer):
             text = self.filled(sample, answer if isinstance(answer, str) else str(answer))
             expected = None if self.equals is None else text_of(self._expected.value(sample))
         except MissingReferenceError as missing:
-            return EvaluateResult.failure(Outcome.ERROR, str(missing))
+            return failure_of(missing)
         replies = await asyncio.gather(*(self._ask(model, text, expected, number) for number in range(self.samples)))
         return _mean(replies)
 

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Protocol, runtime_checkable
 
 from rl_rewards.configured import configured
-from rl_rewards.failures import failure_of
+from rl_rewards.failures import described_with_place, failure_of
 from rl_rewards.references import MissingReferenceError
-from rl_rewards.scorers.reference import Reference, columns_of, value_of
+from rl_rewards.scorers.reference import Reference, columns_of, path_of, value_of
 from rl_rewards.types import EvaluateResult, Outcome, Sample
 
 __all__ = ["AnswerScorer", "ReadsReferences", "ReferenceScorer", "RowScorer", "Scorer", "Traits", "configured"]
@@ -138,6 +138,11 @@ class RowScorer(Scorer):
         """
         return None
 
+    @property
+    def reference_path(self) -> tuple[str, ...]:
+        """The column that most of its target is read from, and the keys in it; empty where no column is that."""
+        return ()
+
     def check_reference(self, sample: Sample) -> None:
         """Read a row's reference as scoring would, before anything is scored.
 
@@ -171,10 +176,16 @@ class RowScorer(Scorer):
         What the target or the scoring raises costs this row, not the batch.
         """
         try:
-            target = self.target(sample)
+            try:
+                target = self.target(sample)
+            except MissingReferenceError:
+                raise
+            except (ValueError, TypeError, LookupError) as error:  # what reading something else than it expects runs into
+                raise MissingReferenceError(described_with_place(error)) from error
             return self.unparsed() if answer is None else self.score_answer(answer, target, sample)
         except MissingReferenceError as missing:
-            return EvaluateResult.failure(Outcome.ERROR, str(missing))
+            missing.path = missing.path or self.reference_path
+            return failure_of(missing)
         except MemoryError:  # a worker's limit, which its owner reports
             raise
         except BaseException as error:
@@ -213,6 +224,10 @@ class ReferenceScorer(AnswerScorer):
     @property
     def traits(self) -> Traits:
         return replace(super().traits, columns=columns_of(self.reference))
+
+    @property
+    def reference_path(self) -> tuple[str, ...]:
+        return path_of(self.reference)
 
     def target(self, sample: Sample) -> Any:
         return value_of(self.reference)(sample)

@@ -15,7 +15,7 @@ from rl_rewards.parsers.base import Parser
 from rl_rewards.references import MissingReferenceError, column_template
 from rl_rewards.types import Sample
 
-__all__ = ["Reference", "columns_of", "value_of"]
+__all__ = ["Reference", "columns_of", "path_of", "value_of"]
 
 
 @configured
@@ -38,6 +38,11 @@ class Reference:
 def columns_of(reference: str | Reference) -> frozenset[str]:
     """The dataset columns that a `reference` option reads."""
     return column_template(reference if isinstance(reference, str) else reference.column).columns
+
+
+def path_of(reference: str | Reference) -> tuple[str, ...]:
+    """The column that a `reference` option is, and the keys in it; empty where it is put together from several."""
+    return column_template(reference if isinstance(reference, str) else reference.column).whole or ()
 
 
 def value_of(reference: str | Reference) -> Callable[[Sample], Any]:
@@ -64,7 +69,7 @@ def _found(text: str, reference: Reference) -> Any:
     assert reference.parse is not None
     found = reference.parse.parse(text)
     if found is None or (isinstance(found, str) and not found.strip()):
-        raise MissingReferenceError(f"{reference.parse!r} finds no reference in column {reference.column!r}: {text!r:.80}")
+        raise MissingReferenceError(f"{reference.parse!r} finds no reference in column {reference.column!r}: {text!r:.80}", path_of(reference))
     return found
 
 

@@ -31,6 +31,27 @@ _PAGE_FILES = {
     "/page.js": ("text/javascript", ["reporting/page/text.js", "serving/page/page.js"]),
     "/page.css": ("text/css", ["reporting/page/base.css", "serving/page/page.css"]),
 }
+_ERROR = {
+    "type": "object",
+    "properties": {
+        "error": {
+            "type": "object",
+            "properties": {name: {"type": "string"} for name in ("code", "message", "pointer")},
+            "required": ["code", "message"],
+        }
+    },
+    "required": ["error"],
+}
+_REFUSALS: dict[int | str, dict[str, Any]] = {
+    status: {"description": text, "content": {"application/json": {"schema": _ERROR}}}
+    for status, text in {
+        400: "The caller's: no JSON, or an argument of the query that is wrong.",
+        404: "The caller's: no such rubric or reward.",
+        422: "The caller's, with `pointer`, the JSON pointer to the field: one that is missing or wrong, or a reference that the rubric needs and cannot "
+        "use (`unusable_reference`). Contracts that can say of a row that it has no score say that instead of the latter.",
+        503: "Ours, with Retry-After: a reward that failed, took too long or lost its worker, or too much work at once. The same request may succeed.",
+    }.items()
+}
 # Nothing but the page's own files runs, and nothing leaves for another host: completions are hostile text.
 _POLICY = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
@@ -95,7 +116,7 @@ def _document(app: FastAPI, server: RubricServer, contract: Contract, path: str)
         methods=["POST"],
         name=contract.name + ("_by_id" if by_id else ""),
         summary=contract.summary,
-        responses={422: {"description": "a wrong field, with its JSON pointer"}, 503: {"description": "no score: a failure of ours; retry"}},
+        responses=_REFUSALS,
         openapi_extra={
             "parameters": [{"name": "rubric_id", "in": "path", "required": True, "schema": {"type": "string"}}] if by_id else [],
             "requestBody": {"required": True, "content": {"application/json": {"schema": schema, "example": contract.example}}},

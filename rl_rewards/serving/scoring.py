@@ -15,10 +15,10 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from rl_rewards.pipeline.columns import Evaluation
+from rl_rewards.pipeline.columns import Evaluation, RewardColumn
 from rl_rewards.rubric import Rubric
 from rl_rewards.serving.errors import NoScoreError
-from rl_rewards.types import Sample
+from rl_rewards.types import Outcome, Sample
 
 __all__ = ["Limits", "RubricService"]
 
@@ -135,6 +135,14 @@ class RubricService:
         return batch
 
 
+def _is_lost(column: RewardColumn) -> bool:
+    """Whether a reward that scores a batch as a whole raised on it: one request's row may be why, which is not the others' business."""
+    traits = column.reward.score.traits
+    if traits.per_sample or traits.calls_server or traits.holds_model or traits.rewards or not column.failed:
+        return False
+    return all(result.outcome in (Outcome.ERROR, Outcome.SKIPPED) for result in column.results)
+
+
 class _Thread:
     """Scores one batch after the other. A daemon: one that never comes back must not keep the server from ending."""
 
@@ -203,4 +211,6 @@ class _Thread:
         evaluation = self._rubric.evaluate(samples)
         if len(batch) == 1:
             return [(batch[0], evaluation)]
+        if any(map(_is_lost, evaluation.columns.values())):
+            return [answer for request in batch for answer in self._answers([request])]
         return [(request, evaluation.part(start, start + len(request.samples))) for request, start in answers]

@@ -14,7 +14,7 @@ from rl_rewards.recording.provenance import digest_of
 from rl_rewards.redaction import logger_for
 from rl_rewards.reward import RewardError
 from rl_rewards.rubric import Rubric
-from rl_rewards.serving.contracts.base import Contract, Query
+from rl_rewards.serving.contracts.base import Contract, Query, unusable_reference
 from rl_rewards.serving.contracts.json_body import body_of
 from rl_rewards.serving.contracts.native import SCORE
 from rl_rewards.serving.errors import NoScoreError, RequestError, ServiceError
@@ -23,6 +23,7 @@ from rl_rewards.serving.replies import Reply
 from rl_rewards.serving.scoring import Limits, RubricService
 from rl_rewards.serving.security import Keys
 from rl_rewards.serving.telemetry import Telemetry
+from rl_rewards.types import MissingReferenceError
 
 __all__ = ["RubricServer", "ServeOptions"]
 
@@ -125,9 +126,9 @@ class RubricServer:
         read = (contract.read, body, service.rubric, options)
         samples = await asyncio.to_thread(*read) if large else contract.read(body, service.rubric, options)
         log.update(rubric=name, rows=len(samples))
-        evaluation = await self._evaluate(service, samples)
+        asked = Query(contract, samples, body, reward, options)
+        evaluation = await self._evaluate(service, asked)
         self._telemetry.scored(name, evaluation)
-        asked = Query(samples, body, reward, options)
         return await asyncio.to_thread(_written, contract, asked, evaluation) if len(samples) > _MANY_ROWS else _written(contract, asked, evaluation)
 
     def _service(self, name: str | None) -> tuple[str, RubricService]:
@@ -156,11 +157,14 @@ class RubricServer:
         return reward
 
     @staticmethod
-    async def _evaluate(service: RubricService, samples: list[Any]) -> Evaluation:
+    async def _evaluate(service: RubricService, asked: Query) -> Evaluation:
         try:
-            return await service.score(samples)
-        except RewardError as error:
-            raise NoScoreError(str(error), "reward_error") from error
+            return await service.score(asked.samples)
+        except RewardError as error:  # `on_error: raise`
+            if isinstance(error.__cause__, MissingReferenceError) and error.row is not None:
+                reward = next(reward for reward in service.rubric if reward.name == error.reward)
+                raise unusable_reference(asked, reward, error.row, error.__cause__, error.reason) from error
+            raise NoScoreError(error.reason, "reward_error") from error
         except ServiceError:
             raise
         except Exception as error:

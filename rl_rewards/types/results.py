@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -136,6 +136,20 @@ class RemoteTracebackError(RuntimeError):
     """An exception of another process; its text is the traceback there."""
 
 
+class MissingReferenceError(ValueError):
+    """A row has no usable reference: the column is absent, None, blank text or an empty list, or not what a scorer reads.
+
+    Never the policy's fault, so nothing is scored, and the row's own: who sent it must change it, and asking again with the same row is in vain.
+
+    Args:
+        path: the column, and the keys in it; empty where it is not known.
+    """
+
+    def __init__(self, message: str, path: Sequence[str] = ()) -> None:
+        super().__init__(message)
+        self.path = tuple(path)
+
+
 class EvaluateResult(_DictReads):
     """The result of scoring one sample.
 
@@ -150,7 +164,8 @@ class EvaluateResult(_DictReads):
     """
 
     _fields = ("score", "is_score_valid", "reason", "metrics", "step_outputs", "error", "outcome")
-    # What a failure came from, for whoever logs or raises it; it is no field, and travels to other processes as text.
+    # What a failure came from, for whoever logs or raises it; it is no field, and travels to other processes as text. A reference that is of no
+    # use stays what it is.
     __slots__ = (*_fields, "cause")
 
     def __init__(
@@ -194,11 +209,16 @@ class EvaluateResult(_DictReads):
         return self.score is None and self.outcome is not _SKIPPED
 
     def __reduce__(self) -> tuple[Any, ...]:
-        cause = None if self.cause is None else "".join(traceback.format_exception(self.cause)).rstrip()
-        return EvaluateResult, (self.score, self.reason, self.metrics, self.is_score_valid, self.step_outputs, self.error, self.outcome), cause
+        cause = self.cause
+        if isinstance(cause, MissingReferenceError):
+            kept: Any = (str(cause), cause.path)
+        else:
+            kept = None if cause is None else "".join(traceback.format_exception(cause)).rstrip()
+        return EvaluateResult, (self.score, self.reason, self.metrics, self.is_score_valid, self.step_outputs, self.error, self.outcome), kept
 
-    def __setstate__(self, cause: str | None) -> None:
-        self.cause = None if cause is None else RemoteTracebackError(cause)
+    def __setstate__(self, kept: str | tuple[str, Sequence[str]] | None) -> None:
+        if kept is not None:
+            self.cause = RemoteTracebackError(kept) if isinstance(kept, str) else MissingReferenceError(*kept)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, EvaluateResult) and self.values() == other.values()

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from rl_rewards.configured import configured
-from rl_rewards.failures import described_with_place, stops_the_process
+from rl_rewards.failures import described_with_place, failure_of, stops_the_process
 from rl_rewards.folders.rewardkit.aggregation import How, Part, check_weights, combined
 from rl_rewards.folders.rewardkit.discovery import load_checks
 from rl_rewards.folders.rewardkit.session import Check
@@ -80,7 +80,7 @@ class RewardkitCriteria(Scorer):
         try:
             files = files_of(sample, answer, self.named)
         except MissingReferenceError as missing:
-            return EvaluateResult.failure(Outcome.ERROR, str(missing))
+            return failure_of(missing)
         metrics: dict[str, Any] = {}
         values = []
         with workspace_of(sample, files) as workspace:

@@ -7,6 +7,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+from rl_rewards.failures import failure_of
 from rl_rewards.formats.openai.config import graders_in, place_of_grader
 from rl_rewards.formats.openai.graders import FIELDS, MULTI, scorer_of, type_of
 from rl_rewards.formats.reading import Reading
@@ -114,7 +115,7 @@ class _Run:
             if isinstance(scorer, (RowScorer, ModelGrader)):
                 scorer.check_reference(self._sample)
         except MissingReferenceError as missing:
-            self.results[key] = EvaluateResult.failure(Outcome.ERROR, str(missing))
+            self.results[key] = failure_of(missing)
             self.errors["invalid_variable_error"] = True
             return
         [result] = scorer.score([self._sample], [self._given])

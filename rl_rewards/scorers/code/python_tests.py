@@ -116,6 +116,8 @@ class PythonTests(ReferenceScorer):
             tests = checks(target, replace(row, checked=checker is not None))
         except NotSupportedError as error:
             return EvaluateResult.failure(Outcome.UNSUPPORTED, str(error))
+        except ValueError as error:
+            raise MissingReferenceError(str(error)) from error
         program = _program(answer, sample)
         if program is None:
             return self.unparsed()

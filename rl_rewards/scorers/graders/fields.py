@@ -57,9 +57,9 @@ class GraderFields:
         try:
             value = address.of(references, read_text=True, skip=1)
         except NoSuchValueError as error:
-            raise MissingReferenceError(str(error)) from None
+            raise MissingReferenceError(str(error), (str(name),)) from None
         if value is None or value != value:  # NaN is how some readers spell an empty cell
-            raise MissingReferenceError(f"{address.text} of this row is {'null' if value is None else value}")
+            raise MissingReferenceError(f"{address.text} of this row is {'null' if value is None else value}", (str(name),))
         return value
 
     def sample_value(self, address: Address) -> Any:

@@ -12,7 +12,6 @@ from typing import Any
 
 from rl_rewards.configured import configured
 from rl_rewards.failures import failure_of
-from rl_rewards.references import MissingReferenceError
 from rl_rewards.runtime import event_loop
 from rl_rewards.runtime.calling.cache import digest
 from rl_rewards.runtime.calling.chat import ChatModel, ChatReply
@@ -107,7 +106,7 @@ class ModelGrader(Scorer):
             return await event_loop.contain(self._grade(sample, answer))
         except CallError as failed:
             return EvaluateResult.failure(failed.outcome, str(failed), failed)
-        except (MalformedVerdictError, RefusedError, MissingReferenceError) as failed:
+        except (MalformedVerdictError, RefusedError) as failed:
             return EvaluateResult.failure(Outcome.ERROR, str(failed), failed)
         except Exception as error:
             return failure_of(error)

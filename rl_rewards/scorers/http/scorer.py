@@ -15,6 +15,7 @@ import httpx
 from pydantic import NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 
 from rl_rewards.configured import SecretOption, configured
+from rl_rewards.failures import failure_of
 from rl_rewards.redaction import secret_from_environment
 from rl_rewards.references import MissingReferenceError, column_template
 from rl_rewards.runtime import event_loop
@@ -134,7 +135,7 @@ class Http(Scorer):
         try:
             return Query(sample, answer if isinstance(answer, str) else str(answer), answer, label_of(sample, self.label), self.job_id)
         except MissingReferenceError as missing:
-            return EvaluateResult.failure(Outcome.ERROR, str(missing))
+            return failure_of(missing)
 
     async def _ask(self, client: httpx.AsyncClient, form: HttpForm, queries: Sequence[Query], pace: Pace) -> list[EvaluateResult]:
         try:

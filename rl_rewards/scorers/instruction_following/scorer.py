@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import field, replace
 from difflib import get_close_matches
@@ -13,7 +14,7 @@ from rl_rewards.references import MissingReferenceError, column_template
 from rl_rewards.scorers.base import ReferenceScorer, Traits
 from rl_rewards.scorers.instruction_following.language import require_langdetect
 from rl_rewards.scorers.instruction_following.rules import RULES
-from rl_rewards.scorers.reference import Reference
+from rl_rewards.scorers.reference import Reference, path_of
 from rl_rewards.scorers.texts import answer_text
 from rl_rewards.types import EvaluateResult, Sample
 
@@ -54,7 +55,7 @@ class InstructionFollowing(ReferenceScorer):
 
     def target(self, sample: Sample) -> list[Instruction]:
         """The row's instructions."""
-        return _instructions(super().target(sample), column_template(self.arguments).value(sample))
+        return _instructions(super().target(sample), column_template(self.arguments).value(sample), path_of(self.arguments))
 
     def score_answer(self, answer: Any, target: list[Instruction], sample: Sample) -> EvaluateResult:
         text = answer_text(answer)
@@ -82,8 +83,11 @@ def _components(instructions: Sequence[Instruction], strict: Sequence[bool], loo
     return components
 
 
-def _instructions(ids: Any, arguments: Any) -> list[Instruction]:
+def _instructions(ids: Any, arguments: Any, path: Sequence[str]) -> list[Instruction]:
     """Each instruction's id and arguments.
+
+    Args:
+        path: where the arguments are.
 
     Raises:
         MissingReferenceError: when an id is unknown, an argument missing or wrong, or the two columns do not fit together.
@@ -91,9 +95,10 @@ def _instructions(ids: Any, arguments: Any) -> list[Instruction]:
     if isinstance(ids, str) or not isinstance(ids, Sequence):
         raise MissingReferenceError(f"the instructions must be a list of ids, got {ids!r:.80}")
     if isinstance(arguments, str):
-        arguments = load_json(arguments)
+        with contextlib.suppress(ValueError):
+            arguments = load_json(arguments)
     if isinstance(arguments, str) or not isinstance(arguments, Sequence) or len(arguments) != len(ids):
-        raise MissingReferenceError(f"the arguments must be a list of {len(ids)} objects, one for each instruction, got {arguments!r:.80}")
+        raise MissingReferenceError(f"the arguments must be a list of {len(ids)} objects, one for each instruction, got {arguments!r:.80}", path)
     read = []
     for name, given in zip(ids, arguments):
         if name not in RULES:
@@ -101,11 +106,11 @@ def _instructions(ids: Any, arguments: Any) -> list[Instruction]:
             hint = f"; did you mean {near[0]!r}?" if near else ""
             raise MissingReferenceError(f"an instruction must be one of IFEval's {len(RULES)} kinds, got {name!r}{hint}")
         if given is not None and not isinstance(given, Mapping):
-            raise MissingReferenceError(f"the arguments of {name!r} must be an object, got {given!r:.80}")
+            raise MissingReferenceError(f"the arguments of {name!r} must be an object, got {given!r:.80}", path)
         try:
             read.append((name, RULES[name].read(given or {})))
         except ValueError as error:
-            raise MissingReferenceError(f"{name}: {error}") from None
+            raise MissingReferenceError(f"{name}: {error}", path) from None
     return read
 
 

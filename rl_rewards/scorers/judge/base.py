@@ -15,7 +15,7 @@ from pydantic import PositiveInt
 from rl_rewards.addresses import address
 from rl_rewards.configured import configured
 from rl_rewards.failures import failure_of
-from rl_rewards.references import MissingReferenceError, column_template, text_of
+from rl_rewards.references import column_template, text_of
 from rl_rewards.runtime import event_loop
 from rl_rewards.runtime.calling.cache import digest
 from rl_rewards.runtime.calling.chat import ChatModel
@@ -141,7 +141,7 @@ async def guarded(judging: Coroutine[Any, Any, EvaluateResult]) -> EvaluateResul
         return await event_loop.contain(judging)
     except CallError as failed:
         return EvaluateResult.failure(failed.outcome, str(failed))
-    except (NoVerdictError, MissingReferenceError) as failed:
+    except NoVerdictError as failed:
         return EvaluateResult.failure(Outcome.ERROR, str(failed))
     except Exception as error:
         return failure_of(error)

@@ -12,7 +12,6 @@ from typing import Any, Literal
 
 from rl_rewards.configured import configured
 from rl_rewards.failures import failure_of
-from rl_rewards.references import MissingReferenceError
 from rl_rewards.runtime.calling.errors import CallError
 from rl_rewards.scorers.base import Traits
 from rl_rewards.scorers.judge.asking import NoVerdictError, Usage, Verdict, ask
@@ -94,7 +93,7 @@ class GroupJudge(JudgeScorer):
             return await self._scored(samples, answers)
         except CallError as failed:
             return [EvaluateResult.failure(failed.outcome, str(failed)) for _ in samples]
-        except (NoVerdictError, MissingReferenceError) as failed:
+        except NoVerdictError as failed:
             return [EvaluateResult.failure(Outcome.ERROR, str(failed)) for _ in samples]
         except Exception as error:
             return [failure_of(error) for _ in samples]

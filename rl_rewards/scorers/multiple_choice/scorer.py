@@ -7,10 +7,11 @@ from string import ascii_uppercase, digits
 from typing import Any
 
 from rl_rewards.configured import configured
-from rl_rewards.references import column_template
+from rl_rewards.references import MissingReferenceError, column_template
 from rl_rewards.scorers.base import ReferenceScorer, Traits
 from rl_rewards.scorers.multiple_choice.options import Options, options_of
 from rl_rewards.scorers.multiple_choice.reader import choice
+from rl_rewards.scorers.reference import path_of
 from rl_rewards.scorers.texts import answer_text
 from rl_rewards.types import EvaluateResult, Outcome, Sample
 
@@ -51,7 +52,11 @@ class MultipleChoice(ReferenceScorer):
 
     def target(self, sample: Sample) -> tuple[Options, str]:
         """What the row has to choose from, and the label of the right one."""
-        options = options_of(None if self.options is None else column_template(self.options).value(sample), self.choices)
+        try:
+            options = options_of(None if self.options is None else column_template(self.options).value(sample), self.choices)
+        except MissingReferenceError as missing:
+            missing.path = missing.path or () if self.options is None else path_of(self.options)
+            raise
         return options, options.label(super().target(sample))
 
     def score_answer(self, answer: Any, target: tuple[Options, str], sample: Sample) -> EvaluateResult:

@@ -16,6 +16,7 @@ import httpx
 from pydantic import NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 
 from rl_rewards.configured import configured
+from rl_rewards.failures import failure_of
 from rl_rewards.redaction import Secret, secret_from_environment
 from rl_rewards.references import MissingReferenceError, column_template
 from rl_rewards.runtime import event_loop
@@ -180,7 +181,9 @@ class RemoteRewardModel(ShapedScorer):
             if self.tokenizer is None:
                 return self._plain(conversation, label)
             return self._rendered(conversation, label)
-        except (MissingReferenceError, ValueError) as error:
+        except MissingReferenceError as missing:
+            return failure_of(missing)
+        except ValueError as error:
             return EvaluateResult.failure(Outcome.ERROR, str(error))
 
     def _rendered(self, conversation: list[Any], label: Any) -> Query:

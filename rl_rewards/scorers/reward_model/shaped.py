@@ -9,6 +9,7 @@ from dataclasses import field
 from typing import Any
 
 from rl_rewards.configured import configured
+from rl_rewards.failures import failure_of
 from rl_rewards.references import MissingReferenceError, column_template
 from rl_rewards.scorers.base import Scorer, Traits
 from rl_rewards.scorers.reward_model.shaping import RunningMoments, Shaping
@@ -41,7 +42,8 @@ class ShapedScorer(Scorer):
             references[place] = result if result.score is None else result.score
         for place, reference in enumerate(references):
             if isinstance(reference, EvaluateResult) and results[place].score is not None:
-                results[place] = EvaluateResult.failure(Outcome.ERROR, f"no score of the reference: {reference.error or reference.reason}")
+                told = f"no score of the reference: {reference.error or reference.reason}"
+                results[place] = EvaluateResult.failure(Outcome.ERROR, told, reference.cause)
         scored = [place for place, result in enumerate(results) if result.score is not None]
         shaped = self.shape.shaped(
             [results[place].score for place in scored],
@@ -84,10 +86,12 @@ class ShapedScorer(Scorer):
         try:
             value = column_template(self.shape.column).value(sample)
         except MissingReferenceError as missing:
-            return EvaluateResult.failure(Outcome.ERROR, str(missing))
+            return failure_of(missing)
         if isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value):
             return float(value)
         if isinstance(value, str):
             return Sample(sample.prompt, value, value, sample.references)
         found = f"{type(value).__name__}: {value!r:.80}"
-        return EvaluateResult.failure(Outcome.ERROR, f"a reference is a response or its raw score, got {found}")
+        return failure_of(
+            MissingReferenceError(f"a reference is a response or its raw score, got {found}", column_template(self.shape.column).whole or ())
+        )

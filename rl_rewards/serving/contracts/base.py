@@ -2,23 +2,36 @@
 
 from __future__ import annotations
 
+import difflib
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from pydantic import BaseModel
 
 from rl_rewards.pipeline.columns import Evaluation, RewardColumn
+from rl_rewards.reward import Reward
 from rl_rewards.rubric import Rubric
-from rl_rewards.serving.contracts.json_body import pointer
 from rl_rewards.serving.contracts.messages import check_messages
 from rl_rewards.serving.errors import NoScoreError, RequestError
-from rl_rewards.types import Outcome, Sample, response_of
+from rl_rewards.tool_calls import names_tool_call
+from rl_rewards.types import MissingReferenceError, Outcome, Sample, response_of
 from rl_rewards.types.components import component_score
 from rl_rewards.types.rows import RowError, messages_of
 
-__all__ = ["Contract", "Query", "component_numbers", "conversation_sample", "failure_of_row", "numbers_of", "scores_of"]
+__all__ = [
+    "Contract",
+    "Query",
+    "check_references",
+    "component_numbers",
+    "conversation_sample",
+    "failure_of_row",
+    "not_applicable",
+    "numbers_of",
+    "scores_of",
+    "unusable_reference",
+]
 
 
 @dataclass(frozen=True)
@@ -26,16 +39,22 @@ class Query:
     """A request, read.
 
     Attributes:
+        contract: whose it is.
         samples: what is to be scored.
         body: the request, for the reply.
         reward: the one reward that is asked for; None for the weighted total.
         options: what else the server was started with that bears on the reply.
     """
 
+    contract: Contract
     samples: list[Sample]
     body: Any
     reward: str | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
+
+    def place(self, row: int, path: Sequence[str] = ()) -> str:
+        """JSON pointer to a row's column, and on to the keys in it, as the caller writes it; without a path to where its columns are."""
+        return self.contract.place(self.body, row, tuple(path))
 
 
 @dataclass(frozen=True)
@@ -50,6 +69,7 @@ class Contract:
         example: a body.
         read: (body, rubric, options) -> samples.
         write: (query, evaluation of its samples) -> the reply.
+        place: (body, row, path) -> JSON pointer to a row's column: its name and the keys in it. Also to one that is missing.
         per_reward: whether `?reward=NAME` asks for one reward's score instead of the total.
     """
 
@@ -60,6 +80,7 @@ class Contract:
     example: Any
     read: Callable[[Any, Rubric, Mapping[str, Any]], list[Sample]]
     write: Callable[[Query, Evaluation], Any]
+    place: Callable[[Any, int, tuple[str, ...]], str]
     per_reward: bool = True
 
 
@@ -90,28 +111,79 @@ def numbers_of(query: Query, evaluation: Evaluation) -> list[float]:
     """`scores_of`, for a contract that cannot say that a row has none.
 
     Raises:
+        RequestError: when a row lacks a reference, or has one that cannot be read, or no reward applies to it: the caller's mistake.
         NoScoreError: when a reward failed on a row.
-        RequestError: when no reward applies to a row.
     """
+    scores = scores_of(query, evaluation)
+    check_references(query, evaluation)  # first, since asking again mends nothing of it
     numbers: list[float] = []
-    for row, score in enumerate(scores_of(query, evaluation)):
+    for row, score in enumerate(scores):
         if score is None:
             failure = failure_of_row(query, evaluation, row)
             if failure is None:
-                raise RequestError("no reward of the rubric applies to this row", "" if len(evaluation.samples) == 1 else pointer(row))
+                raise not_applicable(query, evaluation, row)
             raise NoScoreError(failure[1], f"reward_{failure[0]}")
         numbers.append(score)
     return numbers
 
 
+def check_references(query: Query, evaluation: Evaluation) -> None:
+    """Check that no row is without a score because of a reference that is missing, or cannot be read.
+
+    Raises:
+        RequestError: with the place of the first that is, as the caller writes it.
+    """
+    for name, column in _counted(query, evaluation):
+        for row in column.failed:
+            if column.scores[row] is None and isinstance(missing := column.results[row].cause, MissingReferenceError):
+                raise unusable_reference(query, column.reward, row, missing, f"reward {name!r}: {column.results[row].error}")
+
+
+def unusable_reference(query: Query, reward: Reward, row: int, missing: MissingReferenceError, said: str) -> RequestError:
+    """What is said of a row's reference that a reward cannot use.
+
+    Args:
+        said: what the reward says of it.
+    """
+    path = missing.path or (tuple(reward.columns) if len(reward.columns) == 1 else ())
+    return RequestError(said + _nearest(path, query.samples[row].references), query.place(row, path), 422, "unusable_reference")
+
+
+def _nearest(path: Sequence[str], columns: Mapping[str, Any]) -> str:
+    """Which of a row's columns may be meant by one that it lacks."""
+    near = difflib.get_close_matches(path[0], columns, n=1) if path and path[0] not in columns else []
+    return f"; is it {near[0]!r:.80}?" if near else ""
+
+
+def not_applicable(query: Query, evaluation: Evaluation, row: int) -> RequestError:
+    """What is said of a row that no reward applies to: what each of them wants, and what was found."""
+    wants = []
+    routes: set[str] = set()
+    for name, column in _counted(query, evaluation):
+        when = {key: value for key, value in (column.reward.when or {}).items() if not names_tool_call(key)}
+        found = {key: evaluation.samples[row].references.get(key) for key in when}
+        routes |= when.keys()
+        wants.append(f"{name!r} wants {when!r:.200}, got {found!r:.200}" if when else f"{name!r}: {column.results[row].reason}")
+    return RequestError(
+        f"no reward of the rubric applies to this row: {'; '.join(wants)}", query.place(row, sorted(routes) if len(routes) == 1 else ())
+    )
+
+
 def failure_of_row(query: Query, evaluation: Evaluation, row: int) -> tuple[str, str] | None:
     """(outcome, reason) of the failure for which a row has no score; None where no failure is the cause."""
-    for name, column in evaluation.columns.items():
-        if (name == query.reward if query.reward is not None else column.reward.weight != 0) and column.scores[row] is None:
+    for name, column in _counted(query, evaluation):
+        if column.scores[row] is None:
             result = column.results[row]
             if result.outcome is not Outcome.SKIPPED:
                 return result.outcome.value, f"reward {name!r}: {result.error or result.reason or result.outcome.value}"
     return None
+
+
+def _counted(query: Query, evaluation: Evaluation) -> Iterator[tuple[str, RewardColumn]]:
+    """The columns that the score which is asked for is made of."""
+    for name, column in evaluation.columns.items():
+        if name == query.reward if query.reward is not None else column.reward.weight != 0:
+            yield name, column
 
 
 def component_numbers(columns: Mapping[str, RewardColumn], row: int) -> dict[str, float]:

@@ -8,7 +8,7 @@ from typing import Any
 from rl_rewards.pipeline.columns import Evaluation
 from rl_rewards.rubric import Rubric
 from rl_rewards.serving.contracts.base import Contract, Query, numbers_of
-from rl_rewards.serving.contracts.json_body import Body
+from rl_rewards.serving.contracts.json_body import Body, pointer
 from rl_rewards.serving.contracts.messages import check_list, check_text
 from rl_rewards.serving.errors import RequestError
 from rl_rewards.types import Sample, response_of
@@ -36,6 +36,10 @@ def _read(body: _Request, rubric: Rubric, options: Mapping[str, Any]) -> list[Sa
     return [Sample(prompt if isinstance(prompt, list) else None, [message], response_of([message]), dict(body.item))]
 
 
+def _place(body: _Request, row: int, path: tuple[str, ...]) -> str:
+    return pointer("item", *path)
+
+
 def _write(query: Query, evaluation: Evaluation) -> dict[str, Any]:
     (score,) = numbers_of(query, evaluation)
     return {"score": score}
@@ -49,4 +53,5 @@ GRADER = Contract(
     example={"sample": {"output_text": "<answer>42</answer>"}, "item": {"answer": "42"}, "trace_id": "trace_1"},
     read=_read,
     write=_write,
+    place=_place,
 )

@@ -59,6 +59,10 @@ def _check(row: dict[str, Any], i: int) -> None:
         raise RequestError(f"completion_ids must be a list of token ids, got {ids!r:.80}", pointer("samples", i, "completion_ids"))
 
 
+def _place(body: _Request, row: int, path: tuple[str, ...]) -> str:
+    return pointer("samples", row, *path)
+
+
 def _write(query: Query, evaluation: Evaluation) -> dict[str, Any]:
     rows: Sequence[Mapping[str, Any]] = [{} for _ in evaluation.samples]
     results = list(scored_rows(rows, evaluation))
@@ -80,5 +84,6 @@ SCORE = Contract(
     example={"samples": [{"prompt": "What is 40 + 2?", "completion": "<answer>42</answer>", "answer": "42"}]},
     read=_read,
     write=_write,
+    place=_place,
     per_reward=False,
 )

@@ -79,6 +79,15 @@ def _parts(content: Any, where: str) -> list[str]:
     return [check_text(part.get("text") or part.get("refusal") or "", "text", f"{where}/{place}/text") for place, part in parts]
 
 
+def _place(body: _Request, row: int, path: tuple[str, ...]) -> str:
+    extra = body.model_extra or {}
+    metadata = extra.get("verifier_metadata")
+    in_metadata = (
+        isinstance(metadata, dict) and path[:1] and path[0] not in extra and (path[0] in metadata or not extra.keys() - {"verifier_metadata"})
+    )
+    return pointer("verifier_metadata", *path) if in_metadata else pointer(*path)
+
+
 def _write(query: Query, evaluation: Evaluation) -> dict[str, Any]:
     given = query.body.model_dump()
     components = component_numbers(evaluation.columns, 0)
@@ -102,4 +111,5 @@ NEMO_GYM = Contract(
     },
     read=_read,
     write=_write,
+    place=_place,
 )

@@ -68,6 +68,12 @@ def _read(body: _Request, rubric: Rubric, options: Mapping[str, Any]) -> list[Sa
     return samples
 
 
+def _place(body: _Request, row: int, path: tuple[str, ...]) -> str:
+    if body.labels is None:
+        return pointer("labels")
+    return pointer("labels", row, *(path if isinstance(body.labels[row], dict) else ()))  # a text has no places in it
+
+
 def _write(query: Query, evaluation: Evaluation) -> dict[str, Any]:
     rewards = numbers_of(query, evaluation)
     numbers = [component_numbers(evaluation.columns, row) for row in range(len(evaluation.samples))]
@@ -85,4 +91,5 @@ OPENRLHF = Contract(
     example={"query": ["What is 40 + 2?<answer>42</answer>"], "prompts": ["What is 40 + 2?"], "labels": ["42"]},
     read=_read,
     write=_write,
+    place=_place,
 )

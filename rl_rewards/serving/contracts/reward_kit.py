@@ -8,9 +8,8 @@ from typing import Any
 
 from rl_rewards.pipeline.columns import Evaluation
 from rl_rewards.rubric import Rubric
-from rl_rewards.serving.contracts.base import Contract, Query, conversation_sample, failure_of_row, scores_of
-from rl_rewards.serving.contracts.json_body import Body
-from rl_rewards.serving.errors import RequestError
+from rl_rewards.serving.contracts.base import Contract, Query, check_references, conversation_sample, failure_of_row, not_applicable, scores_of
+from rl_rewards.serving.contracts.json_body import Body, pointer
 from rl_rewards.types import MetricResult, Sample
 from rl_rewards.types.components import component_score
 
@@ -39,6 +38,15 @@ def _read(body: _Request, rubric: Rubric, options: Mapping[str, Any]) -> list[Sa
     return [conversation_sample(body.messages, references, "/messages")]
 
 
+def _place(body: _Request, row: int, path: tuple[str, ...]) -> str:
+    name, truth = path[:1], body.ground_truth
+    if name and (name[0] in body.kwargs or (truth is None and body.kwargs and name[0] != "ground_truth")):
+        return pointer("kwargs", *path)
+    if isinstance(truth, dict) and name != ("ground_truth",):
+        return pointer("ground_truth", *path)
+    return pointer("ground_truth", *(path[1:] if name == ("ground_truth",) else ()))
+
+
 def _write(query: Query, evaluation: Evaluation) -> dict[str, Any]:
     (score,) = scores_of(query, evaluation)
     metrics: dict[str, dict[str, Any]] = {}
@@ -50,9 +58,12 @@ def _write(query: Query, evaluation: Evaluation) -> dict[str, Any]:
         metrics[name] = _metric(column.scores[0], reason) | {"outcome": result.outcome.value}
         for component, value in result.metrics.items():
             metrics[f"{name}/{component}"] = _metric(component_score(value), value.reason if isinstance(value, MetricResult) else "")
-    failure = failure_of_row(query, evaluation, 0) if score is None else None
-    if score is None and failure is None:
-        raise RequestError("no reward of the rubric applies to this row", "")
+    failure = None
+    if score is None:
+        check_references(query, evaluation)
+        failure = failure_of_row(query, evaluation, 0)
+        if failure is None:
+            raise not_applicable(query, evaluation, 0)
     # The type has a place for a failure: no score, not valid, an error. A number would be a made-up score.
     error = None if failure is None else failure[1]
     reason = error or "; ".join(reasons)
@@ -76,4 +87,5 @@ REWARD_KIT = Contract(
     },
     read=_read,
     write=_write,
+    place=_place,
 )

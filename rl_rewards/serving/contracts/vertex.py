@@ -10,7 +10,7 @@ from rl_rewards.formats.vertex.validation import sample_of
 from rl_rewards.pipeline.columns import Evaluation
 from rl_rewards.rubric import Rubric
 from rl_rewards.serving.contracts.base import Contract, Query, component_numbers, numbers_of
-from rl_rewards.serving.contracts.json_body import Body
+from rl_rewards.serving.contracts.json_body import Body, pointer
 from rl_rewards.serving.errors import RequestError
 from rl_rewards.types import Sample
 
@@ -30,7 +30,18 @@ def _read(body: _Request, rubric: Rubric, options: Mapping[str, Any]) -> list[Sa
         return [sample_of(body.example, body.response)]
     except ValueError as error:
         text = str(error)
-        raise RequestError(text, "/response" if "response" in text[:12] else "/example") from None
+        raise RequestError(text, "/response" if "response" in text[:12] else _wrong_field(body.example, text)) from None
+
+
+def _wrong_field(example: Mapping[str, Any], text: str) -> str:
+    """Pointer to the field of an example that an error is about: a reference that it names, else the example."""
+    references = example.get("references")
+    names = references if isinstance(references, dict) else {}
+    return next((pointer("example", "references", name) for name in names if text.startswith(f"the reference {name!r} ")), "/example")
+
+
+def _place(body: _Request, row: int, path: tuple[str, ...]) -> str:
+    return pointer("example", "references", *path)
 
 
 def _write(query: Query, evaluation: Evaluation) -> dict[str, Any]:
@@ -50,4 +61,5 @@ VERTEX = Contract(
     },
     read=_read,
     write=_write,
+    place=_place,
 )

@@ -44,7 +44,7 @@ def accuracy_reward(
     """
     truth = text_of_truth(ground_truth)
     if truth is None:
-        return failed("ground_truth must be the right answer, got none")
+        return failed("ground_truth must be the right answer, got none", "ground_truth")
     checked = judged(_same_words(), messages, ground_truth=truth)
     if checked.score is None:
         return checked

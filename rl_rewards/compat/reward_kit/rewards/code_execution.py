@@ -37,7 +37,7 @@ def local_code_execution_reward(
     if language.lower() not in _PYTHON:
         return _unsupported(f"language must be python, got {language!r}")
     if ground_truth is None:
-        return failed("ground_truth must be the expected output, got none: a program that merely runs has shown nothing")
+        return failed("ground_truth must be the expected output, got none: a program that merely runs has shown nothing", "ground_truth")
     tests = [{"input": "", "output": str(ground_truth)}]
     result = judged(_tests(float(timeout), max_memory_mb, None, False), messages, tests=tests)
     return with_metrics(result, output_match=result.score)
@@ -65,7 +65,7 @@ def fractional_code_reward(
         return _unsupported(f"language must be python and environment local, got {language!r} and {environment!r}")
     given = [{"input": "", "expected_output": ground_truth}] if isinstance(ground_truth, str) else ground_truth
     if not isinstance(given, list) or not given or not all(isinstance(test, dict) and "expected_output" in test for test in given):
-        return failed(f"ground_truth must be text or a list of {{input, expected_output}}, got {ground_truth!r:.120}")
+        return failed(f"ground_truth must be text or a list of {{input, expected_output}}, got {ground_truth!r:.120}", "ground_truth")
     tests = [_test(test, function_to_call is not None) for test in given]
     result = judged(_tests(float(timeout), 512, function_to_call, True), messages, tests=tests)
     return with_metrics(result, pass_rate=result.score)

@@ -9,7 +9,7 @@ from rl_rewards.parsers.base import Parser
 from rl_rewards.reward import Reward
 from rl_rewards.rubric import Rubric
 from rl_rewards.scorers.base import Scorer
-from rl_rewards.types import EvaluateResult, Message, MetricResult, Outcome, Sample
+from rl_rewards.types import EvaluateResult, Message, MetricResult, MissingReferenceError, Outcome, Sample
 
 __all__ = ["failed", "judged", "rubric_of", "text_of_truth", "with_metrics"]
 
@@ -19,9 +19,13 @@ def rubric_of(scorer: Scorer, parse: Parser | None = None) -> Rubric:
     return Rubric((Reward("score", scorer) if parse is None else Reward("score", scorer, parse),))
 
 
-def failed(why: str) -> EvaluateResult:
-    """The result of a call that cannot be scored, which is not the response's fault: no score, never a zero."""
-    return EvaluateResult.failure(Outcome.ERROR, why)
+def failed(why: str, argument: str | None = None) -> EvaluateResult:
+    """The result of a call that cannot be scored, which is not the response's fault: no score, never a zero.
+
+    Args:
+        argument: what the caller must change, where it is one of a row's columns.
+    """
+    return EvaluateResult.failure(Outcome.ERROR, why, None if argument is None else MissingReferenceError(why, (argument,)))
 
 
 def judged(rubric: Rubric, messages: Sequence[Any], **references: Any) -> EvaluateResult:

@@ -43,12 +43,12 @@ def json_schema_reward(
         expected_schema: a JSON schema, or its text.
     """
     if expected_schema is None:
-        return failed("expected_schema must be a JSON schema, got none")
+        return failed("expected_schema must be a JSON schema, got none", "expected_schema")
     try:
         schema = load_json(expected_schema) if isinstance(expected_schema, str) else expected_schema
         _of_schema(json.dumps(schema))
     except ValueError as error:
-        return failed(f"expected_schema must be a JSON schema: {error}")
+        return failed(f"expected_schema must be a JSON schema: {error}", "expected_schema")
     if json_content is None:
         checked = judged(_of_schema("true"), messages)
         if checked.score is None:

@@ -126,7 +126,7 @@ def cosine_length_reward(
         max_value_correct, min_value_correct: scores of a right answer of length 0, and of one of `max_length`.
     """
     if is_correct is None and correctness is None:
-        return failed("is_correct or correctness must be given, got neither: whether the answer is right is not known")
+        return failed("is_correct or correctness must be given, got neither: whether the answer is right is not known", "is_correct")
     if token_method not in _UNITS:
         return failed(f"token_method must be one of {[*_UNITS]}, got {token_method!r}")
     right = is_correct if is_correct is not None else (correctness or 0.0) >= 0.9

@@ -29,6 +29,6 @@ def list_comparison_math_reward(messages: list[Message], *, ground_truth: Any = 
     """
     truth = text_of_truth(ground_truth)
     if truth is None:
-        return failed("ground_truth must be the right list, got none")
+        return failed("ground_truth must be the right list, got none", "ground_truth")
     result = judged(_lists(order_matters), messages, ground_truth=truth)
     return with_metrics(result, list_comparison=result.score)

@@ -46,7 +46,7 @@ def math_reward(
     """
     truth = text_of_truth(ground_truth)
     if truth is None:
-        return failed("ground_truth must be the right answer, got none")
+        return failed("ground_truth must be the right answer, got none", "ground_truth")
     turns = with_answer_alone(messages)
     result = judged(_equal(require_units), turns, ground_truth=truth)
     number = reference_answer(truth)

@@ -33,6 +33,6 @@ def multiple_choice_math_reward(messages: list[Message], ground_truth: Any = Non
     truth = text_of_truth(ground_truth)
     label = None if truth is None else choice(truth, options_of(None, _LABELS))
     if label is None:
-        return failed(f"ground_truth must state an option of {_LABELS}, got {truth!r:.80}")
+        return failed(f"ground_truth must state an option of {_LABELS}, got {truth!r:.80}", "ground_truth")
     result = judged(_right_option(), messages, ground_truth=label)
     return with_metrics(result, mcq_comparison=result.score)
