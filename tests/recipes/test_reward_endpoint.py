@@ -3,7 +3,9 @@
 import json
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import urlsplit
 
+import httpx
 import launch
 import pyarrow.parquet as parquet
 import pytest
@@ -20,22 +22,53 @@ def record_of(directory):
     return parquet.read_table(directory / "out" / "rewards.parquet").to_pylist()
 
 
-def test_deploy_then_train_on_the_endpoint(tmp_path, monkeypatch):
-    monkeypatch.chdir(launch.ROOT)
-    evaluations = tmp_path / "evaluations"
-    command = ["deploy", "recipes/rubrics/arithmetic.yaml", "--id", "sums", "--directory", str(evaluations), "--port", "0", "--json"]
+def deploy(rubric, evaluations, *flags):
+    """Deploy a rubric file as `sums` and serve it: what the command says of it."""
+    command = ["deploy", str(rubric), "--id", "sums", "--directory", str(evaluations), "--port", "0", "--json", *flags]
     done = CliRunner().invoke(app, command)
     assert done.exit_code == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A run of three steps on a deployed rubric: its directory, the rubric's file, the evaluations' directory, and the endpoint."""
+    directory = tmp_path_factory.mktemp("trained")
+    rubric, evaluations = directory / "sums.yaml", directory / "evaluations"
+    rubric.write_text((launch.ROOT / "recipes/rubrics/arithmetic.yaml").read_text())
     try:
-        launch.run_forked("grpo", launch.config("grpo", tmp_path, reward_endpoint=json.loads(done.stdout)["endpoint"], **SMALL))
+        endpoint = deploy(rubric, evaluations)["endpoint"]
+        launch.run_forked("grpo", launch.config("grpo", directory, reward_endpoint=endpoint, **SMALL))
+        yield directory, rubric, evaluations, endpoint
     finally:
         stop_server(evaluations)
-    rows = record_of(tmp_path)
+
+
+def test_deploy_then_train_on_the_endpoint(trained):
+    rows = record_of(trained[0])
     assert len(rows) == 3 * 8 and all(row["reward"] == "sums" and row["outcome"] == "scored" for row in rows)
     parts = [{part["name"]: part["score"] for part in row["components"]} for row in rows]
     assert all({"correct", "format", "length"} <= part.keys() for part in parts)  # every reward of the rubric that was deployed, and their components
     assert any("tags/think" in part for part in parts)
     assert len({row["score"] for row in rows}) > 1
+
+
+def version_at(endpoint):
+    about = httpx.get(endpoint, timeout=60).json()
+    return f"{about['digest']} rl_rewards {about['package']}"
+
+
+def test_a_run_that_goes_on_after_another_version_was_deployed_is_refused_with_both_versions(trained):
+    directory, rubric, evaluations, endpoint = trained
+    began_with, before = version_at(endpoint), record_of(directory)
+    rubric.write_text(rubric.read_text().replace("weight: 0.1", "weight: 0.2"))
+    assert deploy(rubric, evaluations, "--force", "--port", str(urlsplit(endpoint).port))["endpoint"] == endpoint
+    longer = launch.config("grpo", directory, reward_endpoint=endpoint, **SMALL | {"max_steps": 6})
+    (refused,) = [run.finish() for run in launch.start("grpo", longer)]
+    assert refused.returncode == 2 and "Traceback" not in refused.stderr
+    assert "began with another rubric" in refused.stderr and "--allow_changed_rubric true" in refused.stderr
+    assert f"-      version: {began_with}" in refused.stderr and f"+      version: {version_at(endpoint)}" in refused.stderr
+    assert version_at(endpoint) != began_with and record_of(directory) == before
 
 
 class Halting(BaseHTTPRequestHandler):

@@ -233,7 +233,7 @@ def test_a_nemo_gym_that_wants_errors_gets_the_callers_mistakes_as_such(home, co
 
 @pytest.fixture(scope="module")
 def strict(home):
-    with Server(home, "--verify-failures", "error", cwd=home) as server:
+    with Server(home / "numbers.yaml", "--verify-failures", "error", cwd=home) as server:
         yield server.wait()
 
 
