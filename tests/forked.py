@@ -13,7 +13,6 @@ import contextlib
 import multiprocessing
 import os
 import runpy
-import socket
 import subprocess
 import sys
 import tempfile
@@ -26,6 +25,8 @@ from pathlib import Path
 
 import psutil
 import pytest
+
+from tests.free_ports import free_port
 
 ROOT = Path(__file__).parents[1]
 _forks = multiprocessing.get_context("forkserver")
@@ -108,9 +109,7 @@ def run(script: str | Path, *arguments: str | Path, environment: Mapping[str, st
 
 def start_ranks(count: int, script: str | Path, *arguments: str | Path, environment: Mapping[str, str] | None = None) -> list[Run]:
     """Start a script in `count` processes with the variables that torchrun sets for those of one machine."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        address = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free.getsockname()[1])}
+    address = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port())}
     ranks = []
     for rank in range(count):
         places = {"RANK": rank, "LOCAL_RANK": rank, "GROUP_RANK": 0, "WORLD_SIZE": count, "LOCAL_WORLD_SIZE": count}

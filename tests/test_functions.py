@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import os
 import pickle
 
@@ -235,6 +236,26 @@ def test_a_wrong_declaration_is_refused_at_once(make, message):
 def test_a_function_is_a_trl_reward_function_by_itself():
     scores = contains_answer(prompts=[[CHAT[0]]] * 2, completions=[[CHAT[1]], [{"role": "assistant", "content": "5"}]], answer=["4", "4"])
     assert scores == [1.0, 0.0]
+
+
+@pytest.mark.parametrize("waits", [False, True], ids=["at once", "when awaited"])
+def test_coroutines_of_a_batch_of_the_wrong_length_are_refused_and_closed(waits):
+    made = []
+
+    async def value():
+        return 1.0
+
+    async def later():
+        return made
+
+    @reward_function(mode="batch")
+    def too_few(response):
+        made.append(value())
+        return later() if waits else made
+
+    with pytest.raises(ValueError, match="returned 1 results for a batch of 2"):
+        score(too_few, sample("a"), sample("b"))
+    assert inspect.getcoroutinestate(made[0]) == inspect.CORO_CLOSED
 
 
 def test_an_async_functions_timeout_costs_its_sample_alone():

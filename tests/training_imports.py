@@ -5,6 +5,7 @@ import gc
 import os
 import sys
 from importlib import import_module
+from importlib.util import find_spec
 
 os.environ.setdefault("DS_ACCELERATOR", "cpu")  # read when DeepSpeed, which TRL loads where it is installed, is imported
 for name in (
@@ -12,6 +13,9 @@ for name in (
     "rl_rewards.deploying.endpoint", "rl_rewards.formats.vertex", "rl_rewards.recording", "rl_rewards.reporting", "rl_rewards.trainers", "rl_rewards.trl",
 ):  # fmt: skip
     import_module(name)
+if find_spec("deepspeed"):
+    # Its sums in shared memory are a minute of C++ to compile, and ranks that spin while they wait, where processors are few. Gloo does them, too.
+    import_module("deepspeed").ops.__compatible_ops__["deepspeed_shm_comm"] = False
 imports = sys.modules["accelerate.utils.imports"]
 imports._is_package_available = functools.cache(imports._is_package_available)  # it parses the metadata of packages at each call
 gc.freeze()  # no collection in a fork touches, and so copies, the pages of what was imported

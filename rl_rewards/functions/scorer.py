@@ -134,6 +134,8 @@ class FunctionScorer(Scorer):
     async def _gathered(self, values: Sequence[Any], size: int) -> list[EvaluateResult]:
         """The results of a batch, some of which are to be awaited."""
         if len(values) != size:
+            for value in filter(inspect.iscoroutine, values):
+                value.close()  # nobody awaits it
             raise ValueError(f"reward function {self.__name__!r} returned {len(values)} results for a batch of {size}")
         return await self._finish_each([value if inspect.isawaitable(value) else _ready(value) for value in values])
 

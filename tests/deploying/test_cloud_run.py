@@ -4,7 +4,6 @@ import json
 import os
 import re
 import shutil
-import socket
 import subprocess
 import sys
 import sysconfig
@@ -19,6 +18,7 @@ from rl_rewards.cli import app
 from rl_rewards.deploying.evaluation_id import DeployError
 from rl_rewards.deploying.locking import extras_of, locked
 from rl_rewards.deploying.wheel import wheel_of_this_package
+from tests.free_ports import free_port
 
 
 def deploy(*arguments):
@@ -69,8 +69,7 @@ def test_its_own_command_serves_vertex_from_its_files_alone(context, project, tm
     [wheel] = (context / "packages").glob("*.whl")
     shutil.unpack_archive(wheel, home / "packages", "zip")  # what pip makes of a wheel of pure Python
     shutil.rmtree(project)
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     (home / "bin").mkdir()
     script = f"#!{sys.executable}\nfrom rl_rewards.cli import main\nmain()\n"
     (home / "bin" / "rl-rewards").write_text(script)
@@ -85,7 +84,7 @@ def test_its_own_command_serves_vertex_from_its_files_alone(context, project, tm
     }
     process = subprocess.Popen([*without_rights(), *command], cwd=home, env=environment, stderr=subprocess.PIPE, text=True)
     try:
-        client = httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30)
+        client = httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=120)
         _wait(client, process)
         assert Path(f"/proc/{process.pid}").stat().st_uid == (os.geteuid() or 10001)
         example = {"contents": [{"role": "user", "parts": [{"text": "Which colour?"}]}], "references": {"answer": "red"}}
@@ -96,7 +95,7 @@ def test_its_own_command_serves_vertex_from_its_files_alone(context, project, tm
         assert client.post("/", json={"example": example, "response": {"parts": [{"text": "red"}]}}).status_code == 503  # no score, and no zero
     finally:
         process.terminate()
-        process.wait(30)
+        process.wait(300)
 
 
 def _site_packages():
@@ -106,7 +105,7 @@ def _site_packages():
 
 
 def _wait(client, process):
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 300
     while time.monotonic() < deadline:
         if process.poll() is not None:
             raise RuntimeError(process.stderr.read())

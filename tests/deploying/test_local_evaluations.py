@@ -18,6 +18,7 @@ from rl_rewards.deploying.evaluation_id import DeployError
 from rl_rewards.deploying.local import Registry
 from rl_rewards.deploying.local_server import running_server, serve_directory, stop_server
 from rl_rewards.recording.provenance import difference, rubric_text
+from tests.free_ports import free_port
 
 
 @pytest.fixture
@@ -106,17 +107,19 @@ def test_deployed_served_asked_and_replaced_without_a_gap(registry, relevance, p
     [result] = rubric.evaluate([Sample.from_row(ROW)]).columns["overlap"].results
     assert (result.score, {name: part.score for name, part in result.metrics.items()}) == (0.5, {"relevance": 0.5, "relevance/overlap": 0.5})
 
-    stop, answers = threading.Event(), []
+    stop, answers, first = threading.Event(), [], threading.Event()
 
     def ask():  # as a trainer does: a connection that ends with the old process is tried again
         while not stop.is_set():
             try:
-                answers.append(httpx.post(endpoint, json={"samples": [ROW]}, timeout=30).json()["results"][0]["score"])
+                answers.append(httpx.post(endpoint, json={"samples": [ROW]}, timeout=300).json()["results"][0]["score"])
             except httpx.TransportError as error:
                 answers.append(type(error).__name__)
+            first.set()
 
     asking = threading.Thread(target=ask)
     asking.start()
+    assert first.wait(300)
     (relevance / "data" / "stop.txt").write_text("what is\n")  # now the score is 1
     before = running_server(registry.directory)
     assert deploy(registry, "rubrics/rubric.yaml", "--id", "project").exit_code == 0
@@ -218,17 +221,10 @@ def test_an_endpoint_that_cannot_be_used_is_refused(rubric, endpoint, message):
 def test_a_server_says_which_evaluations_there_are_and_asks_for_its_key(registry, relevance, monkeypatch):
     registry.register(bundle_of_folders([f"relevance={relevance}"]), "overlap", "", "")
     monkeypatch.setenv("RL_REWARDS_API_KEYS", "0123456789abcdef-key")
-    server = serve_directory(registry.directory, port=_free_port())
+    server = serve_directory(registry.directory, port=free_port())
     with pytest.raises(EndpointError, match="needs another key \\(HTTP 401\\): set the environment variable RL_REWARDS_API_KEY"):
         load_endpoint(server.endpoint("overlap"))
     monkeypatch.setenv("RL_REWARDS_API_KEY", "0123456789abcdef-key")
     assert load_endpoint(server.endpoint("overlap")).evaluate([Sample.from_row(ROW)]).totals() == [0.5]
     with pytest.raises(EndpointError, match="HTTP 404: .*no rubric 'nothing'; there are"):
         load_endpoint(server.endpoint("nothing"))
-
-
-def _free_port():
-    import socket
-
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        return free.getsockname()[1]

@@ -91,6 +91,9 @@ async def send(writer, status, text, **headers):
 
 
 async def ok(writer, body, state, number, given):
+    """Replies; with `meet`, not before so many requests have been inside at once."""
+    while state["busiest"] < int(given.get("meet", 0)):
+        await asyncio.sleep(0.001)
     await asyncio.sleep(float(given.get("delay", 0)))
     state["replies"] += 1
     await send(writer, 200, json.dumps(completion(answer(body), body)))

@@ -103,7 +103,9 @@ def raw_service():
                 length = int(head.lower().partition(b"content-length:")[2].split()[0])
                 rest = head.partition(b"\r\n\r\n")[2]
                 while len(rest) < length:
-                    rest += connection.recv(65536)
+                    if not (data := connection.recv(65536)):
+                        return
+                    rest += data
                 try:
                     talk(connection)
                 except OSError:  # the client hung up, as it should
@@ -122,4 +124,5 @@ def raw_service():
 
     yield start
     for each in open_sockets:
+        each.shutdown(socket.SHUT_RDWR)  # a thread that waits in accept() does not see its listener close, and would keep it
         each.close()

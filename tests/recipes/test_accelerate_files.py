@@ -71,7 +71,7 @@ def ppo_config(folder: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def data_parallel(tmp_path_factory) -> Path:
-    """A PPO run by two processes, each with the whole model."""
+    """A PPO run by two processes, each with the whole model, started as its user types it."""
     folder = tmp_path_factory.mktemp("data_parallel")
     launch.run("ppo", ppo_config(folder), *two_processes("multi_gpu"))
     return folder / "out"
@@ -90,7 +90,7 @@ def test_ppo_sharded_killed_and_resumed_ends_as_it_does_without_sharding(name, d
     skip_without_deepspeed(name)
     file = ppo_config(tmp_path)
     launch.run_and_kill("ppo", file, 3, *two_processes(name))
-    printed = launch.run("ppo", file, *two_processes(name))
+    printed = launch.run_forked("ppo", file, *two_processes(name))
     assert "going on from" in printed and f"Evaluation on {HELD_OUT} held-out prompts" in printed
     assert_equal(data_parallel, tmp_path / "out", ("model.safetensors", "critic.safetensors"))
 

@@ -2,7 +2,6 @@
 
 import os
 import re
-import socket
 import subprocess
 import sys
 import time
@@ -16,15 +15,10 @@ import yaml
 pytest.importorskip("trl")
 pytest.importorskip("fastapi", reason="needs the extra serve")
 
+from tests.free_ports import free_port
 from tests.recipes import launch
 
 ACCELERATE = launch.ROOT / "recipes/accelerate"
-
-
-def free_port():
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return free.getsockname()[1]
 
 
 @pytest.mark.torchrun
@@ -37,7 +31,7 @@ def test_two_nodes_train_on_rewards_that_a_third_serves(tmp_path):
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     with subprocess.Popen(serve, cwd=launch.ROOT, env=environment, stderr=subprocess.PIPE, text=True) as server:
         try:
-            deadline = time.monotonic() + 120
+            deadline = time.monotonic() + 600
             while not answers(f"http://127.0.0.1:{served}/readyz"):
                 assert server.poll() is None and time.monotonic() < deadline
                 time.sleep(0.1)

@@ -16,7 +16,7 @@ def browser():
         options.add_argument(flag)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
     driver = webdriver.Chrome(options, webdriver.ChromeService(shutil.which("chromedriver")))
-    driver.set_script_timeout(60)
+    driver.set_script_timeout(300)
     watch = """
         window.seen = [];
         addEventListener("securitypolicyviolation", (event) => seen.push(`violation: ${event.violatedDirective} ${event.blockedURI}`));

@@ -15,7 +15,7 @@ def open_page(browser, path, anchor=""):
 
 
 def wait(browser, condition):
-    return WebDriverWait(browser, 60, poll_frequency=0.05).until(lambda _: condition())
+    return WebDriverWait(browser, 300, poll_frequency=0.05).until(lambda _: condition())
 
 
 def draw_all(browser):

@@ -38,12 +38,12 @@ class Watching:
         threading.Thread(target=lambda: self.lines.extend(self.process.stderr), daemon=True).start()
 
     def get(self, path="", **options):
-        return httpx.get(self.url + path, timeout=120, **options)
+        return httpx.get(self.url + path, timeout=300, **options)
 
     def stop(self, number=signal.SIGINT):
         self.process.send_signal(number)
         try:
-            return self.process.wait(60)
+            return self.process.wait(300)
         finally:
             self.process.kill()
 
@@ -61,7 +61,7 @@ def record(recorder, steps):
         recorder.flush()
 
 
-def wait_for(condition, seconds=180):
+def wait_for(condition, seconds=300):
     deadline = time.monotonic() + seconds
     while not (found := condition()):
         assert time.monotonic() < deadline, "nothing happened"
@@ -88,7 +88,7 @@ def chromium():
         options.add_argument(flag)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
     driver = webdriver.Chrome(options, webdriver.ChromeService(shutil.which("chromedriver")))
-    driver.set_script_timeout(120)
+    driver.set_script_timeout(300)
     yield driver
     driver.quit()
 
@@ -103,8 +103,8 @@ def test_a_reader_sees_rows_arrive_and_keeps_the_place(watching, chromium, tmp_p
     recorder.begin(0, 0, 1, max_steps=100)
     record(recorder, range(1, 4))
     wait_for(lambda: chromium.find_elements("css selector", "html[data-ready] .layout"))
-    steps = "return JSON.stringify(JSON.parse(document.getElementById('runs').textContent))"
-    assert '"of":48' in chromium.execute_script(steps)
+    steps = "const runs = document.getElementById('runs'); return runs ? JSON.stringify(JSON.parse(runs.textContent)) : ''"
+    wait_for(lambda: '"of":48' in chromium.execute_script(steps))
 
     # The reader chooses a theme, opens a part and scrolls.
     chromium.execute_script(
@@ -113,15 +113,16 @@ def test_a_reader_sees_rows_arrive_and_keeps_the_place(watching, chromium, tmp_p
     )
     record(recorder, range(4, 6))
     wait_for(lambda: '"of":80' in chromium.execute_script(steps))
-    wait_for(lambda: chromium.execute_script("return window.kept === 1 && document.querySelector('main details').open"))
-    assert chromium.execute_script("return [document.documentElement.dataset.theme, window.scrollY > 300]") == ["dark", True]
+    wait_for(lambda: chromium.execute_script("return window.kept === 1 && document.querySelector('main details')?.open && window.scrollY > 300"))
+    assert chromium.execute_script("return document.documentElement.dataset.theme") == "dark"
 
     # Killed within a batch, and resumed from the checkpoint after step 3: steps 4 and 5 are run again.
     recorder.checkpoint(5)
     record(recorder, [6])
     part = max(parts_in(directory / "_rewards.parts")).path
     part.write_bytes(part.read_bytes()[:-200])
-    wait_for(lambda: chromium.find_element("id", "live").text == "live")
+    live = "return document.getElementById('live')?.textContent ?? ''"  # in one step: the page puts another element in its place
+    wait_for(lambda: chromium.execute_script(live) == "live")
     resumed = RunRecorder(directory, rubric())
     resumed.begin(5, 0, 1, max_steps=100)
     record(resumed, [6, 7])
@@ -136,7 +137,7 @@ def test_a_reader_sees_rows_arrive_and_keeps_the_place(watching, chromium, tmp_p
     asked = chromium.execute_script("return performance.getEntriesByType('resource').map((each) => each.name)")
     assert all(name.startswith((watching.url, "data:", "blob:")) for name in asked)
     assert watching.stop() == 0
-    wait_for(lambda: "does not answer" in chromium.find_element("id", "live").text)
+    wait_for(lambda: "does not answer" in chromium.execute_script(live))
 
 
 @pytest.mark.slow
@@ -159,7 +160,7 @@ def test_another_host_name_is_refused_and_other_addresses_do_not_reach_it(watchi
 @pytest.mark.slow
 def test_a_taken_port_is_an_error_that_names_a_free_one(watching, tmp_path):
     second = Watching(tmp_path, "--port", watching.url.rpartition(":")[2].strip("/"))
-    assert second.process.wait(60) == 2
+    assert second.process.wait(300) == 2
     assert "must be free, got: Address already in use; --port 0 takes a free one" in second.said
 
 
@@ -176,7 +177,7 @@ def test_a_file_that_is_no_run_is_refused_at_once(tmp_path):
     path = tmp_path / "notes.txt"
     path.write_text("no run")
     refused = Watching(path, "--port", "0")
-    assert refused.process.wait(120) == 2 and refused.said.startswith(f"error: {path}: ")
+    assert refused.process.wait(300) == 2 and refused.said.startswith(f"error: {path}: ")
 
 
 def test_an_unreadable_moment_keeps_the_last_page(tmp_path):

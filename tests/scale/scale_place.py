@@ -19,7 +19,7 @@ aggregates:
 - {pass_at_k: {reward: correct, k: [1, 2]}}
 """
 MINE = """
-import os, signal
+import os, signal, time
 from collections import Counter
 from dataclasses import replace
 from rl_rewards import EvaluateResult, reward_function
@@ -75,6 +75,8 @@ def crash(response, **kwargs):
 def where(response, **kwargs):
     with open("where", "a") as file:
         file.write(f"{os.getpid()}\\n")
+    if os.path.exists("hold") and len(open("where").read().split()) > 100:
+        time.sleep(10_000)  # until it is killed
     return 1.0
 
 

@@ -293,7 +293,9 @@ def test_a_run_that_was_killed_scores_no_group_twice_that_is_done(place, score):
         .read_text()
         .replace(
             "        sizes = Counter",
-            "        import time\n        time.sleep(0.02)\n        open('asked', 'a').writelines(s.response + '\\n' for s in samples)\n        sizes = Counter",
+            "        open('asked', 'a').writelines(s.response + '\\n' for s in samples)\n"
+            "        if os.path.exists('hold') and len(open('asked').read().split()) > 60:\n            time.sleep(10_000)  # until it is killed\n"
+            "        sizes = Counter",
         )
     )
     (place / "share.yaml").write_text(SHARE)
@@ -301,12 +303,14 @@ def test_a_run_that_was_killed_scores_no_group_twice_that_is_done(place, score):
     code = "import sys; from rl_rewards.scale import gathering; gathering.PART_ROWS = 6; from rl_rewards.cli import app; app(sys.argv[1:])"
     assert score("share.yaml", "data.jsonl", "--out", "whole", "--block-rows", 10).exit_code == 0
     os.remove("asked")
+    (place / "hold").touch()
     killed = start("share.yaml", "data.jsonl", "--out", "out", "--block-rows", 10, command=["-c", code, "score"])
     while len(list(place.glob("out/_groups/results/0*"))) < 3:
         assert killed.poll() is None
         time.sleep(0.01)
     killed.send_signal(signal.SIGKILL)
     killed.wait()
+    os.remove("hold")
     before = Path("asked").read_text().split()
     again = start("share.yaml", "data.jsonl", "--out", "out", command=["-c", code, "score"])
     said = again.communicate()[1]

@@ -17,6 +17,7 @@ def cluster(request):
     """A Ray of two CPUs, or of as many as the test says."""
     cpus = getattr(request, "param", 2)
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    os.environ.setdefault("RAY_raylet_start_wait_time_s", "300")  # on a busy machine
     ray.init(address="local", num_cpus=cpus, include_dashboard=False, object_store_memory=200 << 20, logging_level="ERROR", log_to_driver=False)
     yield cpus
     ray.shutdown()

@@ -85,12 +85,14 @@ def test_a_run_that_was_killed_goes_on(place, score, workers):
     (place / "where.yaml").write_text('rewards: [{name: r, score: {function: "mine.py:where"}}]\n')
     score("where.yaml", "data.jsonl", "--out", "whole", "--block-rows", 10)
     os.remove("where")
+    (place / "hold").touch()
     killed = start("where.yaml", "data.jsonl", "--out", "out", "--block-rows", 10, "--workers", workers)
     while not list(place.glob("out/_commits/0*.json")):
         assert killed.poll() is None
         time.sleep(0.01)
     killed.send_signal(signal.SIGKILL)
     killed.wait()
+    os.remove("hold")
     before = len(Path("where").read_text().split())
     assert not (place / "out" / "_done.json").exists()
     done = score("where.yaml", "data.jsonl", "--out", "out", "--workers", workers)

@@ -19,7 +19,7 @@ from rl_rewards import EvaluateResult, reward_function
 
 @reward_function
 def slow(response: str, **columns) -> float:
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 300
     while "hang" in response and not Path(columns["release"]).exists() and time.monotonic() < deadline:
         time.sleep(0.01)
     return float(len(response))

@@ -4,7 +4,7 @@ import json
 import socket
 
 
-def exchange(port, *parts, patience=20.0, half_close=False):
+def exchange(port, *parts, patience=120.0, half_close=False):
     """What the server sends back until it closes the connection, or until a reply is whole: (status, body, whether it closed)."""
     with socket.create_connection(("127.0.0.1", port), timeout=patience) as connection:
         try:

@@ -4,12 +4,11 @@ import json
 import signal
 import subprocess
 import sys
-import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
-from running_server import Server, is_alive, wait_for
+from running_server import PATIENCE, Server, is_alive, wait_for
 
 REWARDS = """
 import os, sys, time
@@ -56,7 +55,7 @@ def odd(home):
 
 
 def grade(server, text, **options):
-    return httpx.post(server.url + "/grade", json={"sample": {"output_text": text}, "item": {}}, timeout=60, **options)
+    return httpx.post(server.url + "/grade", json={"sample": {"output_text": text}, "item": {}}, timeout=PATIENCE, **options)
 
 
 @pytest.mark.parametrize("text", ["sys.exit", "interrupt", "recursion", "memory", "nan"])
@@ -82,7 +81,7 @@ def test_at_the_end_of_the_drain_a_request_that_hangs_is_a_503_and_the_process_e
     server = Server(home / "odd.yaml", "--drain", "1", cwd=home).wait()
     with ThreadPoolExecutor(1) as pool:
         running = pool.submit(grade, server, "sleep")
-        wait_for(lambda: "rl_rewards_requests_in_flight 2.0" in server.client.get("/metrics").text)
+        wait_for(server.in_flight)
         server.process.send_signal(signal.SIGTERM)
         reply = running.result()
     assert (reply.status_code, reply.json()["error"]["code"]) == (503, "shutdown") and reply.headers["retry-after"]
@@ -94,10 +93,11 @@ def test_a_batch_that_is_being_scored_when_sigterm_comes_is_answered_whole(rubri
     release = tmp_path / "release"
     samples = [{"prompt": "?", "completion": f"hang {n}", "release": str(release)} for n in range(20)]
     with ThreadPoolExecutor(1) as pool:
-        running = pool.submit(httpx.post, server.url + "/v1/score", json={"samples": samples}, timeout=60)
-        wait_for(lambda: "rl_rewards_requests_in_flight 2.0" in server.client.get("/metrics").text)
+        running = pool.submit(httpx.post, server.url + "/v1/score", json={"samples": samples}, timeout=PATIENCE)
+        wait_for(server.in_flight)
         server.process.send_signal(signal.SIGTERM)
-        threading.Timer(0.3, release.touch).start()
+        wait_for(lambda: not server.takes_connections())
+        release.touch()
         assert [row["score"] for row in running.result().json()["results"]] == [float(len(sample["completion"])) for sample in samples]
     assert server.stop() in (0, -signal.SIGTERM)
 
@@ -107,19 +107,19 @@ def test_a_hang_up_ends_a_server_as_sigterm_does(rubrics, tmp_path):
     release = tmp_path / "release"
     with ThreadPoolExecutor(1) as pool:
         body = {"samples": [{"prompt": "?", "completion": "hang", "release": str(release)}]}
-        running = pool.submit(httpx.post, server.url + "/v1/score", json=body, timeout=60)
-        wait_for(lambda: "rl_rewards_requests_in_flight 2.0" in server.client.get("/metrics").text)
+        running = pool.submit(httpx.post, server.url + "/v1/score", json=body, timeout=PATIENCE)
+        wait_for(server.in_flight)
         server.process.send_signal(signal.SIGHUP)
-        threading.Timer(0.3, release.touch).start()
+        wait_for(lambda: not server.takes_connections())
+        release.touch()
         assert running.result().json()["results"][0]["score"] == 4.0
-    assert server.process.wait(60) in (0, -signal.SIGTERM)
-    server.client.close()
+    assert server.stop() in (0, -signal.SIGTERM)
 
 
 def test_a_second_server_on_a_port_says_that_it_is_taken(odd, home):
     for flags in ([], ["--workers", "2"]):
         command = [sys.executable, "-m", "rl_rewards", "serve", str(home / "odd.yaml"), "--port", str(odd.port), *flags]
-        ended = subprocess.run(command, cwd=home, capture_output=True, text=True, timeout=120)
+        ended = subprocess.run(command, cwd=home, capture_output=True, text=True, timeout=PATIENCE)
         assert ended.returncode == 2 and f"--port {odd.port} cannot be listened at: Address already in use" in ended.stderr
         assert "Traceback" not in ended.stderr
     assert grade(odd, "fine").json() == {"score": 1.0}
@@ -133,18 +133,20 @@ def test_a_directory_with_a_broken_rubric_does_not_start_and_names_it(home, tmp_
     (tmp_path / "broken.yaml").write_text(broken)
     for flags in ([], ["--workers", "2"]) if broken.startswith("rewards: [{") else ([],):
         command = [sys.executable, "-m", "rl_rewards", "serve", str(tmp_path), "--port", "0", *flags]
-        ended = subprocess.run(command, capture_output=True, text=True, timeout=120)
+        ended = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE)
         assert ended.returncode == 2 and "broken.yaml" in ended.stderr and "Traceback" not in ended.stderr
 
 
 def test_port_0_says_which_port_it_took(home):
     command = [sys.executable, "-m", "rl_rewards", "serve", str(home / "odd.yaml"), "--port", "0"]
     with subprocess.Popen(command, cwd=home, stderr=subprocess.PIPE, text=True) as server:
-        line = server.stderr.readline()
-        address = line.split()[-1]
-        assert line.startswith("serving ") and address.startswith("http://127.0.0.1:")
-        wait_for(lambda: _answers(address))
-        server.send_signal(signal.SIGTERM)
+        try:
+            line = server.stderr.readline()
+            address = line.split()[-1]
+            assert line.startswith("serving ") and address.startswith("http://127.0.0.1:")
+            wait_for(lambda: _answers(address))
+        finally:
+            server.send_signal(signal.SIGTERM)
         assert all("request_id" in json.loads(each) for each in server.stderr if each.startswith("{"))
 
 

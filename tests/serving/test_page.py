@@ -38,7 +38,7 @@ def page(browser, sums):
     from selenium.webdriver.support.ui import WebDriverWait
 
     browser.get(sums.url + "/")
-    WebDriverWait(browser, 20).until(lambda driver: driver.find_elements("css selector", "#rubric option"))
+    WebDriverWait(browser, 300).until(lambda driver: driver.find_elements("css selector", "#rubric option"))
     return browser
 
 
@@ -47,7 +47,7 @@ def score(page, row):
 
     page.execute_script("document.getElementById('sample').value = arguments[0]; document.getElementById('total').textContent = ''", json.dumps(row))
     page.find_element("id", "score").click()
-    WebDriverWait(page, 20).until(lambda driver: driver.find_element("id", "total").text or driver.find_element("id", "error").text)
+    WebDriverWait(page, 300).until(lambda driver: driver.find_element("id", "total").text or driver.find_element("id", "error").text)
     return page.find_element("id", "total").text
 
 

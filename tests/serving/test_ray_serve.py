@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -13,6 +12,7 @@ from pydantic import ValidationError
 ray = pytest.importorskip("ray")
 pytest.importorskip("ray.serve")
 from rl_rewards.serving.ray_serve import RayServeSettings, application
+from tests.free_ports import free_port
 
 pytestmark = pytest.mark.slow
 HOME = []
@@ -34,9 +34,7 @@ def url(tmp_path_factory):
     (home / "slow.yaml").write_text("rewards:\n  - {name: process, score: {function: where.py:slowly}}\n")
     HOME.append(home)
     (home / "where.yaml").write_text("rewards:\n  - {name: process, score: {function: where.py:process}}\n")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     patience = {"RAY_SERVE_PROXY_READY_CHECK_TIMEOUT_S": "120", "RAY_SERVE_PROXY_HEALTH_CHECK_TIMEOUT_S": "120"}  # of a busy machine
     environment = {"env_vars": {"RL_REWARDS_API_KEYS": KEY, **patience}}
     os.environ.setdefault("RAY_raylet_start_wait_time_s", "300")
@@ -51,21 +49,21 @@ def url(tmp_path_factory):
 
 def grade(url, answer, **options):
     return httpx.post(
-        f"{url}/grade?rubric=sums", json={"sample": {"output_text": f"<answer>{answer}</answer>"}, "item": {"answer": "42"}}, timeout=60, **options
+        f"{url}/grade?rubric=sums", json={"sample": {"output_text": f"<answer>{answer}</answer>"}, "item": {"answer": "42"}}, timeout=300, **options
     )
 
 
 def process(url, rubric="where"):
-    return httpx.post(f"{url}/v1/evaluations/{rubric}", json={"samples": [{"prompt": "?", "completion": "!"}]}, headers=HEADERS, timeout=60)
+    return httpx.post(f"{url}/v1/evaluations/{rubric}", json={"samples": [{"prompt": "?", "completion": "!"}]}, headers=HEADERS, timeout=300)
 
 
 def test_contracts_keys_and_errors_are_those_of_the_plain_server(url):
-    assert httpx.get(f"{url}/readyz", timeout=60).json() == {"status": "ready"}
+    assert httpx.get(f"{url}/readyz", timeout=300).json() == {"status": "ready"}
     assert grade(url, 42).status_code == 401
     with ThreadPoolExecutor(8) as pool:
         answers = list(pool.map(lambda n: grade(url, n, headers=HEADERS).json()["score"], [42, 41] * 20))
     assert answers == [1.0, 0.0] * 20
-    refused = httpx.post(f"{url}/grade?rubric=sums", json={"item": {}}, headers=HEADERS, timeout=60)
+    refused = httpx.post(f"{url}/grade?rubric=sums", json={"item": {}}, headers=HEADERS, timeout=300)
     assert (refused.status_code, refused.json()["error"]["pointer"]) == (422, "/sample")
 
 
@@ -78,7 +76,7 @@ def test_replicas_come_with_the_load_and_go_after_it_and_every_request_is_answer
     serve.run(application(settings), name="scaling", route_prefix="/scaling")
     address = url.replace("/rewards", "/scaling")
     try:
-        seen, most, deadline = {}, 0, time.monotonic() + 240
+        seen, most, deadline = {}, 0, time.monotonic() + 500
 
         def ask(number):
             while (most < 3 or len(seen) < 2) and time.monotonic() < deadline:
@@ -107,7 +105,7 @@ def _replicas(name):
 
 
 def test_replicas_share_the_load_and_a_killed_one_is_replaced(url):
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 500
     seen = set()
     while len(seen) < 2 and time.monotonic() < deadline:
         with ThreadPoolExecutor(8) as pool:

@@ -5,7 +5,7 @@ import signal
 
 import httpx
 import pytest
-from running_server import Server, children_of, is_alive, wait_for
+from running_server import PATIENCE, Server, both, children_of, is_alive, wait_for
 
 REWARDS = """
 import os
@@ -36,7 +36,7 @@ def server(home):
 
 
 def grade(server, text, **options):
-    return httpx.post(server.url + "/grade", json={"sample": {"output_text": text}, "item": {}}, timeout=60, **options)
+    return httpx.post(server.url + "/grade", json={"sample": {"output_text": text}, "item": {}}, timeout=PATIENCE, **options)
 
 
 def both_or_more(server):
@@ -45,34 +45,30 @@ def both_or_more(server):
 
 def both_answering(server):
     """The two workers, once neither reads the rubric any more."""
-    workers = both(server)
-    wait_for(lambda: all(f"worker {worker} answers" in server.log.read_text() for worker in workers))
-    return workers
 
+    def answering():
+        workers = both(server)  # a slow one may have been replaced meanwhile
+        return all(f"worker {worker} answers" in server.log.read_text() for worker in workers) and workers
 
-def both(server):
-    return wait_for(lambda: len(children_of(server)) == 2 and children_of(server))
+    return wait_for(answering)
 
 
 def test_a_process_that_a_reward_ends_is_replaced_where_there_are_several(home):
     server = Server(home / "odd.yaml", "--workers", "2", cwd=home).wait()
     try:
-        before = wait_for(lambda: len(children_of(server)) == 2 and children_of(server))
+        before = both(server)
         with pytest.raises(httpx.TransportError):  # closed before a byte of an answer: to be sent again
             grade(server, "die")
         wait_for(lambda: set(children_of(server)) - set(before) and len(children_of(server)) == 2)
         assert grade(server, "fine").json() == {"score": 1.0}
-        in_flight = [
-            line for line in httpx.get(server.url + "/metrics", timeout=60).text.splitlines() if line.startswith("rl_rewards_requests_in_flight")
-        ]
-        assert sum(float(line.split()[-1]) for line in in_flight) == 1.0  # this request; the dead process' is forgotten
+        wait_for(lambda: server.in_flight() == 0.0)  # the dead process' request is forgotten
     finally:
         server.stop()
 
 
 def test_workers_end_with_the_process_that_started_them(home):
     server = Server(home / "odd.yaml", "--workers", "2", cwd=home).wait()
-    workers = wait_for(lambda: len(children_of(server)) == 2 and children_of(server))
+    workers = both(server)
     server.process.kill()
     server.stop()
     wait_for(lambda: not any(map(is_alive, workers)))
@@ -80,7 +76,7 @@ def test_workers_end_with_the_process_that_started_them(home):
 
 def test_every_process_of_a_server_that_was_told_to_end_is_gone(home):
     server = Server(home / "odd.yaml", "--workers", "2", cwd=home).wait()
-    workers = wait_for(lambda: len(children_of(server)) == 2 and children_of(server))
+    workers = both(server)
     assert server.stop() in (0, -signal.SIGTERM)
     assert not any(is_alive(process) for process in workers) and not is_alive(server.process.pid)
     with pytest.raises(httpx.TransportError):

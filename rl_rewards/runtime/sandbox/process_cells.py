@@ -82,6 +82,7 @@ class Zygote:
             try:
                 socket.send_fds(self._control, [TRUSTED if role == "trusted" else FOR_PROGRAMS], [theirs.fileno()])
             except OSError as error:
+                ours.close()
                 raise CellLost(f"the zygote is gone: {error}") from None
         return Cell(ours, self)
 

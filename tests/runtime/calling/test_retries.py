@@ -50,8 +50,8 @@ def test_a_refusal_is_not_repeated() -> None:
 
 
 def test_an_attempt_that_runs_out_of_time_is_not_repeated() -> None:
-    error, made = call(asyncio.sleep(60), timeout=0.05)
-    assert (error.outcome, made) == (Outcome.TIMEOUT, 1) and "within 0.05 s" in str(error)
+    error, made = call(asyncio.sleep(60), timeout=0.5)
+    assert (error.outcome, made) == (Outcome.TIMEOUT, 1) and "within 0.5 s" in str(error)
 
 
 @pytest.mark.parametrize("seconds", [6.0, 30.0, 999999999.0, 1e18])
@@ -133,7 +133,7 @@ def test_a_server_that_works_and_refuses_does_not_open_a_breaker(failure: Except
 
 def test_a_call_that_runs_out_of_time_does_not_open_a_breaker() -> None:
     breaker = CircuitBreaker(failures=1)
-    call(asyncio.sleep(60), timeout=0.02, breaker=breaker)
+    call(asyncio.sleep(60), timeout=0.2, breaker=breaker)
     assert call("reply", breaker=breaker) == ("reply", 1)
 
 

@@ -1,5 +1,6 @@
 """What a program brings about after it began is its own doing, and costs it alone; what happens before is not."""
 
+import gc
 import json
 import os
 import signal
@@ -10,7 +11,7 @@ from other_user import NOBODY, run_as
 
 from rl_rewards.runtime.sandbox import Asserts, Call, Limits, Script
 from rl_rewards.runtime.sandbox.process import ProcessEngine
-from rl_rewards.runtime.sandbox.process_cells import BEGAN, Cell, threads_each
+from rl_rewards.runtime.sandbox.process_cells import BEGAN, Cell, Zygote, threads_each
 from rl_rewards.types import Outcome
 
 NAMESPACES = ("user", "pid", "network", "mount", "ipc")
@@ -100,6 +101,17 @@ def test_a_sandbox_that_is_killed_as_a_whole_is_nobodys_doing_and_its_work_done_
         assert [execution.stdout for execution in executions] == ["2\n", "3\n"]
     finally:
         engine.close()
+
+
+def test_a_zygote_that_is_gone_gives_no_cell_and_leaves_no_socket_open(recwarn):
+    zygote = Zygote((), (), workers=1)
+    try:
+        os.kill(zygote._process.pid, signal.SIGKILL)
+        assert zygote.ends(60) and not zygote.answers()
+        gc.collect()
+    finally:
+        zygote.close()
+    assert not [warning.message for warning in recwarn if warning.category is ResourceWarning]
 
 
 LARGE = [
