@@ -5,6 +5,7 @@ import signal
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import orphans
 import pytest
@@ -67,12 +68,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def pytest_collection_finish(session: object) -> None:
     """Spare small runs two costs that grow with what is installed, not with the run.
 
-    A trainer collects garbage in full after each run, over a million objects that imports made; and accelerate parses the metadata of packages each time
-    that it asks whether one is there, a third of a run of two steps.
+    A trainer collects garbage in full after each run, over a million objects that imports made (it is collected anyway, now and then); and accelerate
+    parses the metadata of packages each time that it asks whether one is there, a third of a run of two steps.
     """
     gc.freeze()
     if imports := sys.modules.get("accelerate.utils.imports"):
         imports._is_package_available = functools.cache(imports._is_package_available)
+    if memory := sys.modules.get("accelerate.utils.memory"):
+        memory.gc = SimpleNamespace(collect=int)
 
 
 @pytest.fixture(autouse=True)
@@ -81,3 +84,25 @@ def no_secrets_of_other_tests():
     before = set(redaction._known)
     yield
     redaction._known.intersection_update(before)
+
+
+@pytest.fixture(autouse=True)
+def no_modules_of_other_tests(request: pytest.FixtureRequest):
+    """A module of one test's directory, such as `helpers`, is no other test's."""
+    modules, paths = len(sys.modules), list(sys.path)
+    yield
+    place = request.node.funcargs.get("tmp_path")
+    if place is None or (len(sys.modules) == modules and sys.path == paths):
+        return
+    sys.path[:] = [path for path in sys.path if not _is_below(place, path)]
+    for name in [name for name, module in sys.modules.items() if _was_found(place, getattr(module, "__dict__", {}))]:
+        del sys.modules[name]
+
+
+def _was_found(place: Path, of_module: dict) -> bool:
+    """Whether a module lies there, by its own names: what is loaded when it is asked for stays where it is."""
+    return _is_below(place, of_module.get("__file__")) or any(_is_below(place, path) for path in of_module.get("__path__") or ())
+
+
+def _is_below(place: Path, path: object) -> bool:
+    return isinstance(path, str) and path.startswith(str(place))

@@ -13,6 +13,7 @@ import contextlib
 import multiprocessing
 import os
 import runpy
+import signal
 import subprocess
 import sys
 import tempfile
@@ -29,6 +30,8 @@ import pytest
 from tests.free_ports import free_port
 
 ROOT = Path(__file__).parents[1]
+STOPS_AT = "RL_REWARDS_TEST_STOPS_AT"
+"""The environment variable with the beginning of a line at which a run stops (SIGSTOP): whoever is to kill it there is never too late."""
 _forks = multiprocessing.get_context("forkserver")
 _forks.set_forkserver_preload(["tests.training_imports"])
 
@@ -86,7 +89,11 @@ def _main(arguments: list[str], environment: dict[str, str], directory: Path, ou
     os.environ.update(environment)
     if "TRACKIO_DIR" in environment:
         _import_trackio_again()
+    if private := sys.modules.get("wandb.sdk.data_types._private"):
+        os.makedirs(private.MEDIA_TMP.name, exist_ok=True)  # made when it was imported, and removed by the first fork that ended
     os.chdir(directory)
+    if STOPS_AT in environment:
+        _stop_at(environment[STOPS_AT])
     sys.argv = arguments
     sys.path[:0] = [str(Path(arguments[0]).absolute().parent), str(ROOT)]
     try:
@@ -95,11 +102,31 @@ def _main(arguments: list[str], environment: dict[str, str], directory: Path, ou
         atexit._run_exitfuncs()  # multiprocessing's own processes leave without
 
 
+def _stop_at(beginning: str) -> None:
+    """Stop this process once it has printed a line that begins so, blanks aside."""
+    write, line = sys.stdout.write, ""
+
+    def stopping(text: str) -> int:
+        nonlocal line
+        written, line = write(text), line + text
+        if text.endswith("\n"):
+            sys.stdout.flush()
+            if line.strip().startswith(beginning):
+                os.kill(os.getpid(), signal.SIGSTOP)
+            line = ""
+        return written
+
+    sys.stdout.write = stopping
+
+
 def _import_trackio_again() -> None:
     """It reads its folder from the environment when it is imported, which TRL did."""
     for name in [name for name in sys.modules if name.partition(".")[0] == "trackio"]:
         del sys.modules[name]
-    sys.modules["trl.extras.profiling"].trackio = import_module("trackio")
+    again = import_module("trackio")
+    for name, module in sys.modules.items():
+        if name.startswith("trl.") and "trackio" in vars(module):
+            module.trackio = again
 
 
 def run(script: str | Path, *arguments: str | Path, environment: Mapping[str, str] | None = None, directory: Path = ROOT) -> str:

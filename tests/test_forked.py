@@ -49,6 +49,16 @@ def test_a_fork_is_killed_with_what_it_started(tmp_path):
     assert run.finish().returncode == -signal.SIGKILL  # which comes at the end of its output, and `sleep` holds that open as well
 
 
+def test_a_fork_goes_no_further_than_the_line_at_which_it_is_to_be_killed(tmp_path):
+    lines = "".join(f"print('  step', {number})\nopen('{number}', 'x').close()\n" for number in (1, 2, 3))
+    (tmp_path / "script.py").write_text(lines)
+    run = forked.Run("script.py", environment={**os.environ, forked.STOPS_AT: "step 2"}, directory=tmp_path)
+    assert [next(run.lines) for _ in range(2)] == ["  step 1\n", "  step 2\n"]
+    run.kill()
+    assert run.finish().returncode == -signal.SIGKILL
+    assert not (tmp_path / "2").exists() and not (tmp_path / "3").exists()
+
+
 def test_one_rank_that_fails_ends_the_others_and_is_named(tmp_path):
     (tmp_path / "script.py").write_text("import os, time\nif os.environ['RANK'] == '1': raise ValueError('a bad rank')\ntime.sleep(1000)")
     with pytest.raises(AssertionError, match="(?s)rank 1 ended with 1:.*a bad rank"):

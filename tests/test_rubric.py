@@ -155,7 +155,7 @@ def test_a_reward_that_hangs_is_named():
 
     @reward_function
     def slow(**kwargs):
-        return float(named.wait(30))
+        return float(named.wait(300))
 
     logger = logging.getLogger("rl_rewards.pipeline.hang_watch")
     handler = Waits()

@@ -10,7 +10,8 @@ from importlib.util import find_spec
 os.environ.setdefault("DS_ACCELERATOR", "cpu")  # read when DeepSpeed, which TRL loads where it is installed, is imported
 for name in (
     "peft", "trl.trainer.grpo_trainer", "trl.trainer.rloo_trainer", "trl.trainer.reward_trainer",
-    "rl_rewards.deploying.endpoint", "rl_rewards.formats.vertex", "rl_rewards.recording", "rl_rewards.reporting", "rl_rewards.trainers", "rl_rewards.trl",
+    "rl_rewards.deploying.endpoint", "rl_rewards.formats.vertex", "rl_rewards.recording.plot", "rl_rewards.trainers",
+    "rl_rewards.trl", "rl_rewards.reporting.specs" if find_spec("altair") else "rl_rewards.reporting",
 ):  # fmt: skip
     import_module(name)
 if find_spec("deepspeed"):

@@ -185,7 +185,7 @@ def test_calls_that_failed_are_counted_and_asked_again_by_the_same_command(toy_p
             "--save",
             "out.jsonl",
             "--timeout",
-            2,
+            6,
         ]
         try:
             toy.answer = failing

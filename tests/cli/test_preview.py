@@ -111,7 +111,7 @@ class Warned(logging.Handler):
 def mine(completions, **kwargs):
     warned, logger = Warned(), logging.getLogger("rl_rewards")
     logger.addHandler(warned)
-    assert warned.event.wait(60)
+    assert warned.event.wait(300)
     logger.removeHandler(warned)
     return [1.0] * len(completions)
 """

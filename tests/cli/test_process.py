@@ -17,12 +17,12 @@ ROOT = Path(__file__).parents[2]
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT)}
 COMMAND = [sys.executable, "-m", "rl_rewards.cli"]
 
-# Runs the command line, then prints its peak memory in KiB.
+# Runs the command line, then prints its peak memory in KiB. Not that of getrusage(), which counts what started the process, too.
 MEASURED = """
-import resource, sys
+import re, sys
 from rl_rewards.cli import app
 app(sys.argv[1:], standalone_mode=False)
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+print(re.search(r"VmHWM:\\s+(\\d+)", open("/proc/self/status").read())[1])
 """
 
 

@@ -43,7 +43,7 @@ def test_isolated_folders_run_in_workers(metrics):
     (metrics / "metrics/one/main.py").write_text(
         "import os\ndef evaluate(messages, **kwargs):\n    return float('RL_REWARDS_IN_WORKER' in os.environ)\n"
     )
-    assert load_folders(["one=metrics/one"], isolate=True, timeout=60).evaluate([SAMPLE]).scores("one") == [1.0]
+    assert load_folders(["one=metrics/one"], isolate=True, timeout=300).evaluate([SAMPLE]).scores("one") == [1.0]
     assert load_folders(["one=metrics/one"]).evaluate([SAMPLE]).scores("one") == [0.0]
 
 

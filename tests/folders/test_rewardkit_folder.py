@@ -426,7 +426,7 @@ def test_criteria_survive_pickling_and_run_in_workers(folder):
     folders = folder({"checks.py": CHECKS, "b/more.py": "from rewardkit import criteria\ncriteria.file_contains('out.txt', 'hello')\n"})
     rubric = load_folders(folders)
     assert pickle.loads(pickle.dumps(rubric["t.checks"].score)) == rubric["t.checks"].score
-    evaluation = load_folders(folders, isolate=True, timeout=60).evaluate([sample()])
+    evaluation = load_folders(folders, isolate=True, timeout=300).evaluate([sample()])
     assert {name: column.scores[0] for name, column in evaluation.columns.items()} == {"t.b": 1.0, "t.checks": 0.75}
 
 

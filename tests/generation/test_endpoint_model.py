@@ -12,7 +12,7 @@ def say(text):
 
 
 def test_every_request_gets_its_own_completion(chat_server):
-    url = chat_server.url("ok", delay=0.01)
+    url = chat_server.url("ok", delay=0.01, meet=4)
     model = load_model("toy", base_url=url, concurrency=4)
     completions = complete_all(model, [Request(say(number)) for number in range(20)], Sampling())
     assert [completion.text for completion in completions] == [str(number) for number in range(20)]

@@ -26,7 +26,7 @@ class ChatServer:
         """What came in at an address: requests, replies, busiest, bodies, headers, times."""
         path = url.removeprefix(f"http://127.0.0.1:{self.port}").removesuffix("/v1")
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-        with opener.open(f"http://127.0.0.1:{self.port}/stats{path}", timeout=60) as reply:
+        with opener.open(f"http://127.0.0.1:{self.port}/stats{path}", timeout=300) as reply:
             return json.load(reply)
 
 

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 import yaml
 
 from tests import forked
@@ -54,8 +55,10 @@ def run_forked(recipe: str, file: Path, *options: str) -> str:
 
 
 def run_and_kill(recipe: str, file: Path, step: int, *options: str) -> None:
-    """Start a run and, when it prints its line about `step`, end all of its processes by SIGKILL."""
-    started = start(recipe, file, *options)
+    """Start a run and, when it has printed its line about `step`, end all of its processes by SIGKILL."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(forked.STOPS_AT, f"step {step:>5}")
+        started = start(recipe, file, *options)
     reached = any(line.strip().startswith(f"step {step:>5}") for line in started[0].lines)
     for process in started:
         process.kill()

@@ -1,10 +1,8 @@
 """Preferences, a reward model trained on them, and a policy trained on that."""
 
 import json
-import os
 import random
 import re
-import subprocess
 import sys
 from pathlib import Path
 
@@ -32,14 +30,6 @@ def flags(options):
     return [text for name, value in options.items() for text in (f"--{name}", str(value))]
 
 
-def launch(options):
-    command = [sys.executable, "-m", "accelerate.commands.launch", "--num_processes", "1", "recipes/reward_model.py", "--config", CONFIG]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    finished = subprocess.run([*command, *flags(options)], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=600)
-    assert finished.returncode == 0, finished.stderr[-4000:]
-    return finished.stdout
-
-
 @pytest.fixture(scope="module")
 def pairs(tmp_path_factory):
     """A file with the first 32 test pairs."""
@@ -56,7 +46,7 @@ def trained(pairs, tmp_path_factory):
     lora = {"use_peft": True, "lora_target_modules": "all-linear", "lora_r": 4}
     steps = {"max_steps": 2, "save_steps": 1, "per_device_train_batch_size": 8, "disable_tqdm": True}
     options = {"dataset": pairs, "eval_dataset": pairs, "output_dir": directory, **lora, **steps}
-    return directory, launch(options), options
+    return directory, forked.run("recipes/reward_model.py", "--config", CONFIG, *flags(options)), options
 
 
 def test_chosen_responses_are_better_by_the_rules():

@@ -3,8 +3,6 @@
 import json
 import os
 import sqlite3
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -15,6 +13,7 @@ pytest.importorskip("wandb")
 pytest.importorskip("trackio")
 
 from rl_rewards import load_rubric
+from tests import forked
 from tests.recording.wandb_file import wandb_records
 
 pytestmark = pytest.mark.slow  # it trains
@@ -51,9 +50,7 @@ def run(tmp_path_factory):
         "TRACKIO_DIR": str(directory / "trackio"),
         "PYTHONPATH": str(ROOT),
     }
-    command = [sys.executable, "-m", "accelerate.commands.launch", "--num_processes", "1", "recipes/grpo.py", "--config", directory / "config.yaml"]
-    finished = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=600)
-    assert finished.returncode == 0, finished.stderr[-4000:]
+    forked.run("recipes/grpo.py", "--config", directory / "config.yaml", environment=environment)
     return directory
 
 

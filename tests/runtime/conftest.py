@@ -11,7 +11,7 @@ def gone() -> Callable[[int], None]:
     """Wait until there is no such process (or only its zombie, which an init reaps or does not)."""
 
     def wait(pid: int) -> None:
-        for _ in range(3000):
+        for _ in range(30_000):
             try:
                 with open(f"/proc/{pid}/stat") as stat:
                     if stat.read().rpartition(")")[2].split()[0] == "Z":

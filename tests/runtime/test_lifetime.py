@@ -24,7 +24,7 @@ from rl_rewards.runtime.workers.shared_pool import shared_pool
 
 pool = shared_pool(None)
 call = serialize_call(hostile_calls.obey)
-orphan, = pool.submit(call, [("orphan", False)], 60).result(60)
+orphan, = pool.submit(call, [("orphan", False)], 300).result(300)
 stuck = pool.submit(call, [("hold the GIL", None), ("sleep", None)], 10_000)
 assert pool.submit(call, [("echo", 1)], 0.01).result is not None
 while len(pool.processes()) < 3:
@@ -52,7 +52,7 @@ def start(program: str, **environment: str) -> subprocess.Popen[str]:
 
 
 def finish(process: subprocess.Popen[str]) -> str:
-    out, err = process.communicate(timeout=120)
+    out, err = process.communicate(timeout=300)
     assert process.returncode == 0, err
     return out
 
@@ -60,7 +60,7 @@ def finish(process: subprocess.Popen[str]) -> str:
 @pytest.mark.parametrize("ending", [name for name in ENDINGS if name != "waiting for a result that never comes"])
 def test_no_process_outlives(ending: str, gone: Any) -> None:
     process = start(BUSY + ENDINGS[ending])
-    out, _ = process.communicate(timeout=120)
+    out, _ = process.communicate(timeout=300)
     for pid in json.loads(out):
         gone(pid)
 
@@ -70,7 +70,7 @@ def test_no_process_outlives_a_signal(number: signal.Signals, gone: Any) -> None
     process = start(BUSY + ENDINGS["waiting for a result that never comes"])
     processes = json.loads(process.stdout.readline())
     process.send_signal(number)
-    process.communicate(timeout=60)
+    process.communicate(timeout=300)
     for pid in processes:
         gone(pid)
 
@@ -83,14 +83,14 @@ def test_no_stopped_process_outlives_its_caller(stopped: str, ending: signal.Sig
     for pid in {"the server": [server], "the others": others, "all": processes}[stopped]:
         os.kill(pid, signal.SIGSTOP)
     process.send_signal(ending)
-    process.communicate(timeout=60)
+    process.communicate(timeout=300)
     for pid in processes:
         gone(pid)
 
 
 def test_no_stopped_process_outlives_a_script_that_ends(gone: Any) -> None:
     process = start(BUSY + "import signal\nfor pid in pool.processes():\n    os.kill(pid, signal.SIGSTOP)")
-    out, _ = process.communicate(timeout=120)
+    out, _ = process.communicate(timeout=300)
     for pid in json.loads(out):
         gone(pid)
 
@@ -103,7 +103,7 @@ def test_no_process_outlives_a_caller_whose_forked_child_lives_on(gone: Any) -> 
     for pid in processes:
         gone(pid)
     os.kill(child, signal.SIGKILL)
-    process.communicate(timeout=60)
+    process.communicate(timeout=300)
 
 
 WORKS_IN = {
@@ -149,7 +149,7 @@ from rl_rewards.runtime.workers.serialization import serialize_call
 from rl_rewards.runtime.workers.shared_pool import shared_pool
 call = serialize_call(hostile_calls.obey)
 def echo(value):
-    return shared_pool(None).submit(call, [("echo", value)], 60).result(60)[0].value
+    return shared_pool(None).submit(call, [("echo", value)], 300).result(300)[0].value
 """
 
 
@@ -188,5 +188,5 @@ def test_ranks_share_the_machine_and_each_has_a_pool(tmp_path: Path) -> None:
 
 def test_a_wrong_number_of_workers_is_refused() -> None:
     process = start(PREAMBLE + "echo(1)", RL_REWARDS_WORKERS="many")
-    _, err = process.communicate(timeout=60)
+    _, err = process.communicate(timeout=300)
     assert "RL_REWARDS_WORKERS must be a whole number of at least 1, got 'many'" in err

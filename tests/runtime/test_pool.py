@@ -22,7 +22,7 @@ from rl_rewards.runtime.workers.shared_pool import shared_pool
 from rl_rewards.types import Outcome
 
 CALL = serialize_call(hostile_calls.obey)
-PATIENCE = 60.0  # seconds until a test that hangs fails
+PATIENCE = 300.0  # seconds until a test that hangs fails
 
 
 @pytest.fixture(scope="module")
@@ -112,7 +112,7 @@ def test_an_item_that_replaces_pickle_damages_no_other_result(pool: WorkerPool) 
 
 def test_many_items_may_misbehave_at_once(pool: WorkerPool) -> None:
     every_third = FATE[::3]
-    finished = run(pool, *(item for item, _, _ in every_third), timeout=1.0)
+    finished = run(pool, *(item for item, _, _ in every_third), timeout=20.0)
     assert [one.outcome for one in finished] == [outcome for _, outcome, _ in every_third]
 
 

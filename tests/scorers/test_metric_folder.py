@@ -157,13 +157,13 @@ def test_data_of_the_folder_is_found_as_that_of_any_package(name, init, folder):
 def test_async_code_with_helpers_runs_in_workers(folder):
     main = "import asyncio\nasync def evaluate(messages, **kwargs):\n    from .words import find\n    await asyncio.sleep(0)\n    return find()"
     path = folder({"main.py": main, "words.py": "def find():\n    return 0.5"})
-    [result] = Isolated(MetricFolder(str(path)), timeout=60).score([SAMPLE], [""])
+    [result] = Isolated(MetricFolder(str(path)), timeout=300).score([SAMPLE], [""])
     assert (result.score, result.error) == (0.5, None)
 
 
 def test_a_worker_has_the_folder_with_its_modules_and_data(folder):
     path = folder({"main.py": HELPED, "words.py": "def find():\n    return 0.5", "value.txt": "0.5"})
-    [result] = Isolated(MetricFolder(str(path)), timeout=60).score([SAMPLE], [""])
+    [result] = Isolated(MetricFolder(str(path)), timeout=300).score([SAMPLE], [""])
     assert (result.score, result.error) == (0.25, None)
 
 

@@ -42,7 +42,7 @@ class Server:
 
     @cached_property
     def client(self) -> httpx.Client:
-        return httpx.Client(base_url=self.url, timeout=60)
+        return httpx.Client(base_url=self.url, timeout=300)
 
     def wait(self) -> "Server":
         """Wait until it is ready."""
@@ -70,7 +70,7 @@ class Server:
 
     def takes_connections(self) -> bool:
         try:
-            socket.create_connection(("127.0.0.1", self.port), timeout=60).close()
+            socket.create_connection(("127.0.0.1", self.port), timeout=300).close()
         except OSError:
             return False
         return True

@@ -152,6 +152,6 @@ def test_port_0_says_which_port_it_took(home):
 
 def _answers(address):
     try:
-        return httpx.get(address + "/healthz", timeout=30).status_code == 200
+        return httpx.get(address + "/healthz", timeout=300).status_code == 200
     except httpx.TransportError:
         return False

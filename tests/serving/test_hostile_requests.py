@@ -85,7 +85,7 @@ def test_what_is_unusual_and_right_is_answered(sums, raw):
 
 def test_pipelined_requests_are_answered_in_their_order(sums):
     bodies = [{"sample": {"output_text": f"<answer>{n}</answer>"}, "item": {"answer": "7"}} for n in range(200)]
-    with socket.create_connection(("127.0.0.1", sums.port), timeout=120) as connection:
+    with socket.create_connection(("127.0.0.1", sums.port), timeout=300) as connection:
         connection.sendall(b"".join(request("POST", "/grade", body) for body in bodies) + request("POST", "/grade", GOOD, "Connection: close"))
         received = b""
         while more := connection.recv(1 << 16):
@@ -106,7 +106,7 @@ def test_a_connection_that_is_reset_in_the_middle_of_its_body_harms_nobody(sums)
 @pytest.mark.parametrize("requests", [1, 3])
 def test_a_caller_that_will_send_no_more_still_gets_the_answers_to_what_it_sent(sums, requests):
     whole = request("POST", "/grade", BODY, "Content-Type: application/json")
-    with socket.create_connection(("127.0.0.1", sums.port), timeout=120) as connection:
+    with socket.create_connection(("127.0.0.1", sums.port), timeout=300) as connection:
         connection.sendall(whole * requests)
         connection.shutdown(socket.SHUT_WR)
         received = b""
@@ -127,7 +127,7 @@ def test_a_caller_that_will_send_no_more_still_gets_the_answers_to_what_it_sent(
     ],
 )
 def test_an_argument_that_is_nearly_one_of_ours_is_refused_and_a_gateways_is_not(sums, query, status, said):
-    reply = httpx.post(f"{sums.url}/grade?{query}", json=BODY, timeout=120)
+    reply = httpx.post(f"{sums.url}/grade?{query}", json=BODY, timeout=300)
     assert reply.status_code == status and (said is None or said in reply.json()["error"]["message"])
 
 
@@ -146,7 +146,7 @@ def test_an_argument_that_is_nearly_one_of_ours_is_refused_and_a_gateways_is_not
     ],
 )
 def test_an_error_names_what_must_be_there_and_what_is(sums, path, body, where, said):
-    error = httpx.post(sums.url + path, json=body, timeout=120).json()["error"]
+    error = httpx.post(sums.url + path, json=body, timeout=300).json()["error"]
     assert error["pointer"] == where and said in error["message"]
 
 
@@ -233,5 +233,5 @@ def test_strange_letters_of_the_policy_are_scored(sums, text):
 
 def test_ten_thousand_samples_in_a_request_are_answered_each_and_health_meanwhile(sums):
     rows = [{"prompt": "?", "completion": f"<answer>{n}</answer>", "answer": "7"} for n in range(10_000)]
-    reply = httpx.post(sums.url + "/v1/score", json={"samples": rows}, timeout=120)
+    reply = httpx.post(sums.url + "/v1/score", json={"samples": rows}, timeout=300)
     assert [row["scores"]["correct"] for row in reply.json()["results"]] == [float(n == 7) for n in range(10_000)]

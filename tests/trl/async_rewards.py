@@ -77,6 +77,6 @@ def score_in_a_child(loop_cls: type, functions: list[Any]) -> Any:
     out = context.Queue()
     process = context.Process(target=child, args=(loop_cls, functions, out))
     process.start()
-    found = out.get(timeout=120)
+    found = out.get(timeout=500)
     process.join()
     return found

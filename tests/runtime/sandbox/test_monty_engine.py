@@ -96,7 +96,7 @@ ASSERTS = [
 
 @pytest.mark.parametrize(("program", "asserts", "outcome", "passed"), ASSERTS)
 def test_asserts_talk_to_a_program_in_another_interpreter(monty, program, asserts, outcome, passed):
-    [execution] = monty.run(program, [Asserts(asserts)], Limits(seconds=1, memory_mb=100))
+    [execution] = monty.run(program, [Asserts(asserts)], Limits(seconds=1 if outcome == "timeout" else 20, memory_mb=100))
     assert (execution.outcome, execution.value) == (outcome, passed), execution
 
 
@@ -115,7 +115,7 @@ def test_one_deadline_is_what_a_program_can_cost(monty, program):
 
 
 def test_output_is_limited(monty):
-    [execution] = monty.run("while True: print('x' * 100)", [Script()], Limits(seconds=0.5, output_bytes=5000))
+    [execution] = monty.run("while True: print('x' * 100)", [Script()], Limits(seconds=20, output_bytes=5000))
     assert execution.outcome is Outcome.CRASHED and len(execution.stdout) <= 5000 and execution.error == "too much output"
 
 
@@ -128,13 +128,15 @@ LARGE = [
     ("def f(): raise SystemExit('x' * 10**8)", "an exception with a long message"),
 ]
 BOUNDED = """
-import resource, sys
+import re, sys
 from rl_rewards.runtime.sandbox import Asserts, Call, Limits, engine
 engine("monty").run("def f(): return 0", [Call("f")], Limits())
-before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+def peak():  # not that of getrusage(), which counts what started the process, too
+    return int(re.search(r"VmHWM:\\s+(\\d+)", open("/proc/self/status").read())[1])
+before = peak()
 for case in (Call("f"), Asserts("assert f() == 1")):
     engine("monty").run(sys.argv[1], [case], Limits(seconds=10))
-print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) >> 10)
+print((peak() - before) >> 10)
 """
 
 
@@ -196,5 +198,5 @@ def test_workers_end_with_their_caller_a_busy_one_at_its_deadline():
     caller.communicate()
     assert handles
     for handle in handles:
-        assert select.select([handle], [], [], 60)[0], "a worker outlived its caller and its deadline"
+        assert select.select([handle], [], [], 300)[0], "a worker outlived its caller and its deadline"
         os.close(handle)

@@ -169,7 +169,7 @@ def test_tests_that_do_not_compile_are_an_error_of_ours(process):
     ],
 )
 def test_a_program_that_ends_under_its_tests_tells_how_it_ended(process, program, outcome, error):
-    [execution] = process.run(program, [Asserts("f()")], Limits(seconds=1))
+    [execution] = process.run(program, [Asserts("f()")], Limits(seconds=1 if outcome == "timeout" else 20))
     assert execution.outcome == outcome and execution.error.startswith(error)
 
 
@@ -318,7 +318,7 @@ def test_the_sandbox_ends_with_its_caller_however_that_ends(state, tmp_path):
             caller.kill()
         caller.wait()
         for handle in handles:
-            assert select.select([handle], [], [], 60)[0], "a process of the sandbox outlived its caller"
+            assert select.select([handle], [], [], 300)[0], "a process of the sandbox outlived its caller"
         assert not list(tmp_path.glob("rl-rewards-*"))
     finally:
         for handle in handles:
@@ -350,4 +350,4 @@ if os.fork() == 0:
 assert os.wait()[1] == 0
 assert engine("process", workers=1) is first and answer() == "1\\n"
 """
-    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, timeout=120, env={**os.environ, "PYTHONPATH": str(ROOT)})
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, timeout=300, env={**os.environ, "PYTHONPATH": str(ROOT)})

@@ -69,7 +69,7 @@ def test_every_test_is_a_component_that_says_what_was_wrong():
 
 
 def test_a_program_that_runs_out_of_time_is_wrong_and_told_so():
-    result = score(PythonTests("tests", timeout=0.5, wrong=-1.0), block("n = int(input())\nwhile n > 1: pass\nprint(n * 2)"), DOUBLE)
+    result = score(PythonTests("tests", timeout=1.0, wrong=-1.0), block("n = int(input())\nwhile n > 1: pass\nprint(n * 2)"), DOUBLE)
     assert (result.score, result.outcome) == (-1.0, Outcome.TIMEOUT)
     assert [result.metrics[f"test_{number}"].score for number in (1, 2, 3)] == [1.0, 0.0, 0.0]
 

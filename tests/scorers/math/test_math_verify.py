@@ -148,7 +148,7 @@ ENDLESS = r"\boxed{2y=9^{9^{9}}x+1}"
 def test_an_answer_that_takes_too_long_is_the_policys_and_its_mates_are_scored() -> None:
     responses = [r"\boxed{y=2x+1}", ENDLESS, r"\boxed{y-1=2x}", ENDLESS, r"\boxed{\{3\}}"]
     samples = [Sample("q", text, text, {"answer": "y=2x+1"}) for text in responses]
-    results = MathVerify("answer", timeout=1.5, wrong=-1.0).score(samples, responses)
+    results = MathVerify("answer", timeout=3.0, wrong=-1.0).score(samples, responses)
     assert [result.score for result in results] == [1.0, -1.0, 1.0, -1.0, -1.0]
     assert [result.outcome for result in results] == [Outcome.SCORED, Outcome.TIMEOUT, Outcome.SCORED, Outcome.TIMEOUT, Outcome.SCORED]
 
@@ -203,5 +203,5 @@ def test_the_callers_process_never_loads_sympy() -> None:
         "samples = [Sample('q', text, text, {'answer': r'1+\\sqrt{2}'}) for text in texts]\n"
         "print([result.score for result in MathVerify('answer', timeout=60.0).score(samples, texts)], 'sympy' in sys.modules)"
     )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=120, check=True)
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=300, check=True)
     assert done.stdout.strip() == "[0.0, 1.0] False"
