@@ -217,9 +217,12 @@ class Reward:
 
     def _checked(self, result: Any) -> EvaluateResult:
         try:
-            return self._usable(result)
+            checked = self._usable(result)
         except Exception as error:  # a value of the user's own class may raise wherever it is touched
-            return failure_of(error)
+            checked = failure_of(error)
+        if checked is not result and result.__class__ is EvaluateResult:
+            checked.seconds = result.seconds
+        return checked
 
     def _usable(self, result: Any) -> EvaluateResult:
         if result.__class__ is not EvaluateResult:

@@ -111,7 +111,7 @@ def preview(
                 isolation = {"isolate": True, "timeout": timeout, "memory_mb": _FOLDER_MEMORY_MB} if metrics_folders else {}
                 loaded = load_target_or_folders(rubric, metrics_folders, weights, not no_code, **isolation)
                 if metrics_folders:
-                    loaded = _timed(loaded, env or [])
+                    loaded = _with_variables(loaded, env or [])
             complete = _preview(loaded, source, max_samples, as_json, tokenizer, bool(metrics_folders), not no_code)
     if not complete:
         raise typer.Exit(INCOMPLETE)
@@ -146,12 +146,12 @@ class _Source:
         return self._keys.rows(dataset_rows(self._dataset, split=self._split))
 
 
-def _timed(rubric: Rubric, names: list[str]) -> Rubric:
-    from rl_rewards.folders.timing import timed
+def _with_variables(rubric: Rubric, names: list[str]) -> Rubric:
+    from rl_rewards.folders.environment import with_environment
 
     if missing := [name for name in names if name not in os.environ]:
         raise OptionError(f"--env must name variables of the environment, and {', '.join(missing)} is not set")
-    return timed(rubric, {name: os.environ[name] for name in names})
+    return with_environment(rubric, {name: os.environ[name] for name in names})
 
 
 def _preview(rubric: Rubric, source: _Source, limit: int, as_json: bool, tokenizer: str | None, with_seconds: bool, code: bool) -> bool:
@@ -160,7 +160,6 @@ def _preview(rubric: Rubric, source: _Source, limit: int, as_json: bool, tokeniz
     from rl_rewards.checks import literals_like_columns
     from rl_rewards.cli.preview_report import Shown, print_json, print_tables, print_totals
     from rl_rewards.cli.reports import BadRows, Totals
-    from rl_rewards.folders.timing import take_seconds
     from rl_rewards.tables.batches import batches
     from rl_rewards.tables.readers import TableError
     from rl_rewards.tables.tokenizing import tokenize_with
@@ -173,7 +172,7 @@ def _preview(rubric: Rubric, source: _Source, limit: int, as_json: bool, tokeniz
         for batch in batches(itertools.islice(rows, limit), bad, True, tokenize):
             if batch.samples:
                 result = rubric.evaluate(batch.samples)
-                seconds = take_seconds(result) if with_seconds else None
+                seconds = {name: [each.seconds for each in column.results] for name, column in result.columns.items()} if with_seconds else None
                 totals.count(result)
                 shown.append(Shown(batch.rows, result, seconds))
                 total += len(batch.samples)

@@ -33,4 +33,10 @@ def repeated(results: Sequence[EvaluateResult], indices: Sequence[int]) -> list[
         indices: `first_equal` of the samples.
     """
     by_place = dict(zip(sorted(set(indices)), results, strict=True))
-    return [by_place[first] if first == place else copy.deepcopy(by_place[first]) for place, first in enumerate(indices)]
+    return [by_place[first] if first == place else _copy(by_place[first]) for place, first in enumerate(indices)]
+
+
+def _copy(result: EvaluateResult) -> EvaluateResult:
+    copied = copy.deepcopy(result)
+    copied.seconds = 0.0  # it was not scored again
+    return copied

@@ -58,7 +58,7 @@ def _apply_gate(column: RewardColumn, gate: Gate, deciding: RewardColumn) -> Non
             column.results[i] = EvaluateResult.skip(f"its gate {gate.reward!r} does not apply to this row")
         else:
             failed = EvaluateResult.failure(Outcome.ERROR, f"its gate {gate.reward!r} has no score here: {decided.error}", decided.cause)
-            failed.metrics = column.results[i].metrics
+            failed.metrics, failed.seconds = column.results[i].metrics, column.results[i].seconds
             column.results[i] = failed
         column.scores[i] = None
 

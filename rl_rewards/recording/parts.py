@@ -39,13 +39,21 @@ class Part:
         """Its batches, one at a time. A last one that a killed process left unfinished is not there: it was never part of a checkpoint."""
         with pa.OSFile(str(self.path)) as file:
             try:
-                yield from pa.ipc.open_stream(file)
+                for batch in pa.ipc.open_stream(file):
+                    yield batch if batch.schema == SCHEMA else _of_today(batch)
             except pa.ArrowInvalid:  # empty, or cut off within a batch
                 return
             except OSError as error:
                 if error.errno is not None:
                     raise
                 return  # Arrow's own word for a body that is shorter than announced
+
+
+def _of_today(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """A batch of an earlier version, whose run is gone on with."""
+    there = set(batch.schema.names)
+    columns = [batch.column(field.name) if field.name in there else pa.nulls(batch.num_rows, field.type) for field in SCHEMA]
+    return pa.RecordBatch.from_arrays(columns, schema=SCHEMA)
 
 
 def parts_in(directory: Path) -> list[Part]:

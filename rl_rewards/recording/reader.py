@@ -12,7 +12,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from rl_rewards.recording.rows import SCHEMA_VERSION
+from rl_rewards.recording.rows import SCHEMA, SCHEMA_VERSION
 from rl_rewards.tables.scored_directory import is_scored_directory
 
 __all__ = ["RunRecord", "read_record"]
@@ -37,14 +37,19 @@ class RunRecord:
     rows: int
 
     def table(self, columns: Sequence[str] | None = None) -> pa.Table:
-        """All rows, or some columns of them."""
-        return pq.read_table(self.path, columns=None if columns is None else list(columns))
+        """All rows, or some columns of them. A column that an earlier version did not record is null."""
+        there = pq.read_schema(self.path).names
+        wanted = _wanted(columns, there)
+        return _completed(pq.read_table(self.path, columns=[name for name in wanted if name in there]), self.rows, wanted)
 
     def batches(self, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
         """The rows a row group at a time; all rewards of a completion are in one."""
         with pq.ParquetFile(self.path) as file:
+            there = file.schema_arrow.names
+            wanted = _wanted(columns, there)
             for i in range(file.num_row_groups):
-                yield file.read_row_group(i, columns=None if columns is None else list(columns))
+                rows = file.read_row_group(i, columns=[name for name in wanted if name in there])
+                yield _completed(rows, file.metadata.row_group(i).num_rows, wanted)
 
     def _repr_html_(self) -> str:
         from rl_rewards.recording.notebook import record_html  # only a notebook asks
@@ -82,3 +87,13 @@ def read_record(run: str | os.PathLike[str]) -> RunRecord:
         raise ValueError(f"{path} is a record of schema version {version}, and this rl_rewards reads up to {SCHEMA_VERSION}: install a later one")
     config, versions = (json.loads(held.get(f"rl_rewards.{name}", "{}")) for name in ("config", "versions"))
     return RunRecord(path, held.get("rl_rewards.rubric", ""), config, versions, rows)
+
+
+def _wanted(columns: Sequence[str] | None, there: Sequence[str]) -> list[str]:
+    return [*there, *(name for name in SCHEMA.names if name not in there)] if columns is None else list(columns)
+
+
+def _completed(rows: pa.Table, count: int, wanted: Sequence[str]) -> pa.Table:
+    """Rows with the columns that an earlier version did not record, of nulls."""
+    there = set(rows.column_names)
+    return pa.table({name: rows[name] if name in there else pa.nulls(count, SCHEMA.field(name).type) for name in wanted})

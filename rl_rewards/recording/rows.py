@@ -51,6 +51,7 @@ SCHEMA = pa.schema(
         "reason": _TEXT,  # the reward's reason; for a failure, the error
         "components": _COMPONENTS,
         "seconds": pa.float64(),  # wall time of the reward over the whole batch
+        "row_seconds": pa.float64(),  # wall time that scoring this completion took; null where it is known of the batch alone. Not in older records
     }
 )
 
@@ -91,6 +92,7 @@ def rows_of(batch: BatchContext, result: Evaluation, first_index: int, first_gro
         "reason": _texts([text_of_value(result.error or result.reason) for result in results]),
         "components": _components([result.metrics for result in results]),
         "seconds": pa.array([column.seconds for column in columns] * size, pa.float64()),
+        "row_seconds": pa.array([result.seconds for result in results], pa.float64()),
     }
     return pa.RecordBatch.from_arrays([values[name] for name in SCHEMA.names], schema=SCHEMA)
 

@@ -68,7 +68,8 @@ class RecordBuilder:
             "failed": spread(numbers["failed"] == 1, False, np.bool_),
             "gate": spread(np.nan_to_num(numbers["gate"], nan=-1), -1, np.int8),
             "outcomes": spread(outcome_codes[codes["outcome"]], -1, np.int8),
-            "seconds": spread(numbers["seconds"], np.nan, np.float32),
+            "seconds": spread(numbers["seconds"], np.nan),
+            "row_seconds": spread(numbers["row_seconds"], np.nan),
         }
         weighted = np.where((numbers["scorable"] == 1) & (numbers["weight"] != 0), numbers["weight"] * numbers["score"], np.nan)
         sums, there = np.bincount(owner, np.nan_to_num(weighted), count), np.bincount(owner, np.isfinite(weighted), count)

@@ -19,7 +19,23 @@ __all__ = ["NUMBERS", "TEXTS", "RecordTables", "RecordTexts", "record_of"]
 
 TEXTS = ("mode", "prompt_id", "reward", "outcome")
 _SIZED = ("completion", "parsed", "reason")
-NUMBERS = ("step", "rank", "group", "index", "tokens", "scorable", "advantage", "raw", "gate", "score", "weight", "failed", "components", "seconds")
+NUMBERS = (
+    "step",
+    "rank",
+    "group",
+    "index",
+    "tokens",
+    "scorable",
+    "advantage",
+    "raw",
+    "gate",
+    "score",
+    "weight",
+    "failed",
+    "components",
+    "seconds",
+    "row_seconds",
+)
 _COLUMNS = [*TEXTS, *_SIZED, *NUMBERS]
 _SHOWN = ("prompt", "completion", "reasoning", "references", "reward", "parsed", "reason")
 _DICTIONARIES = [*TEXTS, *_SIZED, "prompt", "reasoning", "references"]

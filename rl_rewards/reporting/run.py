@@ -61,6 +61,7 @@ class Run:
         failed: whether the reward itself failed, shape (N, R).
         gate: 1 open, 0 closed, -1 no gate or not decided, shape (N, R).
         seconds: wall time of the reward over the whole batch that the completion was in, shape (N, R).
+        row_seconds: wall time that scoring the completion itself took, shape (N, R); NaN where it is known of the batch alone.
         batch: number of the batch that was scored together, shape (N,).
         text_size: bytes of its completion, parsed answers and reasons, shape (N,).
         components: (reward, component) -> shape (N,).
@@ -94,6 +95,7 @@ class Run:
     failed: np.ndarray
     gate: np.ndarray
     seconds: np.ndarray
+    row_seconds: np.ndarray
     batch: np.ndarray
     text_size: np.ndarray
     components: dict[tuple[str, str], np.ndarray]

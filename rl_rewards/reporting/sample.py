@@ -9,6 +9,7 @@ import numpy as np
 
 from rl_rewards.reporting.figures import step_bins
 from rl_rewards.reporting.run import OUTCOMES, Run
+from rl_rewards.reporting.slowest import slowest
 
 __all__ = ["sample_rows", "scaled_scores"]
 
@@ -21,7 +22,7 @@ _TEXT_LIMIT = 12_000
 def sample_rows(run: Run, budget: int, seed: int = 0) -> np.ndarray:
     """Places of the completions that fit into so many bytes, in the run's order.
 
-    Groups are kept whole. First come those with the highest and lowest total, score and length, and the largest disagreement of two rewards in
+    Groups are kept whole. First come the slowest rows, then those with the highest and lowest total, score and length, and the largest disagreement of two rewards in
     the whole run; then those that hold a row of each outcome but `scored`, for each reward and each twentieth of the steps; then the highest
     and lowest there; then all others in a random order that goes round the twentieths.
 
@@ -36,7 +37,14 @@ def sample_rows(run: Run, budget: int, seed: int = 0) -> np.ndarray:
     generator = np.random.default_rng(seed)
     whole = np.zeros(len(run), np.int64)
     order = np.fromiter(
-        chain(_extremes(run, whole), _outcomes_first(run, stratum), _extremes(run, stratum), _evenly(unit, stratum, generator)), np.int64
+        chain(
+            (slow.row for slow in slowest(run)),
+            _extremes(run, whole),
+            _outcomes_first(run, stratum),
+            _extremes(run, stratum),
+            _evenly(unit, stratum, generator),
+        ),
+        np.int64,
     )
     units, first = np.unique(unit[order], return_index=True)
     units = units[np.argsort(first)]

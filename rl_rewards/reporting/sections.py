@@ -14,7 +14,8 @@ from rl_rewards.reporting.groups import Groups, groups_of
 from rl_rewards.reporting.html import Markup, tag
 from rl_rewards.reporting.overview import overview
 from rl_rewards.reporting.run import Run
-from rl_rewards.reporting.tables import evaluation_table, group_table, ledger_table, provenance, score_table, slow_batches
+from rl_rewards.reporting.slowest import slow_table
+from rl_rewards.reporting.tables import evaluation_table, group_table, ledger_table, provenance, score_table
 from rl_rewards.reporting.warnings import find_warnings
 
 __all__ = ["sections"]
@@ -62,6 +63,10 @@ class _Page:
         """A run's groups: their numbers, then their course."""
         table = group_table(run, groups)
         return None if table is None else tag("div", table, self.grid(charts.group_figures(run, groups, prefix)))
+
+    def slow(self, run: Run, groups: Groups, prefix: str) -> Markup | None:
+        """A run's slowest rows."""
+        return slow_table(run, self.runs.index(run) + 1 if len(self.runs) > 1 else None)
 
     def grid(self, figures: Sequence[Figure], kind: str = "panels") -> Markup | None:
         """Figures side by side; those with nothing to draw are left out."""
@@ -118,7 +123,7 @@ def sections(runs: Sequence[Run], names: Sequence[str]) -> tuple[list[Markup], l
     page.section("length", "Length and reward", page.grid(charts.length_figures(runs, names)))
     page.section("correlation", "Correlation", *page.each(lambda run, _, prefix: page.grid(charts.correlation_figures(run, prefix))))
     page.section("evaluation", "Evaluation", evaluation_table(runs, names), page.grid(evaluation_figures(runs, names)))
-    page.section("time", "Time", page.grid(charts.time_figures(runs, names), "wide"), *page.each(lambda run, _, __: slow_batches(run)))
+    page.section("time", "Time", page.grid(charts.time_figures(runs, names), "wide"), *page.each(page.slow))
     page.section("trainer", "Trainer's log", *_trainer(page))
     page.section("completions", "Completions", _browser(runs))
     page.section(

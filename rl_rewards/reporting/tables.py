@@ -1,4 +1,4 @@
-"""The report's tables of numbers: what each reward came to, the ledger, slow batches, evaluation, and what the run was made of."""
+"""The report's tables of numbers: what each reward came to, the ledger, evaluation, and what the run was made of."""
 
 from __future__ import annotations
 
@@ -8,17 +8,14 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from rl_rewards.reporting.charts import batch_seconds
 from rl_rewards.reporting.curves import curve_of
 from rl_rewards.reporting.definitions import term
 from rl_rewards.reporting.evaluations import Side, difference_of, mean_of, sides_of
 from rl_rewards.reporting.groups import Groups, right_groups, variance_shares
 from rl_rewards.reporting.html import Markup, cell, number, table, tag
-from rl_rewards.reporting.run import OUTCOMES, Run
+from rl_rewards.reporting.run import Run
 
-__all__ = ["course_of", "evaluation_table", "group_table", "ledger_table", "provenance", "score_table", "slow_batches"]
-
-_SLOWEST = 12
+__all__ = ["course_of", "evaluation_table", "group_table", "ledger_table", "provenance", "score_table"]
 
 
 def course_of(values: np.ndarray, run: Run) -> tuple[float, float]:
@@ -96,33 +93,6 @@ def group_table(run: Run, groups: Groups) -> Markup | None:
             rows.append([name, cell(len(found.size)), tag("td", class_="number"), *shares, cell(float(found.predicted.mean()), "share")])
     heads = ["by", term("groups"), term("useful groups"), term("all right"), term("mixed"), term("all wrong"), term("predicted", "mixed, predicted")]
     return table("Groups over the whole run", heads, rows, class_="numbers-table")
-
-
-def slow_batches(run: Run) -> Markup | None:
-    """The batches that took longest, and by which reward. A record has no time of single rows; a batch leads to its step's, the longest first."""
-    first, seconds = batch_seconds(run)
-    if not np.isfinite(seconds).any():
-        return None
-    slowest = np.nan_to_num(seconds, nan=-1).max(axis=1)
-    sizes = np.diff(np.append(first, len(run)))
-    rows = []
-    for place in np.argsort(-slowest, kind="stable")[:_SLOWEST]:
-        row = int(first[place])
-        reward = int(np.argmax(np.nan_to_num(seconds[place], nan=-1)))
-        batch = slice(row, row + int(sizes[place]))
-        late = int((run.outcomes[batch, reward] == OUTCOMES.index("timeout")).sum())
-        mode = "" if run.training[row] else " (evaluation)"
-        link = tag(
-            "a", f"step {run.step[row]}{mode}", href=f"#step={run.step[row]}&mode={'train' if run.training[row] else 'eval'}&sort=-length&view=rows"
-        )
-        rows.append([link, run.rewards[reward], cell(float(slowest[place])), cell(int(sizes[place])), cell(late)])
-    says = tag(
-        "p",
-        "The slowest batches. The record has one time for each batch and reward, none for single rows; a link lists the step's completions, the longest first.",
-        class_="says",
-    )
-    slow = table("Slowest batches", ["batch", "slowest reward", term("seconds"), term("rows"), term("timeouts")], rows, class_="numbers-table")
-    return tag("div", says, slow)
 
 
 def evaluation_table(runs: Sequence[Run], names: Sequence[str]) -> Markup | None:

@@ -24,6 +24,7 @@ from rl_rewards.runtime import event_loop
 from rl_rewards.runtime.calling.chat import ChatModel
 from rl_rewards.runtime.calling.errors import CallError
 from rl_rewards.scorers.base import Scorer, Traits
+from rl_rewards.scorers.timing import call_timed
 from rl_rewards.types import EvaluateResult, Message, MetricResult, Outcome, Sample, describe
 
 _PLACEHOLDER = re.compile(r"\{\{(.*?)\}\}", re.DOTALL)
@@ -95,7 +96,8 @@ class Autorater(Scorer):
 
     async def _score(self, samples: Sequence[Sample], answers: Sequence[Any]) -> list[EvaluateResult]:
         model = self._called_model()
-        return list(await asyncio.gather(*(self._rate(model, sample, answer) for sample, answer in zip(samples, answers, strict=True))))
+        rated = (call_timed(self._rate(model, sample, answer)) for sample, answer in zip(samples, answers, strict=True))
+        return list(await asyncio.gather(*rated))
 
     def _called_model(self) -> ChatModel:
         """The model, at the endpoint that the environment says, where it says one."""

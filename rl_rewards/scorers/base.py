@@ -12,6 +12,7 @@ from rl_rewards.configured import configured
 from rl_rewards.failures import described_with_place, failure_of
 from rl_rewards.references import MissingReferenceError
 from rl_rewards.scorers.reference import Reference, columns_of, path_of, value_of
+from rl_rewards.scorers.timing import each_timed
 from rl_rewards.types import EvaluateResult, Outcome, Sample
 
 __all__ = ["AnswerScorer", "ReadsReferences", "ReferenceScorer", "RowScorer", "Scorer", "Traits", "configured"]
@@ -167,8 +168,7 @@ class RowScorer(Scorer):
         """The result of a response without an answer (None), which is the policy's fault."""
 
     def score(self, samples: Sequence[Sample], answers: Sequence[Any]) -> list[EvaluateResult]:
-        score_row = self.score_row
-        return [score_row(sample, answer) for sample, answer in zip(samples, answers, strict=True)]
+        return each_timed(self.score_row, samples, answers)
 
     def score_row(self, sample: Sample, answer: Any) -> Any:
         """What `score_answer` returns for one sample, or its result where nothing is to be scored.

@@ -122,15 +122,18 @@ def _plain_number(value: Any) -> Any:
 
 
 def _result(finished: ItemResult) -> EvaluateResult:
-    if finished.outcome is Outcome.SCORED:
-        return finished.value
-    return EvaluateResult.failure(finished.outcome, finished.error or finished.outcome.value)
+    result = finished.value
+    if finished.outcome is not Outcome.SCORED:
+        result = EvaluateResult.failure(finished.outcome, finished.error or finished.outcome.value)
+    if isinstance(result, EvaluateResult) and result.seconds is None:  # else the scorer measured it in the worker, which is more exact
+        result.seconds = finished.seconds
+    return result
 
 
 def _batch_results(finished: ItemResult, size: int) -> list[EvaluateResult]:
     if finished.outcome is Outcome.SCORED:
         return finished.value
-    return [_result(finished) for _ in range(size)]
+    return [EvaluateResult.failure(finished.outcome, finished.error or finished.outcome.value) for _ in range(size)]
 
 
 def _then(finished: Future[list[ItemResult]], results_of: Callable[[list[ItemResult]], list[EvaluateResult]]) -> Future[list[EvaluateResult]]:

@@ -9,6 +9,7 @@ from typing import Any, Literal
 from rl_rewards.configured import configured
 from rl_rewards.scorers.base import Scorer, Traits
 from rl_rewards.scorers.length import NO_TOKEN_IDS
+from rl_rewards.scorers.timing import each_timed
 from rl_rewards.scorers.word_units import word_units
 from rl_rewards.types import EvaluateResult, Outcome, Sample
 
@@ -40,9 +41,10 @@ class Repetition(Scorer):
         return Traits(needs_token_ids=self.unit == "tokens", per_sample=True)
 
     def score(self, samples: Sequence[Sample], answers: Sequence[Any]) -> list[EvaluateResult]:
-        return [self._score(sample.policy_ids if self.unit == "tokens" else word_units(sample.policy_text.lower())) for sample in samples]
+        return each_timed(self._score, samples, answers)
 
-    def _score(self, units: Sequence[Any] | None) -> EvaluateResult:
+    def _score(self, sample: Sample, _: Any) -> EvaluateResult:
+        units: Sequence[Any] | None = sample.policy_ids if self.unit == "tokens" else word_units(sample.policy_text.lower())
         if units is None:
             return EvaluateResult.failure(Outcome.ERROR, NO_TOKEN_IDS)
         total = len(units) - self.n + 1

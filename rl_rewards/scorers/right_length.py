@@ -62,7 +62,9 @@ class RightLengthScorer(LengthScorer):
 
     def _result(self, score: float, length: int, right: bool, judged: EvaluateResult) -> EvaluateResult:
         reason = f"{'right' if right else 'wrong'}, {length} {self.unit}"
-        return EvaluateResult(score, reason, {"right": float(right)}, outcome=judged.outcome)
+        result = EvaluateResult(score, reason, {"right": float(right)}, outcome=judged.outcome)
+        result.seconds = judged.seconds
+        return result
 
 
 @configured

@@ -164,9 +164,9 @@ class EvaluateResult(_DictReads):
     """
 
     _fields = ("score", "is_score_valid", "reason", "metrics", "step_outputs", "error", "outcome")
-    # What a failure came from, for whoever logs or raises it; it is no field, and travels to other processes as text. A reference that is of no
-    # use stays what it is.
-    __slots__ = (*_fields, "cause")
+    # No fields: what a failure came from, for whoever logs or raises it, which travels to other processes as text (a reference that is of no use
+    # stays what it is); and the seconds that scoring this sample took, for a record, None where they are not known.
+    __slots__ = (*_fields, "cause", "seconds")
 
     def __init__(
         self,
@@ -190,6 +190,7 @@ class EvaluateResult(_DictReads):
         self.error = error
         self.outcome = outcome if outcome is not None else (_ERROR if score is None else _SCORED)
         self.cause: BaseException | None = None
+        self.seconds: float | None = None
 
     @classmethod
     def failure(cls, outcome: Outcome, error: str, cause: BaseException | None = None) -> EvaluateResult:
@@ -214,9 +215,11 @@ class EvaluateResult(_DictReads):
             kept: Any = (str(cause), cause.path)
         else:
             kept = None if cause is None else "".join(traceback.format_exception(cause)).rstrip()
-        return EvaluateResult, (self.score, self.reason, self.metrics, self.is_score_valid, self.step_outputs, self.error, self.outcome), kept
+        fields = (self.score, self.reason, self.metrics, self.is_score_valid, self.step_outputs, self.error, self.outcome)
+        return EvaluateResult, fields, None if kept is None and self.seconds is None else (kept, self.seconds)
 
-    def __setstate__(self, kept: str | tuple[str, Sequence[str]] | None) -> None:
+    def __setstate__(self, state: tuple[str | tuple[str, Sequence[str]] | None, float | None]) -> None:
+        kept, self.seconds = state
         if kept is not None:
             self.cause = RemoteTracebackError(kept) if isinstance(kept, str) else MissingReferenceError(*kept)
 

@@ -45,7 +45,8 @@ def verl(path, rows):
 
     def one(row):
         extra = {**{name: value for name, value in row["columns"].items() if name != "answer"}, "prompt": row["prompt"], "num_turns": 2}
-        said = compute_score("gsm8k", row["completion"], json.dumps({"answer": row["columns"]["answer"]}), extra, rubric=path)
+        truth = json.dumps({"answer": row["columns"]["answer"]}) if "answer" in row["columns"] else None
+        said = compute_score("gsm8k", row["completion"], truth, extra, rubric=path)
         rewards, _ = numbers_in(said)
         components = {(name, key): value for name, inner in json.loads(said["rewards/components"]).items() for key, value in inner.items()}
         return said["score"], rewards, components
@@ -124,7 +125,7 @@ def verifiers(path, rows):
 
 def nemo_gym(path, rows):
     from rl_rewards.bridges.nemo_gym import Verification
-    from rl_rewards.serving.errors import NoScoreError
+    from rl_rewards.serving.errors import NoScoreError, RequestError
 
     verification = Verification(path)
     names = [reward.name for reward in verification.scoring.rubric.rewards]
@@ -134,6 +135,10 @@ def nemo_gym(path, rows):
         try:
             said = await verification.reply({"responses_create_params": {"input": row["prompt"]}, "response": {"output": output}, **row["columns"]})
         except NoScoreError:
+            return None, {}, {}
+        except RequestError as error:
+            if "no reward of the rubric applies" not in str(error):
+                raise
             return None, {}, {}
         components = {tuple(key.split("/")): value for key, value in said.items() if "/" in key}
         return said["reward"], {name: said.get(name) for name in names}, components
@@ -150,6 +155,11 @@ def nemo_gym(path, rows):
     return asyncio.run(run())
 
 
+def columns_of(rows):
+    """Columns of a batch, as data sets hand them over: None in a row that lacks one."""
+    return {name: [row["columns"].get(name) for row in rows] for name in {name: None for row in rows for name in row["columns"]}}
+
+
 def ms_swift(path, rows, unscorable="group_mean"):
     from rl_rewards.bridges.ms_swift import reward_classes
 
@@ -160,7 +170,7 @@ def ms_swift(path, rows, unscorable="group_mean"):
         "prompt_id": [f"p{row['group']}" for row in rows],
         "request_id": list(range(len(rows))),
         "trainer_state": SimpleNamespace(global_step=3),
-        **{name: [row["columns"][name] for row in rows] for name in rows[0]["columns"]},
+        **columns_of(rows),
     }
     columns = {name: made(args=None)([row["completion"] for row in rows], **batch) for name, made in classes.items()}
     totals = []
@@ -200,7 +210,7 @@ def skyrl_gym(path, rows):
     scoring = RubricScoring(path, CALLER)
 
     def one(row):
-        extras = {"reward_spec": {"ground_truth": row["columns"]["answer"], "method": "rule"}, "extra_info": row["columns"], "data_source": "x"}
+        extras = {"reward_spec": {"ground_truth": row["columns"].get("answer"), "method": "rule"}, "extra_info": row["columns"], "data_source": "x"}
         episode = Episode(scoring, extras, None)
         episode.prompt = row["prompt"]
         scored = episode.score(row["completion"])
@@ -229,7 +239,7 @@ def axolotl(path, rows):
     from rl_rewards.bridges.workers import reward_functions
 
     functions = pickle.loads(pickle.dumps(reward_functions(path)))
-    columns = {name: [row["columns"][name] for row in rows] for name in rows[0]["columns"]}
+    columns = columns_of(rows)
     said = {
         name: function([row["prompt"] for row in rows], [[{"role": "assistant", "content": row["completion"]}] for row in rows], **columns)
         for name, function in functions.items()

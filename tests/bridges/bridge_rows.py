@@ -157,11 +157,11 @@ def trl_numbers(path, given, batch=None):
 def _trl_call(rubric, given):
     from rl_rewards.trl import total_reward_function
 
-    names = list(given[0]["columns"])
+    names = {name: None for row in given for name in row["columns"]}
     call = {
         "prompts": [row["prompt"] for row in given],
         "completions": [[{"role": "assistant", "content": row["completion"]}] for row in given],
-        **{name: [row["columns"][name] for row in given] for name in names},
+        **{name: [row["columns"].get(name) for row in given] for name in names},
     }
     scores = {function.__name__: function(**call) for function in rubric.reward_funcs}
     total = total_reward_function(rubric)

@@ -3,6 +3,7 @@
 import bridge_rows
 import pytest
 from bridge_calls import ONE_ROW, WHOLE_GROUPS, is_absent
+from bridge_compare import close_to_mean, compare, compare_scored
 from loopback.processes import chat_server  # noqa: F401
 from loopback.services import service  # noqa: F401
 
@@ -56,29 +57,6 @@ def rubric_of(request, tmp_path, chat_server, service):  # noqa: F811
     return made
 
 
-def compare(said, expected):
-    """Check a bridge's numbers against TRL's."""
-    totals, scores, components = expected
-    for i, (total, rewards, parts) in enumerate(said):
-        if totals[i] is None:
-            assert is_absent(total), f"row {i} has no score in TRL"
-            continue
-        assert total == totals[i], f"row {i}"
-        assert {name: score for name, score in rewards.items() if score is not None} == {
-            name: column[i] for name, column in scores.items() if column[i] is not None
-        }, f"row {i}"
-        assert parts is None or bridge_rows.verdicts(parts) == components[i], f"row {i}"
-
-
-def close_to_mean(said, expected, rows):
-    """Check that a row without a score got the mean of its group, and that the others kept their numbers."""
-    totals = expected[0]
-    for i, row in enumerate(rows):
-        mates = [totals[j] for j, other in enumerate(rows) if other["group"] == row["group"] and totals[j] is not None]
-        if totals[i] is None and mates:
-            assert said[i][0] == pytest.approx(sum(mates) / len(mates), abs=1e-12)
-
-
 @pytest.mark.parametrize("family", FAMILIES)
 @pytest.mark.parametrize("trainer", ONE_ROW)
 def test_a_trainer_that_scores_one_row_at_a_time_gets_what_trl_gets(trainer, family, rubric_of, known):
@@ -102,14 +80,9 @@ def test_a_trainer_that_scores_whole_groups_gets_what_trl_gets(trainer, family, 
     key = family, len(rows), batch
     expected = known.get(key) or known.setdefault(key, bridge_rows.trl_numbers(path, rows, batch))
     said = WHOLE_GROUPS[trainer](path, rows)
-    scored = [i for i, total in enumerate(expected[0]) if total is not None]
-    compare([said[i] for i in scored], tuple(_rows_of(part, scored) for part in expected))
+    compare_scored(said, expected)
     if trainer == "axolotl":
         compare(said, expected)
     else:
         assert all(not is_absent(total) for total, _, _ in said)
         close_to_mean(said, expected, rows)
-
-
-def _rows_of(part, rows):
-    return {name: [column[i] for i in rows] for name, column in part.items()} if isinstance(part, dict) else [part[i] for i in rows]

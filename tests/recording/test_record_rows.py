@@ -36,7 +36,7 @@ def test_a_row_says_where_it_belongs_and_how_its_score_came_about(tmp_path):
     rows = recorded(tmp_path, [sample("ab"), sample("abcd", index=1)], [Reward("length", length, weight=0.5, clip=(0, 3)), Reward("other", length)])
     assert [(row["index"], row["reward"], row["score"]) for row in rows] == [(0, "length", 2), (0, "other", 2), (1, "length", 3), (1, "other", 4)]
     row = rows[2]
-    assert row.pop("seconds") > 0 and len(row.pop("prompt_id")) == 16
+    assert row.pop("seconds") > row.pop("row_seconds") > 0 and len(row.pop("prompt_id")) == 16
     assert row == {
         "step": 3, "mode": "train", "rank": 0, "group": 0, "index": 1, "prompt": "p", "completion": "abcd", "reward": "length", "parsed": None,
         "reasoning": None, "references": "{}", "tokens": None, "scorable": True, "advantage": None, "raw": 4.0, "gate": None,

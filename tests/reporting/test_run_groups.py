@@ -21,7 +21,7 @@ def run_of(scores, weights, groups, steps=None):
         step=np.array(steps if steps is not None else zeros), training=np.ones(size, bool), rank=zeros, index=np.arange(size), group=np.array(groups),
         prompt=zeros, prompt_ids=["p"], scorable=np.ones(size, bool), total=np.nan_to_num(scores) @ weights, advantage=none, tokens=none, characters=none,
         scores=scores, raw=scores, outcomes=np.zeros(scores.shape, np.int8), failed=np.zeros(scores.shape, bool), gate=np.full(scores.shape, -1, np.int8),
-        seconds=np.ones(scores.shape), batch=zeros, text_size=none, text=zeros, components={},
+        seconds=np.ones(scores.shape), row_seconds=np.full(scores.shape, np.nan), batch=zeros, text_size=none, text=zeros, components={},
     )  # fmt: skip
 
 

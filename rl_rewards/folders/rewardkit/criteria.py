@@ -20,6 +20,7 @@ from rl_rewards.scorers.base import Scorer, Traits
 from rl_rewards.scorers.metric_folder import FolderError
 from rl_rewards.scorers.metric_folder.contents import folder_digest
 from rl_rewards.scorers.metric_folder.requirements import check_requirements
+from rl_rewards.scorers.timing import each_timed
 from rl_rewards.types import EvaluateResult, MetricResult, Outcome, Sample
 from rl_rewards.types.components import as_float
 
@@ -74,7 +75,7 @@ class RewardkitCriteria(Scorer):
         return {"folder_sha256": self._digest}
 
     def score(self, samples: Sequence[Sample], answers: Sequence[Any]) -> list[EvaluateResult]:
-        return [self._result(sample, answer) for sample, answer in zip(samples, answers, strict=True)]
+        return each_timed(self._result, samples, answers)
 
     def _result(self, sample: Sample, answer: Any) -> EvaluateResult:
         try:

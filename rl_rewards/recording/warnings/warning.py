@@ -29,7 +29,7 @@ REMEDIES: Mapping[str, str] = {
     "rewards_opposed": "Two rewards cancel each other out. Decide which one matters, or gate one by the other.",
     "saturated": "The reward no longer tells completions apart. Stop here, raise its ceiling, or train on harder prompts.",
     "unscorable_rows": "These rows are left out of training. Read the reasons of the failed rewards.",
-    "seconds_grow": "Look at the slowest batches, at the server's load, and at the lengths of the completions.",
+    "seconds_grow": "Look at the slowest rows, at the server's load, and at the lengths of the completions.",
     "duplicates": "The policy samples the same text again and again. Raise the temperature, or add an entropy bonus or a KL penalty.",
     "kl_runaway": "The policy leaves its reference quickly. Lower the learning rate, or raise beta.",
     "entropy_collapse": "The policy hardly explores any more. Lower the learning rate, raise the temperature, or raise epsilon_high.",

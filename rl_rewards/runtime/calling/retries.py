@@ -8,6 +8,7 @@ from itertools import count
 from typing import TypeVar
 
 from rl_rewards.runtime.calling.breaker import CircuitBreaker
+from rl_rewards.runtime.calling.call_clock import under_way
 from rl_rewards.runtime.calling.errors import CallError, RetryableError
 from rl_rewards.runtime.calling.limits import CallLimits
 from rl_rewards.runtime.calling.pace import Pace
@@ -67,8 +68,9 @@ async def _attempts(
                 deadline += clock() - queued
                 if breaker is not None and number == 1:  # not before: others may find the server down meanwhile
                     breaker.check()
-                async with asyncio.timeout_at(deadline):
-                    reply = await attempt()
+                with under_way():
+                    async with asyncio.timeout_at(deadline):
+                        reply = await attempt()
         except TimeoutError:
             raise CallError(Outcome.TIMEOUT, f"no reply from {server} within {limits.timeout:g} s") from None
         except RetryableError as failure:
@@ -87,7 +89,8 @@ async def _attempts(
             raise CallError(Outcome.ERROR, text, server_down=not error.busy, status=error.status)
         if error.busy:
             pace.slow_down(error.retry_after, limits.wait(1))
-        await asyncio.sleep(wait)
+        with under_way():
+            await asyncio.sleep(wait)
     raise AssertionError("unreachable")
 
 

@@ -55,6 +55,7 @@ class WorkerConnection:
         self._item = -1
         self._nonce = 0
         self._kinds = _FIRST
+        self._began = 0.0  # the item, `time.monotonic`
         self._reader = FrameReader()
         self._outgoing: bytes | memoryview = b""
 
@@ -122,23 +123,24 @@ class WorkerConnection:
         self.stage = Stage.RUNNING
         self._begin_item()
 
-    def finish_item(self) -> int:
-        """Go on to the next item; the index of the one that it was at."""
-        chunk, index = self.chunk, self._item
+    def finish_item(self) -> tuple[int, float]:
+        """Go on to the next item; the index of the one that it was at, and the seconds that this took."""
+        chunk, index, seconds = self.chunk, self._item, time.monotonic() - self._began
         assert chunk is not None
         self.position += 1
         if self.position == len(chunk.indices):
             self.chunk, self.deadline, self._item = None, None, -1
         else:
             self._begin_item()
-        return index
+        return index, seconds
 
     def _begin_item(self) -> None:
         assert self.chunk is not None
         indices, job = self.chunk.indices, self.chunk.job
         self._item = indices[self.position]
         self._kinds = _ANSWERS if self.position < len(indices) - 1 else _LAST_ANSWERS
-        self.deadline = time.monotonic() + job.timeout
+        self._began = time.monotonic()
+        self.deadline = self._began + job.timeout
 
     def retire(self) -> None:
         """It exits after this answer."""

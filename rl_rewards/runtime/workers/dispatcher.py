@@ -197,7 +197,8 @@ class Dispatcher:
     def _finish_item(self, worker: WorkerConnection, result: ItemResult) -> None:
         assert worker.chunk is not None
         job = worker.chunk.job
-        job.finish(worker.finish_item(), result)
+        index, seconds = worker.finish_item()
+        job.finish(index, result._replace(seconds=seconds))
 
     def _release_failed(self, worker: WorkerConnection, result: ItemResult) -> None:
         chunk = worker.release()

@@ -17,11 +17,16 @@ class PoolError(RuntimeError):
 
 
 class ItemResult(NamedTuple):
-    """How one item ended: `scored` with a value, or `timeout`, `crashed` or `error` (it raised) with the reason."""
+    """How one item ended: `scored` with a value, or `timeout`, `crashed` or `error` (it raised) with the reason.
+
+    Attributes:
+        seconds: wall time that it ran; None where it did not come to that, or its worker died.
+    """
 
     outcome: Outcome
     value: Any = None
     error: str | None = None
+    seconds: float | None = None
 
 
 @dataclass(eq=False)

@@ -20,6 +20,7 @@ from rl_rewards.scorers.code.checkers import Checkers
 from rl_rewards.scorers.code.comparison import Compare
 from rl_rewards.scorers.code.preludes import LEETCODE, as_prelude, needed
 from rl_rewards.scorers.code.suites import NotSupportedError
+from rl_rewards.scorers.timing import timed
 from rl_rewards.types import EvaluateResult, MetricResult, Outcome, Sample
 
 
@@ -107,7 +108,7 @@ class PythonTests(ReferenceScorer):
 
     def submit(self, samples: Sequence[Sample], answers: Sequence[Any]) -> Future[list[EvaluateResult]]:
         """Start scoring a batch; the future holds what `score` returns."""
-        return self._engine.submit(lambda pair: self.score_row(*pair), list(zip(samples, answers, strict=True)))
+        return self._engine.submit(lambda pair: timed(self.score_row, *pair), list(zip(samples, answers, strict=True)))
 
     def score_answer(self, answer: Any, target: Any, sample: Sample) -> EvaluateResult:
         row = self._row(sample)

@@ -17,6 +17,7 @@ from rl_rewards.configured import configured
 from rl_rewards.runtime.sandbox import Call, Engine, EngineName, Limits, engine
 from rl_rewards.runtime.sandbox.cell.plain import NotPlain, encode
 from rl_rewards.scorers.base import RowScorer, Traits
+from rl_rewards.scorers.timing import timed
 from rl_rewards.types import EvaluateResult, Outcome, Sample
 
 __all__ = ["SnippetScorer", "plain_columns"]
@@ -100,7 +101,7 @@ class SnippetScorer(RowScorer):
 
     def submit(self, samples: Sequence[Sample], answers: Sequence[Any]) -> Future[list[EvaluateResult]]:
         """Start scoring a batch; the future holds what `score` returns."""
-        return self._engine.submit(lambda pair: self.score_row(*pair), list(zip(samples, answers, strict=True)))
+        return self._engine.submit(lambda pair: timed(self.score_row, *pair), list(zip(samples, answers, strict=True)))
 
     def unparsed(self) -> EvaluateResult:
         return EvaluateResult(self.wrong, "no answer in the response", outcome=Outcome.UNPARSED)

@@ -23,6 +23,7 @@ from rl_rewards.scorers.judge.asking import Usage
 from rl_rewards.scorers.judge.criteria import Criterion
 from rl_rewards.scorers.judge.fencing import mark_of, without_content
 from rl_rewards.scorers.judge.verdicts import MalformedVerdictError, read_verdict
+from rl_rewards.scorers.timing import call_timed
 from rl_rewards.types import EvaluateResult, Outcome, Sample
 from rl_rewards.types.tool_calls import tool_calls_of
 
@@ -99,7 +100,8 @@ class ModelGrader(Scorer):
         return event_loop.submit(self._grade_all(samples, answers))
 
     async def _grade_all(self, samples: Sequence[Sample], answers: Sequence[Any]) -> list[EvaluateResult]:
-        return list(await asyncio.gather(*(self._guarded(sample, answer) for sample, answer in zip(samples, answers, strict=True))))
+        graded = (call_timed(self._guarded(sample, answer)) for sample, answer in zip(samples, answers, strict=True))
+        return list(await asyncio.gather(*graded))
 
     async def _guarded(self, sample: Sample, answer: Any) -> EvaluateResult:
         try:

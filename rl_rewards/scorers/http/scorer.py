@@ -20,6 +20,7 @@ from rl_rewards.redaction import secret_from_environment
 from rl_rewards.references import MissingReferenceError, column_template
 from rl_rewards.runtime import event_loop
 from rl_rewards.runtime.calling.breaker import CircuitBreaker
+from rl_rewards.runtime.calling.call_clock import CallClock
 from rl_rewards.runtime.calling.errors import CallError
 from rl_rewards.runtime.calling.http import http_client, post_json
 from rl_rewards.runtime.calling.limits import CallLimits
@@ -29,6 +30,7 @@ from rl_rewards.runtime.calling.rates import Rates
 from rl_rewards.runtime.calling.urls import check_url
 from rl_rewards.scorers.base import Scorer, Traits
 from rl_rewards.scorers.http.forms import FORMS, FormName, HttpForm, Query, ReplyError, label_of, version_of
+from rl_rewards.scorers.timing import with_seconds
 from rl_rewards.types import EvaluateResult, Outcome, Sample, describe
 
 CLOUD_RUN_TOKEN = "RL_REWARDS_CLOUD_RUN_TOKEN"
@@ -138,6 +140,12 @@ class Http(Scorer):
             return failure_of(missing)
 
     async def _ask(self, client: httpx.AsyncClient, form: HttpForm, queries: Sequence[Query], pace: Pace) -> list[EvaluateResult]:
+        with CallClock() as clock:
+            results = await self._replied(client, form, queries, pace)
+        # The time of a request of several samples is none of theirs.
+        return results if len(queries) > 1 else [with_seconds(result, clock.seconds) for result in results]
+
+    async def _replied(self, client: httpx.AsyncClient, form: HttpForm, queries: Sequence[Query], pace: Pace) -> list[EvaluateResult]:
         try:
             reply = await post_json(client, self._path, form.body(queries), self._limits, _breaker(self.url), pace, repeatable=self.repeatable)
             self._check_version(reply)

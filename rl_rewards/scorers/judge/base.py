@@ -24,6 +24,7 @@ from rl_rewards.scorers.base import Scorer, Traits
 from rl_rewards.scorers.judge.asking import NoVerdictError, Usage, Verdict
 from rl_rewards.scorers.judge.fencing import without_content
 from rl_rewards.scorers.judge.prompts import Section
+from rl_rewards.scorers.timing import call_timed
 from rl_rewards.tool_calls import names_tool_call, value_in_calls
 from rl_rewards.types import EvaluateResult, Message, Outcome, Sample
 from rl_rewards.types.tool_calls import tool_calls_of
@@ -81,7 +82,8 @@ class JudgeScorer(Scorer):
         return event_loop.submit(self._judge_all(samples, answers))
 
     async def _judge_all(self, samples: Sequence[Sample], answers: Sequence[Any]) -> list[EvaluateResult]:
-        return list(await asyncio.gather(*(guarded(self.judge(sample, answer)) for sample, answer in zip(samples, answers, strict=True))))
+        judged = (call_timed(guarded(self.judge(sample, answer))) for sample, answer in zip(samples, answers, strict=True))
+        return list(await asyncio.gather(*judged))
 
     async def judge(self, sample: Sample, answer: Any) -> EvaluateResult:
         """The result of one sample. What it raises costs this sample."""

@@ -13,6 +13,7 @@ from rl_rewards.runtime.workers.pool import WorkerPool
 from rl_rewards.runtime.workers.serialization import serialize_call
 from rl_rewards.runtime.workers.shared_pool import shared_pool
 from rl_rewards.scorers.math.rules import Rules
+from rl_rewards.scorers.timing import with_seconds
 from rl_rewards.types import EvaluateResult, Outcome
 
 __all__ = ["Judging", "Open", "Verdict", "best"]
@@ -53,6 +54,7 @@ class Judging:
         self._pairs = sorted(pairs, key=_suspicion, reverse=True)
         self._future: Future[list[EvaluateResult]] = Future()
         self._verdicts: dict[Pair, Verdict] = {}
+        self._seconds: dict[Pair, float] = {}
 
     def start(self) -> Future[list[EvaluateResult]]:
         """Start the open pairs in the workers; the future holds one result a row."""
@@ -74,6 +76,7 @@ class Judging:
 
     def _judged(self, finished: list[ItemResult]) -> None:
         self._verdicts = {pair: _verdict_of(one) for pair, one in zip(self._pairs, finished, strict=True)}
+        self._seconds = {pair: one.seconds or 0.0 for pair, one in zip(self._pairs, finished, strict=True)}
         doubtful = sorted({reference for (reference, _), verdict in self._verdicts.items() if verdict.kind in ("timeout", "crashed")})
         if not doubtful:
             self._finish()
@@ -92,7 +95,9 @@ class Judging:
         self._future.set_result([row if isinstance(row, EvaluateResult) else self._closed(row) for row in self._rows])
 
     def _closed(self, row: Open) -> EvaluateResult:
-        return self._result(best([*row.verdicts, *(self._verdicts[pair] for pair in row.pairs)]))
+        result = self._result(best([*row.verdicts, *(self._verdicts[pair] for pair in row.pairs)]))
+        # The first row with a pair has its time: it was judged once.
+        return with_seconds(result, sum(self._seconds.pop(pair, 0.0) for pair in row.pairs))
 
 
 def best(verdicts: Sequence[Verdict]) -> Verdict:

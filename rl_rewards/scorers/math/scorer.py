@@ -23,6 +23,7 @@ from rl_rewards.scorers.math.rules import Lists, Rules
 from rl_rewards.scorers.math.values import Number
 from rl_rewards.scorers.math.words import normalized
 from rl_rewards.scorers.texts import reference_texts
+from rl_rewards.scorers.timing import each_timed
 from rl_rewards.types import EvaluateResult, Outcome, Sample, text_of
 
 _QUESTION = 20_000  # characters, from its end, in which a copied answer is looked for
@@ -103,7 +104,7 @@ class MathVerify(ReferenceScorer):
 
     def submit(self, samples: Sequence[Sample], answers: Sequence[Any]) -> Future[list[EvaluateResult]]:
         """Settle what needs no algebra and start the rest in the workers; equal pairs of answer and reference are judged once."""
-        rows: list[EvaluateResult | Open] = [self.score_row(sample, answer) for sample, answer in zip(samples, answers, strict=True)]
+        rows: list[EvaluateResult | Open] = each_timed(self.score_row, samples, answers)
         return Judging(rows, self._rules, self.result, self.timeout, self.memory_mb).start()
 
     @cached_property

@@ -56,6 +56,14 @@ def test_nemo_gym_servers_are_asked_to_verify(service):
     assert body["response"]["output"][0]["content"] == [{"type": "output_text", "text": "four", "annotations": []}]
 
 
+def test_seconds_are_a_rows_own_where_it_has_a_request_of_its_own(service):
+    server = service(lambda body, n: {"reward": 1.0, "rewards": [1.0] * len(body.get("query", ())), "scores": [1.0] * len(body.get("query", ()))})
+    alone = Rubric([Reward("r", Http(server.url, form="nemo_gym", concurrency=1))]).evaluate(samples("a", "b", "c")).columns["r"]
+    assert all(result.seconds > 0 for result in alone.results) and sum(result.seconds for result in alone.results) <= alone.seconds
+    together = results(Http(server.url, form="openrlhf", batch_size=2), "a", "b", "c")
+    assert [result.seconds is None for result in together] == [True, True, False]
+
+
 NEMO = [
     ({"reward": 0.0, "mask_sample": True}, Outcome.ERROR, "no failure_reason"),
     ({"reward": 0.0, "failure_kind": "sandbox_timeout", "failure_reason": "60 s"}, Outcome.TIMEOUT, "60 s"),

@@ -32,3 +32,13 @@ def test_another_prompt_has_another_digest(chat_server):
     plain, strict, sure = (rubric(url, **options)["judged"].score.provenance for options in ({}, {"instructions": "Be strict."}, {"show": ["hint"]}))
     assert len({plain["prompt_sha256"], strict["prompt_sha256"], sure["prompt_sha256"]}) == 3
     assert plain == rubric(url)["judged"].score.provenance
+
+
+def test_a_rows_seconds_are_those_of_its_calls_and_not_of_the_wait_for_its_turn(chat_server):
+    model = {"name": "judge-7b", "base_url": chat_server.url("ok,delay=0.05"), "concurrency": 1}
+    judged = Rubric([Reward("judged", {"judge": {"model": model, "criteria": [{"name": "kind", "description": "Is it kind?"}]}})])
+    rows = [Sample.from_row({"prompt": "?", "completion": text}) for text in ("good one", "good two", "good three", ":", "good one")]
+    column = judged.evaluate(rows).columns["judged"]
+    *first, unasked, again = (result.seconds for result in column.results)
+    assert all(own >= 0.05 for own in first) and unasked == again == 0.0  # nothing to judge; the same request as the first
+    assert sum(first) <= column.seconds

@@ -11,6 +11,7 @@ from rl_rewards.functions import as_result
 from rl_rewards.reward import Reward
 from rl_rewards.rubric import Rubric
 from rl_rewards.scorers.base import Scorer, Traits
+from rl_rewards.scorers.timing import each_timed
 from rl_rewards.types import EvaluateResult, Sample
 
 __all__ = ["create_trl_adapter"]
@@ -61,7 +62,7 @@ class Adapted(Scorer):
         return Traits(columns=frozenset(self.columns), reads_answer=False)
 
     def score(self, samples: Sequence[Sample], answers: Sequence[Any]) -> list[EvaluateResult]:
-        return self._batch(samples) if _is_batch(self.function) else [self._one(sample) for sample in samples]
+        return self._batch(samples) if _is_batch(self.function) else each_timed(lambda sample, _: self._one(sample), samples, answers)
 
     def _one(self, sample: Sample) -> EvaluateResult:
         try:
