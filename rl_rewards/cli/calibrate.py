@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rl_rewards.cli.options import NoCodeOption, RubricArgument, TokenizerOption, VerboseOption
+from rl_rewards.cli.options import GroupByOption, NoCodeOption, RubricArgument, TokenizerOption, VerboseOption
 from rl_rewards.cli.printable import printable
 from rl_rewards.cli.user_errors import INCOMPLETE, say, user_errors
 
@@ -36,6 +36,7 @@ def calibrate(
     resamples: Annotated[int, typer.Option(min=0, max=100_000, help="Bootstrap resamples for the 95 % intervals.")] = 1000,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the resampling.")] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    group_by: GroupByOption = None,
     tokenizer: TokenizerOption = None,
     no_code: NoCodeOption = False,
     verbose: VerboseOption = False,
@@ -48,7 +49,7 @@ def calibrate(
     Exit status: 0 every labelled row has a score, 1 some have none or were left out, 2 nothing could be compared.
     """
     with user_errors(verbose):
-        complete = _calibrate(rubric, labels, label or ["label"], positive, resamples, seed, as_json, tokenizer, not no_code)
+        complete = _calibrate(rubric, labels, label or ["label"], positive, resamples, seed, as_json, tuple(group_by or ()), tokenizer, not no_code)
     if not complete:
         raise typer.Exit(INCOMPLETE)
 
@@ -61,6 +62,7 @@ def _calibrate(
     resamples: int,
     seed: int,
     as_json: bool,
+    group_by: tuple[str, ...],
     tokenizer: str | None,
     code: bool,
 ) -> bool:
@@ -73,6 +75,8 @@ def _calibrate(
     from rl_rewards.cli.reports import BadRows, Totals
     from rl_rewards.rubric_files.target import load_target
     from rl_rewards.tables.batches import batches
+    from rl_rewards.tables.group_key import BY_PROMPT, GroupKey
+    from rl_rewards.tables.group_order import in_groups
     from rl_rewards.tables.readers import read_rows, table_size
     from rl_rewards.tables.strict_json import strict_json
     from rl_rewards.tables.tokenizing import tokenize_with
@@ -83,8 +87,13 @@ def _calibrate(
     whole_groups = any(reward.score.traits.needs_groups for reward in rubric)
     prompts: dict[str, int] = {}
     seen: set[str] = set()
+    rows, key, scattered = read_rows(path), GroupKey(group_by), 0
+    if whole_groups:
+        rows, scattered = in_groups(rows, key)
+    elif group_by:
+        say("--group-by changes nothing: no reward of this rubric compares the completions of a group")
     with progress_over(size, "scoring") as advance:
-        for batch in batches(read_rows(path), bad, whole_groups, tokenize):
+        for batch in batches(rows, bad, whole_groups, tokenize, key if whole_groups else BY_PROMPT):
             if batch.samples:
                 seen.update(*(sample.references for sample in batch.samples))
                 _check_columns(path, comparisons, seen)
@@ -101,6 +110,10 @@ def _calibrate(
         print(strict_json({"comparisons": [dict(each.to_json()) for each in found]}, ascii_only=True, indent=2))
     else:
         _print(found)
+    if scattered:
+        say(
+            f"the rows of {scattered} group{'s' * (scattered != 1)} {key.describe()} are not next to each other in the data, and were scored as whole groups"
+        )
     totals.report_failures()
     return not bad.count and not any(each.unscored for each in found)
 

@@ -22,6 +22,15 @@ TokenizerOption = Annotated[
         show_default=False,
     ),
 ]
+GroupByOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="COLUMN",
+        help="Rows with equal values here are one group, for rewards that compare the completions of a group, wherever the rows are; may be given "
+        "several times. By default prompt_id, and equal prompts where rows have none.",
+        show_default=False,
+    ),
+]
 NoCodeOption = Annotated[
     bool,
     typer.Option(

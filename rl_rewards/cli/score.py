@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from rl_rewards.cli.folder_options import MetricsFoldersOption, OptionalRubricArgument, WeightsOption, check_target, pairs_of_numbers
-from rl_rewards.cli.options import NoCodeOption, TokenizerOption, VerboseOption
+from rl_rewards.cli.options import GroupByOption, NoCodeOption, TokenizerOption, VerboseOption
 from rl_rewards.cli.score_rows import EngineName, ScoreOptions, check_options, score_rows
 from rl_rewards.cli.user_errors import INCOMPLETE, OptionError, user_errors
 
@@ -67,15 +67,7 @@ def score(
     block_rows: Annotated[
         int | None, typer.Option(min=1, help="Rows that are scored, and in a directory written, at a time: 1024, and 8192.", show_default=False)
     ] = None,
-    group_by: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="COLUMN",
-            help="Rows with equal values here are one group, for rewards that compare the completions of a group, wherever the rows are; may be given "
-            "several times. By default prompt_id, and equal prompts where rows have none.",
-            show_default=False,
-        ),
-    ] = None,
+    group_by: GroupByOption = None,
     split: Annotated[str, typer.Option(help="Split of a data set on the hub.")] = "train",
     tokenizer: TokenizerOption = None,
     form: Annotated[

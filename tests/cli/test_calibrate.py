@@ -95,3 +95,43 @@ def test_labels_that_say_nothing_are_an_error_of_one_line(tmp_path, change, opti
 
 def test_an_empty_file_is_an_error(tmp_path):
     assert run(tmp_path, []).exit_code == 2
+
+
+GROUPED = """
+rewards:
+- name: short
+  score: {group_length: {right: {regex_match: a}, unit: characters}}
+"""
+
+
+def grouped_rows(key):
+    """Two prompts with four completions each, of lengths that are long in one group and short in the other."""
+    made = []
+    for group in range(2):
+        for length in range(1, 5):
+            text = "a" * (length + 10 * group)
+            made.append(
+                {"prompt": f"q{group}", "completion": text, "label": 5 - length, "task": group} | ({"prompt_id": f"p{group}"} if key == "id" else {})
+            )
+    if key == "task":  # prompts that differ in each row
+        made = [row | {"prompt": f"{row['prompt']} {i}"} for i, row in enumerate(made)]
+    return made
+
+
+@pytest.mark.parametrize(("key", "options"), [("prompt", []), ("id", []), ("task", ["--group-by", "task"])])
+def test_rows_of_a_group_are_gathered_from_wherever_they_are(tmp_path, key, options):
+    neighbours = grouped_rows(key)
+    scattered = neighbours[::4] + neighbours[1::4] + neighbours[2::4] + neighbours[3::4]
+    results = [run(tmp_path, rows, *options, "--json", "--resamples", "0", rubric=GROUPED) for rows in (neighbours, scattered)]
+    assert [result.exit_code for result in results] == [0, 0], results[1].output
+    first, second = (json.loads(result.stdout)["comparisons"] for result in results)
+    assert first == second and first[0]["spearman"]["value"] == pytest.approx(1.0)
+    assert "the rows of 2 groups by" in results[1].stderr and "not next to each other" in results[1].stderr
+    assert "not next to each other" not in results[0].stderr
+
+
+def test_a_column_to_group_by_that_is_not_there_is_named_and_one_that_is_not_needed_is_said(tmp_path):
+    result = run(tmp_path, grouped_rows("prompt"), "--group-by", "tsk", "--resamples", "0", rubric=GROUPED)
+    assert result.exit_code == 2 and "row 1: every row must have a value in column 'tsk'" in result.output and "did you mean 'task'" in result.output
+    result = run(tmp_path, rows(), "--group-by", "prompt", "--resamples", "0")
+    assert result.exit_code == 0 and "--group-by changes nothing" in result.stderr
