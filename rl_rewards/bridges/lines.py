@@ -8,8 +8,8 @@ import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from rl_rewards.bridges.caller import Caller, check_bridge
 from rl_rewards.bridges.errors import BridgeError
-from rl_rewards.bridges.scoring import Caller, check_bridge
 from rl_rewards.bridges.unscorable import POLICIES
 from rl_rewards.rubric import Rubric
 

@@ -14,8 +14,9 @@ import os
 from collections.abc import Sequence
 from typing import Any
 
+from rl_rewards.bridges.caller import Caller
 from rl_rewards.bridges.errors import BridgeError
-from rl_rewards.bridges.scoring import Caller, RubricScoring
+from rl_rewards.bridges.scoring import RubricScoring
 from rl_rewards.bridges.unscorable import POLICIES
 from rl_rewards.evaluation.context import BatchContext
 from rl_rewards.evaluation.shared import SharedEvaluation, same_values

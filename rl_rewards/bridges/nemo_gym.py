@@ -15,8 +15,9 @@ from __future__ import annotations
 import os
 from typing import Any
 
+from rl_rewards.bridges.caller import Caller
 from rl_rewards.bridges.errors import BridgeError
-from rl_rewards.bridges.scoring import Caller, RubricScoring
+from rl_rewards.bridges.scoring import RubricScoring
 from rl_rewards.rubric import Rubric
 from rl_rewards.rubric_files.errors import nearest
 from rl_rewards.serving.contracts.base import Query

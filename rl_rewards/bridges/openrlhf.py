@@ -13,8 +13,11 @@ import os
 from collections.abc import Sequence
 from typing import Any
 
+from rl_rewards.bridges.caller import Caller
 from rl_rewards.bridges.errors import BridgeError
-from rl_rewards.bridges.scoring import Caller, RubricScoring, ScoredRow, component_key, references_of, reward_key
+from rl_rewards.bridges.labels import references_of
+from rl_rewards.bridges.scored_row import ScoredRow, component_key, reward_key
+from rl_rewards.bridges.scoring import RubricScoring
 from rl_rewards.rubric import Rubric
 from rl_rewards.thinking import without_residue
 from rl_rewards.types import Sample

@@ -13,7 +13,9 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from rl_rewards.bridges.scoring import Caller, RubricScoring, ScoredRow
+from rl_rewards.bridges.caller import Caller
+from rl_rewards.bridges.scored_row import ScoredRow
+from rl_rewards.bridges.scoring import RubricScoring
 from rl_rewards.bridges.unscorable import POLICIES
 from rl_rewards.rubric import Rubric
 from rl_rewards.types import Sample, response_of

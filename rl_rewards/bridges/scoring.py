@@ -3,99 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-import functools
-import json
 import os
 import threading
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Sequence
 
-from rl_rewards.bridges.errors import BridgeError
-from rl_rewards.bridges.unscorable import POLICIES, Policy, Substitutes
-from rl_rewards.checks import check_columns, check_weights
+from rl_rewards.bridges.caller import Caller, check_bridge
+from rl_rewards.bridges.scored_row import ScoredRow, failure_of_row, scored_rows
+from rl_rewards.bridges.unscorable import Policy, Substitutes
+from rl_rewards.checks import check_columns
 from rl_rewards.evaluation.failure_watch import FailureWatch
 from rl_rewards.pipeline.columns import Evaluation
 from rl_rewards.reward import Reward, RewardError
 from rl_rewards.rubric import Rubric
-from rl_rewards.rubric_files.errors import nearest
 from rl_rewards.rubric_files.target import load_target
 from rl_rewards.scorers.function import Function
 from rl_rewards.scorers.lambda_handler import LambdaHandler
-from rl_rewards.types import Outcome, Sample
-from rl_rewards.types.components import component_score
+from rl_rewards.types import Sample
 
-__all__ = ["Caller", "RubricScoring", "ScoredRow", "check_bridge", "check_options", "component_key", "references_of", "reward_key", "scored_rows"]
-
-
-@dataclass(frozen=True, slots=True)
-class Caller:
-    """What a trainer can do.
-
-    Attributes:
-        name: as its users write it.
-        policies: those that it can carry out for a row without a score.
-        groups: whether the bridge is handed whole groups of completions.
-        token_ids: whether it hands over the completions' token ids.
-        instead: what its users do about a policy or a reward that it cannot carry out.
-    """
-
-    name: str
-    policies: tuple[Policy, ...] = ("raise",)
-    groups: bool = False
-    token_ids: bool = False
-    instead: str = ""
-
-
-@dataclass(slots=True)
-class ScoredRow:
-    """A row's numbers, as TRL gets them.
-
-    Attributes:
-        total: the weighted total; None where the row has none.
-        rewards: every reward's score, in the rubric's order; None where it has none.
-        components: every component's number, by reward and component.
-        failure: (outcome, reason) why there is no total; None where there is one.
-    """
-
-    total: float | None
-    rewards: Mapping[str, float | None]
-    components: Mapping[tuple[str, str], float]
-    failure: tuple[str, str] | None
-
-    def logged(self) -> dict[str, float | None]:
-        """Every number under the name that TRL's logs have: rewards/NAME, rewards/NAME/components/COMPONENT, rewards/unscorable."""
-        numbers: dict[str, float | None] = {reward_key(name): score for name, score in self.rewards.items()}
-        for (name, component), value in self.components.items():
-            numbers[component_key(name, component)] = value
-        numbers["rewards/unscorable"] = 0.0 if self.total is not None else 1.0
-        return numbers
-
-    def present(self) -> dict[str, float]:
-        """`logged` without what has no number, for callers that average whatever a row has."""
-        numbers = self.logged()
-        return numbers if None not in self.rewards.values() else {name: value for name, value in numbers.items() if value is not None}  # type: ignore[return-value]
-
-    def components_json(self) -> str:
-        """The components as JSON text, {reward: {component: number}}: one value whose name is the same on every row."""
-        if not self.components:
-            return "{}"
-        nested: dict[str, dict[str, float]] = {}
-        for (name, component), value in self.components.items():
-            nested.setdefault(name, {})[component] = value
-        return json.dumps(nested, ensure_ascii=False)
-
-
-@functools.lru_cache(maxsize=4096)
-def reward_key(name: str) -> str:
-    """The name under which TRL's logs have a reward."""
-    return f"rewards/{name}"
-
-
-@functools.lru_cache(maxsize=4096)
-def component_key(name: str, component: str) -> str:
-    """The name under which TRL's logs have a component of a reward."""
-    return f"rewards/{name}/components/{component}"
+__all__ = ["RubricScoring"]
 
 
 class RubricScoring:
@@ -195,7 +120,7 @@ class RubricScoring:
         if self.unscorable == "raise":
             for i, total in enumerate(evaluation.totals()):
                 if total is None:
-                    outcome, reason = _failure(evaluation, i)
+                    outcome, reason = failure_of_row(evaluation, i)
                     raise RewardError(f"a row has no score (outcome {outcome!r}): {reason}; {self._remedy()}")
 
     def _remedy(self) -> str:
@@ -204,142 +129,8 @@ class RubricScoring:
         return f"{self.caller.name} cannot express that; `on_error: NUMBER` in the rubric gives such rows a score"
 
 
-def scored_rows(evaluation: Evaluation) -> list[ScoredRow]:
-    """The rows of an evaluation."""
-    totals = evaluation.totals()
-    names = list(evaluation.columns)
-    with_components = [(name, column.results) for name, column in evaluation.columns.items() if any(result.metrics for result in column.results)]
-    rows = []
-    for i, (total, *scores) in enumerate(zip(totals, *(evaluation.scores(name) for name in names), strict=True)):
-        components: dict[tuple[str, str], float] = {}
-        for name, results in with_components:
-            for component, value in results[i].metrics.items():
-                if (number := component_score(value)) is not None:
-                    components[name, component] = number
-        failure = None if total is not None else _failure(evaluation, i)
-        rows.append(ScoredRow(total, dict(zip(names, scores, strict=True)), components, failure))
-    return rows
-
-
-def _failure(evaluation: Evaluation, row: int) -> tuple[str, str]:
-    """Why a row has no total."""
-    for name, column in evaluation.columns.items():
-        result = column.results[row]
-        if column.reward.weight != 0 and column.scores[row] is None and result.outcome is not Outcome.SKIPPED:
-            return result.outcome.value, f"reward {name!r}: {result.error or result.reason or result.outcome.value}"
-    return Outcome.SKIPPED.value, "no weighted reward of the rubric applies to it"
-
-
 def _is_quick(reward: Reward) -> bool:
     scorer, traits = reward.score, reward.score.traits
     own = type(scorer).__module__.startswith("rl_rewards.scorers.") and not isinstance(scorer, (Function, LambdaHandler))
     elsewhere = traits.calls_server or traits.runs_in_workers or traits.isolate or traits.pure or reward.isolate or hasattr(scorer, "load")
     return own and not elsewhere and type(reward.reader).__module__.startswith("rl_rewards.parsers.")
-
-
-def check_bridge(rubric: Rubric, caller: Caller, unscorable: str) -> Policy:
-    """Check that a trainer can use a rubric, and return its policy for rows without a score.
-
-    Raises:
-        BridgeError: a policy that is unknown, or that the trainer cannot carry out; a reward that needs what the trainer does not hand over.
-        RubricDataError: when every weight is 0.
-    """
-    check_weights(rubric)
-    _check_needs(rubric, caller)
-    return _policy(unscorable, caller)
-
-
-def _policy(name: str, caller: Caller) -> Policy:
-    for policy in caller.policies:
-        if name == policy:
-            return policy
-    if name in POLICIES:
-        raise BridgeError(f"unscorable must be {' or '.join(caller.policies)} for {caller.name}, got {name!r}: {caller.instead}")
-    raise BridgeError(f"unscorable must be one of {', '.join(caller.policies)}, got {name!r}{nearest(name, POLICIES)}")
-
-
-def _check_needs(rubric: Rubric, caller: Caller) -> None:
-    for reward in rubric.rewards:
-        traits = reward.score.traits
-        if traits.needs_groups and not caller.groups:
-            raise BridgeError(
-                f"reward {reward.name!r} compares the completions of a group, and {caller.name} hands over one at a time: {caller.instead}"
-            )
-        if traits.needs_token_ids and not caller.token_ids:
-            raise BridgeError(
-                f"reward {reward.name!r} counts the policy's tokens, and {caller.name} hands over text alone: set its option `unit` to words or "
-                f"characters"
-            )
-
-
-def references_of(label: Any, fields: Mapping[str, Any], reads: frozenset[str], column: str | None, what: str) -> dict[str, Any]:
-    """A row's columns, from a label and fields beside it.
-
-    A label that is a mapping, or its JSON text, holds columns; any other is the one column that the rubric reads and no field has, or `column`.
-
-    Args:
-        reads: names of the columns that the rubric reads.
-        what: the trainer's name for the label.
-
-    Raises:
-        BridgeError: when the label could be several columns.
-    """
-    columns = {name: _plain(value) for name, value in fields.items()} if fields else {}
-    label = _plain(label)
-    found = _label_columns(label, reads, column)
-    if found is not None:
-        return {**columns, **found} if columns else found
-    if column is not None:
-        columns[column] = label
-        return columns
-    missing = reads - columns.keys() if columns else reads
-    if len(missing) > 1:
-        raise BridgeError(
-            f"{what} must be a mapping (or its JSON text) with the columns {sorted(missing)} that the rubric reads, got {label!r:.80}; "
-            f"or name the column that it is: column={min(missing)!r}"
-        )
-    if label is not None:
-        for name in missing:
-            columns[name] = label
-    return columns
-
-
-def _label_columns(label: Any, reads: frozenset[str], column: str | None) -> dict[str, Any] | None:
-    """The columns in a mapping or its JSON text, where it holds some of the rubric's and is not itself a column."""
-    if column is not None:
-        return None
-    if label.__class__ is str:
-        if not label.lstrip().startswith("{"):
-            return None
-        try:
-            label = json.loads(label)
-        except ValueError:
-            return None
-    return label if isinstance(label, dict) and (not reads or reads & label.keys()) else None
-
-
-def _plain(value: Any) -> Any:
-    """Python's own values, of what is read from Parquet as arrays."""
-    if value.__class__ is str or value is None:
-        return value
-    if isinstance(value, Mapping):
-        return {key: _plain(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(item) for item in value]
-    return _plain(value.tolist()) if hasattr(value, "tolist") else value
-
-
-def check_options(given: Mapping[str, Any], allowed: Iterable[str], known: Iterable[str], where: str) -> None:
-    """Check that there is no option of another name.
-
-    Args:
-        allowed: names of options, for the message.
-        known: names that the trainer itself may pass beside them.
-
-    Raises:
-        BridgeError: naming the nearest option.
-    """
-    allowed = list(allowed)
-    for name in given:
-        if name not in allowed and name not in known:
-            raise BridgeError(f"{where} has no option {name!r}; allowed: {', '.join(allowed)}{nearest(name, allowed)}")

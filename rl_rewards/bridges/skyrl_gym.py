@@ -12,8 +12,11 @@ from __future__ import annotations
 import os
 from typing import Any
 
+from rl_rewards.bridges.caller import Caller
 from rl_rewards.bridges.errors import BridgeError
-from rl_rewards.bridges.scoring import Caller, RubricScoring, ScoredRow, references_of
+from rl_rewards.bridges.labels import references_of
+from rl_rewards.bridges.scored_row import ScoredRow
+from rl_rewards.bridges.scoring import RubricScoring
 from rl_rewards.rubric import Rubric
 from rl_rewards.types import Sample
 

@@ -17,7 +17,9 @@ from collections import OrderedDict
 from collections.abc import Mapping
 from typing import Any
 
-from rl_rewards.bridges.scoring import Caller, RubricScoring, ScoredRow, component_key
+from rl_rewards.bridges.caller import Caller
+from rl_rewards.bridges.scored_row import ScoredRow, component_key
+from rl_rewards.bridges.scoring import RubricScoring
 from rl_rewards.reward import Reward, RewardError
 from rl_rewards.rubric import Rubric
 from rl_rewards.types import Sample, response_of

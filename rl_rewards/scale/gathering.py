@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rl_rewards.scale.directory import RunDirectory
+from rl_rewards.scale.commits import Commits
 from rl_rewards.scale.engines import Engine
 from rl_rewards.scale.gathered import ByRow, Gathered, results_file, rows_file, segment_of, write_segments
 from rl_rewards.scale.scoring import Scoring
@@ -84,7 +84,7 @@ class GroupScoring:
         names: the rewards.
         blocks: how many blocks the data has.
         place: where rows and results are.
-        directory: that of the run, which counts attempts; None for none.
+        commits: of the run's directory, which count attempts; None for none.
     """
 
     scoring: Scoring
@@ -92,7 +92,7 @@ class GroupScoring:
     names: tuple[str, ...]
     blocks: int
     place: str
-    directory: RunDirectory | None = None
+    commits: Commits | None = None
 
     @property
     def source(self) -> Source:
@@ -102,12 +102,12 @@ class GroupScoring:
         return results_file(self.place, block.index).exists()
 
     def begin(self, block: Block, stage: str) -> None:
-        if self.directory is not None:
-            self.directory.begin(block, f"groups.{stage}")
+        if self.commits is not None:
+            self.commits.begin(block, f"groups.{stage}")
 
     def end(self, block: Block, stage: str) -> None:
-        if self.directory is not None:
-            self.directory.end(block, f"groups.{stage}")
+        if self.commits is not None:
+            self.commits.end(block, f"groups.{stage}")
 
     def part(self, block: Block, names: Sequence[str]) -> list[dict[str, list[EvaluateResult | None]]]:
         """What some of the rewards came to, by batch."""
@@ -180,15 +180,15 @@ class Gathering:
                     "sort the rows by group"
                 )
 
-    def gather(self, scoring: Scoring, directory: RunDirectory | None = None) -> Gathered:
+    def gather(self, scoring: Scoring, commits: Commits | None = None) -> Gathered:
         """Score the groups by the rewards that need them, as far as that is not done.
 
         Args:
             scoring: the rubric, and how rows become samples.
-            directory: that of the run; None for a file.
+            commits: of the run's directory; None for a file.
         """
         parts = max(1, -(-self.rows // PART_ROWS), -(-self.source.size // PART_BYTES))
-        scores = GroupScoring(scoring, self.key, self.split.grouped, len(self.blocks), os.fspath(self.place), directory)
+        scores = GroupScoring(scoring, self.key, self.split.grouped, len(self.blocks), os.fspath(self.place), commits)
         pending = [part for part in map(GroupPart.of, range(parts)) if not scores.is_done(part)]
         if pending:
             for work, blocks in ((Distributing(self.source, self.key, parts, os.fspath(self.place)), self.blocks), (scores, pending)):

@@ -15,7 +15,7 @@ import socket
 from collections.abc import Iterable, Iterator
 from typing import Any, Self
 
-from rl_rewards.scale.directory import Committing
+from rl_rewards.scale.committing import Committing
 from rl_rewards.scale.engines import Advance, Engine
 from rl_rewards.scale.gathering import GroupScoring
 from rl_rewards.scale.ray_work import ModelActor, answer, score_part
@@ -221,8 +221,8 @@ def _shares(cpus: float, actors: int) -> tuple[float, float]:
 
 def _paths(work: Any) -> list[str]:
     named = [work.source.name] if os.path.exists(work.source.name) else []
-    directory = work.directory if isinstance(work, (Committing, GroupScoring)) else None
-    return [*named, *([] if directory is None else [os.fspath(directory.path)])]
+    commits = work.commits if isinstance(work, (Committing, GroupScoring)) else None
+    return [*named, *([] if commits is None else [os.fspath(commits.path)])]
 
 
 def _answer(row: dict[str, Any]) -> tuple[int, Any]:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any
 
-from rl_rewards.scale.directory import Committing
+from rl_rewards.scale.committing import Committing
 from rl_rewards.scale.gathering import GroupScoring
 
 __all__ = ["ModelActor", "answer", "missing_here", "score_part"]

@@ -14,7 +14,8 @@ from rl_rewards import __version__
 from rl_rewards.evaluation.summary import aggregates_of
 from rl_rewards.recording.provenance import rubric_text
 from rl_rewards.rubric import Rubric
-from rl_rewards.scale.directory import Committing, RunDirectory
+from rl_rewards.scale.committing import Committing
+from rl_rewards.scale.directory import RunDirectory
 from rl_rewards.scale.engines import Advance, Engine
 from rl_rewards.scale.gathering import Gathering
 from rl_rewards.scale.grouping import Finding, Groups, groups_of
@@ -102,16 +103,16 @@ class Run:
         made_of = self._made_of()
         with directory.open(made_of | {"schema": None}):
             scoring = self._scoring("table", self._known(directory, made_of), None)
-            pending = (block for block in self._blocks(DIRECTORY_ROWS) if not _passed(directory.is_done(block), block, advance))
+            pending = (block for block in self._blocks(DIRECTORY_ROWS) if not _passed(directory.commits.is_done(block), block, advance))
             there = RunDirectory(os.path.abspath(path))  # other processes may be in other places
             if self._scattered and (pending := list(pending)):
-                scoring.gathered = self._gathering(there.gathered, DIRECTORY_ROWS).gather(scoring, there)
-            for _ in self.engine.map(Committing(scoring, there), pending, advance):
+                scoring.gathered = self._gathering(there.gathered, DIRECTORY_ROWS).gather(scoring, there.commits)
+            for _ in self.engine.map(Committing(scoring, there.commits), pending, advance):
                 pass
             modules = {type(each).__module__ for each in aggregates_of(self.rubric)}
             parts, rows = [], 0
             for block in self._blocks(DIRECTORY_ROWS):
-                result = directory.result(block, modules.__contains__)
+                result = directory.commits.result(block, modules.__contains__)
                 rows += result.rows
                 if result.rows:
                     parts.append(block.index)

@@ -13,11 +13,12 @@ from bridge_calls import Dumped
 from bridge_rows import REWARDS
 
 from rl_rewards.bridges.errors import BridgeError
+from rl_rewards.bridges.labels import references_of
 from rl_rewards.bridges.ms_swift import reward_classes
 from rl_rewards.bridges.nemo_gym import Verification
 from rl_rewards.bridges.openrlhf import StopTraining, response_in, reward_function
 from rl_rewards.bridges.plain import group_scorer, row_scorer
-from rl_rewards.bridges.scoring import RubricScoring, references_of
+from rl_rewards.bridges.scoring import RubricScoring
 from rl_rewards.bridges.skyrl_gym import CALLER as SKYRL
 from rl_rewards.bridges.skyrl_gym import Episode
 from rl_rewards.bridges.unscorable import Substitutes

@@ -6,8 +6,11 @@ import functools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from rl_rewards.bridges.caller import Caller, check_options
 from rl_rewards.bridges.errors import BridgeError
-from rl_rewards.bridges.scoring import Caller, RubricScoring, ScoredRow, check_options, component_key, references_of, reward_key
+from rl_rewards.bridges.labels import references_of
+from rl_rewards.bridges.scored_row import ScoredRow, component_key, reward_key
+from rl_rewards.bridges.scoring import RubricScoring
 from rl_rewards.bridges.verl.hooks import DROP_GROUP, GROUP_MEAN, hooks_are_on
 from rl_rewards.types import Sample
 

@@ -15,9 +15,11 @@ from typing import Any
 
 from verl.experimental.reward_loop.reward_manager.base import RewardManagerBase  # pyright: ignore[reportMissingImports]
 
+from rl_rewards.bridges.caller import Caller, check_options
 from rl_rewards.bridges.errors import BridgeError
 from rl_rewards.bridges.gathering import Gathering
-from rl_rewards.bridges.scoring import Caller, ScoredRow, check_options, references_of
+from rl_rewards.bridges.labels import references_of
+from rl_rewards.bridges.scored_row import ScoredRow
 from rl_rewards.bridges.verl.function import OPTIONS, row_info, scoring_for_verl, verl_score
 from rl_rewards.policy_tokens import PolicyTokenizer
 from rl_rewards.types import Sample
