@@ -186,7 +186,7 @@ def test_a_metric_that_hangs_or_dies_costs_its_sample(run, metrics):
     metrics("relevance", code.replace("os._exit(3)", "while True: pass"))
     result = run("preview", *TUTORIAL, "--timeout", "2", "--json")
     told = [sample["rewards"]["relevance"] for sample in json.loads(result.stdout)["samples"]]
-    assert result.exit_code == 1 and [each["outcome"] for each in told] == ["scored", "timeout"] and told[1]["seconds"] == 2
+    assert result.exit_code == 1 and [each["outcome"] for each in told] == ["scored", "timeout"] and told[1]["seconds"] >= 2
 
 
 def test_a_metric_sees_the_variables_that_env_names_and_no_others(run, metrics, monkeypatch):
