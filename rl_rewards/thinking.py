@@ -47,11 +47,13 @@ class Mark(NamedTuple):
 MARKS = (
     Mark(OPEN, CLOSE),  # DeepSeek, Qwen, GLM, Nemotron, MiniMax, Phi, SmolLM, OLMo, Granite 3.3, ...
     Mark("<|channel|>analysis<|message|>", "<|channel|>final<|message|>"),  # gpt-oss
+    Mark("<|channel|>analysis<|message|>", "<|channel|>final <|constrain|>json<|message|>"),  # its answer in JSON
     Mark("<|channel>thought", "<channel|>"),  # Gemma 4
     Mark("<|START_THINKING|>", "<|END_THINKING|>"),  # Cohere
     Mark("<|begin_of_thought|>", "<|end_of_thought|>"),  # OpenThinker, Sky-T1
     Mark("<seed:think>", "</seed:think>"),  # Seed-OSS
     Mark("<longcat_think>", "</longcat_think>"),  # LongCat
+    Mark("<|inner_prefix|>", "<|inner_suffix|>"),  # Apertus
     Mark("[THINK]", "[/THINK]"),  # Magistral
     Mark("◁think▷", "◁/think▷"),  # Kimi
     Mark("<thinking>", "</thinking>", plain=True),
@@ -64,6 +66,8 @@ _TEXT_OF_MARKS = tuple(text for mark in MARKS for text in mark[:2])
 _HEADS = frozenset(text[1:4] for text in _TEXT_OF_MARKS if text[0] == "<")
 _OTHERS = tuple(mark for mark in MARKS if mark.open[0] != "<")
 _FEW = 40
+_BARE = Mark("analysis", "assistantfinal")  # what TRL leaves of gpt-oss's marks, which are special tokens; only at the beginning of a text
+_ANSWER_OPENS = ("<|START_RESPONSE|>", "<|START_TEXT|>", "<|begin_of_solution|>")  # Cohere, OpenThinker: behind the reasoning
 
 
 def answer_start(text: str, opened: bool = False) -> int | None:
@@ -83,6 +87,8 @@ def answer_span(text: str, opened: bool = False) -> tuple[int, int | None]:
     Returns:
         Two positions in `text`: 0 where no reasoning ends, None where none is left open. Takes time linear in `len(text)`.
     """
+    if text.startswith(_BARE.open) and (bare := _bare_span(text)) is not None:
+        return bare
     place = text.rfind(CLOSE)
     if place >= 0 and "`" not in text and text[place - 1 : place] not in "'\"":
         # By far the most common form, so it is decided first, by what follows.
@@ -98,6 +104,8 @@ def answer_span(text: str, opened: bool = False) -> tuple[int, int | None]:
             place = text.rfind(mark.close, start, place)
         if place >= 0 and not (mark.plain and not opened and _in_markup(text, mark, start, place)):
             start = place + len(mark.close)
+    if start and "<|" in text:
+        start = _behind_answer_open(text, start)
     if opened and not start:
         return 0, 0
     for mark in marks:
@@ -109,9 +117,33 @@ def answer_span(text: str, opened: bool = False) -> tuple[int, int | None]:
     return start, None
 
 
+def _bare_span(text: str) -> tuple[int, int | None] | None:
+    """The span of gpt-oss's answer without special tokens, `analysisWe think ...assistantfinal42`; None where a text only begins like it."""
+    if (place := text.rfind(_BARE.close)) >= 0:
+        return place + len(_BARE.close), None
+    follows = text[len(_BARE.open) : len(_BARE.open) + 1]
+    return (0, 0) if follows.isupper() else None
+
+
+def _behind_answer_open(text: str, start: int) -> int:
+    """Where the answer begins that has a mark of its own behind the reasoning."""
+    place = start
+    while place < len(text) and text[place].isspace():
+        place += 1
+    return next((place + len(mark) for mark in _ANSWER_OPENS if text.startswith(mark, place)), start)
+
+
 def _has_mark(text: str) -> bool:
     """Whether a text may have a mark: each has one of these words. Faster than a loop over them."""
-    return "think" in text or "THINK" in text or "thought" in text or "reasoning>" in text or "scratchpad>" in text or "channel" in text
+    return (
+        "think" in text
+        or "THINK" in text
+        or "thought" in text
+        or "reasoning>" in text
+        or "scratchpad>" in text
+        or "channel" in text
+        or "inner_" in text
+    )
 
 
 def _candidates(text: str) -> tuple[Mark, ...]:
@@ -143,7 +175,11 @@ def reasoning_of(text: str, opened: bool = False) -> str | None:
     start = answer_start(text, opened)
     if start == 0:
         return None
-    thought = text[:start].strip()
+    thought = text[:start].strip() if start else text.strip()
+    for mark in _ANSWER_OPENS:
+        thought = thought.removesuffix(mark).rstrip()
+    if text.startswith(_BARE.open) and (start is None or thought.endswith(_BARE.close)):
+        return thought.removeprefix(_BARE.open).removesuffix(_BARE.close).strip()
     close = next((mark.close for mark in MARKS if thought.endswith(mark.close)), "") if start else ""
     opening = next((mark.open for mark in MARKS if thought.startswith(mark.open)), "")
     # gpt-oss opens a new message for its answer.
@@ -243,7 +279,8 @@ def _text(value: Any) -> str:
 
 # What tokenizers end a turn or fill a batch with. `<|...|>` and `<｜...｜>` are taken as a family: nothing else looks like them.
 _ENDS = tuple(
-    "</s> <eos> <pad> <unk> <eod> <EOD> <EOS> <PAD> <end_of_turn> <turn|> <end_of_utterance> <eot> <eom> [EOS] [PAD] [SEP] [/INST] <[end]>".split()
+    "</s> <eos> <pad> <unk> <eod> <EOD> <EOS> <PAD> <end_of_turn> <turn|> <end_of_utterance> <eot> <eom> </longcat_s> [EOS] [PAD] [SEP] [/INST] "
+    "[|endofturn|] [e~[ <[end]>".split()
 )
 _ANY_END = ("|>", "｜>", *_ENDS)
 _LONGEST = 48  # characters of a special token
