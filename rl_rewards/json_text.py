@@ -7,6 +7,8 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from rl_rewards.unicode_text import composed
+
 __all__ = ["finite_number", "load_json", "refuse_constant", "same_json"]
 
 
@@ -23,13 +25,15 @@ def load_json(text: str) -> Any:
 
 
 def same_json(found: Any, gold: Any) -> bool:
-    """Whether two JSON values are equal: 1 and 1.0 are, 1 and true are not. It goes no deeper than `gold` does."""
+    """Whether two JSON values are equal: 1 and 1.0 are, 1 and true are not, nor text but for Unicode's two ways to write é. It goes no deeper than `gold` does."""
     if isinstance(gold, Mapping):
         return isinstance(found, dict) and found.keys() == gold.keys() and all(same_json(found[name], value) for name, value in gold.items())
     if isinstance(gold, (list, tuple)):
         return isinstance(found, list) and len(found) == len(gold) and all(map(same_json, found, gold))
     if isinstance(gold, bool) or isinstance(found, bool):
         return found is gold
+    if isinstance(found, str) and isinstance(gold, str):
+        return found == gold or composed(found) == composed(gold)
     return found == gold
 
 

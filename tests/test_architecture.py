@@ -13,7 +13,7 @@ PACKAGE = ROOT / "rl_rewards"
 
 # From the ground up: a module imports its own layer and those above it in this list. A longer prefix wins.
 LAYERS = [
-    ["redaction", "thinking", "policy_tokens", "types", "loading", "patterns", "user_errors", "json_text", "notebook"],
+    ["redaction", "thinking", "policy_tokens", "types", "loading", "patterns", "user_errors", "json_text", "notebook", "unicode_text"],
     ["configured", "failures"],
     ["addresses", "kinds"],
     ["references", "tool_calls"],

@@ -72,7 +72,7 @@ class JsonMatch(ReferenceScorer):
         share = sum(right.values()) / (len(right) + len(extra))
         if self.all_or_nothing:
             share = float(share == 1.0)
-        components = {name: float(is_right) for name, is_right in right.items()}
+        components = {name or '""': float(is_right) for name, is_right in right.items()}
         wrong = [name for name, is_right in right.items() if not is_right] + extra
         reason = f"wrong: {', '.join(wrong[:10])}" if wrong else None
         return EvaluateResult(self.wrong + share * (self.correct - self.wrong), reason, components)

@@ -14,6 +14,7 @@ from rl_rewards.references import MissingReferenceError
 from rl_rewards.scorers.base import ReferenceScorer
 from rl_rewards.scorers.texts import answer_text, quoted, reference_texts
 from rl_rewards.types import EvaluateResult, Outcome, Sample
+from rl_rewards.unicode_text import halfwidth
 
 _LONGEST = 1000  # characters; together with exponents of three digits it bounds the work on any answer
 _DIGITS = r"(?:{whole}(?:{point}\d+)?|{point}\d+)(?:[eE][+-]?\d{{1,3}})?"
@@ -97,7 +98,7 @@ def read_number(text: str, thousands: bool = True, decimal_comma: bool = False) 
         return None
     if text.isdecimal() and text.isascii():  # most answers
         return Number(Decimal(text), False)
-    text = text.removesuffix(".").replace("\N{MINUS SIGN}", "-")
+    text = halfwidth(text).removesuffix(".").replace("\N{MINUS SIGN}", "-")
     if not _pattern(thousands, decimal_comma).fullmatch(text):
         return None
     percent = text.endswith("%")

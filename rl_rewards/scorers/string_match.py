@@ -12,6 +12,7 @@ from rl_rewards.scorers.base import AnswerScorer, Traits
 from rl_rewards.scorers.reference import Reference, columns_of, value_of
 from rl_rewards.scorers.texts import answer_text, quoted, reference_texts
 from rl_rewards.types import EvaluateResult, Sample
+from rl_rewards.unicode_text import composed
 
 
 @configured
@@ -77,6 +78,7 @@ class StringMatch(AnswerScorer):
         return reference in text if self.contains is not None else reference == text
 
     def _normal(self, text: str) -> str:
+        text = composed(text)
         if self.whitespace == "strip":
             text = text.strip()
         elif self.whitespace == "collapse":

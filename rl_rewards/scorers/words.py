@@ -12,6 +12,7 @@ from rl_rewards.scorers.base import ReferenceScorer
 from rl_rewards.scorers.texts import answer_text, quoted, reference_texts
 from rl_rewards.scorers.word_units import word_units
 from rl_rewards.types import EvaluateResult, Sample
+from rl_rewards.unicode_text import composed
 
 _PUNCTUATION = punctuation + "“”‘’„«»‹›–—−…¿¡"
 _NO_PUNCTUATION = str.maketrans("", "", _PUNCTUATION)
@@ -71,7 +72,7 @@ def _words(text: str) -> tuple[str, ...]:
     """The words of a text, normalised; of a text without any (`+`, `?!`), what is there as one word."""
     if text.isalnum() and text.isascii():
         return (text.casefold(),)
-    words = [word for token in word_units(text.casefold()) if (word := _word(token))]
+    words = [word for token in word_units(composed(text).casefold()) if (word := _word(token))]
     last = len(words) - 1
     return tuple(word for place, word in enumerate(words) if place == last or word not in _ARTICLES) or tuple(text.split())
 

@@ -13,6 +13,16 @@ from typing import Any
 
 from rl_rewards.runtime.sandbox import Asserts, Call, Case, Execution, Script
 from rl_rewards.runtime.sandbox.cell import plain
+from rl_rewards.scorers.code.calls import (
+    are_arguments,
+    arguments_in,
+    callable_of,
+    function_name,
+    named_arguments,
+    values_in,
+    with_int_keys,
+    with_int_keys_first,
+)
 from rl_rewards.scorers.code.comparison import Compare, same_output, same_value
 from rl_rewards.scorers.code.encodings import from_text
 from rl_rewards.scorers.code.suites import is_preparation, read_suite
@@ -148,7 +158,9 @@ def _mapping(test: Mapping[str, Any], row: Row) -> list[Check]:
                 f"a test of a function call must name the function: fn_name, metadata.func_name or the option `function`; got {sorted(fields)}"
             )
     elif kind is None:
-        name = name or row.function
+        name = name or row.function or (row.entry_point if are_arguments(fields.get("inputs", fields.get("input"))) else None)
+    if name and kind != "script":
+        name = function_name(name)
     if "inputs" in fields or (isinstance(fields.get("input"), (list, tuple)) and isinstance(fields.get("output"), (list, tuple)) and not name):
         inputs, outputs = (fields.get("inputs"), fields.get("outputs")) if "inputs" in fields else (fields["input"], fields["output"])
         return _columns(inputs, outputs, None if kind == "script" else name, fields)
@@ -157,7 +169,8 @@ def _mapping(test: Mapping[str, Any], row: Row) -> list[Check]:
         if kind != "script" and name:
             if output is _HIDDEN and "output" not in test:
                 raise ValueError(f"a test of a function call must have an output; got {sorted(fields)}")
-            return [_call(str(name), fields["input"], None if output is _HIDDEN else output)]
+            wanted = None if output is _HIDDEN else output
+            return [_call(str(name), fields["input"], wanted, may_be_wrapped="type" in fields)]  # PrimeIntellect's have both in lists
         if output is _HIDDEN and not row.checked:
             raise ValueError(f"a test of standard input must have an output, or the row a checker; got {sorted(fields)}")
         return [_script(fields["input"], None if output is _HIDDEN else output)]
@@ -193,7 +206,7 @@ def entry_point(columns: Mapping[str, Any]) -> str | None:
     """The function under test, as a row's columns name it: HumanEval's entry_point, LiveCodeBench's metadata."""
     name = columns.get("entry_point")
     if isinstance(name, str) and name.strip():
-        return name.strip()
+        return callable_of(name)
     try:
         return _function_of_metadata(columns.get("metadata"))
     except ValueError:
@@ -207,7 +220,7 @@ def _columns(inputs: Any, outputs: Any, name: Any, fields: Mapping[str, Any]) ->
         raise ValueError(f"tests as a mapping need lists under inputs and outputs; got the keys {sorted(fields)}")
     if len(inputs) != len(outputs):
         raise ValueError(f"inputs and outputs of tests must be as many, got {len(inputs)} inputs, but {len(outputs)} outputs")
-    pairs = list(zip(inputs, outputs, strict=True))
+    pairs = list(zip(map(with_int_keys_first, inputs) if name else inputs, outputs, strict=True))
     return [_call(str(name), given, wanted, may_be_wrapped=True) if name else _script(given, wanted) for given, wanted in pairs]
 
 
@@ -228,36 +241,15 @@ def _call(name: str, given: Any, wanted: Any, may_be_wrapped: bool = False) -> C
     """A call with the given arguments: a list of them, or text with one JSON value a line (LiveCodeBench), whose output then is JSON text as well."""
     allowed = [wanted]
     if isinstance(given, str):
-        given, is_json = _arguments(given)
+        if (named := named_arguments(given)) is not None:
+            given, is_json = named, True
+        else:
+            given, is_json = arguments_in(given)
         if isinstance(wanted, str):
-            allowed = _values(wanted, is_json)
+            allowed = values_in(wanted, is_json)
     elif may_be_wrapped and isinstance(wanted, list) and len(wanted) == 1:
         allowed = [wanted, wanted[0]]
+    allowed += [keyed for value in allowed if (keyed := with_int_keys(value)) != value]
     if not isinstance(given, (list, tuple)):
         raise ValueError(f"the input of a call must be a list of arguments, got {type(given).__name__}: {given!r:.80}")
     return Check(Call(name, list(given)), [plain.tree_of(value) for value in allowed])
-
-
-def _arguments(text: str) -> tuple[list[Any], bool]:
-    """The arguments in a text, and whether they are JSON. Text that is not, in a single line, is one argument itself."""
-    lines = [line for line in text.split("\n") if line.strip()]
-    try:
-        return [json.loads(line) for line in lines], True
-    except ValueError:
-        pass
-    try:
-        return [json.loads(text)], True
-    except ValueError:
-        pass
-    if len(lines) > 1:
-        raise ValueError(f"the input of a call must have one JSON value a line, got {text!r:.80}")
-    return [text], False
-
-
-def _values(text: str, is_json: bool) -> list[Any]:
-    """What an output in text may mean. With arguments in JSON it is JSON, or a text of its own; else it may be either."""
-    try:
-        value = json.loads(text)
-    except ValueError:
-        return [text]
-    return [value] if is_json else [value, text]

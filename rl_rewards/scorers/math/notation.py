@@ -33,6 +33,7 @@ _SYMBOLS = str.maketrans(
 _TEXT_FONT = r"\\(?:mathrm|mathit|mathsf|mathtt|mathnormal|text|textrm|textit|textbf|textsf|texttt|textup|textnormal|emph|operatorname|mbox|hbox)\*?"
 _SYMBOL_FONT = r"\\(?:mathbf|boldsymbol|bm|pmb|bold|vec|overrightarrow|hat|mathbit)(?![a-zA-Z])"
 _SWITCH = r"\\(?:bf|rm|it|sf|tt|bfseries|rmfamily|itshape|boldmath|large|Large|LARGE|huge|Huge|normalsize|small)(?![a-zA-Z])"
+_MYRIADS = "十百千万亿萬億兆"  # they multiply the number before them
 _LETTER = r"\\(?:pi|theta|alpha|beta|gamma|lambda|mu|omega|phi|rho|sigma)(?![a-zA-Z])"
 _CURRENCY = "[$£€¥₹₩₫₽₺₪₦₱₴₡₲₵₸฿]"
 _CURRENCY_NAME = r"(?:Rs\.?|USD|EUR|GBP|INR|CAD|AUD|CNY|JPY|CHF)"
@@ -52,6 +53,7 @@ _COSMETICS = _compiled(
     (r"(?<=\d)\s*(?:,\s*\\[!;:]|\\[,!;:]|\{\s*,\s*\}|\{\\,\})\s*(?=\d{3}(?!\d))", ""),  # TeX's ways to write thousands
     (r"(?<=\d)\s*\{\s*,\s*\}\s*(?=\d)", "."),  # and decimals
     (r"(?<=\d),\s*\\,\s*(?=\d{3}(?!\d))", ","),
+    (rf"(?<=\d)\s*((?![^\s]*[{_MYRIADS}])[\u4e00-\u9fff]{{1,3}})\s*$", r"\\text{\1}"),  # a unit, or the word that counts things: 5元, 3 个
     (r"\*\*|(?<!\\)\$\$?|(?<!\\)\\[()\[\]]", " "),
     (r"(?<!\\)\\[!,;:>]|\\q?quad|\\(?:displaystyle|textstyle|limits|nolimits|hspace\{[^{}]*\}|hfill|noindent)(?![a-zA-Z])", " "),
     (_SWITCH, " "),
@@ -109,7 +111,7 @@ _REWRITES = _compiled(
     (r"(?<![a-zA-Z\\])(?:np|numpy|math|sympy)\.(?=[a-z])", ""),
     (r"(?<![a-zA-Z\\])(?:infinity|inf)(?![a-zA-Z])", r"\\infty"),
     (rf"(?<![a-zA-Z\\])({_FUNCTIONS})(?![a-zA-Z])", r"\\\1"),
-    (r"\\text\s*\{([^a-zA-Z{}\\]*)\}", r"\1"),
+    (r"\\text\s*\{([^a-zA-Z{}\\\u4e00-\u9fff]*)\}", r"\1"),
     (r"\\text\s*\{\s*~?([a-zA-Z]+)\s*\}\s*/\s*\\text\s*\{\s*~?([a-zA-Z]+)\s*\}", r"\\text{\1/\2}"),
     (rf"\\frac\s*\{{\s*{_UNIT_TEXT}\s*\}}\s*\{{\s*{_UNIT_TEXT}\s*\}}", r"\\text{\1\2/\3\4}"),
     (r"(?<=[\d)}%])\s*\\mu\s*\\text\s*\{", r"\\text{u"),
@@ -124,11 +126,15 @@ _REWRITES = _compiled(
     (r"(\\frac\s*\{[^{}]*\})\s*(\w)", r"\1{\2}"),
     (r"((?<![a-zA-Z\\])[a-zA-Z]|\\(?:(?:arc)?(?:sin|cos|tan)|cot|sec|csc|log|ln|exp|gcd|lcm|max|min) ?)\s*\{\s*(\([^{}()]*\))\s*\}", r"\1\2"),
     (r"\{\s*([^{}]+?)\s*\\choose\s*([^{}]+?)\s*\}", r"\\binom{\1}{\2}"),
+    (r"\{\s*([^{}]+?)\s*\\over(?![a-zA-Z])\s*([^{}]+?)\s*\}", r"\\frac{\1}{\2}"),
+    (r"^\s*(-?)\(\s*(-?\d+)\s*\)\s*/\s*\(?\s*(-?\d+)\s*\)?\s*$", r"\1\\frac{\2}{\3}"),  # (-1)/2
+    (r"^\s*(-?\d+)\s*/\s*\(\s*(-?\d+)\s*\)\s*$", r"\\frac{\1}{\2}"),
     (r"\\lg(?![a-zA-Z])", r"\\log_{10}"),
     (r"\\binom\s*(\w)\s*(\w)(?!\w)", r"\\binom{\1}{\2}"),
     (r"\\[dt]binom(?![a-zA-Z])", r"\\binom"),
     (r"\\sqrt\s*\(([^()]*)\)", r"\\sqrt{\1}"),
     (r"\\sqrt\s*(\d+|[a-zA-Z])", r"\\sqrt{\1}"),
+    (r"(\\sqrt\s*\[[^\[\]]*\])\s*(\d+|[a-zA-Z])", r"\1{\2}"),
     (r"\^\s*\(([^()]*)\)", r"^{\1}"),
     (r"\^\s*(-?\d+|[a-zA-Z])", r"^{\1}"),
     (r"_\s*(\d+|[a-zA-Z])", r"_{\1}"),
@@ -148,6 +154,8 @@ _THOUSANDS = re.compile(r"(?<![\d.,(\[{])\d{1,3}(?:\s\d{3})+(?![\d)\]}]|,\d|\\\}
 # A space between digits, behind the comma between them, or between a command and the letter after it, has a meaning; all others have none.
 _KEPT_SPACE = re.compile(r"(?<=\d)\s+(?=\d)|(?<=\d,)\s+(?=\d)|(\\[a-zA-Z]+)\s+(?=[a-zA-Z])")
 _SPACE = re.compile(r"\s+")
+# Thousands as they are written in Switzerland, in Python, and in Germany or Brazil where there are two points, so that neither is a decimal one.
+_MARKED_THOUSANDS = re.compile(r"(-?\d{1,3}(?:'\d{3})+|-?\d{1,3}(?:_\d{3})+|-?\d{1,3}(?:\.\d{3}){2,})([.,]\d+)?")
 
 
 @lru_cache(maxsize=8192)
@@ -162,6 +170,8 @@ def canonical(text: str) -> str:
         text = _ESCAPED_TWICE.sub(r"\\", text)
     if _LOGIC.fullmatch(text) is not None:  # p \\land q is no list
         return " ".join(re.sub(r"\\[a-zA-Z]+", lambda sign: f" {_LOGIC_SIGNS.get(sign[0], sign[0])} ", text).split())
+    if (marked := _MARKED_THOUSANDS.fullmatch(text.strip().removesuffix("."))) is not None:
+        text = re.sub(r"['_.]", "", marked[1]) + (marked[2] or "").replace(",", ".")
     if "prime" in text:
         text = _PRIMES.sub(lambda primes: "'" * (primes[1].count("prime") + primes[1].count("'")), text)
     for pattern, replacement in (*_COSMETICS, *_REWRITES):

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from rl_rewards.references import MissingReferenceError, is_whole_float
 from rl_rewards.scorers.multiple_choice.tokens import key_of, tokens
+from rl_rewards.unicode_text import composed, halfwidth
 
 __all__ = ["Options", "options_of"]
 
@@ -35,7 +36,7 @@ class Options(NamedTuple):
             elif 0 <= reference < len(self.labels):
                 return self.labels[reference]
         if isinstance(reference, str):
-            label = reference.strip().strip("().[]").upper()
+            label = halfwidth(reference).strip().strip("().[]").upper()
             if len(label) == 1 and label in self.labels:
                 return label
             if found := self.label_of_text.get(_plain(reference)):
@@ -74,7 +75,7 @@ def options_of(value: Any, labels: str) -> Options:
 def _made(labels: str, texts: tuple[str, ...]) -> Options:
     """Options, made once for all completions of a group. A text that two options share names neither."""
     of_first: dict[str, list[tuple[tuple[str, ...], str]]] = {}
-    keys = [tuple(key for token in tokens(text) if (key := key_of(token)) is not None) for text in texts]
+    keys = [tuple(key for token in tokens(composed(halfwidth(text))) if (key := key_of(token)) is not None) for text in texts]
     for label, words in zip(labels, keys):
         if words and keys.count(words) == 1:
             of_first.setdefault(words[0], []).append((words, label))
@@ -84,4 +85,4 @@ def _made(labels: str, texts: tuple[str, ...]) -> Options:
 
 
 def _plain(text: str) -> str:
-    return " ".join(text.casefold().split()).strip(" .,;:!?\"'“”()[]*")
+    return " ".join(composed(halfwidth(text)).casefold().split()).strip(" .,;:!?\"'“”()[]*")

@@ -32,6 +32,7 @@ from rl_rewards.scorers.multiple_choice.lexicon import (
 )
 from rl_rewards.scorers.multiple_choice.options import Options
 from rl_rewards.scorers.multiple_choice.tokens import Token, key_of, sentences, tokens
+from rl_rewards.unicode_text import composed, halfwidth
 
 __all__ = ["choice"]
 
@@ -41,6 +42,7 @@ _READ = 100_000  # characters, at the end: no answer needs more, and a megabyte 
 
 def choice(text: str, options: Options) -> str | None:
     """The label of the one option that a response chooses; None when it names none or several."""
+    text = composed(halfwidth(text))
     bare = text.strip().strip("()[]{}*_$\"'“”`<>#|（）【】.,:;!。 \n\t")
     if len(bare) == 1 and bare.upper() in options.labels:
         return bare.upper()

@@ -68,6 +68,26 @@ FORMS = {
     "a text null": (TEXT, "def f(s): return None", [{"input": ["null"], "output": "null", "fn_name": "f"}], {}),
     "a text in brackets": (TEXT, "def f(s): return [1]", [{"input": ["[1]"], "output": "[1]", "fn_name": "f"}], {}),
     "a text of a JSON text": (TEXT, "def f(s): return s + '!'", {"fn_name": "f", "inputs": ['"12"'], "outputs": ['"12"']}, {}),
+    # origin: PrimeIntellect, where input and output both are lists
+    "function_call, the output in a list": ("def f(a): return a + 1", "def f(a): return a", [{"type": "function_call", "fn_name": "f", "input": [1], "output": [2]}], {}),
+    # origin: LeetCode
+    "arguments by name": (ADD, ADD_WRONG, [{"input": "a = [1, 2], b = 3", "output": "4", "fn_name": "f"}], {}),
+    "arguments by name and entry_point": (ADD, ADD_WRONG, [{"input": "a = [1, 2], b = 3", "output": "4"}], {"entry_point": "Solution().f"}),
+    "arguments by name in columns": (ADD, ADD_WRONG, {"inputs": ["a = [1, 2], b = 3"], "outputs": ["4"]}, {"entry_point": "Solution().f"}),
+    "JSON's words by name": ("def f(a, b): return [b, a]", "def f(a, b): return [a, b]", [{"input": "a = null, b = [true, \"true\"]", "output": '[[true, "true"], null]', "fn_name": "f"}], {}),
+    "a method's name with its class": (ADD, ADD_WRONG, {"fn_name": "Solution().f", "inputs": [[[1], 3]], "outputs": [4]}, {}),
+    "a method's name with its class, not called": (ADD, ADD_WRONG, {"fn_name": "Solution.f", "inputs": [[[1], 3]], "outputs": [4]}, {}),
+    "check of a method": (ADD, ADD_WRONG, "def check(candidate):\n    assert candidate(a=[1], b=3) == 4", {"entry_point": "Solution().f"}),
+    "check of a method, not called": (ADD, ADD_WRONG, "def check(candidate):\n    assert candidate(a=[1], b=3) == 4", {"entry_point": "Solution.f"}),
+    "check of a method by its name": (ADD, ADD_WRONG, "def check(candidate):\n    assert candidate(a=[1], b=3) == 4", {"entry_point": "f"}),
+    "asserts about a method by its name": (ADD, ADD_WRONG, ["assert f([1], 3) == 4"], {}),
+    "stdin with equals signs": ("print(input()[::-1])", "print(input())", [{"input": "a = 1", "output": "1 = a"}], {}),
+    # JSON makes text of keys that are numbers; APPS's evaluation makes numbers of them again
+    "keys of numbers in an output": ("def f(s): return {len(s): [s]}", "def f(s): return {0: [s]}", {"fn_name": "f", "inputs": [["ab"]], "outputs": [{"2": ["ab"]}]}, {}),
+    "keys of numbers in a list": ("def f(s): return [{len(s): {-1: 2}}]", "def f(s): return [{2: {1: 2}}]", {"fn_name": "f", "inputs": [["ab"]], "outputs": [[{"2": {"-1": 2}}]]}, {}),
+    "keys of numbers that are text": ("def f(s): return {str(len(s)): [s]}", "def f(s): return {'0': [s]}", {"fn_name": "f", "inputs": [["ab"]], "outputs": [{"2": ["ab"]}]}, {}),
+    "keys of numbers in an input": ("def f(d): return d[1]", "def f(d): return d.get('1')", {"fn_name": "f", "inputs": [[{"1": "a", "2": "b"}]], "outputs": [["a"]]}, {}),
+    "keys of text among numbers": ("def f(d): return d['1']", "def f(d): return d.get(1)", {"fn_name": "f", "inputs": [[{"1": "a", "b": "b"}]], "outputs": [["a"]]}, {}),
     "an expected None": ("def f(x): pass", "def f(x): return 'None'", [{"input": [1], "output": None, "fn_name": "f"}], {}),
 }  # fmt: skip
 
@@ -90,6 +110,7 @@ HALF = {
     "more outputs": ({"inputs": ["1"], "outputs": ["1", "2"]}, "1 inputs, but 2 outputs"),
     "a column alone": ({"inputs": ["1"]}, "lists under inputs and outputs"),
     "an input of None": ({"inputs": [None], "outputs": ["None"]}, "must be text, got None"),
+    "a name that is none": ({"fn_name": "two words", "inputs": [[1]], "outputs": [1]}, "must be a name, or Solution().name"),
     "arguments in part JSON": ({"fn_name": "f", "inputs": ["[1]\nx"], "outputs": ["1"]}, "one JSON value a line"),
     "a mapping as stdin": ([{"input": {"a": 1}, "output": "1"}], "must be text"),
     "a pickle of a class": (base64.b64encode(zlib.compress(pickle.dumps(Sample))).decode(), "must be a pickle of a text"),

@@ -5,6 +5,32 @@ from __future__ import annotations
 R, W, U, E = "right", "wrong", "unparsed", "error"
 
 TABLE: dict[str, list[tuple[str, str, str]]] = {
+    "ours: fractions, roots, thousands and counting words as others write them": [
+        ("-1/2", r"\boxed{(-1)/2}", R),
+        ("-1/2", r"\boxed{1/(-2)}", R),
+        ("-1/2", r"\boxed{-(1)/(2)}", R),
+        ("-1/2", r"\boxed{(-1)/(-2)}", W),
+        ("1/2", r"\boxed{{1 \over 2}}", R),
+        ("1/2", r"\boxed{{2\over1}}", W),
+        ("2^{1/3}", r"\boxed{\sqrt[3]2}", R),
+        ("2^{1/3}", r"\boxed{\sqrt[3]3}", W),
+        (r"\sqrt[n]{x}", r"\boxed{\sqrt[n] x}", R),
+        ("1234567", r"\boxed{1'234'567}", R),
+        ("1234567", r"\boxed{1_234_567}", R),
+        ("1234567", r"\boxed{1.234.567}", R),
+        ("-1234567.5", r"\boxed{-1.234.567,5}", R),
+        ("1234567", r"\boxed{1'234'568}", W),
+        ("1.234", r"\boxed{1.234}", R),
+        ("1.234", r"\boxed{1234}", W),
+        ("5", r"\boxed{5元}", R),
+        ("5", r"\boxed{5 个}", R),
+        ("5", r"\boxed{5平方米}", R),
+        (r"\frac{1}{2}", r"\boxed{\frac12米}", R),
+        ("5", r"\boxed{6元}", W),
+        ("5", r"\boxed{5万}", U),
+        ("5", r"\boxed{5万元}", U),
+        ("5", r"\boxed{5千米}", U),
+    ],
     "ours: other spellings and near misses": [
         (r"1,234", r"\boxed{1234}", R),
         (r"1/2", r"\boxed{0.5}", R),

@@ -48,6 +48,7 @@ def run(job: dict[str, Any], case: dict[str, Any]) -> int:
     if kind == "call":
         _send_value(_call(module.__dict__, case))
     elif kind == "serve":
+        _add_methods(module.__dict__)
         serving.Server(module.__dict__, made_before, case["shared"]).serve()
     return 0
 
@@ -62,6 +63,23 @@ def _call(namespace: dict[str, Any], case: dict[str, Any]) -> Any:
     else:
         raise NameError(f"the program defines no {name!r}")
     return function(*arguments)
+
+
+def _add_methods(namespace: dict[str, Any]) -> None:
+    """Let tests call the methods of a class Solution by their names, each of a fresh object, where the program has no function of that name."""
+    for name, method in list(getattr(namespace.get("Solution"), "__dict__", {}).items()):
+        if isinstance(method, types.FunctionType) and not name.startswith("_") and not hasattr(builtins, name):
+            namespace.setdefault(name, _Method(namespace["Solution"], name))
+
+
+class _Method:
+    """A method of a fresh object, as a function."""
+
+    def __init__(self, owner: Any, name: str) -> None:
+        self._owner, self._name = owner, name
+
+    def __call__(self, *arguments: Any, **keywords: Any) -> Any:
+        return getattr(self._owner(), self._name)(*arguments, **keywords)
 
 
 def _send_value(value: Any) -> None:
