@@ -22,13 +22,13 @@ def asked_form_findings(subject: Subject) -> Iterator[Finding]:
     form = subject.honest.form
     templates = asked_templates(subject.rows)
     sources = [source for source in subject.honest.sources if source.is_short]
-    if not templates or len(sources) != 1 or subject.is_slow or any(_has(form, template) for template in templates):
+    if not templates or len(sources) != 1 or subject.learned or any(_has(form, template) for template in templates):
         return
     gaps = {row: (b.total, a.total) for row, a, b in subject.attacked if a.total is not None and b.total is not None and a.total > b.total + 1e-9}
     rows = list(gaps)[:_ROWS]
     if len(rows) < 2:
         return
-    starts = list(dict.fromkeys([form.before, *beginnings([subject.rows[0].prompt_text])]))
+    starts = list(dict.fromkeys([form.before, *([""] if subject.is_costly else beginnings([subject.rows[0].prompt_text]))]))
     tried = [Form(start, (Slot(sources[0], template),)) for template in _combined(templates) for start in starts]
     unpaid = [[row for row in rows if not _is_paid(subject, candidate, row, *gaps[row])] for candidate in tried]
     lost = min(unpaid, key=len)

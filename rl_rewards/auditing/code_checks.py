@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 
 from rl_rewards.auditing.code import Code, dotted
+from rl_rewards.auditing.cost import NETWORK
 from rl_rewards.auditing.findings import Finding, Severity
 
 __all__ = ["code_findings"]
@@ -14,9 +15,6 @@ __all__ = ["code_findings"]
 _RUNS_TEXT = frozenset({"eval", "exec", "builtins.eval", "builtins.exec"})
 _CHANCE = re.compile(r"^(?:random|np\.random|numpy\.random|secrets|uuid)\.")
 _CLOCK = frozenset({"time.time", "time.perf_counter", "time.monotonic", "datetime.now", "datetime.datetime.now", "datetime.utcnow"})
-_NETWORK = re.compile(
-    r"^(?:requests|httpx|urllib\.request|urllib3|aiohttp|socket|openai|anthropic)\.|\.chat\.completions\.create$|\.(?:post|urlopen)$"
-)
 _CATCH_ALL = frozenset({"Exception", "BaseException"})
 _OURS = re.compile(r"Timeout|Connection|HTTP|Request|Network|API|RateLimit|OSError|IOError|Transport", re.I)
 _TEXT_PARTS = frozenset(
@@ -117,7 +115,7 @@ def _call(code: Code, node: ast.Call) -> Iterator[Finding]:
         )
     elif name in _CLOCK:
         yield _found(code, node, "clock", Severity.NOTE, f"`{name}` reads the clock", "leave time out of the score")
-    elif _NETWORK.search(name):
+    elif NETWORK.search(name):
         yield _found(
             code,
             node,

@@ -33,7 +33,7 @@ def contract_findings(subject: Subject, step_budget: float | None = None) -> Ite
     probes = _probes(subject)
     if not probes:
         return
-    first, *again = [subject.call.batch(probes) for _ in range(2 if subject.is_slow else _REPEATS)]
+    first, *again = [subject.call.batch(probes) for _ in range(2 if subject.is_costly else _REPEATS)]
     yield from _batches(subject, probes, first)
     unsteady = _differing(subject, probes, first, again)
     yield from unsteady
@@ -62,7 +62,7 @@ def _probes(subject: Subject) -> list[Probe]:
     found = []
     for row, _, _ in (subject.attacked or [(i, None, None) for i in range(min(_ROWS, len(subject.rows)))])[:_ROWS]:
         right, wrong = subject.honest.right(row), subject.honest.wrong(row)
-        more = [] if subject.is_slow else ["I do not know.", f"{padding(300)}\n{wrong}"]
+        more = [] if subject.is_costly else ["I do not know.", f"{padding(300)}\n{wrong}"]
         texts = dict.fromkeys(text for text in (right, wrong, *more) if text is not None)
         found += [Probe(row, text) for text in texts]
     return found
@@ -99,7 +99,7 @@ def _batch_mates(subject: Subject, probes: Sequence[Probe], first: Sequence[Verd
     by_probe = dict(zip(probes, first, strict=True))
     other = dict(zip(mixed, subject.call.batch(mixed), strict=True))
     alone: dict[Probe, Verdict] = {}
-    few = 1 if subject.is_slow else 8
+    few = 1 if subject.is_costly else 8
     for group in list(groups.values())[: min(few, 4)]:
         alone.update(zip(group, subject.call.batch(group), strict=True))
     single = {probe: subject.call.batch([probe])[0] for probe in probes[:few]}
@@ -119,7 +119,7 @@ def _batch_mates(subject: Subject, probes: Sequence[Probe], first: Sequence[Verd
 def _changed_inputs(subject: Subject, probes: Sequence[Probe]) -> Iterator[Finding]:
     """Columns, prompts and completions belong to the trainer, which passes the same objects to the next reward."""
     for name, function in [(None, subject.call.raw), *_batch_functions(subject)]:
-        arguments = subject.call.arguments(probes[: 1 if subject.is_slow else 8])
+        arguments = subject.call.arguments(probes[: 1 if subject.is_costly else 8])
         names = [column for column in arguments if column not in ("trainer_state", "log_extra", "log_metric")]
         before = {column: copy.deepcopy(arguments[column]) for column in names}
         try:

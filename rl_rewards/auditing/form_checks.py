@@ -130,7 +130,7 @@ def _varies_with_length(subject: Subject, reward: Reward) -> bool:
     sizes = [*PADS, *(min(_LETTERS * limit, _LONGEST) for limit in limits)]
     rows = [row for row, _, _ in subject.attacked[:1]]
     texts = [(row, text) for row in rows for size in sizes if (text := lengthened(subject.honest.form, padding(size)).right(row)) is not None]
-    subject.verdicts(texts if not subject.is_slow else texts[-1:])
+    subject.verdicts(texts if not subject.is_costly else texts[-1:])
     low, high = subject.call.ranges.get(reward.name, (0.0, 0.0))
     return high - low >= _TINY
 

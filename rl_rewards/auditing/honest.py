@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from rl_rewards.auditing.code import Code, scorers_in
+from rl_rewards.auditing.cost import is_known_costly
 from rl_rewards.auditing.forms import Form, Slot, Source
 from rl_rewards.auditing.golds import wrong_for
 from rl_rewards.auditing.pattern_samples import FILLER, MARK
@@ -21,7 +22,6 @@ from rl_rewards.rubric import Rubric
 __all__ = ["Honest", "find_form", "wrong_program"]
 
 _TRIED_ROWS = 5
-_SLOW = 0.02  # seconds for one probe from which on fewer are tried
 _TIE = 1e-9
 _MOSTLY = 0.75
 _FAILED = -1e9  # below any score
@@ -72,7 +72,7 @@ def find_form(rubric: Rubric, call: Call, codes: Sequence[Code]) -> Honest:
     ]
     texts += [f"<{name}>" for reward in rubric for scorer in scorers_in(reward.score) for name in format_names(scorer)]
     texts += [f"<{name}>" for reward in rubric if isinstance(name := getattr(reward.parse, "name", None), str)]
-    search = _Search(call, _tried_rows(rubric, rows))
+    search = _Search(call, _tried_rows(rubric, rows), is_known_costly(rubric, codes))
     slots = _shared(rubric, rows, prompts)
     starts = beginnings([*texts, *prompts])
     if any(slot.source.kind == "program" for slot in slots):
@@ -81,7 +81,7 @@ def find_form(rubric: Rubric, call: Call, codes: Sequence[Code]) -> Honest:
     form = search.best([form, *_begun(form, starts)])
     for _ in range(3):  # more places for answers, where that earns more
         longer = [Form(form.before, (*form.slots, slot), form.behind) for slot in slots if slot not in form.slots]
-        better = search.best([form, *longer]) if longer and not search.is_slow else form
+        better = search.best([form, *longer]) if longer and not search.is_costly else form
         if better is form:
             break
         form = search.best([better, *_begun(better, starts)])
@@ -181,9 +181,14 @@ def _tried_rows(rubric: Rubric, rows: Sequence[Row]) -> list[int]:
 class _Search:
     """Compares forms by what right answers in them earn, then by how far wrong ones earn less."""
 
-    def __init__(self, call: Call, rows: Sequence[int]) -> None:
+    def __init__(self, call: Call, rows: Sequence[int], is_costly: bool = False) -> None:
         self._call, self._rows = call, rows
-        self.is_slow = False
+        self._known_costly, self._begun = is_costly, False
+
+    @property
+    def is_costly(self) -> bool:
+        """Whether fewer forms are tried than at first."""
+        return self._begun and (self._known_costly or self._call.spending.is_costly)
 
     def best(self, forms: Iterator[Form] | Sequence[Form]) -> Form:
         """The form that earns most.
@@ -193,8 +198,8 @@ class _Search:
         """
         given = list(dict.fromkeys(forms))
         runs_programs = any(slot.source.kind == "program" for form in given for slot in form.slots)
-        rows = self._rows[:2] if self.is_slow or runs_programs else self._rows
-        if self.is_slow:
+        rows = self._rows[:2] if self.is_costly or runs_programs else self._rows
+        if self.is_costly:
             given = given[:12]
         earned = self.means(given, rows)
         top = max(earned)
@@ -204,7 +209,7 @@ class _Search:
             least = min(wrong)
             plain = [form for form, mean in zip(leaders, wrong) if form.is_bare and least + _TIE < mean <= least + _MOSTLY * (top - least)]
             leaders = plain or [form for form, mean in zip(leaders, wrong) if mean <= least + _TIE]
-        self.is_slow = self._call.pace > _SLOW and self._call.count > 20
+        self._begun = True
         return min(leaders, key=lambda form: any(is_odd(slot.template) for slot in form.slots))
 
     def means(self, forms: Sequence[Form], rows: Sequence[int] | None = None) -> list[float]:

@@ -83,7 +83,7 @@ def _reads_all(subject: Subject, reward: Reward, longer: Verdict, right: Verdict
 
 def _without_bound(subject: Subject) -> Iterator[Finding]:
     """Scores that go on rising or falling with length, however long a response is: of wrong answers, and of right ones."""
-    if subject.learned or not subject.attacked or subject.is_slow:
+    if subject.learned or not subject.attacked or subject.is_costly:
         return
     gaps = [a.total - b.total for _, a, b in subject.attacked if a.total is not None and b.total is not None]
     gap = abs(fmean(gaps)) if gaps and subject.reads_references else 0.0

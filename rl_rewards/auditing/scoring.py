@@ -7,11 +7,10 @@ import re
 import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from statistics import median
-from time import perf_counter
 from types import SimpleNamespace
 from typing import Any, NamedTuple
 
+from rl_rewards.auditing.cost import Spending, Spent
 from rl_rewards.auditing.rows import Row
 from rl_rewards.pipeline.columns import Evaluation
 from rl_rewards.rubric import Rubric
@@ -87,6 +86,7 @@ class Call:
 
     Attributes:
         seconds: wall time of each batch, with its size.
+        spending: the least that a response has cost.
         count: how many probes were scored.
         ranges: reward -> the lowest and the highest score that it gave to any probe.
     """
@@ -97,6 +97,7 @@ class Call:
         self._evaluations: list[Evaluation] = []
         self.weights = {reward.name: reward.weight for reward in rubric.rewards}
         self.seconds: list[tuple[float, int]] = []
+        self.spending = Spending()
         self.count = 0
         self.ranges: dict[str, tuple[float, float]] = {}
         self._known: dict[Probe, Verdict] = {}
@@ -124,9 +125,11 @@ class Call:
     def whole_batch(self, probes: Sequence[Probe]) -> list[Verdict]:
         """Score one batch in one call, whatever fails."""
         arguments = self.arguments(probes)
-        begun = perf_counter()
+        begun = Spent.now()
         evaluation = self.raw(arguments)
-        self.seconds.append((perf_counter() - begun, len(probes)))
+        spent = Spent.now().since(begun)
+        self.seconds.append((spent.wall, len(probes)))
+        self.spending.add(spent, len(probes))
         self.count += len(probes)
         for name, column in evaluation.columns.items():
             scores = [score for score in column.scores if score is not None]
@@ -135,11 +138,6 @@ class Call:
                 self.ranges[name] = min(low, *scores), max(high, *scores)
         totals = evaluation.totals()
         return [_verdict(evaluation, i, totals[i]) for i in range(len(probes))]
-
-    @property
-    def pace(self) -> float:
-        """Seconds for a response, the median over batches: the first may load what is needed."""
-        return median(seconds / size for seconds, size in self.seconds) if self.seconds else 0.0
 
     def raw(self, arguments: dict[str, Any]) -> Evaluation:
         """The evaluation of a trainer's call of every reward function, one after the other."""

@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import Any
 
 from rl_rewards.auditing.code import Code, code_of, scorers_in
+from rl_rewards.auditing.cost import is_known_costly
 from rl_rewards.auditing.golds import other_value, partial
 from rl_rewards.auditing.honest import Honest, find_form, least_paid
 from rl_rewards.auditing.pattern_samples import MARK, followed_by, sample_of_pattern
@@ -31,9 +32,7 @@ _ANSWER_COLUMNS = _ALL_ANSWER_COLUMNS - {"target", "result", "output", "key"}
 """Columns that hold an answer by their name, whatever the prompts say; with others beside them, some may be terms of a task."""
 _ATTACKED_ROWS = 24
 _FEW_ROWS = 2
-_FEWEST = 32  # attacks on a row: one of every kind, or every program
-_SLOW = 0.01  # seconds for a response
-_SECONDS = 5.0  # that the attacks of a slow rubric may take, about
+_FEW_ATTACKS = 64  # on a row: two or three of every kind, or every program
 
 
 @dataclass
@@ -185,16 +184,17 @@ class Subject:
             (more if gold in seen else first).append(pair)
             seen.add(gold)
         chosen = (first + more)[:_ATTACKED_ROWS]
-        return chosen[:_FEW_ROWS] if self.is_slow else chosen
+        return chosen[:_FEW_ROWS] if self.is_costly else chosen
 
     @cached_property
-    def is_slow(self) -> bool:
-        """Whether a response takes so long to score that few are tried: programs, servers."""
-        return self.call.pace > _SLOW
+    def is_costly(self) -> bool:
+        """Whether few responses are tried, since each costs a program, a call of a server, a pass of a model, or about as much; see `cost`."""
+        _ = self.honest  # the search for the form measures what is not known before
+        return is_known_costly(self.rubric, self.codes) or self.call.spending.is_costly
 
     def affordable(self, attacks: int) -> int:
         """How many of a row's attacks are tried."""
-        return max(_FEWEST, int(_SECONDS / self.call.pace / max(1, len(self.attacked)))) if self.is_slow else attacks
+        return min(attacks, _FEW_ATTACKS) if self.is_costly else attacks
 
     @cached_property
     def graded(self) -> bool:
