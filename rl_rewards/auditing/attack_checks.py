@@ -87,12 +87,20 @@ def _holes(subject: Subject, tries: list[tuple[int, Verdict, Verdict, Attack]], 
         if worst is not None and worst.earns > control + max(1e-6, _share(subject, kind.knows, kind.share, attack) * (high - control)):
             paid[attack.kind, attack.variant].append(worst)
     best = _best(subject, paid, counts)
-    cut = best.get("cut_off_thinking")
-    if cut is not None and "gold_in_thinking" not in best and any(code.reward == cut.reward for code in subject.codes):
-        best["cut_off_thinking"] = dataclasses.replace(
-            cut, severity=Severity.WARNING
-        )  # code that looks behind `</think>`: the answer is right, and given
+    if not any(_is_hole(subject, paid["gold_in_thinking", variant]) for variant in _uncommitted(subject)):
+        for kind in ("gold_in_thinking", "cut_off_thinking"):
+            if kind in best and any(code.reward == best[kind].reward for code in subject.codes):
+                best[kind] = dataclasses.replace(best[kind], severity=Severity.WARNING)
     yield from best.values()
+
+
+def _uncommitted(subject: Subject) -> list[str]:
+    """Variants of answers in the thinking that show more than an answer in an odd place: another one is given behind it, or stands before it.
+
+    Code that takes the last answer of all of a response pays what is right, and is the only answer or the last. Where the task asks for thinking, that
+    is a place for answers that are not meant.
+    """
+    return ["plain", "before a wrong one", *(["behind a wrong one"] if subject.asks_for_thinking else [])]
 
 
 def _best_wrong(subject: Subject, row: int, left_out: frozenset[str]) -> float:
@@ -123,8 +131,7 @@ def _best(subject: Subject, paid: dict[tuple[str, str], list[_Paid]], counts: di
     found: dict[str, Finding] = {}
     best: dict[str, tuple[float, float, int]] = {}
     for (kind, variant), cases in paid.items():
-        golds = {subject.honest.gold(case.row) for case in cases}
-        if len(golds) < min(2, len({subject.honest.gold(row) for row, _, _ in subject.attacked})):
+        if not _is_hole(subject, cases):
             continue
         if subject.graded and kind == "prompt_echo" and len(cases) * 2 < counts[kind, variant]:
             continue  # a short passage has much of its summary in it on some rows
@@ -135,15 +142,22 @@ def _best(subject: Subject, paid: dict[tuple[str, str], list[_Paid]], counts: di
             continue
         best[kind] = rank
         found[kind] = Finding(
-            kind=kind, severity=_severity(subject, kind), reward=_at_fault(subject, example), response=example.text, earns=example.earns, honest=example.honest,
+            kind=kind, severity=_severity(subject, kind, cases), reward=_at_fault(subject, example), response=example.text, earns=example.earns, honest=example.honest,
             evidence=f"{KINDS[kind].what} earns {example.earns:.3g}, where an honest wrong answer earns {example.honest:.3g} and a right one {example.right:.3g}",
             remedy=KINDS[kind].remedy, rows=len(cases), of=counts[kind, variant],
         )  # fmt: skip
     return found
 
 
-def _severity(subject: Subject, kind: str) -> Severity:
-    if kind in _DENIALS and subject.graded:
+def _is_hole(subject: Subject, cases: list[_Paid]) -> bool:
+    """Whether a variant is paid on rows with two different right answers, where there are two."""
+    golds = {subject.honest.gold(case.row) for case in cases}
+    return len(golds) >= max(1, min(2, len({subject.honest.gold(row) for row, _, _ in subject.attacked})))
+
+
+def _severity(subject: Subject, kind: str, cases: list[_Paid]) -> Severity:
+    in_full = all(case.earns >= case.right - 0.001 * (case.right - case.honest) for case in cases)
+    if kind in _DENIALS and subject.graded and not in_full:  # most of an answer, where each part is paid
         return Severity.WARNING
     if kind == "denied_before_mark" and any(subject.kinds(reward) & _NATIVE_DENIAL for reward in subject.weighted):
         return Severity.ERROR  # these scorers pass over what is denied, unless an option says otherwise

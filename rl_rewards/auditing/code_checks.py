@@ -17,6 +17,12 @@ _CHANCE = re.compile(r"^(?:random|np\.random|numpy\.random|secrets|uuid)\.")
 _CLOCK = frozenset({"time.time", "time.perf_counter", "time.monotonic", "datetime.now", "datetime.datetime.now", "datetime.utcnow"})
 _CATCH_ALL = frozenset({"Exception", "BaseException"})
 _OURS = re.compile(r"Timeout|Connection|HTTP|Request|Network|API|RateLimit|OSError|IOError|Transport", re.I)
+_READS = re.compile(
+    r"^(?:float|int|str|complex|Fraction|Decimal|(?:ast\.)?literal_eval|fractions\.Fraction|decimal\.Decimal|ast\.parse|re2?\.compile"
+    r"|(?:json|yaml|tomllib|csv)\.(?:loads|safe_load|load|reader)|ET\.fromstring|(?:datetime\.)*(?:strptime|fromisoformat))$"
+    r"|\.(?:strip|lstrip|rstrip|replace|lower|upper|removeprefix|removesuffix|group|split|splitlines|strptime|fromisoformat)$"
+)
+"""Calls that read a text, and no more."""
 _TEXT_PARTS = frozenset(
     {"completion", "completions", "response", "responses", "text", "content", "output", "parsed", "pred", "prediction", "answer_text", "generated"}
 )
@@ -26,8 +32,9 @@ def code_findings(codes: tuple[Code, ...] | list[Code]) -> Iterator[Finding]:
     """Findings in the code of a rubric's own functions, with their lines."""
     for code in codes:
         for node in code.nodes:
-            if isinstance(node, ast.ExceptHandler):
-                yield from _handler(code, node)
+            if isinstance(node, ast.Try):
+                for handler in node.handlers:
+                    yield from _handler(code, handler, _only_reads(node.body))
             elif isinstance(node, ast.Call):
                 yield from _call(code, node)
             elif isinstance(node, ast.Compare):
@@ -39,7 +46,7 @@ def _found(code: Code, node: ast.AST, kind: str, severity: Severity, evidence: s
     return Finding(kind=kind, severity=severity, reward=code.reward, place=code.place(node), evidence=evidence, remedy=remedy)
 
 
-def _handler(code: Code, node: ast.ExceptHandler) -> Iterator[Finding]:
+def _handler(code: Code, node: ast.ExceptHandler, only_reads: bool) -> Iterator[Finding]:
     names = [dotted(part) for part in (node.type.elts if isinstance(node.type, ast.Tuple) else [node.type] if node.type else [])]
     last = [name.rpartition(".")[2] for name in names]
     if not _gives_number(node) or any(isinstance(inner, ast.Raise) for part in node.body for inner in ast.walk(part)):
@@ -47,7 +54,8 @@ def _handler(code: Code, node: ast.ExceptHandler) -> Iterator[Finding]:
     if node.type is None or _CATCH_ALL & set(last):
         what = "a bare `except`" if node.type is None else f"`except {', '.join(names)}`"
         yield _found(
-            code, node, "failure_scored", Severity.ERROR, f"{what} turns every failure, also of the reward itself, into a score",
+            code, node, "failure_scored", Severity.WARNING if only_reads else Severity.ERROR,
+            f"{what} turns every failure, also of the reward itself, into a score",
             "catch what a wrong answer raises (ValueError), and let the rest through: it becomes outcome `error`, never a zero",
         )  # fmt: skip
     elif any(_OURS.search(name) for name in last) and not all("subprocess" in name for name in names):
@@ -59,6 +67,12 @@ def _handler(code: Code, node: ast.ExceptHandler) -> Iterator[Finding]:
             f"`except {', '.join(names)}` scores a failure of ours as if the policy had answered",
             "return None, or let it through, so that the row is left out",
         )
+
+
+def _only_reads(body: list[ast.stmt]) -> bool:
+    """Whether all that is tried is to read a text as a number, JSON or the like, where little can fail but the text."""
+    calls = [dotted(inner.func) for part in body for inner in ast.walk(part) if isinstance(inner, ast.Call)]
+    return len(body) == 1 and bool(calls) and all(_READS.search(name) for name in calls)
 
 
 def _gives_number(node: ast.ExceptHandler) -> bool:

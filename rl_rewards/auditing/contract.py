@@ -173,7 +173,8 @@ def _broken_references(subject: Subject) -> Iterator[Finding]:
     rows = [subject.rows[row] for row, _, _ in subject.attacked[:3]]
     control = [wrong.total for _, _, wrong in subject.attacked[:3]]
     gaps = [(right.total or 0.0) - (wrong.total or 0.0) for _, right, wrong in subject.attacked[:3]]
-    for broken in ("\\frac{", "see the solution", "", None, "$$"):
+    columns = {name for name in columns if all(isinstance(row.columns.get(name), (str, int, float)) for row in rows)}
+    for broken in ("\\frac{", "see the solution", "", None, "$$") if columns else ():
         spoiled = [type(row)(row.prompt, {**row.columns, **{name: broken for name in columns if name in row.columns}}, row.number) for row in rows]
         call = Call(subject.rubric, spoiled)
         texts = [subject.honest.wrong(row) for row, _, _ in subject.attacked[:3]]

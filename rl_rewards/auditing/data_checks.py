@@ -16,6 +16,7 @@ _SHORT = 3  # letters of an answer from which on it is in a prompt by more than 
 _ALTERNATIVES = re.compile(r"(?<=\w)\s+\|{1,2}\s+(?=\w)|(?<=\w)\|\|(?=\w)")  # and no bars of a norm or a condition
 _SHARE_OF_ALTERNATIVES = 0.3  # of the rows
 _CONSTANT = 0.9
+_FEW_ANSWERS = 10  # of all rows: choices that a prompt may list
 
 
 def data_findings(subject: Subject) -> Iterator[Finding]:
@@ -66,14 +67,16 @@ def _routed(subject: Subject, column: str) -> bool:
 
 def _answers_in_prompts(subject: Subject) -> Iterator[Finding]:
     shown, told = [], []
+    every = {gold.strip() for i in range(len(subject.rows)) if (gold := subject.honest.gold(i)) and gold.strip()}
     for i, row in enumerate(subject.rows):
         gold = subject.honest.gold(i)
         text = row.prompt_text
         if gold is None or not gold.strip():
             continue
         if re.search(rf"(?i)\b(?:answer|solution|result|gold|label)\b\W{{0,4}}(?:is|=|:)?\W{{0,6}}{re.escape(gold.strip())}(?!\w)", text):
-            told.append(i)
-        elif len(gold.strip()) >= _SHORT and re.search(rf"(?<!\w){re.escape(gold.strip())}(?!\w)", text):
+            if len(every) > _FEW_ANSWERS or not any(_has(text, other) for other in every - {gold.strip()}):  # and no list of the choices
+                told.append(i)
+        elif len(gold.strip()) >= _SHORT and _has(text, gold.strip()):
             shown.append(i)
     rows = len(subject.rows)
     if len({subject.honest.gold(i) for i in told}) >= 2 and len(told) >= 0.2 * rows:
@@ -86,6 +89,10 @@ def _answers_in_prompts(subject: Subject) -> Iterator[Finding]:
             kind="answer_in_prompt", severity=Severity.WARNING, rows=len(shown), of=rows, evidence=f"the right answer's text is in the prompt of {len(shown)} of {rows} rows: copying is a strategy",
             remedy="look at these prompts; where the question offers choices, that is as it should be",
         )  # fmt: skip
+
+
+def _has(text: str, word: str) -> bool:
+    return re.search(rf"(?<!\w){re.escape(word)}(?!\w)", text) is not None
 
 
 def _alternatives(subject: Subject) -> Iterator[Finding]:

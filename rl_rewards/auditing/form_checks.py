@@ -10,7 +10,7 @@ from rl_rewards.auditing.attacks.padding import PADS, lengthened, padding
 from rl_rewards.auditing.code import scorers_in
 from rl_rewards.auditing.findings import Finding, Severity
 from rl_rewards.auditing.scoring import Verdict
-from rl_rewards.auditing.subject import Subject
+from rl_rewards.auditing.subject import Subject, names_answers
 from rl_rewards.reward import Reward
 
 __all__ = ["form_findings", "separated"]
@@ -54,6 +54,8 @@ def _without_content(subject: Subject, tries: Sequence[tuple[int, Verdict, Verdi
         low, high = ranges[reward.name]
         if high - low < 1e-9 or reward.name in subject.shaping or _tells_apart(subject, reward):
             continue
+        if reward.name in unseen and "PythonTests" not in subject.kinds(reward):
+            continue  # its full score is not known
         share = abs(reward.weight) * (high - low) / total
         free: dict[str, list[tuple[int, str, float]]] = defaultdict(list)
         for row, _, _, attack in tries:
@@ -117,11 +119,22 @@ def _constant(subject: Subject, found: Found) -> Iterator[Finding]:
             continue
         if subject.right_is_unknown and reward.name in subject.reads_references:
             continue  # what no right answer was made for cannot be blamed for paying none
-        native = not any(code.reward == reward.name for code in subject.codes) and not subject.kinds(reward) & {"Function", "FunctionScorer"}
+        is_sure = _has_code(subject, reward) and not subject.learned and (high > _TINY or _would_be_paid(subject, reward))
         yield Finding(
-            kind="never_varies", severity=Severity.WARNING if native or subject.learned else Severity.ERROR, reward=reward.name, evidence=f"every response that was tried scores {high:.3g}",
+            kind="never_varies", severity=Severity.ERROR if is_sure else Severity.WARNING, reward=reward.name, evidence=f"every response that was tried scores {high:.3g}",
             remedy="check its pattern or code with `rl-rewards preview`; a constant trains nothing", earns=high, rows=len(subject.attacked), of=len(subject.attacked),
         )  # fmt: skip
+
+
+def _has_code(subject: Subject, reward: Reward) -> bool:
+    return any(code.reward == reward.name for code in subject.codes) or bool(subject.kinds(reward) & {"Function", "FunctionScorer"})
+
+
+def _would_be_paid(subject: Subject, reward: Reward) -> bool:
+    """Whether some response that was tried should have earned more than nothing: right answers are known, and no other reward tells them apart."""
+    if reward.name in subject.reads_references:
+        return subject.knows_right(reward)
+    return not separated(subject) and any(map(names_answers, subject.rows[0].columns))
 
 
 def _varies_with_length(subject: Subject, reward: Reward) -> bool:
@@ -170,6 +183,12 @@ def _gates(subject: Subject, found: Found) -> Iterator[Finding]:
     for reward in subject.rubric:
         if reward.gate is not None and not any(verdict.gates.get(reward.name) for verdict in every):
             yield Finding(
-                kind="gate_never_opens", severity=Severity.ERROR if reward.weight else Severity.WARNING, reward=reward.name, rows=len(subject.attacked), of=len(subject.attacked),
+                kind="gate_never_opens", severity=Severity.ERROR if reward.weight and _is_tried(subject, reward.gate.reward) else Severity.WARNING, reward=reward.name, rows=len(subject.attacked), of=len(subject.attacked),
                 evidence=f"{reward.gate.reward!r} reached {reward.gate.at_least:g} with no response that was tried", remedy="lower `at_least`, or gate by another reward",
             )  # fmt: skip
+
+
+def _is_tried(subject: Subject, name: str) -> bool:
+    """Whether a reward had other scores than its lowest, or is one of ours: code that was never seen to pay may ask for what was not tried."""
+    low, high = subject.call.ranges.get(name, (0.0, 0.0))
+    return high - low >= _TINY or not any(_has_code(subject, reward) for reward in subject.rubric if reward.name == name)

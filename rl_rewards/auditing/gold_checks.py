@@ -7,9 +7,12 @@ from statistics import fmean
 from typing import Any
 
 from rl_rewards.auditing.findings import Finding, Severity
+from rl_rewards.auditing.golds import number_in
 from rl_rewards.auditing.measures import auc
+from rl_rewards.auditing.reference_types import other_type
+from rl_rewards.auditing.rows import Row
 from rl_rewards.auditing.scoring import Verdict
-from rl_rewards.auditing.subject import Subject
+from rl_rewards.auditing.subject import Subject, is_said, is_term
 from rl_rewards.auditing.variant_checks import variant_findings
 from rl_rewards.reward import Reward
 
@@ -80,6 +83,13 @@ def gold_findings(subject: Subject) -> Iterator[Finding]:
             )  # fmt: skip
             return
         shown = subject.honest.right(subject.paired[0][0])
+        if (fitting := other_type(subject)) is not None:
+            yield Finding(
+                kind="gold_makes_no_difference", severity=Severity.ERROR, response=shown, earns=right, honest=wrong, rows=len(totals), of=len(subject.rows),
+                evidence=f"the right answer earns {right:.3g}, another row's {wrong:.3g}, since what is compared has different types: {fitting}",
+                remedy="compare text with text, or number with number: `str(answer)`, `float(text)`",
+            )  # fmt: skip
+            return
         if subject.right_is_unknown is not None:
             yield Finding(
                 kind="right_answer_unknown", severity=Severity.WARNING, response=shown, earns=right, honest=wrong, rows=len(totals), of=len(subject.rows),
@@ -95,6 +105,7 @@ def gold_findings(subject: Subject) -> Iterator[Finding]:
     else:
         yield from _unpaid(subject)
         yield from _wrong_paid(subject)
+        yield from _target_paid(subject)
         yield from variant_findings(subject)
 
 
@@ -164,14 +175,16 @@ def _unpaid(subject: Subject) -> Iterator[Finding]:
         top, low = max(max(a, b) for _, a, b in known), min(min(a, b) for _, a, b in known)
         top = max(top, getattr(reward.score, "correct", top)) if reward.weight > 0 else top
         if top - low < 1e-9:
-            yield _never_paid(subject, reward, known[0][0])
+            lowest, highest = subject.call.ranges[reward.name]
+            if subject.knows_right(reward) or highest - lowest < 1e-9:  # else it scores something beside the answer
+                yield _never_paid(subject, reward, known[0][0])
             continue
         unpaid = [i for i, a, _ in known if a < low + _PAID * (top - low)]
         if unpaid:
             share = len(unpaid) / len(known)
             numbers = ", ".join(str(subject.rows[i].number) for i in unpaid[:_LISTED]) + (", ..." if len(unpaid) > _LISTED else "")
             yield Finding(
-                kind="right_answer_unpaid", severity=Severity.ERROR if share > 1 - _MOST_ROWS else Severity.WARNING, reward=reward.name,
+                kind="right_answer_unpaid", severity=Severity.ERROR if share > 1 - _MOST_ROWS and subject.knows_right(reward) else Severity.WARNING, reward=reward.name,
                 evidence=f"the right answer of {len(unpaid)} of {len(known)} rows (rows {numbers}) earns less than half of a full score: nothing honest can satisfy their references",
                 remedy="mend or drop these references, or use a scorer that reads them (`math_verify`, `number_match`)",
                 response=subject.honest.right(unpaid[0]), earns={i: a for i, a, _ in known}[unpaid[0]], rows=len(unpaid), of=len(known),
@@ -196,14 +209,40 @@ def _wrong_paid(subject: Subject) -> Iterator[Finding]:
         gaps = {i: a.total - b.total for i, a, b in subject.paired if a.total is not None and b.total is not None}
         is_all = fmean(gaps.get(i, 0.0) for i in paid) <= _PAID * max(gaps.values(), default=0.0)
         yield Finding(
-            kind="wrong_answer_paid", severity=Severity.ERROR if is_all and not subject.learned else Severity.WARNING, reward=reward.name, rows=len(paid), of=len(scored),
+            kind="wrong_answer_paid", severity=Severity.ERROR if is_all and not subject.learned and subject.knows_right(reward) else Severity.WARNING, reward=reward.name, rows=len(paid), of=len(scored),
             evidence=f"another row's answer is paid like the right one, {subject.honest.gold(row)!r:.60}, on {len(paid)} of {len(scored)} rows",
             remedy="compare the whole answer, with a tolerance that tells the references apart", response=subject.honest.wrong(row), earns=totals[row][1], honest=totals[row][0],
         )  # fmt: skip
 
 
+def _target_paid(subject: Subject) -> Iterator[Finding]:
+    """Tasks to make a number of others, all of which the prompts state, where that number is paid as it is: the target alone is no answer."""
+    columns = {source.name.partition(" (")[0] for source in subject.honest.sources}
+    name = next(iter(columns), "")
+    rows = [i for i, right, wrong in subject.attacked if right.total is not None and wrong.total is not None and right.total > wrong.total + 1e-9]
+    if len(columns) != 1 or name not in subject.rows[0].columns or not is_term(name) or len(rows) < 2:
+        return
+    given = [other for other in subject.rows[0].columns if other != name and all(_is_made_of(subject.rows[i], name, other) for i in rows)]
+    if given:
+        text = subject.honest.right(rows[0])
+        yield Finding(
+            kind="target_paid", severity=Severity.ERROR, response=text, rows=len(rows), of=len(subject.attacked), earns=subject.attacked[0][1].total, honest=subject.attacked[0][2].total,
+            evidence=f"the prompts say what {name!r} is, and what it is to be made of ({given[0]!r}); repeating it, with none of these used, is paid",
+            remedy=f"ask for a response that uses {given[0]!r}, each as often as it is given, before its value is compared",
+        )  # fmt: skip
+
+
+def _is_made_of(row: Row, target: str, given: str) -> bool:
+    """Whether a row's prompt states a number, and several others in a list, of which it is none."""
+    value, others = row.columns[target], row.columns[given]
+    numbers = isinstance(others, list) and len(others) > 1 and all(isinstance(other, (int, float)) for other in others)
+    return (
+        numbers and number_in(str(value)) is not None and value not in others and is_said(value, row.prompt_text) and is_said(others, row.prompt_text)
+    )
+
+
 def _never_paid(subject: Subject, reward: Reward, row: int) -> Finding:
     return Finding(
-        kind="never_paid", severity=Severity.WARNING if subject.learned else Severity.ERROR, reward=reward.name, evidence="no honest response that was tried changes its score, right or wrong",
+        kind="never_paid", severity=Severity.WARNING if subject.learned or not subject.knows_right(reward) else Severity.ERROR, reward=reward.name, evidence="no honest response that was tried changes its score, right or wrong",
         remedy="check what its parser and scorer ask for with `rl-rewards preview`", response=subject.honest.right(row), rows=len(subject.paired), of=len(subject.rows),
     )  # fmt: skip

@@ -9,14 +9,18 @@ from decimal import ROUND_CEILING, Decimal, InvalidOperation
 from difflib import SequenceMatcher
 from typing import Any
 
+from rl_rewards.auditing.programs import looks_like_program
 from rl_rewards.references import is_whole_float
 
 __all__ = [
     "other_value",
     "extractions",
     "is_apart",
+    "is_code",
+    "keys_of",
     "most_alike",
     "near_misses",
+    "near_number",
     "number_in",
     "other_spellings",
     "partial",
@@ -29,6 +33,8 @@ _ALIKE = 0.7  # likeness of two answers that one may be taken for the other, of 
 _SHORTEST = 5  # letters of an answer that another one may be taken for
 _BOX = re.compile(r"\\boxed\s*\{((?:[^{}]|\{(?:[^{}]|\{[^{}]*\})*\})*)\}")
 _LAST_NUMBER = re.compile(r"-?\d[\d,]*(?:\.\d+)?")
+_QUERY = re.compile(r"(?is)^\s*(?:select|with|insert|update|delete|create)\b.+\b(?:from|into|set|table|values|view|index)\b")
+_PATTERN = re.compile(r"\\[dwsDWSb](?![A-Za-z])|\[[^\[\]]+\](?:[+*?]|\{\d)|\(\?[:=!<P]|\.[*+]|^\^.*\$$")
 _TAGGED = re.compile(r"<answer>(.*?)</answer>", re.S)
 
 
@@ -200,10 +206,17 @@ def near_misses(gold: str) -> dict[str, str]:
     found_text = {"its first letter": gold[0], "words behind it": f"{gold} and everything else", "a denial": f"not {gold}"}
     if len(words) > 2:
         found_text["its first word"] = words[0]
+    if is_code(gold):
+        return found_text  # another number in it may well do the same on all that it is tried on
     digits = [place for place, char in enumerate(gold) if char in "012345678"][-8:]
     for i, place in enumerate(digits):  # a date of another day, a code of another item
         found_text[f"another digit, {len(digits) - i} from the end"] = f"{gold[:place]}{int(gold[place]) + 1}{gold[place + 1 :]}"
     return found_text
+
+
+def is_code(text: str) -> bool:
+    """Whether a text is a query, a program or a regular expression, which is judged by what it does, and may be written in many ways."""
+    return bool(_QUERY.search(text) or _PATTERN.search(text)) or looks_like_program(text)
 
 
 def most_alike(golds: Sequence[str | None], row: int) -> str | None:
@@ -239,6 +252,15 @@ def other_value(gold: str) -> str | None:
     return f"{head}{mark}{json.dumps(value, ensure_ascii=False)}{closing}{tail}" if _change_last(value) else None
 
 
+def keys_of(text: str) -> list[str]:
+    """The keys of an object in JSON text; none for other texts."""
+    try:
+        value = json.loads(text) if text.lstrip().startswith("{") else None
+    except ValueError:
+        return []
+    return list(value) if isinstance(value, dict) else []
+
+
 def _change_last(value: Any) -> bool:
     """Change the last plain value inside an object or list, in place; whether there is one."""
     places = list(value) if isinstance(value, dict) else list(range(len(value))) if isinstance(value, list) else []
@@ -251,6 +273,12 @@ def _change_last(value: Any) -> bool:
             value[place] = not held if isinstance(held, bool) else f"{held} or so" if isinstance(held, str) else held + 1
             return True
     return False
+
+
+def near_number(gold: str) -> str | None:
+    """A number a tenth away, which only a reward that pays by distance pays in part; None for other texts."""
+    number = number_in(gold)
+    return None if not number else f"{number + max(Decimal(1), (abs(number) / 10).to_integral_value()):f}"
 
 
 def partial(gold: str) -> str | None:

@@ -19,7 +19,7 @@ from rl_rewards.auditing.sources import Sources
 from rl_rewards.auditing.templates import beginnings, format_names, is_odd, tags_of_answer
 from rl_rewards.rubric import Rubric
 
-__all__ = ["Honest", "find_form", "wrong_program"]
+__all__ = ["Honest", "find_form", "least_paid", "plain_forms", "wrong_program"]
 
 _TRIED_ROWS = 5
 _TIE = 1e-9
@@ -109,7 +109,7 @@ def _split(form: Form) -> Form:
 def least_paid(rubric: Rubric, call: Call, codes: Sequence[Code]) -> list[Form]:
     """The forms in which right answers earn least, the least first: where a sign is wrong, those are the honest ones."""
     search = _Search(call, range(min(3, len(call.rows))))
-    forms = list(_firsts(_shared(rubric, call.rows, [call.rows[0].prompt_text]), beginnings([text for code in codes for text in code.texts])))
+    forms = plain_forms(rubric, call, codes)
     earned = search.means(forms)
     return (
         [
@@ -121,6 +121,11 @@ def least_paid(rubric: Rubric, call: Call, codes: Sequence[Code]) -> list[Form]:
         if forms
         else []
     )
+
+
+def plain_forms(rubric: Rubric, call: Call, codes: Sequence[Code]) -> list[Form]:
+    """Every form with one place for an answer, bare and behind thinking."""
+    return list(_firsts(_shared(rubric, call.rows, [call.rows[0].prompt_text]), beginnings([text for code in codes for text in code.texts])))
 
 
 def _shared(rubric: Rubric, rows: Sequence[Row], prompts: Sequence[str]) -> list[Slot]:

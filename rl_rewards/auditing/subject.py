@@ -10,26 +10,28 @@ from typing import Any
 
 from rl_rewards.auditing.code import Code, code_of, scorers_in
 from rl_rewards.auditing.cost import is_known_costly
-from rl_rewards.auditing.golds import other_value, partial
+from rl_rewards.auditing.golds import near_number, other_value, partial
 from rl_rewards.auditing.honest import Honest, find_form, least_paid
 from rl_rewards.auditing.pattern_samples import MARK, followed_by, sample_of_pattern
 from rl_rewards.auditing.rows import Row
 from rl_rewards.auditing.scoring import Call, Probe, Verdict
 from rl_rewards.auditing.sources import NOT_ANSWERS, REFERENCE_COLUMNS, Sources
+from rl_rewards.auditing.templates import format_names, is_thinking_tag, tags_in
 from rl_rewards.parsers.regex import Regex
 from rl_rewards.parsers.regex_extract import RegexExtract
 from rl_rewards.reward import Reward
 from rl_rewards.rubric import Rubric
 
-__all__ = ["Subject"]
+__all__ = ["Subject", "is_said", "is_term", "names_answers"]
 
 _SHAPING = frozenset({"SoftOverlong", "LengthWindow", "Repetition"})
 _LENGTH_OF_RIGHT = frozenset({"CosineLength", "GroupLength"})
 _LEARNED = frozenset({"RewardModel", "RewardModelEnsemble", "RemoteRewardModel", "CosineSimilarity"})
 _GRADED = frozenset({"TokenF1", "CosineSimilarity", "InstructionFollowing"})
 _ALL_ANSWER_COLUMNS = frozenset(REFERENCE_COLUMNS)
-_ANSWER_COLUMNS = _ALL_ANSWER_COLUMNS - {"target", "result", "output", "key"}
-"""Columns that hold an answer by their name, whatever the prompts say; with others beside them, some may be terms of a task."""
+_ANSWER_WORDS = frozenset("answer answers gold golden truth label solution expected correct".split())
+_MAYBE_TERMS = frozenset({"target", "result", "output", "key"})
+"""Columns that hold an answer by their name, but with others beside them may be terms of a task."""
 _ATTACKED_ROWS = 24
 _FEW_ROWS = 2
 _FEW_ATTACKS = 64  # on a row: two or three of every kind, or every program
@@ -123,17 +125,33 @@ class Subject:
             return None
         if unread := self._not_parsed():
             return f"the parser of {unread!r} takes no text from a response that has the row's value as it is"
-        sources = Sources(self.rows, [])
-        read = sorted(
-            {source.name.partition(" (")[0] for reward in self.weighted if reward.name in with_code for source in sources.of_function(reward)}
-        )
-        if not read or set(read) & (_ANSWER_COLUMNS if len(read) > 1 else _ALL_ANSWER_COLUMNS):
+        of_code = [reward for reward in self.weighted if reward.name in with_code]
+        read = sorted({name for reward in of_code for name in self.read_by(reward)})
+        if not read or any(self.knows_right(reward) for reward in of_code if self.read_by(reward)):
             return None
+        if all(is_said(row.columns[name], row.prompt_text) for name in read for row in self.rows[:_ATTACKED_ROWS]):
+            return f"the prompts say what {', '.join(map(repr, read))} holds, which a response must keep to, and which is no answer"
+        return f"code reads {', '.join(map(repr, read))}, and whether that is the answer, and how it is to be written, is known to the code alone"
+
+    def read_by(self, reward: Reward) -> list[str]:
+        """Columns, or tests, that the code of a reward may take a right answer from."""
+        return sorted({source.name.partition(" (")[0] for source in Sources(self.rows, []).of_function(reward)})
+
+    def knows_right(self, reward: Reward) -> bool:
+        """Whether it is certain that the answers that are tried are right ones for a reward.
+
+        They are for scorers of ours, whose options say what they compare, and for code that reads plain values of a column that is named as answers
+        are. Other columns may hold terms of the task (numbers to use, a word to avoid), and lists and objects may be written in many ways.
+        """
+        if not any(code.reward == reward.name for code in self.codes):
+            return True
+        read = self.read_by(reward)
         if any(name not in self.rows[0].columns for name in read):
-            return None  # a program made of the tests
-        if not all(_is_said(row.columns[name], row.prompt_text) for name in read for row in self.rows[:_ATTACKED_ROWS]):
-            return None
-        return f"the prompts say what {', '.join(map(repr, read))} holds, which a response must keep to, and which is no answer"
+            return True  # a program made of the tests
+        named = set(filter(names_answers, read))
+        if len(read) > 1:
+            named -= _MAYBE_TERMS
+        return any(all(_is_plain(row.columns[name]) for row in self.rows[:_ATTACKED_ROWS]) for name in named)
 
     def _not_parsed(self) -> str | None:
         """A reward of code that reads a row's value, and whose pattern finds no answer in any honest response: what is to be written for the value is its own."""
@@ -155,6 +173,13 @@ class Subject:
     def words(self) -> tuple[str, ...]:
         """Texts without any of the row's values that scorers of ours look for."""
         return tuple(dict.fromkeys(word for reward in self.rubric for scorer in scorers_in(reward.score) if (word := _looked_for(scorer))))
+
+    @cached_property
+    def asks_for_thinking(self) -> bool:
+        """Whether the prompts, or rewards of form, ask for thinking in tags of its own."""
+        texts = [row.prompt_text for row in self.rows[:_ATTACKED_ROWS]] + [text for code in self.codes for text in code.texts]
+        texts += [f"<{name}>" for reward in self.rubric for scorer in scorers_in(reward.score) for name in format_names(scorer)]
+        return any(map(is_thinking_tag, tags_in(texts)))
 
     @cached_property
     def in_process(self) -> bool:
@@ -206,7 +231,7 @@ class Subject:
             return True
         if any("JsonMatch" in self.kinds(reward) and not getattr(reward.score, "all_or_nothing", False) for reward in self.weighted):
             return True
-        return any(self._pays_part(part) for part in (partial, other_value))
+        return any(self._pays_part(part) for part in (partial, other_value, near_number))
 
     def _pays_part(self, part: Callable[[str], str | None]) -> bool:
         """Whether an answer of which a part is right earns something between wrong and right on two rows or more."""
@@ -223,7 +248,22 @@ class Subject:
         return between >= 2
 
 
-def _is_said(value: Any, prompt: str) -> bool:
+def names_answers(column: str) -> bool:
+    """Whether a column is named as those are that hold answers."""
+    return column in _ALL_ANSWER_COLUMNS or bool(_ANSWER_WORDS & set(re.split(r"[\W_\d]+", column.lower())))
+
+
+def is_term(column: str) -> bool:
+    """Whether a column's name leaves open that it holds a term of the task."""
+    return column in _MAYBE_TERMS or not names_answers(column)
+
+
+def _is_plain(value: Any) -> bool:
+    """Whether a value is a text, a number or a truth value, and no list, object or JSON text of one; nothing is as well."""
+    return value is None or (isinstance(value, (str, int, float)) and not str(value).lstrip().startswith(("{", "[")))
+
+
+def is_said(value: Any, prompt: str) -> bool:
     """Whether a prompt has a value in it, or every one of a list."""
     values = value if isinstance(value, (list, tuple)) else [value]
     return bool(values) and all(re.search(rf"(?i)(?<!\w){re.escape(str(item))}(?!\w)", prompt) for item in values)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import itertools
+import json
 import re
 from collections.abc import Sequence
 
 from rl_rewards.auditing.attacks.padding import PADS, lengthened, padding
 from rl_rewards.auditing.attacks.target import Attempts, Target
 from rl_rewards.auditing.forms import Source
-from rl_rewards.auditing.golds import plain_letters
+from rl_rewards.auditing.golds import keys_of, plain_letters
 from rl_rewards.auditing.pattern_samples import FILLER
 
 __all__ = ["for_judges", "padded", "passages", "stuffed", "without_answer"]
@@ -40,6 +41,9 @@ def without_answer(target: Target) -> Attempts:
     for way, text in passages(target.row.question).items():
         if not any(plain_letters(text) == plain_letters(target.gold(source)) for source in target.honest.sources):
             yield "prompt_echo", way, (target.filled(text),)
+    fields = [key for source in target.honest.sources for key in keys_of(target.gold(source))]
+    if fields:
+        yield "prompt_echo", "in every field", (target.filled(json.dumps(dict.fromkeys(fields, target.row.question), ensure_ascii=False)),)
     for text in _NOTHING:
         yield "format_only", text, (target.filled(text),)
     bare = (

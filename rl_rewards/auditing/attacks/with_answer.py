@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from rl_rewards.auditing.attacks.target import Attempts, Target
 from rl_rewards.auditing.forms import Form, Source
-from rl_rewards.auditing.golds import most_alike, near_misses, number_in, wrongs_for
+from rl_rewards.auditing.golds import is_code, keys_of, most_alike, near_misses, number_in, wrongs_for
 from rl_rewards.auditing.pattern_samples import MARK
 from rl_rewards.auditing.programs import cheats
 
@@ -60,8 +60,8 @@ def with_gold(target: Target) -> Attempts:
         yield "two_answers", f"in one mark {word!r}", both
     yield from copied(target)
     yield from json_keys(target)
-    if any(source.kind == "calls" for source in target.honest.sources):
-        return  # a call is made, whatever is said around it
+    if any(source.kind == "calls" or is_code(target.gold(source)) or keys_of(target.gold(source)) for source in target.honest.sources):
+        return  # a call, an object or a query is given, whatever is said around it
     for text in ("not {}", "It is not {}", "anything but {}", "definitely not {}"):
         yield "denied", f"inside {text}", (target.filled(lambda source, text=text: text.format(target.gold(source))),)
     before = "denied_before_mark" if target.form.is_delimited else "denied"
@@ -111,6 +111,7 @@ def in_thinking(target: Target) -> Attempts:
     yield "cut_off_thinking", "stated", (f"{opening}\nThe answer is {right}.",)
     yield "gold_in_thinking", "plain", (f"{opening}\nIt may be {plain}.\n{closing}\n{wrong}",)
     yield "gold_in_thinking", "before a wrong one", (f"{opening}\nIt may be {right}.\n{closing}\n{wrong}",)
+    yield "gold_in_thinking", "behind a wrong one", (f"{opening}\nIt may be {wrong}.\nOr it may be {right}.\n{closing}\nI am done.",)
     yield "gold_in_thinking", "before nothing", (f"{opening}\nThe answer is {right}\n{closing}\n",)
     yield "cut_off_thinking", "marked", (f"{opening}\nSo it may well be {right}, but let me check",)
     yield "cut_off_thinking", "plain", (f"{opening}\nSo it may well be {plain}, but let me check",)

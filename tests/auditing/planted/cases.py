@@ -47,13 +47,16 @@ def flawed(
     exploit: int | None = None,
     rewards: list[dict[str, Any]] | None = None,
     mode: str | None = BATCH,
+    hint: str = "",
 ) -> Case:
-    return Case(name, rewards or [function(name, mode=mode)], rows, frozenset(kinds), exploit)
+    return Case(name, rewards or [function(name, mode=mode)], rows, frozenset(kinds), exploit, hint)
 
 
 TEXT = ("sums", "capitals", "stories")
 WORDS = ("capitals", "works")
 CORRECT = native("correct", {"string_match": "answer"}, {"tag": "answer"})
+
+THINK = "Think in <think></think> first."
 
 FLAWED = [
     flawed("empty_is_in_reference", "empty", "format_only", rows=TEXT, exploit=1),
@@ -68,7 +71,7 @@ FLAWED = [
     flawed("steps", "form_without_content", rows=("stories", "sums"), exploit=5),
     flawed("works_it_out", "runs_model_text", "copied_expression", rows=("sums",), exploit=6),
     flawed("sums_count_as_numbers", "copied_expression", rows=("sums",), exploit=6),
-    flawed("box_anywhere", "gold_in_thinking", rows=TEXT, exploit=7),
+    flawed("box_anywhere", "gold_in_thinking", rows=TEXT, exploit=7, hint=THINK),
     flawed("first_of_all_tags", "gold_in_thinking", rows=TEXT, exploit=7),
     flawed("answer_is", "denied", rows=TEXT, exploit=8),
     flawed("last_number", "denied", "gold_in_thinking", rows=("sums", "stories"), exploit=8),
@@ -118,7 +121,7 @@ FLAWED = [
     flawed("repeats_the_question", "prompt_echo", rows=("stories", "capitals")),
     flawed("the_answer_is_ignored", "gold_makes_no_difference", rows=TEXT),
     flawed("less_is_more", "wrong_answers_pay_more", rows=TEXT),
-    flawed("split_at_tags", "gold_in_thinking", "cut_off_thinking", rows=TEXT, exploit=7),
+    flawed("split_at_tags", "gold_in_thinking", "cut_off_thinking", rows=TEXT, exploit=7, hint=THINK),
     flawed("digits_pay", "never_varies", "form_without_content", rows=("sums",)),
     flawed("some_number_is_it", "candidates_listed", rows=("sums", "stories"), exploit=3),
     flawed("starts_with_it", "near_miss", rows=TEXT, exploit=9),

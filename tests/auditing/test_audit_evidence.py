@@ -1,0 +1,276 @@
+"""How much must be seen before a rubric is blamed: what is uncertain is a warning, and what shows a flaw stays an error."""
+
+import ast
+import json
+import re
+
+import pytest
+
+from rl_rewards import Reward, Rubric, reward_function
+from rl_rewards.auditing import audit
+from rl_rewards.auditing.golds import is_code, keys_of, near_misses
+
+SUMS = [(12, 30), (7, 44), (25, 61), (9, 18)]
+
+
+def sums(asked="", column="answer", value=str):
+    return [{"prompt": f"What is {a} + {b}? {asked}", column: value(a + b)} for a, b in SUMS]
+
+
+def kinds(rewards, rows, severity="error"):
+    """The kinds of findings of a severity; a function is a reward of its own."""
+    if callable(rewards):
+        rewards = [rewards]
+    made = [reward if isinstance(reward, Reward) else Reward(reward.__name__, reward_function(reward, mode="batch")) for reward in rewards]
+    return {finding.kind for finding in audit(Rubric(tuple(made)), rows).findings if finding.severity.value == severity}
+
+
+def tagged(text):
+    return re.findall(r"<answer>(.*?)</answer>", text)
+
+
+def only_one(completions, answer, **columns):
+    return [float(tagged(text) == [gold]) for text, gold in zip(completions, answer)]
+
+
+def the_last(completions, answer, **columns):
+    return [float(tagged(text)[-1:] == [gold]) for text, gold in zip(completions, answer)]
+
+
+def the_first(completions, answer, **columns):
+    return [float(tagged(text)[:1] == [gold]) for text, gold in zip(completions, answer)]
+
+
+THINK = "Think in <think></think>, then answer in <answer></answer>."
+
+
+@pytest.mark.parametrize(
+    ("score", "asked", "severity"),
+    [
+        (only_one, "", "warning"),
+        (only_one, THINK, "warning"),
+        (the_last, "", "warning"),
+        (the_last, THINK, "error"),
+        (the_first, "", "error"),
+        (the_first, THINK, "error"),
+    ],
+)
+def test_the_only_answer_of_a_response_is_no_error_for_standing_in_the_thinking(score, asked, severity):
+    assert "gold_in_thinking" in kinds(score, sums(asked), severity)
+
+
+def number_of_years(completions, year, **columns):
+    return [float(text.strip() == gold) for text, gold in zip(completions, year)]
+
+
+def as_number(completions, amount, **columns):
+    return [float(text.strip().isdigit() and int(text) == gold) for text, gold in zip(completions, amount)]
+
+
+def capital_of(completions, capital, **columns):
+    return [float(text == f"~{gold}~!") for text, gold in zip(completions, capital)]
+
+
+CAPITALS = [
+    {"prompt": f"Capital of {country}?", "capital": city}
+    for country, city in [("Peru", "Lima"), ("Norway", "Oslo"), ("Cuba", "Havana"), ("Ghana", "Accra")]
+]
+
+
+@pytest.mark.parametrize(
+    ("score", "rows", "found"),
+    [
+        (capital_of, CAPITALS, set()),
+        (number_of_years, sums(column="year", value=int), {"gold_makes_no_difference"}),
+        (as_number, sums(column="amount"), {"gold_makes_no_difference"}),
+        (as_number, sums(column="amount", value=int), set()),
+    ],
+    ids=["a form of its own", "text is compared with numbers", "numbers are compared with text", "numbers are compared with numbers"],
+)
+def test_code_that_pays_no_answer_that_is_tried_is_an_error_where_another_type_of_the_column_would_be_paid(score, rows, found):
+    assert {kind for kind in kinds(score, rows) if kind in ("gold_makes_no_difference", "never_varies", "never_paid")} == found
+
+
+def cites(completions, **columns):
+    return [float(re.search(r"\[source: .+, p\. \d+\]", text) is not None) for text in completions]
+
+
+def of_one_length(completions, **columns):
+    return [float(len(text) == 7777) for text in completions]
+
+
+def rhymes(completions, topic, **columns):
+    return [float(len(text.splitlines()) == 5 and topic.upper() in text) for text, topic in zip(completions, topic)]
+
+
+def at_most(completions, max_words, **columns):
+    return [float(len(text.split()) <= most) for text, most in zip(completions, max_words)]
+
+
+def always(completions, **columns):
+    return [1.0 for _ in completions]
+
+
+RIGHT = Reward("right", {"string_match": "answer"}, parse={"tag": "answer"})
+
+
+@pytest.mark.parametrize(
+    ("rewards", "rows", "sure"),
+    [
+        ([RIGHT, cites], sums(), False),
+        ([rhymes], [{"prompt": f"A limerick on {topic}.", "topic": topic} for topic in ("tea", "snow", "cats", "rain")], False),
+        ([RIGHT, at_most], [{**row, "max_words": 200 + i} for i, row in enumerate(sums())], False),
+        ([RIGHT, always], sums(), True),
+        ([of_one_length], sums(), True),
+    ],
+    ids=["a form that is not tried", "a task that is not known", "a limit in a column", "a constant", "nothing is paid, and answers are known"],
+)
+def test_a_reward_that_pays_nothing_that_is_tried_may_ask_for_something_else(rewards, rows, sure):
+    assert bool(kinds(rewards, rows) & {"never_varies", "never_paid", "gold_makes_no_difference"}) == sure
+
+
+def value_of(text):
+    try:
+        found = ast.parse(text, mode="eval").body
+    except SyntaxError:
+        return None, []
+    numbers = [node.value for node in ast.walk(found) if isinstance(node, ast.Constant)]
+    return (sum(numbers) if set(re.findall(r"[^\d\s]", text)) <= {"+"} and all(isinstance(number, int) for number in numbers) else None), numbers
+
+
+def reaches_target(completions, target, **columns):
+    return [float(value_of(text.strip())[0] == goal) for text, goal in zip(completions, target)]
+
+
+def reaches_it_with_the_numbers(completions, target, numbers, **columns):
+    found = [value_of(text.strip()) for text in completions]
+    return [float(value == goal and sorted(used) == sorted(given)) for (value, used), goal, given in zip(found, target, numbers)]
+
+
+def largest(completions, target, **columns):
+    return [float(text.strip() == str(goal)) for text, goal in zip(completions, target)]
+
+
+GIVEN = [(2, 9, 31), (7, 4, 25), (11, 6, 8), (5, 19, 3)]
+COUNTDOWN = [{"prompt": f"Make {sum(given)} of {', '.join(map(str, given))}.", "numbers": list(given), "target": sum(given)} for given in GIVEN]
+LARGEST = [{"prompt": f"Which is the largest of {', '.join(map(str, given))}?", "numbers": list(given), "target": max(given)} for given in GIVEN]
+
+
+@pytest.mark.parametrize(
+    ("score", "rows", "found"),
+    [(reaches_target, COUNTDOWN, True), (reaches_it_with_the_numbers, COUNTDOWN, False), (largest, LARGEST, False), (largest, [{**row, "numbers": [1, 2]} for row in LARGEST], False)],
+    ids=["the target alone is paid", "the numbers have to be used", "the answer is one of the numbers", "the numbers are not in the prompt"],
+)  # fmt: skip
+def test_a_task_to_make_a_number_of_others_must_not_pay_for_the_number(score, rows, found):
+    assert ("target_paid" in kinds(score, rows)) == found
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("SELECT name FROM staff WHERE pay > 3100", True),
+        ("with t as (select 1) select * from t", True),
+        (r"([01]\d|2[0-3]):[0-5]\d", True),
+        ("[a-c]{3}", True),
+        ("^ab+c$", True),
+        ("def f(x):\n    return x + 1", True),
+        ("2024-05-17", False),
+        ("3x^{2} + 1", False),
+        ("select a seat with 2 windows", False),
+        ("Room [12], 3 beds", False),
+        ("Apollo 11", False),
+    ],
+)
+def test_another_digit_in_code_is_no_near_miss(text, code):
+    assert is_code(text) == code
+    assert any(what.startswith("another digit") for what in near_misses(text)) == (not code and any(char in "012345678" for char in text))
+
+
+OBJECTS = [{"person": "Ana Ruiz", "city": "Lyon"}, {"person": "Ben Okafor", "city": "Oslo"}, {"person": "Eve Stone", "city": "Rome"}]
+
+
+def values_anywhere(completions, gold, **columns):
+    scores = []
+    for text, wanted in zip(completions, gold):
+        try:
+            said = json.dumps(json.loads(text)).lower()
+        except ValueError:
+            said = ""
+        scores.append(sum(value.lower() in said for value in wanted.values()) / len(wanted))
+    return scores
+
+
+def values_in_place(completions, gold, **columns):
+    scores = []
+    for text, wanted in zip(completions, gold):
+        try:
+            said = json.loads(text)
+        except ValueError:
+            said = {}
+        scores.append(sum(isinstance(said, dict) and said.get(name) == value for name, value in wanted.items()) / len(wanted))
+    return scores
+
+
+@pytest.mark.parametrize(("score", "found"), [(values_anywhere, True), (values_in_place, False)])
+def test_a_wrong_answer_that_is_paid_in_full_is_an_error_where_parts_are_paid_as_well(score, found):
+    rows = [{"prompt": f"As JSON: {one['person']} wants to meet us in {one['city']} soon.", "gold": one} for one in OBJECTS]
+    assert keys_of(json.dumps(OBJECTS[0])) == ["person", "city"] and keys_of("[1]") == keys_of("{") == []
+    assert ({"near_miss", "prompt_echo"} <= kinds(score, rows)) == found and bool(kinds(score, rows)) == found
+
+
+def reads_in_a_catch_all(completions, answer, **columns):
+    scores = []
+    for text, gold in zip(completions, answer):
+        try:
+            value = float(text.strip())
+        except Exception:
+            value = 0.5
+        scores.append(float(value == float(gold)))
+    return scores
+
+
+def compares_in_a_catch_all(completions, answer, **columns):
+    scores = []
+    for text, gold in zip(completions, answer):
+        try:
+            scores.append(float(float(text.strip()) == float(gold["value"])))
+        except Exception:
+            scores.append(0.0)
+    return scores
+
+
+def ratio_in_a_catch_all(completions, answer, **columns):
+    scores = []
+    for text, gold in zip(completions, answer):
+        try:
+            scores.append(float(text.strip() == gold) / len(gold) * len(gold))
+        except:  # noqa: E722
+            scores.append(0.0)
+    return scores
+
+
+@pytest.mark.parametrize(
+    ("score", "severity"), [(reads_in_a_catch_all, "warning"), (compares_in_a_catch_all, "error"), (ratio_in_a_catch_all, "error")]
+)
+def test_a_catch_all_around_nothing_but_the_reading_of_a_text_is_a_warning(score, severity):
+    assert "failure_scored" in kinds(score, sums(), severity)
+
+
+def matches_all(completions, yes, **columns):
+    return [float(all(text.strip() in sample for sample in samples) and bool(text.strip())) for text, samples in zip(completions, yes)]
+
+
+def test_a_list_that_is_empty_in_no_row_is_no_reference_that_cannot_be_read():
+    rows = [{"prompt": f"What do {word}s and {word}ing share?", "yes": [f"{word}s", f"{word}ing"]} for word in ("paint", "walk", "cook", "build")]
+    assert "broken_reference_pays" not in kinds(matches_all, rows)
+
+
+@pytest.mark.parametrize(
+    ("prompt", "found"),
+    [("Is {0} + 1 even? Answer yes or no, or no or yes.", False), ("Is {0} odd? (The answer is {1}.)", True)],
+    ids=["the choices", "the answer"],
+)
+def test_a_prompt_that_lists_the_choices_does_not_say_the_answer(prompt, found):
+    golds = ["yes", "no"] * 4
+    rows = [{"prompt": prompt.format(i, gold), "answer": gold} for i, gold in enumerate(golds)]
+    assert ("answer_in_prompt" in kinds([Reward("right", {"string_match": "answer"})], rows)) == found
