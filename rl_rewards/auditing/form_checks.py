@@ -10,7 +10,8 @@ from rl_rewards.auditing.attacks.padding import PADS, lengthened, padding
 from rl_rewards.auditing.code import scorers_in
 from rl_rewards.auditing.findings import Finding, Severity
 from rl_rewards.auditing.scoring import Verdict
-from rl_rewards.auditing.subject import Subject, names_answers
+from rl_rewards.auditing.sources import names_answers
+from rl_rewards.auditing.subject import Subject
 from rl_rewards.reward import Reward
 
 __all__ = ["form_findings", "separated"]

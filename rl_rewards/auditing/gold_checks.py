@@ -12,7 +12,8 @@ from rl_rewards.auditing.measures import auc
 from rl_rewards.auditing.reference_types import other_type
 from rl_rewards.auditing.rows import Row
 from rl_rewards.auditing.scoring import Verdict
-from rl_rewards.auditing.subject import Subject, is_said, is_term
+from rl_rewards.auditing.sources import is_term
+from rl_rewards.auditing.subject import Subject, is_said
 from rl_rewards.auditing.variant_checks import variant_findings
 from rl_rewards.reward import Reward
 
@@ -83,6 +84,9 @@ def gold_findings(subject: Subject) -> Iterator[Finding]:
             )  # fmt: skip
             return
         shown = subject.honest.right(subject.paired[0][0])
+        if any_row := list(_any_row_paid(subject)):
+            yield from any_row
+            return
         if (fitting := other_type(subject)) is not None:
             yield Finding(
                 kind="gold_makes_no_difference", severity=Severity.ERROR, response=shown, earns=right, honest=wrong, rows=len(totals), of=len(subject.rows),
@@ -209,10 +213,30 @@ def _wrong_paid(subject: Subject) -> Iterator[Finding]:
         gaps = {i: a.total - b.total for i, a, b in subject.paired if a.total is not None and b.total is not None}
         is_all = fmean(gaps.get(i, 0.0) for i in paid) <= _PAID * max(gaps.values(), default=0.0)
         yield Finding(
-            kind="wrong_answer_paid", severity=Severity.ERROR if is_all and not subject.learned and subject.knows_right(reward) else Severity.WARNING, reward=reward.name, rows=len(paid), of=len(scored),
+            kind="wrong_answer_paid", severity=Severity.ERROR if is_all and not subject.learned and subject.answers_are_known else Severity.WARNING, reward=reward.name, rows=len(paid), of=len(scored),
             evidence=f"another row's answer is paid like the right one, {subject.honest.gold(row)!r:.60}, on {len(paid)} of {len(scored)} rows",
             remedy="compare the whole answer, with a tolerance that tells the references apart", response=subject.honest.wrong(row), earns=totals[row][1], honest=totals[row][0],
         )  # fmt: skip
+
+
+def _any_row_paid(subject: Subject) -> Iterator[Finding]:
+    """Code that reads the terms of a task, and pays a column's answers on every row as well as on their own: what it reads keeps nothing out."""
+    columns = {source.name.partition(" (")[0] for source in subject.honest.sources}
+    for reward in subject.weighted:
+        low, high = subject.call.ranges.get(reward.name, (0.0, 0.0))
+        read = subject.read_by(reward) if any(code.reward == reward.name for code in subject.codes) else []
+        if high - low < 1e-9 or not read or not columns or columns & set(read) or any(map(is_term, columns)) or subject.learned:
+            continue
+        scores = [(a.scores[reward.name], b.scores[reward.name]) for _, a, b in subject.paired]
+        full = low + _FULL * (high - low)
+        paid = [i for i, (a, b) in enumerate(scores) if a is not None and b is not None and a >= full and b >= full]
+        if len(paid) >= _MOST_ROWS * len(subject.rows) and len({subject.honest.gold(subject.paired[i][0]) for i in paid}) > 1:
+            row, right, wrong = subject.paired[paid[0]]
+            yield Finding(
+                kind="wrong_answer_paid", severity=Severity.ERROR, reward=reward.name, rows=len(paid), of=len(scores), response=subject.honest.wrong(row), earns=wrong.total, honest=right.total,
+                evidence=f"the answer of any row ({', '.join(map(repr, sorted(columns)))}) is paid on every other: what the reward reads ({', '.join(map(repr, read))}) makes no difference",
+                remedy="check that the response keeps to the row's own terms, or compare it with the row's answer",
+            )  # fmt: skip
 
 
 def _target_paid(subject: Subject) -> Iterator[Finding]:

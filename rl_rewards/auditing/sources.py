@@ -26,7 +26,7 @@ from rl_rewards.scorers.graders.comparing import ComparingGrader
 from rl_rewards.scorers.reference import value_of
 from rl_rewards.types import Sample
 
-__all__ = ["NOT_ANSWERS", "REFERENCE_COLUMNS", "Sources"]
+__all__ = ["MAYBE_TERMS", "NOT_ANSWERS", "REFERENCE_COLUMNS", "Sources", "is_term", "names_answers"]
 
 REFERENCE_COLUMNS = (
     "answer", "solution", "ground_truth", "gold", "target", "label", "reference", "expected", "answers", "golden_answer", "golden_answers",
@@ -34,7 +34,20 @@ REFERENCE_COLUMNS = (
 )  # fmt: skip
 NOT_ANSWERS = frozenset({"InstructionFollowing"})
 """Scorers whose `reference` says what a response must be like, and is not what it says."""
+MAYBE_TERMS = frozenset({"target", "result", "output", "key"})
+"""Columns that hold an answer by their name, but with others beside them may be terms of a task."""
+_ANSWER_WORDS = frozenset("answer answers gold golden truth label solution expected correct".split())
 _LONGEST = 4000  # characters of an answer
+
+
+def names_answers(column: str) -> bool:
+    """Whether a column is named as those are that hold answers."""
+    return column in REFERENCE_COLUMNS or bool(_ANSWER_WORDS & set(re.split(r"[\W_\d]+", column.lower())))
+
+
+def is_term(column: str) -> bool:
+    """Whether a column's name leaves open that it holds a term of the task."""
+    return column in MAYBE_TERMS or not names_answers(column)
 
 
 class Sources:
@@ -73,7 +86,7 @@ class Sources:
         else:
             asked = asked_templates(self._rows)
             templates = list(dict.fromkeys([*asked, *ours[:40], *COMMON, *of_texts(self._texts)[:8]]))
-        for source in self.of_function(reward) or [self._some_text]:
+        for source in [*self.of_function(reward), *self._unread(reward)] or [self._some_text]:
             of_source = templates if source.kind != "calls" else [MARK]
             if source.kind == "program":
                 of_source = [f"```python\n{MARK}\n```", MARK, f"<answer>\n```python\n{MARK}\n```\n</answer>", *[t for t in templates if "<" in t][:2]]
@@ -93,6 +106,13 @@ class Sources:
         if runs_code:
             return self.programs() or self._plain(names)
         return self._plain(names)
+
+    def _unread(self, reward: Reward) -> list[Source]:
+        """What columns hold that are named as answers are, where a function reads others that are not: terms of the task, most likely."""
+        read = {source.name.partition(" (")[0] for source in self.of_function(reward)}
+        if not read or any(name not in self._rows[0].columns or not is_term(name) for name in read):
+            return []
+        return self._plain([name for name in self._rows[0].columns if name not in read and not is_term(name)])
 
     def _plain(self, names: Sequence[str]) -> list[Source]:
         found = []

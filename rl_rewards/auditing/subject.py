@@ -15,23 +15,19 @@ from rl_rewards.auditing.honest import Honest, find_form, least_paid
 from rl_rewards.auditing.pattern_samples import MARK, followed_by, sample_of_pattern
 from rl_rewards.auditing.rows import Row
 from rl_rewards.auditing.scoring import Call, Probe, Verdict
-from rl_rewards.auditing.sources import NOT_ANSWERS, REFERENCE_COLUMNS, Sources
+from rl_rewards.auditing.sources import MAYBE_TERMS, NOT_ANSWERS, Sources, names_answers
 from rl_rewards.auditing.templates import format_names, is_thinking_tag, tags_in
 from rl_rewards.parsers.regex import Regex
 from rl_rewards.parsers.regex_extract import RegexExtract
 from rl_rewards.reward import Reward
 from rl_rewards.rubric import Rubric
 
-__all__ = ["Subject", "is_said", "is_term", "names_answers"]
+__all__ = ["Subject", "is_said"]
 
 _SHAPING = frozenset({"SoftOverlong", "LengthWindow", "Repetition"})
 _LENGTH_OF_RIGHT = frozenset({"CosineLength", "GroupLength"})
 _LEARNED = frozenset({"RewardModel", "RewardModelEnsemble", "RemoteRewardModel", "CosineSimilarity"})
 _GRADED = frozenset({"TokenF1", "CosineSimilarity", "InstructionFollowing"})
-_ALL_ANSWER_COLUMNS = frozenset(REFERENCE_COLUMNS)
-_ANSWER_WORDS = frozenset("answer answers gold golden truth label solution expected correct".split())
-_MAYBE_TERMS = frozenset({"target", "result", "output", "key"})
-"""Columns that hold an answer by their name, but with others beside them may be terms of a task."""
 _ATTACKED_ROWS = 24
 _FEW_ROWS = 2
 _FEW_ATTACKS = 64  # on a row: two or three of every kind, or every program
@@ -150,7 +146,7 @@ class Subject:
             return True  # a program made of the tests
         named = set(filter(names_answers, read))
         if len(read) > 1:
-            named -= _MAYBE_TERMS
+            named -= MAYBE_TERMS
         return any(all(_is_plain(row.columns[name]) for row in self.rows[:_ATTACKED_ROWS]) for name in named)
 
     def _not_parsed(self) -> str | None:
@@ -163,6 +159,11 @@ class Subject:
             if all(parser.parse(text) is None for text in texts):
                 return reward.name
         return None
+
+    @cached_property
+    def answers_are_known(self) -> bool:
+        """Whether the honest answers are right for some reward for certain, so that other rows' answers are wrong ones."""
+        return any(self.knows_right(reward) for reward in self.weighted if reward.name in self.reads_references)
 
     @cached_property
     def runs_programs(self) -> bool:
@@ -246,16 +247,6 @@ class Subject:
             if high is not None and low is not None and total is not None:
                 between += low + 0.05 * (high - low) < total < high - 0.05 * (high - low)
         return between >= 2
-
-
-def names_answers(column: str) -> bool:
-    """Whether a column is named as those are that hold answers."""
-    return column in _ALL_ANSWER_COLUMNS or bool(_ANSWER_WORDS & set(re.split(r"[\W_\d]+", column.lower())))
-
-
-def is_term(column: str) -> bool:
-    """Whether a column's name leaves open that it holds a term of the task."""
-    return column in _MAYBE_TERMS or not names_answers(column)
 
 
 def _is_plain(value: Any) -> bool:

@@ -274,3 +274,55 @@ def test_a_prompt_that_lists_the_choices_does_not_say_the_answer(prompt, found):
     golds = ["yes", "no"] * 4
     rows = [{"prompt": prompt.format(i, gold), "answer": gold} for i, gold in enumerate(golds)]
     assert ("answer_in_prompt" in kinds([Reward("right", {"string_match": "answer"})], rows)) == found
+
+
+def any_of_the_list(completions, call, **columns):
+    scores = []
+    for text, gold in zip(completions, call):
+        try:
+            said = json.loads(text)
+        except ValueError:
+            said = []
+        scores.append(float(json.loads(gold) in (said if isinstance(said, list) else [said])))
+    return scores
+
+
+def the_whole_list(completions, call, **columns):
+    scores = []
+    for text, gold in zip(completions, call):
+        try:
+            said = json.loads(text)
+        except ValueError:
+            said = []
+        scores.append(float(said in (json.loads(gold), [json.loads(gold)])))
+    return scores
+
+
+@pytest.mark.parametrize(("score", "found"), [(any_of_the_list, True), (the_whole_list, False)])
+def test_objects_are_listed_in_a_json_list_as_well(score, found):
+    rows = [{"prompt": f"As JSON: {one['person']} in {one['city']}?", "call": json.dumps(one)} for one in OBJECTS]
+    assert ({"candidates_listed", "two_answers"} <= kinds(score, rows)) == found and bool(kinds(score, rows)) == found
+
+
+def in_line(text):
+    found = re.findall(r"<line>([\d ]*)</line>", text)
+    return found[-1].split() if found else []
+
+
+def permutation(completions, line, **columns):
+    return [float(sorted(in_line(text)) == list("1234")) for text in completions]
+
+
+def keeps_the_given(completions, line, **columns):
+    said = [in_line(text) for text in completions]
+    return [
+        float(sorted(digits) == list("1234") and all(b in ("_", a) for a, b in zip(digits, given.split(), strict=True)))
+        for digits, given in zip(said, line)
+    ]
+
+
+@pytest.mark.parametrize(("score", "found"), [(permutation, {"wrong_answer_paid"}), (keeps_the_given, set())])
+def test_answers_of_a_column_that_code_does_not_read_must_be_paid_on_their_own_row_alone(score, found):
+    lines = [("1 _ 3 _", "1 2 3 4"), ("_ 1 _ 4", "3 1 2 4"), ("4 3 _ _", "4 3 1 2"), ("2 _ _ 1", "2 4 3 1")]
+    rows = [{"prompt": f"Fill in 1 to 4, each once: {line}. In <line></line>.", "line": line, "solution": filled} for line, filled in lines]
+    assert kinds(score, rows) & {"wrong_answer_paid", "gold_makes_no_difference"} == found

@@ -34,6 +34,11 @@ def with_gold(target: Target) -> Attempts:
         content = listed(separator)
         yield "candidates_listed", f"in form {separator!r}", (target.filled(content),)
         yield "candidates_listed", f"bare {separator!r}", (target.form.before + "\n".join(content(source) for source in target.honest.sources),)
+    objects = len(target.honest.sources) == 1 and keys_of(target.gold(target.honest.sources[0]))
+    if objects:
+        right, wrong, *more = [target.gold(target.honest.sources[0]), *wrongs_for(target.honest.sources[0].values, target.number, CANDIDATES)]
+        yield "candidates_listed", "in a JSON list", (target.filled(f"[{', '.join([wrong, right, *filter(keys_of, more)])}]"),)
+        yield "two_answers", "in a JSON list", (target.filled(f"[{right}, {wrong}]"), target.filled(f"[{wrong}, {right}]"))
     yield "candidates_listed", "in words", (f"It may be any of these: {' or '.join(listed(', ')(source) for source in target.honest.sources)}",)
     yield (
         "candidates_listed",
