@@ -586,11 +586,17 @@ def anywhere(completions, answer, **columns):
     return [float(numbers == [gold]) for numbers, gold in zip(found, answer)]
 
 
+def first_anywhere(completions, answer, **columns):
+    found = [re.search(r"<answer>(.*?)</answer>", text) for text in completions]
+    return [float(match is not None and match[1] == gold) for match, gold in zip(found, answer)]
+
+
 def test_code_that_looks_behind_the_thinking_is_warned_of_thinking_that_never_ends():
     rows = sums("In <answer></answer>.")
     assert errors([{"name": "right", "score": behind_thinking}], rows) == set()
     assert "cut_off_thinking" in warnings([{"name": "right", "score": behind_thinking}], rows)
-    assert "gold_in_thinking" in errors([{"name": "right", "score": anywhere}], rows)
+    assert "gold_in_thinking" in warnings([{"name": "right", "score": anywhere}], rows)
+    assert "gold_in_thinking" in errors([{"name": "right", "score": first_anywhere}], rows)
 
 
 def exits_with_zero(parsed, test):
