@@ -68,8 +68,7 @@ class Gate:
     def __init__(self, app: App, keys: Keys, limits: GateLimits, telemetry: Telemetry, paths: frozenset[str], route: Route) -> None:
         self._app, self._keys, self._limits, self._telemetry, self._paths, self._route = app, keys, limits, telemetry, paths, route
         self._bodies = Bodies(limits.body_bytes, limits.body_seconds, limits.held_bytes)
-        self._in_flight = 0
-        self._ids = (f"{uuid.uuid4().hex[:20]}{number:012x}" for number in itertools.count())
+        self._process, self._numbers = uuid.uuid4().hex[:20], itertools.count()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -77,42 +76,32 @@ class Gate:
             return
         began, headers = time.perf_counter(), dict(scope["headers"])
         given = headers.get(b"x-request-id")
-        request_id = given.decode() if given and _ID.fullmatch(given) else next(self._ids)
+        request_id = given.decode() if given and _ID.fullmatch(given) else f"{self._process}{next(self._numbers):012x}"
         log: dict[str, Any] = {}
-        status, path = 0, scope["path"].removeprefix(scope.get("root_path", ""))
-        answered = path if path in self._paths else "other"
-
-        async def sending(message: MutableMapping[str, Any]) -> None:
-            nonlocal status
-            if message["type"] == "http.response.start":
-                status = message["status"]
-                message["headers"] = [*message.get("headers", ()), (b"x-request-id", request_id.encode())]
-            await send(message)
-
-        self._in_flight += 1
-        self._telemetry.in_flight.inc()
+        path = scope["path"].removeprefix(scope.get("root_path", ""))
+        answered, answers = path if path in self._paths else "other", _Answers(send, request_id)
+        self._telemetry.in_flight += 1
         try:
             self._admit(scope, path, headers)
             if scope["method"] != "POST":
-                await self._app(scope, receive, sending)
+                await self._app(scope, receive, answers)
                 answered = getattr(scope.get("route"), "path", answered)
             elif (found := self._route(path)) is None:
-                await self._app(scope, _nothing_more, sending)  # a path or a mistake that is none of ours: its body is not read
+                await self._app(scope, _nothing_more, answers)  # a path or a mistake that is none of ours: its body is not read
             else:
                 answered, answer = found
-                await self._answer(scope, headers, receive, sending, answer, log)
+                await self._answer(scope, headers, receive, answers, answer, log)
         except ServiceError as error:
             log.setdefault("error", error.code)
-            await Reply.of_error(error).send(sending)
+            await answers.reply(Reply.of_error(error))
         except asyncio.CancelledError:  # the server ends, and the time to finish what was running is over
-            if not status:
+            if not answers.status:
                 log["error"] = "shutdown"
-                await Reply.of_error(NoScoreError("the server ends before this request was answered", "shutdown", 1)).send(sending)
+                await answers.reply(Reply.of_error(NoScoreError("the server ends before this request was answered", "shutdown", 1)))
             raise
         finally:
-            self._in_flight -= 1
-            self._telemetry.in_flight.dec()
-            self._telemetry.answered(answered, status or 499, time.perf_counter() - began, request_id, log)  # 499: the caller left
+            self._telemetry.in_flight -= 1
+            self._telemetry.answered(answered, answers.status or 499, time.perf_counter() - began, request_id, log)  # 499: the caller left
 
     def _admit(self, scope: Scope, path: str, headers: Mapping[bytes, bytes]) -> None:
         """Refuse what needs no look at the body.
@@ -127,26 +116,49 @@ class Gate:
             return
         if not (method == "GET" and path in _PAGE) and not self._keys.allow(headers):
             raise RequestError("a key is needed: Authorization: Bearer KEY, or X-Api-Key: KEY", None, 401, "unauthorized")
-        if self._in_flight > limits.concurrency:
+        if self._telemetry.in_flight > limits.concurrency:
             raise NoScoreError(f"{limits.concurrency} requests are being answered already", "overloaded", 1)
         if method != "POST":
             return
         if b"upgrade" in headers and b"upgrade" in headers.get(b"connection", b"").lower():  # the parser takes the body for the other protocol's
             raise RequestError("the server speaks HTTP/1.1 alone: leave out the header Upgrade", None, 400, "invalid_upgrade")
         kind, encoding = headers.get(b"content-type"), headers.get(b"content-encoding", b"identity")
-        if kind and not _JSON.fullmatch(kind):  # a page of another site may send any type but this one without being asked for permission
+        if (
+            kind and kind != b"application/json" and not _JSON.fullmatch(kind)
+        ):  # a page of another site may send any type but this one without being asked for permission
             raise RequestError(f"content-type must be application/json, got {kind.decode('latin-1'):.80}", "", 415, "invalid_content_type")
         if encoding.lower() != b"identity":
             raise RequestError(f"content-encoding must be identity, got {encoding.decode('latin-1'):.80}", "", 415, "invalid_content_encoding")
 
-    async def _answer(self, scope: Scope, headers: Mapping[bytes, bytes], receive: Receive, send: Send, answer: Any, log: dict[str, Any]) -> None:
+    async def _answer(
+        self, scope: Scope, headers: Mapping[bytes, bytes], receive: Receive, answers: _Answers, answer: Any, log: dict[str, Any]
+    ) -> None:
         if (body := await self._bodies.read(headers, receive)) is None:
             return  # the caller left
         try:
             reply = await answer(body, _query(scope["query_string"]), log)
         finally:
             self._bodies.release(body)
-        await reply.send(send)
+        await answers.reply(reply)
+
+
+class _Answers:
+    """What is sent as the answer to one request: ASGI's messages with the request's id, and the status that they say."""
+
+    __slots__ = ("_send", "_id", "status")
+
+    def __init__(self, send: Send, request_id: str) -> None:
+        self._send, self._id, self.status = send, (b"x-request-id", request_id.encode()), 0
+
+    async def __call__(self, message: MutableMapping[str, Any]) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            message["headers"] = [*message.get("headers", ()), self._id]
+        await self._send(message)
+
+    async def reply(self, reply: Reply) -> None:
+        self.status = reply.status
+        await reply.send(self._send, self._id)
 
 
 def _query(raw: bytes) -> dict[str, str]:

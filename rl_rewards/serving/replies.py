@@ -43,8 +43,8 @@ class Reply:
             headers.append((b"connection", b"close"))
         return cls(cls.of_json(error.body()).body, error.status, tuple(headers))
 
-    async def send(self, send: Send) -> None:
-        """Send it by ASGI."""
-        headers = [(b"content-type", b"application/json"), (b"content-length", str(len(self.body)).encode()), *self.headers]
+    async def send(self, send: Send, *more: tuple[bytes, bytes]) -> None:
+        """Send it by ASGI, with further headers."""
+        headers = [(b"content-type", b"application/json"), (b"content-length", str(len(self.body)).encode()), *self.headers, *more]
         await send({"type": "http.response.start", "status": self.status, "headers": headers})
         await send({"type": "http.response.body", "body": self.body})

@@ -13,7 +13,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from rl_rewards.pipeline.columns import Evaluation, RewardColumn
 from rl_rewards.rubric import Rubric
@@ -42,11 +42,10 @@ class Limits:
     waiting_rows: int = 65_536
 
 
-@dataclass
+@dataclass(slots=True)
 class _Request:
     samples: Sequence[Sample]
     answer: asyncio.Future[Evaluation]
-    arrived: float = field(default_factory=time.monotonic)
 
 
 class RubricService:

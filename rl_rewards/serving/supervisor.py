@@ -84,8 +84,13 @@ class _Worker:
         self._has_reported = False
         self._heard = time.monotonic()
 
-    def listen(self) -> None:
-        """Read its reports."""
+    def listen(self, stopped: float = 0.0) -> None:
+        """Read its reports.
+
+        Args:
+            stopped: seconds in which nobody could read them, and which do not count.
+        """
+        self._heard += stopped
         with contextlib.suppress(EOFError, OSError):
             while self.reports.poll():
                 if self.reports.recv_bytes() == b"+":
@@ -146,12 +151,13 @@ class Supervisor:
 
     def _wait(self, wake: socket.socket, seconds: float) -> None:
         """Wait for a signal, a report or an end, and read the reports."""
-        everyone = self._everyone()
+        everyone, began = self._everyone(), time.monotonic()
         ready = wait([wake, *(worker.process.sentinel for worker in everyone), *(worker.reports for worker in everyone)], seconds)
         if wake in ready:
             wake.recv(4096)
+        stopped = max(0.0, time.monotonic() - began - seconds)  # Ctrl-Z, a paused container: no worker could report either
         for worker in everyone:
-            worker.listen()
+            worker.listen(stopped)
 
     def _obey(self) -> None:
         signals, self._signals = self._signals, set()

@@ -8,7 +8,6 @@ import logging
 import os
 import sys
 import time
-from collections import Counter
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -27,7 +26,11 @@ _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 
 
 
 class Telemetry:
-    """The numbers of one process; those of all workers where PROMETHEUS_MULTIPROC_DIR names their directory."""
+    """The numbers of one process; those of all workers where PROMETHEUS_MULTIPROC_DIR names their directory.
+
+    Attributes:
+        in_flight: requests that are being answered.
+    """
 
     def __init__(self) -> None:
         self.registry = registry = CollectorRegistry()
@@ -36,7 +39,8 @@ class Telemetry:
             "rl_rewards_request_seconds", "Seconds from a request's arrival to its answer", ["path"], buckets=_SECONDS, registry=registry
         )
         self.rows = Count("rl_rewards_rows", "Samples by what became of a reward on them", ["rubric", "reward", "outcome"], registry=registry)
-        self.in_flight = Gauge("rl_rewards_requests_in_flight", "Requests being answered", multiprocess_mode="livesum", registry=registry)
+        self.in_flight = 0
+        self._in_flight = Gauge("rl_rewards_requests_in_flight", "Requests being answered", multiprocess_mode="livesum", registry=registry)
 
         self.loop_lag = Histogram(
             "rl_rewards_loop_lag_seconds",
@@ -47,24 +51,27 @@ class Telemetry:
         # A child by its labels costs more to find than to count in; there are few of them, since paths are routes.
         self._counter = cache(lambda path, status: self.requests.labels(path, str(status)))
         self._histogram = cache(lambda path: self.seconds.labels(path))
-        self._outcome = cache(lambda rubric, reward, outcome: self.rows.labels(rubric, reward, outcome))
+        self._outcome = cache(lambda rubric, reward, outcome: self.rows.labels(rubric, reward, outcome.value))
 
     def scored(self, rubric: str, evaluation: Evaluation) -> None:
         """Count the outcomes of a batch."""
         for reward, column in evaluation.columns.items():
-            for outcome, count in Counter(column.outcomes).items():
-                self._outcome(rubric, reward, outcome.value).inc(count)
+            outcomes = column.outcomes
+            for outcome in set(outcomes):
+                self._outcome(rubric, reward, outcome).inc(outcomes.count(outcome))
 
     async def watch_loop(self) -> None:
         """Measure the event loop's lag, until cancelled."""
         loop = asyncio.get_running_loop()
         while True:
+            self._in_flight.set(self.in_flight)  # now and then, since a file is written for each number of several workers
             due = loop.time() + _LOOK_EVERY
             await asyncio.sleep(_LOOK_EVERY)
             self.loop_lag.observe(max(0.0, loop.time() - due))
 
     def page(self) -> bytes:
         """All numbers in Prometheus' text format."""
+        self._in_flight.set(self.in_flight)
         if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
             return generate_latest(self.registry)
         _forget_dead(Path(os.environ["PROMETHEUS_MULTIPROC_DIR"]))

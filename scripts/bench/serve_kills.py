@@ -1,4 +1,5 @@
-"""SIGKILL under load: of processes of `--workers 2`, of the pool behind an isolated reward, of both, of those that are starting, and of the parent.
+"""SIGKILL and SIGSTOP under load: of processes of `--workers 2`, of the pool behind an isolated reward and of its fork server, of those that are starting,
+of both, and of the parent.
 
 Every reply is checked. A round is over once as many processes as before answer; what is left of a server whose first process is killed is an orphan.
 """
@@ -155,6 +156,9 @@ async def _caller(server: ServerProcess, counts: Counter[str], caller: int, ends
             counts["closed before any byte" if not error.received else "closed within the reply"] += 1
         except TimeoutError:
             counts["no reply"] += 1
+            if connection is not None:  # its reply may still come, and is none to the next request
+                connection.close()
+                connection = None
         except OSError:
             counts["refused to connect"] += 1
             await asyncio.sleep(0.05)
@@ -192,6 +196,15 @@ def _pool(server: ServerProcess) -> list[int]:
     return [process for process in children if _command(process)]
 
 
+def _fork_servers(server: ServerProcess) -> list[int]:
+    """The process that starts the workers of the pool."""
+    return [process for process in server.processes()[1:] if _parent(process) == server.process.pid and _has_children(server, process)]
+
+
+def _has_children(server: ServerProcess, process: int) -> bool:
+    return any(_parent(other) == process for other in server.processes())
+
+
 def _command(process: int) -> bytes:
     try:
         return Path(f"/proc/{process}/cmdline").read_bytes()
@@ -225,5 +238,8 @@ SORTS = [
     Sort("SIGKILL of a process of --workers 2, and of the next while it starts", "number.yaml", ("--workers", "2"), _twice),
     Sort("SIGSTOP of a process of --workers 2", "number.yaml", ("--workers", "2"), _one_of(_servers, number=signal.SIGSTOP), HANGS_AFTER),
     Sort("SIGKILL of a worker of the pool", "number_elsewhere.yaml", (), _one_of(_pool)),
+    Sort("SIGSTOP of a worker of the pool", "number_elsewhere.yaml", (), _one_of(_pool, number=signal.SIGSTOP)),
+    Sort("SIGKILL of the fork server of the pool", "number_elsewhere.yaml", (), _one_of(_fork_servers)),
+    Sort("SIGSTOP of the fork server of the pool", "number_elsewhere.yaml", (), _one_of(_fork_servers, number=signal.SIGSTOP)),
     Sort("SIGKILL of a worker of the pool and of a process of --workers 2", "number_elsewhere.yaml", ("--workers", "2"), _one_of(_pool, _servers)),
 ]

@@ -1,11 +1,16 @@
 """Worker processes of `--workers`: replaced when they are killed, stop or end, all of them at SIGHUP, and gone with the server."""
 
+import multiprocessing
 import os
 import signal
+from types import SimpleNamespace
 
 import httpx
 import pytest
+import uvicorn
 from running_server import PATIENCE, Server, both, children_of, is_alive, wait_for
+
+from rl_rewards.serving import supervisor
 
 REWARDS = """
 import os
@@ -111,6 +116,29 @@ def test_a_worker_that_gives_no_sign_of_life_is_replaced(home):
             os.kill(each, signal.SIGSTOP)
         wait_for(lambda: not set(both(server)) & set(before))
         assert grade(server, "fine").json() == {"score": 1.0}
+
+
+def test_time_in_which_the_supervisor_did_not_run_is_not_held_against_its_workers(monkeypatch):
+    now = [0.0]
+
+    def wait(_, seconds):
+        now[0] += 3600 if len(now) == 1 else seconds  # Ctrl-Z and `fg` after an hour, or a container that was paused
+        return []
+
+    monkeypatch.setattr(supervisor, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    monkeypatch.setattr(supervisor, "wait", wait)
+    watching = supervisor.Supervisor(uvicorn.Config("app:app"), [])
+    worker = object.__new__(supervisor._Worker)
+    worker.reports, theirs = multiprocessing.Pipe()
+    worker.process, worker._heard, worker._has_reported = SimpleNamespace(sentinel=0), 0.0, True
+    watching._workers = [worker]
+    watching._wait(None, 0.5)
+    assert not worker.hangs
+    now.append(0.0)
+    for _ in range(int(2 * supervisor.HANGS_AFTER) + 1):  # it runs, and the worker says nothing
+        watching._wait(None, 0.5)
+    assert worker.hangs
+    theirs.close()
 
 
 def test_a_worker_that_cannot_end_is_killed_when_the_drain_is_over(home):

@@ -42,8 +42,10 @@ def check_messages(messages: Any, where: str) -> None:
         RequestError: with the place of the first that is not.
     """
     for place, message in enumerate(check_list(messages, "messages", where)):
-        at = where + pointer(place)
         content, calls = message.get("content"), message.get("tool_calls")
+        if calls is None and (content is None or isinstance(content, str)):  # nearly all
+            continue
+        at = where + pointer(place)
         if content is not None and not isinstance(content, str):
             if not isinstance(content, list):
                 raise RequestError(f"content must be text, null or a list of parts, got {type(content).__name__}", at + "/content")
