@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+os.environ.setdefault("RAY_raylet_start_wait_time_s", "300")  # on a busy machine
 
 import pyarrow.parquet as pq
 from ray.cluster_utils import Cluster
@@ -76,13 +77,14 @@ def commits(directory: Path) -> int:
     return len(list(directory.glob("_commits/[0-9]*.json")))
 
 
-def workers_at_work() -> list[int]:
-    """Processes of Ray that run a stage of ours."""
-    found = []
+def workers_at_work(cluster: Cluster) -> list[int]:
+    """Processes of the cluster, and of no other on this machine, that run a stage of ours."""
+    found, raylets = [], {node.all_processes["raylet"][0].process.pid for node in cluster.list_all_nodes()}
     for path in Path("/proc").iterdir():
         try:
             if path.name.isdigit() and (path / "cmdline").read_bytes().startswith(b"ray::Map("):
-                found.append(int(path.name))
+                parent = int((path / "stat").read_text().rpartition(")")[2].split()[1])
+                found += [int(path.name)] if parent in raylets else []
         except OSError:
             continue
     return found
@@ -116,7 +118,7 @@ class Rounds:
     def worker(self, out: str) -> tuple[str, subprocess.Popen]:
         process = self.start(out)
         done = self.until_some_are_done(process, out)
-        while not (found := workers_at_work()) and process.poll() is None:
+        while not (found := workers_at_work(self.cluster)) and process.poll() is None:
             time.sleep(0.002)
         killed = 0
         for pid in found[:1]:

@@ -23,8 +23,11 @@ def rounds(tmp_path_factory):
 
 @pytest.mark.parametrize("kind", ["worker", "driver", "raylet"])
 def test_what_is_killed_costs_no_row(rounds, kind):
-    what, process = getattr(rounds, kind)(kind)
-    said = process.communicate()[0]
-    assert process.returncode == 0, said
-    assert rounds.differences(kind) == "", what
-    assert not what.startswith("0 worker")
+    for attempt in range(20):
+        what, process = getattr(rounds, kind)(f"{kind}{attempt}")
+        said = process.communicate()[0]
+        assert process.returncode == 0, said
+        assert rounds.differences(f"{kind}{attempt}") == "", what
+        if not what.startswith("0 worker"):  # else the command had ended before one was found
+            return
+    pytest.fail("no worker was ever found")

@@ -38,7 +38,15 @@ def url(tmp_path_factory):
     patience = {"RAY_SERVE_PROXY_READY_CHECK_TIMEOUT_S": "120", "RAY_SERVE_PROXY_HEALTH_CHECK_TIMEOUT_S": "120"}  # of a busy machine
     environment = {"env_vars": {"RL_REWARDS_API_KEYS": KEY, **patience}}
     os.environ.setdefault("RAY_raylet_start_wait_time_s", "300")
-    ray.init(num_cpus=2, include_dashboard=False, object_store_memory=80 * 2**20, runtime_env=environment, log_to_driver=False, _temp_dir=None)
+    ray.init(
+        address="local",
+        num_cpus=2,
+        include_dashboard=False,
+        object_store_memory=80 * 2**20,
+        runtime_env=environment,
+        log_to_driver=False,
+        _temp_dir=None,
+    )
     serve.start(http_options={"host": "127.0.0.1", "port": port})
     settings = RayServeSettings(target=str(home), min_replicas=2, max_replicas=2, num_cpus=0.2, drain=2.0)
     serve.run(application(settings), route_prefix="/rewards")
