@@ -91,7 +91,7 @@ def no_modules_of_other_tests(request: pytest.FixtureRequest):
     """A module of one test's directory, such as `helpers`, is no other test's."""
     modules, paths = len(sys.modules), list(sys.path)
     yield
-    place = request.node.funcargs.get("tmp_path")
+    place = (request.node.funcargs or {}).get("tmp_path")  # none where the run was interrupted
     if place is None or (len(sys.modules) == modules and sys.path == paths):
         return
     sys.path[:] = [path for path in sys.path if not _is_below(place, path)]

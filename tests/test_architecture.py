@@ -1,6 +1,7 @@
 """The walls of the house: what may import what, at the top of a file, inside a function, or for type checkers alone."""
 
 import ast
+import re
 import subprocess
 import sys
 from graphlib import TopologicalSorter
@@ -127,3 +128,9 @@ assert rubric.reward_funcs[0](prompts=["q"], completions=["4"]) == [1.0]
 assert not {"torch", "trl", "transformers"} & sys.modules.keys()
 """
     subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
+
+
+def test_no_test_imports_from_a_conftest():
+    """Which file that is depends on the tests that are collected, and on their order."""
+    texts = {path: path.read_text() for path in (ROOT / "tests").rglob("*.py")}
+    assert not [str(path) for path, text in texts.items() if re.search(r"^(from|import) conftest\b", text, re.MULTILINE)]

@@ -36,15 +36,18 @@ def place(tmp_path, monkeypatch):
     return tmp_path
 
 
-def run(command: list[str] | str, place: Path) -> subprocess.CompletedProcess[str]:
-    environment = {
+def environment(place: Path) -> dict[str, str]:
+    return {
         **os.environ,
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
         "PYTHONPATH": f"{place}{os.pathsep}{ROOT}",
         "COLUMNS": "80",
         "NO_COLOR": "1",
     }
-    return subprocess.run(command, cwd=place, env=environment, text=True, capture_output=True, shell=isinstance(command, str), timeout=300)
+
+
+def run(command: list[str] | str, place: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command, cwd=place, env=environment(place), text=True, capture_output=True, shell=isinstance(command, str), timeout=300)
 
 
 def same(found: str, said: str) -> bool:
@@ -57,16 +60,9 @@ def _trimmed(text: str) -> str:
     return "".join(f"{line.rstrip()}\n" for line in text.rstrip().splitlines())
 
 
-def train(code: list[str], place: Path) -> None:
-    (place / "_page.py").write_text("\n".join(code))
-    forked.run("_page.py", directory=place)
-
-
 def run_python(code: list[str], place: Path) -> str:
     (place / "_page.py").write_text("\n".join(code))
-    done = run([sys.executable, "_page.py"], place)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+    return forked.run("_page.py", environment=environment(place), directory=place)
 
 
 def rubric_of(text: str) -> str | None:
@@ -128,7 +124,7 @@ def test_the_scorer_of_the_readme_is_named_in_a_file_as_the_readme_says(place):
 @pytest.mark.slow
 def test_the_lines_of_ppo_train(place):
     lines = next(block for block in blocks(ROOT / "recipes" / "ALGORITHMS.md") if block.mark == "slow")
-    train([lines.text, "assert trainer.state.global_step == 2"], place)
+    run_python([lines.text, "assert trainer.state.global_step == 2"], place)
 
 
 @pytest.mark.slow
@@ -137,7 +133,7 @@ def test_the_ten_lines_train_and_log_what_the_readme_says(place):
     lines = next(block for block in readme if block.mark == "slow")
     logs = next(block for block in readme if block.mark == "logs")
     assert len([line for line in lines.text.splitlines() if line.strip()]) <= 10
-    train([lines.text, "import json; json.dump(trainer.state.log_history, open('logged.json', 'w'))"], place)
+    run_python([lines.text, "import json; json.dump(trainer.state.log_history, open('logged.json', 'w'))"], place)
     logged = yaml.safe_load((place / "logged.json").read_text())[0]
     for line in logs.text.splitlines():
         key, number = line.partition("#")[0].split()

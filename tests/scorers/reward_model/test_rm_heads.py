@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 import transformers as hf
-from conftest import make_model, make_tokenizer
+from tiny_reward_models import make_model, make_tokenizer
 
 from rl_rewards.models.checkpoint import NoScoreHeadError
 from rl_rewards.scorers.reward_model import AmbiguousHeadsError, RewardModel, TemplateError

@@ -7,7 +7,7 @@ import peft
 import pytest
 import torch
 import transformers as hf
-from conftest import make_model, make_tokenizer
+from tiny_reward_models import make_model, make_tokenizer
 from transformers.integrations import deepspeed
 from transformers.integrations.deepspeed import is_deepspeed_zero3_enabled
 

@@ -1,5 +1,5 @@
 import pytest
-from conftest import make_tokenizer
+from tiny_reward_models import make_tokenizer
 
 from rl_rewards.scorers.reward_model import RewardModel
 from rl_rewards.types import Outcome, Sample

@@ -9,8 +9,8 @@ import json
 import pytest
 import torch
 import transformers as hf
-from conftest import CHATML, make_tokenizer
 from safetensors.torch import load_file, save_file
+from tiny_reward_models import CHATML, make_tokenizer
 
 from rl_rewards.scorers.reward_model import RewardModel
 from rl_rewards.types import Sample

@@ -1,7 +1,7 @@
 import logging
 
 import pytest
-from conftest import CHATML, make_tokenizer
+from tiny_reward_models import CHATML, make_tokenizer
 
 from rl_rewards.scorers.reward_model import TemplateError
 from rl_rewards.scorers.reward_model.cleaning import Cleaner, without_thinking

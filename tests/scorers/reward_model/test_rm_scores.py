@@ -5,7 +5,7 @@ import random
 import pytest
 import torch
 import transformers as hf
-from conftest import make_model, make_tokenizer
+from tiny_reward_models import make_model, make_tokenizer
 
 from rl_rewards import Reward, Rubric
 from rl_rewards.scorers.reward_model import RewardModel

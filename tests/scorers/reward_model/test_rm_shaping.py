@@ -4,7 +4,7 @@ import statistics
 
 import pytest
 import torch
-from conftest import make_model
+from tiny_reward_models import make_model
 
 from rl_rewards.scorers.reward_model import RewardModel, RewardModelEnsemble, Shaping
 from rl_rewards.scorers.reward_model.shaping import RunningMoments
