@@ -36,6 +36,17 @@ class _OwnError(Exception):
         super().__init__(f"{one} and {two}")
 
 
+def _compute(processor: int, seconds: float) -> str:
+    """Take that many seconds of that processor's time, however long it is in getting them."""
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {processor})
+    end = time.process_time() + seconds
+    while time.process_time() < end:
+        pass
+    os.sched_setaffinity(0, before)
+    return "done"
+
+
 def _raise(value: Any) -> None:
     raise _OwnError(1, 2) if value == "own" else ValueError(value)
 
@@ -143,6 +154,7 @@ _ORDERS = {
     "segfault": lambda _: ctypes.string_at(0),
     "interrupt": lambda _: signal.raise_signal(signal.SIGTERM),
     "sleep": lambda _: time.sleep(FOREVER),
+    "compute on one processor": lambda value: _compute(*value),
     "hold the GIL": _hold_the_gil,
     "close all files": lambda _: (os.closerange(3, 256), time.sleep(FOREVER)),
     "allocate": lambda mebibytes: len(bytearray(mebibytes << 20)),

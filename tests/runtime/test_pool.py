@@ -42,6 +42,22 @@ def test_results_come_in_the_order_of_the_items(pool: WorkerPool) -> None:
     assert {one.outcome for one in finished} == {Outcome.SCORED}
 
 
+@pytest.mark.skipif(not Path("/proc/self/schedstat").exists(), reason="the system does not say how long a process waited for a processor")
+def test_an_item_that_waits_for_a_processor_does_not_lose_its_time(pool: WorkerPool) -> None:
+    processor = min(os.sched_getaffinity(0))
+    spin = f"import os, time; os.sched_setaffinity(0, {{{processor}}}); end = time.monotonic() + {PATIENCE}\nwhile time.monotonic() < end: pass"
+    others = [subprocess.Popen([sys.executable, "-c", spin]) for _ in range(12)]
+    try:
+        [computed] = run(pool, ("compute on one processor", (processor, 0.2)), timeout=2.0)
+        [slept] = run(pool, ("sleep", None), timeout=0.5)
+    finally:
+        for each in others:
+            each.kill()
+            each.wait()
+    assert (computed.outcome, computed.value) == (Outcome.SCORED, "done"), computed
+    assert slept.outcome is Outcome.TIMEOUT
+
+
 def test_no_items_are_no_work(pool: WorkerPool) -> None:
     assert run(pool) == []
 

@@ -15,6 +15,9 @@ from rl_rewards.runtime.workers.jobs import Chunk, Stage
 LOAD_SECONDS = 120.0
 BEGIN_SECONDS = 30.0
 """A worker that is ready says in milliseconds that it has a chunk, unless what an earlier item left behind keeps it from reading."""
+_MOST_WAITING = 8
+"""Times its own time that an item may wait for a processor on a machine that has too few, until it is ended all the same."""
+_SHORTEST_EXTENSION = 0.02  # seconds
 _MOST_BYTES = 1 << 18  # that are read at a time, so that a worker that floods its socket takes no time from the others' deadlines
 _nonces = random.Random()  # of its own: a trainer's seed must not make them repeat
 # What may come at each stage.
@@ -56,6 +59,7 @@ class WorkerConnection:
         self._nonce = 0
         self._kinds = _FIRST
         self._began = 0.0  # the item, `time.monotonic`
+        self._waited = 0.0  # for a processor until then, seconds
         self._reader = FrameReader()
         self._outgoing: bytes | memoryview = b""
 
@@ -139,8 +143,20 @@ class WorkerConnection:
         indices, job = self.chunk.indices, self.chunk.job
         self._item = indices[self.position]
         self._kinds = _ANSWERS if self.position < len(indices) - 1 else _LAST_ANSWERS
+        self._waited = seconds_without_processor(self._process)
         self._began = time.monotonic()
         self.deadline = self._began + job.timeout
+
+    def extend(self) -> bool:
+        """Move the deadline of the item by the time that its worker was ready to run and had no processor; False where it has had its time."""
+        assert self.chunk is not None
+        waited = max(0.0, seconds_without_processor(self._process) - self._waited)
+        timeout, now = self.chunk.job.timeout, time.monotonic()
+        deadline = self._began + timeout + min(waited, _MOST_WAITING * timeout)
+        if deadline <= now:
+            return False
+        self.deadline = max(deadline, now + _SHORTEST_EXTENSION)
+        return True
 
     def retire(self) -> None:
         """It exits after this answer."""
@@ -150,3 +166,12 @@ class WorkerConnection:
         """Take its chunk away, without the items that are finished."""
         chunk, self.chunk, self.deadline, self._item = self.chunk, None, None, -1
         return chunk and chunk._replace(indices=chunk.indices[self.position :])
+
+
+def seconds_without_processor(process: int | None) -> float:
+    """Seconds of its life that a process's main thread was ready to run and waited for a processor; 0 where the system does not say."""
+    try:
+        with open(f"/proc/{process}/schedstat", "rb", buffering=0) as file:
+            return int(file.read(100).split()[1]) / 1e9
+    except (OSError, ValueError, IndexError):
+        return 0.0

@@ -248,6 +248,8 @@ class Dispatcher:
             if worker.deadline is None or worker.deadline > now or worker.chunk is None:
                 continue
             if worker.stage is Stage.RUNNING:
+                if worker.extend():
+                    continue
                 self._finish_item(worker, ItemResult(Outcome.TIMEOUT, error=f"no result within {worker.chunk.job.timeout:g} s"))
             elif worker.stage is Stage.LOADING:
                 self._release_failed(worker, ItemResult(Outcome.ERROR, error=f"loading the call took more than {LOAD_SECONDS:g} s"))

@@ -75,7 +75,8 @@ class WorkerPool:
         Args:
             call: a function of one argument, as `serialize_call` gives it. Workers keep it, so state it holds is loaded once.
             items: N picklable arguments.
-            timeout: seconds that one item may take, wall clock; loading the call is not counted.
+            timeout: seconds that one item may take, wall clock; loading the call is not counted, nor, on Linux, is the time that the
+                worker is ready to run and has no processor, up to eight times the timeout: a machine that is too busy is nobody's fault.
             chunk: items that travel together; more for cheaper items.
 
         Returns:

@@ -81,7 +81,7 @@ class MathVerify(ReferenceScorer):
     decimals: int = field(default=6, kw_only=True)
     """Decimals at which a decimal number is compared: 0.333333 is 1/3, 0.333 is not; with 3 it is."""
     timeout: float = field(default=5.0, kw_only=True)
-    """Seconds that a worker may take for one answer."""
+    """Seconds that a worker may take for one answer; on Linux those in which the machine has no processor for it do not count."""
     memory_mb: int = field(default=1024, kw_only=True)
     """What a worker may allocate, in MiB."""
 
