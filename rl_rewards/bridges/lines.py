@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import difflib
 import json
+import keyword
+import re
 import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -47,8 +49,18 @@ class Wanted:
 
     @property
     def module(self) -> str:
-        """The file's name as a module."""
-        return self.file.rpartition("/")[2].removesuffix(".py")
+        """The file's name as a module.
+
+        Raises:
+            BridgeError: when no module can have it.
+        """
+        name = self.file.rpartition("/")[2]
+        module = name.removesuffix(".py")
+        if not module.isidentifier() or keyword.iskeyword(module):
+            near = re.sub(r"\W", "_", module).lstrip("0123456789") or "rewards"
+            near += "_" * keyword.iskeyword(near)
+            raise BridgeError(f"--out must be named as a module is, which this trainer imports, got {name!r}; did you mean {near + '.py'!r}?")
+        return module
 
 
 @dataclass(frozen=True)
@@ -91,9 +103,10 @@ def _verl(wanted: Wanted) -> Lines:
     if any(reward.score.traits.needs_groups for reward in wanted.rubric.rewards):
         flags.append("reward.num_workers=1")
     given = {"rubric": wanted.path, "unscorable": wanted.unscorable if wanted.unscorable != "raise" else None, "column": wanted.column}
-    flags += [f"+reward.custom_reward_function.reward_kwargs.{name}={value}" for name, value in given.items() if value is not None]
+    kwargs = {name: _hydra(value) for name, value in given.items() if value is not None}
     if wanted.components:
-        flags.append(f"+reward.custom_reward_function.reward_kwargs.components=[{','.join(wanted.components)}]")
+        kwargs["components"] = f"[{','.join(map(_hydra, wanted.components))}]"
+    flags += [shlex.quote(f"+reward.custom_reward_function.reward_kwargs.{name}={value}") for name, value in kwargs.items()]
     lines = "export VERL_USE_EXTERNAL_MODULES=rl_rewards.bridges.verl.hooks\npython -m verl.trainer.main_ppo ..."
     return Lines(
         None, _flags(lines, flags), "the variable is for curves of every reward and component, and for unscorable: drop_group and group_mean"
@@ -128,8 +141,9 @@ def _nemo_gym(wanted: Wanted) -> Lines:
         + f"RubricResourcesServer = resources_server({_text(wanted.path)})\n"
         + 'if __name__ == "__main__":\n    RubricResourcesServer.run_webserver()\n'
     )
-    name = wanted.module
-    use = f"rubric:\n  resources_servers:\n    rubric:\n      entrypoint: {name}.py\n      domain: other\n"
+    name = wanted.file.rpartition("/")[2]
+    entrypoint = name if re.fullmatch(r"[\w.-]+", name) else _text(name)
+    use = f"rubric:\n  resources_servers:\n    rubric:\n      entrypoint: {entrypoint}\n      domain: other\n"
     return Lines(file, use, "a row without a score is a 503; resources_server(..., failures='mask') sends mask_sample, which 0.4.0 does not read")
 
 
@@ -166,6 +180,9 @@ def _trl(wanted: Wanted) -> Lines:
 
 def _axolotl(wanted: Wanted) -> Lines:
     file = _import("workers", "reward_functions") + f"globals().update(reward_functions({_text(wanted.path)}))\n"
+    if dotted := [reward.name for reward in wanted.rubric.rewards if "." in reward.name]:
+        near = dotted[0].replace(".", "_")
+        raise BridgeError(f"reward {dotted[0]!r} must have a name without a dot, behind which axolotl looks for the function; call it {near!r}")
     names = ", ".join(f"{wanted.module}.{reward.name}" for reward in wanted.rubric.rewards)
     weights = ", ".join(repr(reward.weight) for reward in wanted.rubric.rewards)
     return Lines(file, f"trl:\n  reward_funcs: [{names}]\n  reward_weights: [{weights}]\n", "TRL's call: a row without a score is None, and left out")
@@ -266,6 +283,16 @@ def _flags(command: str, flags: list[str]) -> str:
 
 def _text(value: str) -> str:
     return json.dumps(value, ensure_ascii=False)
+
+
+def _hydra(value: str) -> str:
+    """A value of a Hydra override: as it is where it has no sign of Hydra's grammar, else in quotes."""
+    is_other = re.fullmatch(r"null|true|false|[+-]?(nan|inf|[\d_.]+(e[+-]?\d+)?)", value, re.IGNORECASE)
+    if re.fullmatch(r"[\w./:@+-]+", value, re.ASCII) and not is_other:
+        return value
+    escaped = re.sub(r"(\\*)'", lambda found: 2 * found[1] + r"\'", value)
+    escaped = re.sub(r"(\\+)$", lambda found: 2 * found[1], escaped)
+    return f"'{escaped}'"
 
 
 def _toml_key(name: str) -> str:

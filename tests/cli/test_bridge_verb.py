@@ -1,5 +1,6 @@
 """`rl-rewards bridge`: what it writes for each trainer can be used as it is, and what it refuses is named."""
 
+import shlex
 import sys
 
 import pytest
@@ -99,6 +100,40 @@ def test_what_cannot_be_written_is_said_in_a_line(arguments, message, place):
     assert said.exit_code == 2
     assert message in said.stderr
     assert said.stdout == ""
+
+
+@pytest.mark.parametrize(
+    ("name", "flag"),
+    [
+        ("plain-1.yaml", "+reward.custom_reward_function.reward_kwargs.rubric=PLACE/plain-1.yaml"),
+        ("two words.yaml", "+reward.custom_reward_function.reward_kwargs.rubric='PLACE/two words.yaml'"),
+        ("it's.yaml", r"+reward.custom_reward_function.reward_kwargs.rubric='PLACE/it\'s.yaml'"),
+        ("a,b=(c).yaml", "+reward.custom_reward_function.reward_kwargs.rubric='PLACE/a,b=(c).yaml'"),
+        ('say "x".yaml', """+reward.custom_reward_function.reward_kwargs.rubric='PLACE/say "x".yaml'"""),
+        (r"odd\'s.yaml", r"+reward.custom_reward_function.reward_kwargs.rubric='PLACE/odd\\\'s.yaml'"),
+    ],
+)
+def test_a_path_reaches_verl_through_the_shell_and_hydra(name, flag, place):
+    (place / name).write_text(RUBRIC)
+    said = run("verl", "--rubric", name)
+    assert said.exit_code == 0, said.output
+    words = shlex.split(said.stdout.partition("python -m")[2])
+    assert words[-1] == flag.replace("PLACE", str(place))
+
+
+@pytest.mark.parametrize("trainer", ["tinker", "axolotl", "slime", "open-instruct"])
+@pytest.mark.parametrize(("out", "near"), [("my-rewards.py", "my_rewards.py"), ("2nd.py", "nd.py"), ("class.py", "class_.py"), ("a b.py", "a_b.py")])
+def test_a_file_that_is_imported_must_be_named_as_a_module(trainer, out, near, place):
+    said = run(trainer, "--rubric", "rubric.yaml", "--out", out)
+    assert said.exit_code == 2 and "--out must be named as a module is" in said.stderr and repr(out) in said.stderr
+    assert not (place / out).exists() and f"did you mean {near!r}?" in said.stderr
+
+
+def test_a_reward_that_axolotl_cannot_find_is_named(place):
+    (place / "dotted.yaml").write_text(RUBRIC.replace("correct", "is.correct"))
+    said = run("axolotl", "--rubric", "dotted.yaml")
+    assert said.exit_code == 2 and "reward 'is.correct' must have a name without a dot" in said.stderr and "call it 'is_correct'" in said.stderr
+    assert '[env.taskset.task.rewards."is.correct"]' in run("verifiers", "--rubric", "dotted.yaml").stdout
 
 
 def test_names_are_taken_as_people_write_them(place):
