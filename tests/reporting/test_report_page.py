@@ -355,3 +355,17 @@ def test_a_scored_file_beside_a_run_has_no_part_in_the_curves(browser, tmp_path)
     assert len(curves) > 3 and all(figure["series"] == ["a"] and min(figure["points"]["step"]) == 1 for figure in curves)
     draw_all(browser)
     assert seen(browser) == [] and text(browser, "#found").startswith("73 of 73")
+
+
+def test_the_slowest_row_is_the_records_and_leads_to_its_completion(browser, page, rows):
+    open_page(browser, page)
+    slow = max(rows, key=lambda row: row["row_seconds"])
+    first = browser.find_element("css selector", ".slowest tbody tr")
+    assert float(first.find_element("css selector", ".number").get_attribute("data-value")) == slow["row_seconds"]
+    browser.execute_script("arguments[0].click()", first.find_element("css selector", "a"))
+    wait(browser, lambda: browser.execute_script("return document.querySelector('#list a[aria-current]')?.dataset.row") == name_of(slow))
+    assert text(browser, "#detail-title").endswith(f"completion {slow['index']}")
+
+
+def name_of(row):
+    return f"{row['mode']}/{row['step']}/{row['rank']}/{row['index']}"
