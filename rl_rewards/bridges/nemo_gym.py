@@ -56,7 +56,7 @@ class Verification:
         samples = NEMO_GYM.read(body, self.scoring.rubric, self._options)
         rubric = self.scoring.rubric
         evaluation = rubric.evaluate(samples) if self.scoring.is_quick else await rubric.aevaluate(samples)
-        return NEMO_GYM.write(Query(samples, body, options=self._options), evaluation)
+        return NEMO_GYM.write(Query(NEMO_GYM, samples, body, options=self._options), evaluation)
 
 
 def resources_server(rubric: Rubric | str | os.PathLike[str], failures: str = "error") -> Any:

@@ -40,7 +40,7 @@ def evaluation(directory: Path) -> Callable[..., dict[str, Any]]:
         turns = [Message.model_validate(turn).model_dump() for turn in messages]
         body = REWARD_KIT.model.model_validate({"messages": turns, "ground_truth": ground_truth, "kwargs": kwargs}) if REWARD_KIT.model else None
         samples = REWARD_KIT.read(body, rubric, {})
-        result = REWARD_KIT.write(Query(samples, body), rubric.evaluate(samples))
+        result = REWARD_KIT.write(Query(REWARD_KIT, samples, body), rubric.evaluate(samples))
         if result["error"] is not None:
             raise RuntimeError(result["error"])
         return result

@@ -1,4 +1,4 @@
-"""The fixed rows of the conformance tests: 125 prompts with 8 completions each, right, wrong, without an answer, skipped and failing."""
+"""The fixed rows of the conformance tests: 125 prompts with 8 completions each, right, wrong, without an answer, hostile, skipped and failing."""
 
 import json
 
@@ -19,6 +19,11 @@ def handler(event, context):
 
 def completions(group, total, text):
     """The 8 completions to one prompt."""
+    if group % 25 == 9:  # of a policy that has learned nothing good
+        return [
+            f"\0<answer>{total}</answer>", "<answer>NaN</answer>", "<answer>" * 200, f"\u202e<answer>{total}</answer>\u200b",
+            f"{'x' * 3000}<answer>{total}</answer>", "None", "{}", '[{"name": null}] \N{PILE OF POO}e\u0301',
+        ]  # fmt: skip
     call = json.dumps({"name": "add", "arguments": {"a": group, "b": 7}})
     return [
         f"<think>{group} and 7</think>\n<answer>{total}</answer>",
