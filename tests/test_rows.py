@@ -61,6 +61,8 @@ def test_tokens_are_counted_by_the_column_or_else_the_tokenizer():
         ({"messages": []}, "no assistant turn"),
         ({"messages": 5}, "'messages' must be a list of messages, found int: 5"),
         ({"messages": "hello"}, "'messages' is text, but not the JSON of a list"),
+        ({"prompt": "q", "completion": [{"role": "model", "content": "4"}]}, r"'completion' has no assistant turn, its roles are \['model'\]"),
+        ({"instruction": "q", "response": [USER]}, r"'response' has no assistant turn, its roles are \['user'\]"),
         ({"messages": '{"role": "user"}'}, "must be a list of messages, found dict"),
         ({"messages": ["hello"]}, "'messages': A message must be a dict"),
         ({"conversation": [{"content": "x"}]}, "'conversation': Role is required"),

@@ -93,7 +93,9 @@ class YamlSource:
             raise RubricFileError(self.name, [Problem(mark.line + 1 if mark else 1, "", message)]) from None
         except yaml.reader.ReaderError as error:
             line = content[: error.position].count(b"\n") + 1 if isinstance(error.position, int) else 1
-            raise RubricFileError(self.name, [Problem(line, "", f"not YAML: {error.reason}")]) from None
+            raise RubricFileError(
+                self.name, [Problem(line, "", f"not {'YAML' if error.encoding == 'unicode' else error.encoding.upper()}: {error.reason}")]
+            ) from None
 
     def line(self, path: Path) -> int:
         """The line (from 1) of the value at `path`, or of the nearest value above it that the file has."""

@@ -73,14 +73,21 @@ class TrainerCall:
             ValueError: when a list is not one of N values.
             RewardError: when a reward compares groups, and the batch splits them.
         """
+        if isinstance(self.completions, (str, bytes, Mapping)) or not hasattr(self.completions, "__len__"):
+            found = f"{type(self.completions).__name__}: {self.completions!r:.80}"
+            raise TypeError(f"'completions' must be a list of texts, or of lists of messages, got {found}")
         size = len(self.completions)
-        for name, values in [("prompts", self.prompts), ("completion_ids", self.completion_ids), *self.columns.items()]:
-            if values is not None and (isinstance(values, str) or not hasattr(values, "__len__") or len(values) != size):
+        given = [(name, values) for name, values in (("prompts", self.prompts), ("completion_ids", self.completion_ids)) if values is not None]
+        for name, values in [*given, *self.columns.items()]:
+            if isinstance(values, str) or not hasattr(values, "__len__") or len(values) != size:
                 found = f"{len(values)} values" if hasattr(values, "__len__") and not isinstance(values, str) else repr(values)[:80]
                 raise ValueError(f"{name!r} must hold one value for each of the {size} completions, got {found}")
         for completion in self.completions:
             if not isinstance(completion, (str, list, tuple)):
                 raise TypeError(f"a completion must be text or a list of messages, got {type(completion).__name__}: {completion!r:.80}")
+            if completion.__class__ is not str and completion and not any(_is_policys(turn) for turn in reversed(completion)):
+                roles = [turn.get("role") if isinstance(turn, Mapping) else getattr(turn, "role", type(turn).__name__) for turn in completion]
+                raise ValueError(f"a completion's messages must have one of role 'assistant', the policy's own, got roles {roles!r:.80}")
         prompts = self.prompts if self.prompts is not None else [None] * size
         ids = self.completion_ids if self.completion_ids is not None else [None] * size
         names = tuple(self.columns)
@@ -108,6 +115,10 @@ class TrainerCall:
         # Wherever they are: OnlineDPO passes p1 p2 p1 p2.
         numbers: dict[Any, int] = {}
         return [numbers.setdefault(prompt if isinstance(prompt, str) else pickle.dumps(prompt), len(numbers)) for prompt in self.prompts]
+
+
+def _is_policys(turn: Any) -> bool:
+    return (turn.get("role") if isinstance(turn, Mapping) else getattr(turn, "role", None)) == "assistant"
 
 
 def _response(completion: Any) -> str:

@@ -57,7 +57,10 @@ def _turns(row: Mapping[str, Any]) -> tuple[tuple[str, ...], Any, Any]:
             return ((column,), *_split(messages_of(row[column], column), column))
     for columns in PAIRS:
         if all(row.get(column) is not None for column in columns):
-            return (columns, *(_text_or_messages(row[column], column) for column in columns))
+            prompt, completion = (_text_or_messages(row[column], column) for column in columns)
+            if not isinstance(completion, str) and completion and "assistant" not in map(_role, completion):
+                raise _no_assistant(columns[1], completion)
+            return columns, prompt, completion
     wanted = ", ".join([*CONVERSATIONS, *(" + ".join(pair) for pair in PAIRS)])
     raise RowError(f"no response in this row: it needs {wanted}, and has values for {[n for n, v in row.items() if v is not None]}")
 
@@ -65,8 +68,12 @@ def _turns(row: Mapping[str, Any]) -> tuple[tuple[str, ...], Any, Any]:
 def _split(messages: list[Any], column: str) -> tuple[list[Any], list[Any]]:
     last = next((i for i in reversed(range(len(messages))) if _role(messages[i]) == "assistant"), None)
     if last is None:
-        raise RowError(f"{column!r} has no assistant turn, its roles are {[_role(message) for message in messages]}")
+        raise _no_assistant(column, messages)
     return messages[:last], messages[last:]
+
+
+def _no_assistant(column: str, messages: list[Any]) -> RowError:
+    return RowError(f"{column!r} has no assistant turn, its roles are {[_role(message) for message in messages]}")
 
 
 def _text_or_messages(value: Any, column: str) -> Any:

@@ -217,6 +217,17 @@ def test_the_completions_table_gets_text_of_full_length_whatever_was_parsed():
         ({"prompts": ["q"], "completions": ["a", "b"], "answer": ["4", "4"]}, ValueError, "'prompts' must hold one value for each of the 2"),
         ({"prompts": ["q"], "completions": ["a"], "answer": ["4", "5"]}, ValueError, "'answer' must hold .* got 2 values"),
         ({"prompts": ["q"], "completions": ["a"], "answer": "4"}, ValueError, "'answer' must hold .* got '4'"),
+        ({"prompts": ["q"], "completions": ["a"], "answer": None}, ValueError, "'answer' must hold .* got None"),
+        ({"completions": "abc", "answer": ["4"] * 3}, TypeError, "'completions' must be a list of texts, .* got str: 'abc'"),
+        ({"completions": {"a": "4"}, "answer": ["4"]}, TypeError, "'completions' must be a list of texts, .* got dict"),
+        (
+            {"completions": [{"role": "assistant", "content": "4"}], "answer": ["4"]},
+            TypeError,
+            "a completion must be text or a list of messages, got dict",
+        ),
+        ({"completions": [[{"role": "model", "content": "4"}]], "answer": ["4"]}, ValueError, r"of role 'assistant', .* got roles \['model'\]"),
+        ({"completions": [[{"content": "4"}]], "answer": ["4"]}, ValueError, r"of role 'assistant', .* got roles \[None\]"),
+        ({"completions": [["4"]], "answer": ["4"]}, ValueError, r"of role 'assistant', .* got roles \['str'\]"),
         ({"prompts": ["q"], "completions": ["a"], "solution": ["4"]}, RubricDataError, r"'right' needs 'answer'; it has \['solution'\]"),
     ],
 )
