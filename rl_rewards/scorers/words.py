@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from functools import lru_cache
 from string import punctuation
@@ -17,14 +18,15 @@ from rl_rewards.unicode_text import composed
 _PUNCTUATION = punctuation + "“”‘’„«»‹›–—−…¿¡"
 _NO_PUNCTUATION = str.maketrans("", "", _PUNCTUATION)
 _ARTICLES = frozenset({"a", "an", "the"})
+_LETTER_WITH_SIGNS = re.compile(r"[^\w\s]{0,8}([^\W\d_](?:\+{1,2}|#))[^\w\s]{0,8}")  # C++, C#, A+: what names them is not C or A
 
 
 @configured
 class ExactMatch(ReferenceScorer):
     """Scores whether the answer has the reference's words, or those of any one of a list.
 
-    Capitals, punctuation, articles and white space do not count. Other than in SQuAD's script, numbers keep their sign and their point, and
-    an article is one only before another word, so that "A", "Vitamin A", "-5" and "3.14" stay what they are.
+    Capitals, punctuation, articles and white space do not count. Other than in SQuAD's script, numbers keep their sign and their point,
+    an article is one only before another word, and a letter keeps its + and #, so that "A", "Vitamin A", "-5", "3.14" and "C++" stay what they are.
     """
 
     def target(self, sample: Sample) -> tuple[str, ...]:
@@ -83,7 +85,8 @@ def _word(token: str) -> str:
         return token
     bare = token.strip(_PUNCTUATION)
     if not (bare[:1].isdigit() or bare[-1:].isdigit()):
-        return token.translate(_NO_PUNCTUATION)
+        kept = _LETTER_WITH_SIGNS.fullmatch(token)
+        return kept[1] if kept is not None else token.translate(_NO_PUNCTUATION)
     before = token[: token.index(bare)]
     sign = "-" if bare[0].isdigit() and ("-" in before or "−" in before) else ""
     point = "0." if bare[0].isdigit() and before.endswith(".") and not before.endswith("..") else ""
