@@ -180,9 +180,10 @@ def _failing(subject: Subject, found: dict[tuple[int, str], Verdict]) -> Iterato
         if reward.name in honest_fails:
             continue
         cases = [(row, text, verdict.failed[reward.name]) for (row, text), verdict in found.items() if reward.name in verdict.failed]
-        if not cases:
+        cases.sort(key=lambda case: len(case[1]))
+        if not cases or not subject.fails_again(reward, [case[:2] for case in cases]):
             continue
-        row, text, error = min(cases, key=lambda case: len(case[1]))
+        row, text, error = cases[0]
         yield Finding(
             kind="response_breaks_reward", severity=Severity.ERROR, reward=reward.name, response=text, rows=len({case[0] for case in cases}), of=len(subject.attacked),
             evidence=f"a response makes the reward itself fail: {error:.200}", remedy="score every text: what the policy wrote wrongly is a wrong answer, not an exception",

@@ -50,11 +50,17 @@ def _batches(subject: Subject, probes: Sequence[Probe], single: Sequence[Verdict
     whole = subject.call.whole_batch(probes)
     for reward in subject.rubric:
         errors = [a.failed[reward.name] for a, b in zip(whole, single, strict=True) if reward.name in a.failed and reward.name not in b.failed]
+        if errors and reward.name not in _all_failed(subject, probes):
+            continue  # the load of the machine, which has passed
         if errors and not any(reward.name in verdict.failed for verdict in single):
             yield Finding(
                 kind="reward_fails", severity=Severity.ERROR, reward=reward.name, rows=len(errors), of=len(probes), evidence=f"it scores responses one by one, and fails on a batch of them: {errors[0]:.300}",
                 remedy="return a list with one score for each completion",
             )  # fmt: skip
+
+
+def _all_failed(subject: Subject, probes: Sequence[Probe]) -> set[str]:
+    return {name for verdict in subject.call.whole_batch(probes) for name in verdict.failed}
 
 
 def _probes(subject: Subject) -> list[Probe]:

@@ -119,14 +119,14 @@ def _failures(subject: Subject) -> Iterator[Finding]:
     unpaired = list(zip(without, subject.verdicts(without), strict=True))
     of = len(subject.rows)
     for reward in subject.weighted:
-        failed = [(i, a.failed[reward.name]) for i, a, _ in subject.paired if reward.name in a.failed]
+        failed = [(i, a.failed[reward.name], subject.honest.right(i) or "") for i, a, _ in subject.paired if reward.name in a.failed]
         if not failed:
-            failed = [(i, b.failed[reward.name]) for i, _, b in subject.paired if reward.name in b.failed]
-        failed += [(i, verdict.failed[reward.name]) for (i, _), verdict in unpaired if reward.name in verdict.failed]
-        if not failed:
+            failed = [(i, b.failed[reward.name], subject.honest.wrong(i)) for i, _, b in subject.paired if reward.name in b.failed]
+        failed += [(i, verdict.failed[reward.name], text) for (i, text), verdict in unpaired if reward.name in verdict.failed]
+        if not failed or not subject.fails_again(reward, [(i, text) for i, _, text in failed]):
             continue
         share = len(failed) / of
-        numbers = ", ".join(str(subject.rows[i].number) for i, _ in failed[:_LISTED])
+        numbers = ", ".join(str(subject.rows[i].number) for i, *_ in failed[:_LISTED])
         yield Finding(
             kind="reward_fails", severity=Severity.ERROR if share >= 0.1 or _has_code(subject, reward) else Severity.WARNING, reward=reward.name,
             evidence=f"it fails on honest responses to {len(failed)} of {of} rows (rows {numbers}); the first: {failed[0][1]:.300}",

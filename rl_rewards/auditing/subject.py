@@ -30,6 +30,7 @@ _LEARNED = frozenset({"RewardModel", "RewardModelEnsemble", "RemoteRewardModel",
 _GRADED = frozenset({"TokenF1", "CosineSimilarity", "InstructionFollowing"})
 _ATTACKED_ROWS = 24
 _FEW_ROWS = 2
+_FAILED_AGAIN = 3  # failing responses that are scored once more
 _FEW_ATTACKS = 64  # on a row: two or three of every kind, or every program
 
 
@@ -190,6 +191,11 @@ class Subject:
     def verdicts(self, texts: Sequence[tuple[int, str]]) -> list[Verdict]:
         """What the rubric says of responses to rows."""
         return self.call.verdicts([Probe(row, text) for row, text in texts])
+
+    def fails_again(self, reward: Reward, texts: Sequence[tuple[int, str]]) -> bool:
+        """Whether a reward fails on some of the responses that it failed on, a second time: a busy machine may end a worker of ours once."""
+        again = [self.call.batch([Probe(*text)])[0] for text in texts[:_FAILED_AGAIN]]
+        return any(reward.name in verdict.failed for verdict in again)
 
     @cached_property
     def paired(self) -> list[tuple[int, Verdict, Verdict]]:

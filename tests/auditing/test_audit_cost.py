@@ -98,3 +98,26 @@ def test_a_machine_on_which_everything_takes_longer_changes_nothing_but_the_spee
     busy = audit(rubric, ROWS)
     assert busy.findings == alone.findings
     assert busy.facts["speed"]["completions"] == alone.facts["speed"]["completions"]
+
+
+class FailsOnce:
+    """A reward that fails on a response for the first `times` calls: a worker that a busy machine has ended."""
+
+    def __init__(self, times):
+        self.left = {}
+        self.times = times
+
+    def __call__(self, completions, answer, **columns):
+        scores = []
+        for text, gold in zip(completions, answer):
+            self.left[text] = self.left.get(text, self.times) - 1
+            if "42" in text and self.left[text] >= 0:
+                raise RuntimeError("the worker is gone")
+            scores.append(float(text.strip() == gold))
+        return scores
+
+
+@pytest.mark.parametrize(("times", "found"), [(10_000, True), (2, False)], ids=["always", "at first"])
+def test_a_failure_that_does_not_come_again_is_none_of_the_rubric(times, found):
+    kinds = {finding.kind for finding in audit(FailsOnce(times), ROWS).at_least("error")}
+    assert bool(kinds & {"reward_fails", "response_breaks_reward"}) == found
