@@ -72,9 +72,9 @@ class Form:
 
     @property
     def is_delimited(self) -> bool:
-        """Whether the answer stands behind or between marks of its own, such as tags, a box, a fence or a label, and not in prose."""
+        """Whether the answer stands behind or between marks of its own, such as tags, a box, a fence, quotation marks or a label, and not in prose."""
         return all(
-            any(char in slot.template for char in "<{`[#") or slot.template.partition(MARK)[0].rstrip()[-1:] in (":", "=", "*", "$")
+            any(char in slot.template for char in "<{`[#") or slot.template.partition(MARK)[0].rstrip()[-1:] in tuple(":=*$\"'“‘«(|_")
             for slot in self.slots
         )
 

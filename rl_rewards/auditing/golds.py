@@ -17,6 +17,7 @@ __all__ = [
     "extractions",
     "is_apart",
     "is_code",
+    "joined_fields",
     "keys_of",
     "most_alike",
     "near_misses",
@@ -261,8 +262,24 @@ def keys_of(text: str) -> list[str]:
     return list(value) if isinstance(value, dict) else []
 
 
+def _other_text(text: str) -> str:
+    """A text with another first digit, or where it has none, with words behind it: a comparison may look at digits alone, or at letters."""
+    digit = re.search(r"[1-9]", text)
+    return f"{text} or so" if digit is None else f"{text[: digit.start()]}{int(digit[0]) % 9 + 1}{text[digit.end() :]}"
+
+
+def joined_fields(objects: Sequence[str]) -> str | None:
+    """One object in JSON text that has in each field the texts that all of several have there; None where they are no objects of texts."""
+    values = [json.loads(text) for text in objects if keys_of(text)]
+    names = [name for name, value in (values[0].items() if values else ()) if isinstance(value, str)]
+    if len(values) < 2 or not names:
+        return None
+    joined = {name: " ".join(dict.fromkeys(str(value.get(name, "")) for value in values)) for name in names}
+    return json.dumps({**values[0], **joined}, ensure_ascii=False)
+
+
 def _change_last(value: Any) -> bool:
-    """Change the last plain value inside an object or list, in place; whether there is one."""
+    """Change the last plain value inside an object or list, in place, numbers by much, as measures may be near; whether there is one."""
     places = list(value) if isinstance(value, dict) else list(range(len(value))) if isinstance(value, list) else []
     for place in reversed(places):
         held = value[place]
@@ -270,7 +287,7 @@ def _change_last(value: Any) -> bool:
             if _change_last(held):
                 return True
         elif held is not None:
-            value[place] = not held if isinstance(held, bool) else f"{held} or so" if isinstance(held, str) else held + 1
+            value[place] = not held if isinstance(held, bool) else _other_text(held) if isinstance(held, str) else held * 3 + 17
             return True
     return False
 

@@ -16,12 +16,13 @@ from rl_rewards.auditing.pattern_samples import FILLER, MARK
 from rl_rewards.auditing.rows import Row
 from rl_rewards.auditing.scoring import Call, Probe
 from rl_rewards.auditing.sources import Sources
-from rl_rewards.auditing.templates import beginnings, format_names, is_odd, tags_of_answer
+from rl_rewards.auditing.templates import beginnings, format_names, is_odd, is_thinking_tag, tags_in, tags_of_answer
 from rl_rewards.rubric import Rubric
 
 __all__ = ["Honest", "find_form", "least_paid", "plain_forms", "wrong_program"]
 
 _TRIED_ROWS = 5
+_COSTLY_ROWS = 2
 _TIE = 1e-9
 _MOSTLY = 0.75
 _FAILED = -1e9  # below any score
@@ -72,12 +73,14 @@ def find_form(rubric: Rubric, call: Call, codes: Sequence[Code]) -> Honest:
     ]
     texts += [f"<{name}>" for reward in rubric for scorer in scorers_in(reward.score) for name in format_names(scorer)]
     texts += [f"<{name}>" for reward in rubric if isinstance(name := getattr(reward.parse, "name", None), str)]
-    search = _Search(call, _tried_rows(rubric, rows), is_known_costly(rubric, codes))
+    is_costly = is_known_costly(rubric, codes)
+    search = _Search(call, _tried_rows(rubric, rows)[: _COSTLY_ROWS if is_costly else None], is_costly)
     slots = _shared(rubric, rows, prompts)
     starts = beginnings([*texts, *prompts])
     if any(slot.source.kind == "program" for slot in slots):
         starts = starts[:3]  # programs take long to run, and stand in a fence whatever comes before
-    form = search.best(_firsts(slots, starts))
+    asks_for_thinking = any(map(is_thinking_tag, tags_in([*texts, *prompts])))
+    form = search.best(_firsts(slots, starts) if asks_for_thinking or not is_costly else [Form("", (slot,)) for slot in slots])
     form = search.best([form, *_begun(form, starts)])
     for _ in range(3):  # more places for answers, where that earns more
         longer = [Form(form.before, (*form.slots, slot), form.behind) for slot in slots if slot not in form.slots]
@@ -108,7 +111,7 @@ def _split(form: Form) -> Form:
 
 def least_paid(rubric: Rubric, call: Call, codes: Sequence[Code]) -> list[Form]:
     """The forms in which right answers earn least, the least first: where a sign is wrong, those are the honest ones."""
-    search = _Search(call, range(min(3, len(call.rows))))
+    search = _Search(call, range(min(1 if is_known_costly(rubric, codes) else 3, len(call.rows))))
     forms = plain_forms(rubric, call, codes)
     earned = search.means(forms)
     return (

@@ -8,7 +8,9 @@ import pytest
 
 from rl_rewards import Reward, Rubric, reward_function
 from rl_rewards.auditing import audit
-from rl_rewards.auditing.golds import is_code, keys_of, near_misses
+from rl_rewards.auditing.forms import Form, Slot, Source
+from rl_rewards.auditing.golds import is_code, joined_fields, keys_of, near_misses, other_value
+from rl_rewards.auditing.pattern_samples import MARK
 
 SUMS = [(12, 30), (7, 44), (25, 61), (9, 18)]
 
@@ -326,3 +328,49 @@ def test_answers_of_a_column_that_code_does_not_read_must_be_paid_on_their_own_r
     lines = [("1 _ 3 _", "1 2 3 4"), ("_ 1 _ 4", "3 1 2 4"), ("4 3 _ _", "4 3 1 2"), ("2 _ _ 1", "2 4 3 1")]
     rows = [{"prompt": f"Fill in 1 to 4, each once: {line}. In <line></line>.", "line": line, "solution": filled} for line, filled in lines]
     assert kinds(score, rows) & {"wrong_answer_paid", "gold_makes_no_difference"} == found
+
+
+@pytest.mark.parametrize(
+    ("template", "delimited"),
+    [('"{}"', True), ("“{}”", True), ("({})", True), ("**{}**", True), ("<a>{}</a>", True), ("Answer: {}", True), ("{}", False), ("The answer is {}.", False)],
+)  # fmt: skip
+def test_quotation_marks_are_marks_of_an_answer(template, delimited):
+    assert Form("", (Slot(Source("answer", ("42",)), template.format(MARK)),)).is_delimited == delimited
+
+
+@pytest.mark.parametrize(
+    ("gold", "other"),
+    [
+        ('["043 973", "022 307"]', '["043 973", "032 307"]'),
+        ('{"a": 1, "b": "ham"}', '{"a": 1, "b": "ham or so"}'),
+        ('{"b": "ham", "day": "2024-05-17"}', '{"b": "ham", "day": "3024-05-17"}'),
+        ("[582, 9, 667, 109]", "[582, 9, 667, 344]"),
+        ('{"open": true}', '{"open": false}'),
+        ("ham", None),
+    ],
+)
+def test_another_value_in_the_last_field_is_far_from_the_right_one(gold, other):
+    assert other_value(gold) == other
+
+
+def test_fields_of_several_objects_are_joined():
+    objects = ['{"size": "small", "n": 3}', '{"size": "large", "n": 4}', "no object", '{"size": "small", "n": 5}']
+    assert joined_fields(objects) == '{"size": "small large", "n": 3}'
+    assert joined_fields(objects[:1]) is None and joined_fields(['{"n": 1}', '{"n": 2}']) is None
+
+
+def value_in_value(completions, order, **columns):
+    scores = []
+    for text, wanted in zip(completions, order):
+        try:
+            said = json.loads(text)
+        except ValueError:
+            said = {}
+        scores.append(float(isinstance(said, dict) and all(value in str(said.get(name, "")) for name, value in wanted.items())))
+    return scores
+
+
+def test_an_object_with_several_values_in_each_field_is_a_list_of_candidates():
+    rows = [{"prompt": f"An order as JSON: {i}", "order": order} for i, order in enumerate(
+        [{"size": "small", "top": "ham"}, {"size": "large", "top": "olives"}, {"size": "medium", "top": "onions"}, {"size": "huge", "top": "corn"}])]  # fmt: skip
+    assert "candidates_listed" in kinds(value_in_value, rows)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from rl_rewards.auditing.attacks.target import Attempts, Target
 from rl_rewards.auditing.forms import Form, Source
-from rl_rewards.auditing.golds import is_code, keys_of, most_alike, near_misses, number_in, wrongs_for
+from rl_rewards.auditing.golds import is_code, joined_fields, keys_of, most_alike, near_misses, number_in, wrongs_for
 from rl_rewards.auditing.pattern_samples import MARK
 from rl_rewards.auditing.programs import cheats
 
@@ -38,6 +38,8 @@ def with_gold(target: Target) -> Attempts:
     if objects:
         right, wrong, *more = [target.gold(target.honest.sources[0]), *wrongs_for(target.honest.sources[0].values, target.number, CANDIDATES)]
         yield "candidates_listed", "in a JSON list", (target.filled(f"[{', '.join([wrong, right, *filter(keys_of, more)])}]"),)
+        if (joined := joined_fields([right, wrong, *more])) is not None:
+            yield "candidates_listed", "in each field", (target.filled(joined),)
         yield "two_answers", "in a JSON list", (target.filled(f"[{right}, {wrong}]"), target.filled(f"[{wrong}, {right}]"))
     yield "candidates_listed", "in words", (f"It may be any of these: {' or '.join(listed(', ')(source) for source in target.honest.sources)}",)
     yield (
