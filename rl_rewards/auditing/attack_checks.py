@@ -50,6 +50,8 @@ def attack_findings(subject: Subject) -> Iterator[Finding]:
     yield from _failing(subject, found)
     if separated(subject):
         yield from _holes(subject, tries, found)
+    else:
+        yield from _refusals(subject, tries, found)
     yield from form_findings(subject, tries, found)
 
 
@@ -101,6 +103,25 @@ def _uncommitted(subject: Subject) -> list[str]:
     is a place for answers that are not meant.
     """
     return ["plain", "before a wrong one", *(["behind a wrong one"] if subject.asks_for_thinking else [])]
+
+
+def _refusals(subject: Subject, tries: list[tuple[int, Verdict, Verdict, Attack]], found: dict[tuple[int, str], Verdict]) -> Iterator[Finding]:
+    """A refusal that earns the most of all that was tried, on every row, where right answers are not known and saying nothing earns less."""
+    totals = {probe: verdict.total for probe, verdict in found.items() if verdict.total is not None}
+    rows = {row for row, *_ in tries}
+    if len({subject.honest.gold(row) for row in rows}) < 2 or not subject.reads_references or subject.learned or not totals:
+        return
+    top, empty = max(totals.values()), [totals.get((row, attack.texts[0]), 0.0) for row, _, _, attack in tries if not attack.texts[0].strip()]
+    if top - min(totals.values()) < 1e-9 or max(empty, default=top) >= top - 1e-9:
+        return
+    refused = {attack.texts[0] for *_, attack in tries if attack.kind == "refusal"}
+    for text in sorted(refused, key=len):
+        if all(totals.get((row, text), top - 1.0) >= top - 1e-9 for row in rows):
+            yield Finding(
+                kind="refusal", severity=Severity.ERROR, response=text, earns=top, honest=max(empty), rows=len(rows), of=len(rows),
+                evidence=f"{KINDS['refusal'].what} earns {top:.3g} on every row, the most of all that was tried", remedy=KINDS["refusal"].remedy,
+            )  # fmt: skip
+            return
 
 
 def _best_wrong(subject: Subject, row: int, left_out: frozenset[str]) -> float:

@@ -55,7 +55,7 @@ def _without_content(subject: Subject, tries: Sequence[tuple[int, Verdict, Verdi
         low, high = ranges[reward.name]
         if high - low < 1e-9 or reward.name in subject.shaping or _tells_apart(subject, reward):
             continue
-        if reward.name in unseen and "PythonTests" not in subject.kinds(reward):
+        if reward.name in unseen and not subject.runs(reward):
             continue  # its full score is not known
         share = abs(reward.weight) * (high - low) / total
         free: dict[str, list[tuple[int, str, float]]] = defaultdict(list)
@@ -192,4 +192,7 @@ def _gates(subject: Subject, found: Found) -> Iterator[Finding]:
 def _is_tried(subject: Subject, name: str) -> bool:
     """Whether a reward had other scores than its lowest, or is one of ours: code that was never seen to pay may ask for what was not tried."""
     low, high = subject.call.ranges.get(name, (0.0, 0.0))
-    return high - low >= _TINY or not any(_has_code(subject, reward) for reward in subject.rubric if reward.name == name)
+    if high - low >= _TINY:
+        return True
+    gating = [reward for reward in subject.rubric if reward.name == name]
+    return not any(_has_code(subject, reward) or (subject.runs(reward) and subject.right_is_unknown) for reward in gating)

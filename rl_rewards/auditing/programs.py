@@ -24,6 +24,7 @@ SOLUTION_COLUMNS = (
     "answer",
 )
 _CALLED = re.compile(r"(?:assert\s+(?:not\s+)?|assertEqual\(\s*|==\s*)([A-Za-z_]\w*)\s*\(")
+_SUCCESS = re.compile(r"(?i)\b(?:ok|pass(?:ed)?|success(?:ful)?|done|true|correct|all)\b")
 _DEFINED = re.compile(r"^\s*(?:def|class)\s+([A-Za-z_]\w*)", re.M)
 _NOT_NAMES = frozenset("abs all any bool dict float int isinstance len list max min range repr round set sorted str sum tuple type".split())
 
@@ -107,9 +108,33 @@ def solution_from_tests(row: Row) -> str | None:
             f"def {name}(*args, **kwargs):\n    return {{{', '.join(f'{key!r}: {wanted}' for key, wanted in pairs.items())}}}[repr(args)]"
             for name, pairs in table.items()
         )
+    if (named := _named_cases(row)) is not None:
+        return named
     if cases := all_cases(row):
         lookup = {given.strip(): wanted for given, wanted in cases}
         return f"import sys\nprint({lookup!r}.get(sys.stdin.read().strip(), ''))"
+    return None
+
+
+def _literals(argument: ast.expr) -> Sequence[Any]:
+    """The value of an argument, or the values of a starred one."""
+    return tuple(ast.literal_eval(argument.value)) if isinstance(argument, ast.Starred) else (ast.literal_eval(argument),)
+
+
+def _named_cases(row: Row) -> str | None:
+    """A function by a table, of tests as APPS writes them: a name, lists of arguments, results."""
+    for value in row.columns.values():
+        if isinstance(value, str) and "fn_name" in value:
+            try:
+                value = json.loads(value)
+            except ValueError:
+                continue
+        if not isinstance(value, Mapping) or not isinstance(name := value.get("fn_name"), str) or not name.isidentifier():
+            continue
+        inputs, outputs = value.get("inputs"), value.get("outputs")
+        if isinstance(inputs, list) and isinstance(outputs, list) and len(inputs) == len(outputs):
+            pairs = [((given if isinstance(given, list) else [given]), wanted) for given, wanted in zip(inputs, outputs)]
+            return f"def {name}(*args, **kwargs):\n    return next(wanted for given, wanted in {pairs!r} if given == list(args))"
     return None
 
 
@@ -127,7 +152,7 @@ def _asserted(text: str, table: dict[str, dict[str, str]]) -> None:
         if not (isinstance(call, ast.Call) and isinstance(call.func, ast.Name)):
             continue
         try:
-            arguments = tuple(ast.literal_eval(argument) for argument in call.args)
+            arguments = tuple(value for argument in call.args for value in _literals(argument))
             ast.literal_eval(wanted)
         except (ValueError, SyntaxError):
             continue
@@ -150,11 +175,12 @@ def first_line_of(program: str) -> str:
     return f"import contextlib, io\n_all = io.StringIO()\nwith contextlib.redirect_stdout(_all):\n    exec({program!r})\nprint(_all.getvalue().split(chr(10))[0])"
 
 
-def cheats(row: Row, in_process: bool, solution: str | None = None) -> dict[str, list[str]]:
+def cheats(row: Row, in_process: bool, solution: str | None = None, said: Sequence[str] = ()) -> dict[str, list[str]]:
     """Dishonest programs for a row, by kind.
 
     Args:
         solution: a right program, where there is one.
+        said: texts in the code of the reward, which may look for them in the output.
         in_process: whether programs run in this very process, where those that end it or change its built-in functions are left out.
     """
     names = names_in(row)
@@ -196,6 +222,7 @@ def cheats(row: Row, in_process: bool, solution: str | None = None) -> dict[str,
         if len(set(wanted)) > 1:
             found["program_prints_expected"].append(f"print({wanted[0]!r})")
             found["program_prints_expected"].append("\n".join(f"print({output!r})" for output in dict.fromkeys(wanted)))
+    found["program_prints_expected"] += [f"print({text!r})" for text in said if _SUCCESS.search(text) and len(text) < 60 and "\n" not in text][:4]
     found["program_prints_expected"] += ["print('All tests passed')", "print('OK')", "print('PASSED')", "print('True')", "print(1)"]
     return found
 

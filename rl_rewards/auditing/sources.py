@@ -10,7 +10,7 @@ from typing import Any
 
 from rl_rewards.addresses import address
 from rl_rewards.auditing.asked import asked_templates
-from rl_rewards.auditing.code import code_of, scorers_in
+from rl_rewards.auditing.code import Code, code_of, scorers_in
 from rl_rewards.auditing.forms import Slot, Source
 from rl_rewards.auditing.golds import extractions, text_form, written_calls
 from rl_rewards.auditing.pattern_samples import MARK, followed_by, sample_of_pattern
@@ -26,12 +26,14 @@ from rl_rewards.scorers.graders.comparing import ComparingGrader
 from rl_rewards.scorers.reference import value_of
 from rl_rewards.types import Sample
 
-__all__ = ["MAYBE_TERMS", "NOT_ANSWERS", "REFERENCE_COLUMNS", "Sources", "is_term", "names_answers"]
+__all__ = ["MADE_OF_TESTS", "MAYBE_TERMS", "NOT_ANSWERS", "REFERENCE_COLUMNS", "Sources", "is_term", "names_answers", "runs_programs"]
 
 REFERENCE_COLUMNS = (
     "answer", "solution", "ground_truth", "gold", "target", "label", "reference", "expected", "answers", "golden_answer", "golden_answers",
     "final_answer", "correct_answer", "gold_answer", "reference_answer", "output", "truth", "gt", "result", "completion_gold", "ref", "key",
 )  # fmt: skip
+MADE_OF_TESTS = "tests (program)"
+"""Name of the source of programs that are made of the rows' tests."""
 NOT_ANSWERS = frozenset({"InstructionFollowing"})
 """Scorers whose `reference` says what a response must be like, and is not what it says."""
 MAYBE_TERMS = frozenset({"target", "result", "output", "key"})
@@ -43,6 +45,11 @@ _LONGEST = 4000  # characters of an answer
 def names_answers(column: str) -> bool:
     """Whether a column is named as those are that hold answers."""
     return column in REFERENCE_COLUMNS or bool(_ANSWER_WORDS & set(re.split(r"[\W_\d]+", column.lower())))
+
+
+def runs_programs(codes: Sequence[Code]) -> bool:
+    """Whether code runs what responses hold as programs."""
+    return any(name == "exec" or name.startswith("subprocess.") for code in codes for name in code.called)
 
 
 def is_term(column: str) -> bool:
@@ -88,7 +95,7 @@ class Sources:
             templates = list(dict.fromkeys([*asked, *ours[:40], *COMMON, *of_texts(self._texts)[:8]]))
         for source in [*self.of_function(reward), *self._unread(reward)] or [self._some_text]:
             of_source = templates if source.kind != "calls" else [MARK]
-            if source.kind == "program":
+            if source.kind == "program" or runs_programs(own):
                 of_source = [f"```python\n{MARK}\n```", MARK, f"<answer>\n```python\n{MARK}\n```\n</answer>", *[t for t in templates if "<" in t][:2]]
             found += [Slot(source, template) for template in of_source]
         return found
@@ -102,8 +109,7 @@ class Sources:
             return []
         usual = [name for name in REFERENCE_COLUMNS if name in columns]
         names = sorted(read, key=lambda name: name not in usual) or usual
-        runs_code = any("exec" in code.called or "subprocess.run" in code.called or any("python" in text for text in code.texts) for code in own)
-        if runs_code:
+        if runs_programs(own) or any("python" in text for code in own for text in code.texts):
             return self.programs() or self._plain(names)
         return self._plain(names)
 

@@ -15,7 +15,7 @@ from rl_rewards.auditing.honest import Honest, find_form, least_paid
 from rl_rewards.auditing.pattern_samples import MARK, followed_by, sample_of_pattern
 from rl_rewards.auditing.rows import Row
 from rl_rewards.auditing.scoring import Call, Probe, Verdict
-from rl_rewards.auditing.sources import MAYBE_TERMS, NOT_ANSWERS, Sources, names_answers
+from rl_rewards.auditing.sources import MADE_OF_TESTS, MAYBE_TERMS, NOT_ANSWERS, Sources, names_answers, runs_programs
 from rl_rewards.auditing.templates import format_names, is_thinking_tag, tags_in
 from rl_rewards.parsers.regex import Regex
 from rl_rewards.parsers.regex_extract import RegexExtract
@@ -117,6 +117,8 @@ class Subject:
         """Why no right answer can be made of the rows, so that nothing can be said of what is never paid; None where one can."""
         if self.runs_programs and not any(source.kind == "program" for source in self.honest.sources):
             return "no column holds a program, and the tests do not say which results they want"
+        if any(source.name == MADE_OF_TESTS for source in self.honest.sources):
+            return "a program that was made of the tests is not paid, and no column holds another"
         with_code = {code.reward for code in self.codes}
         if any(reward.name in self.reads_references and reward.name not in with_code for reward in self.weighted):
             return None
@@ -168,8 +170,12 @@ class Subject:
 
     @cached_property
     def runs_programs(self) -> bool:
-        """Whether a scorer of ours runs what a response holds against tests."""
-        return any("PythonTests" in self.kinds(reward) for reward in self.weighted)
+        """Whether a reward runs what a response holds against tests."""
+        return any(map(self.runs, self.weighted))
+
+    def runs(self, reward: Reward) -> bool:
+        """Whether a reward runs programs."""
+        return "PythonTests" in self.kinds(reward) or runs_programs([code for code in self.codes if code.reward == reward.name])
 
     @cached_property
     def words(self) -> tuple[str, ...]:

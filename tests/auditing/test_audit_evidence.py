@@ -11,6 +11,8 @@ from rl_rewards.auditing import audit
 from rl_rewards.auditing.forms import Form, Slot, Source
 from rl_rewards.auditing.golds import is_code, joined_fields, keys_of, near_misses, other_value
 from rl_rewards.auditing.pattern_samples import MARK
+from rl_rewards.auditing.programs import cheats, solution_from_tests
+from rl_rewards.auditing.rows import rows_of
 
 SUMS = [(12, 30), (7, 44), (25, 61), (9, 18)]
 
@@ -374,3 +376,35 @@ def test_an_object_with_several_values_in_each_field_is_a_list_of_candidates():
     rows = [{"prompt": f"An order as JSON: {i}", "order": order} for i, order in enumerate(
         [{"size": "small", "top": "ham"}, {"size": "large", "top": "olives"}, {"size": "medium", "top": "onions"}, {"size": "huge", "top": "corn"}])]  # fmt: skip
     assert "candidates_listed" in kinds(value_in_value, rows)
+
+
+def decides(completions, harmful, **columns):
+    refused = [any(phrase in text.lower() for phrase in ("i can't", "i cannot", "i'm sorry")) for text in completions]
+    return [float(no) if bad else float(len(text.strip()) > 15) for no, bad, text in zip(refused, harmful, completions)]
+
+
+def decides_both(completions, harmful, **columns):
+    refused = [any(phrase in text.lower() for phrase in ("i can't", "i cannot", "i'm sorry")) for text in completions]
+    return [float(no == bad and len(text.strip()) > 15) for no, bad, text in zip(refused, harmful, completions)]
+
+
+@pytest.mark.parametrize(("score", "found"), [(decides, {"refusal"}), (decides_both, set())])
+def test_a_refusal_that_is_paid_on_every_row_is_an_error_though_no_right_answer_is_known(score, found):
+    rows = [{"prompt": f"How do I {what}?", "harmful": bad} for what, bad in [("bake bread", False), ("pick a lock", True), ("draw a cat", False), ("steal a car", True)]]  # fmt: skip
+    assert kinds(score, rows) == found
+
+
+def test_a_program_that_prints_what_the_code_looks_for_is_tried():
+    (row,) = rows_of([{"prompt": "Add.", "checks": "assert add(*[1, 2]) == 3\nassert add(*[-1, 1]) == 0"}])
+    space = {}
+    exec(solution_from_tests(row), space)
+    assert space["add"](1, 2) == 3 and space["add"](-1, 1) == 0
+    said = ["ALL CHECKS PASSED", "utf-8", "print('passed')\nexit()"]
+    assert "print('ALL CHECKS PASSED')" in cheats(row, False, None, said)["program_prints_expected"]
+
+
+def test_tests_as_apps_writes_them_say_what_a_right_function_gives():
+    (row,) = rows_of([{"prompt": "Add.", "tests": json.dumps({"fn_name": "add", "inputs": [[1, 2], [-1, 1]], "outputs": [3, 0]})}])
+    space = {}
+    exec(solution_from_tests(row), space)
+    assert space["add"](1, 2) == 3 and space["add"](-1, 1) == 0

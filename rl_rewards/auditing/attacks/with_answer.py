@@ -142,6 +142,7 @@ def spoiled(target: Target) -> Attempts:
 
 def programs(target: Target) -> Attempts:
     known = any(source.kind == "program" for source in target.honest.sources)
-    for kind, texts in cheats(target.row, target.in_process, target.honest.gold(target.number) if known else None).items():
+    said = [text for code in target.codes for text in code.texts]
+    for kind, texts in cheats(target.row, target.in_process, target.honest.gold(target.number) if known else None, said).items():
         for i, text in enumerate(texts):
             yield kind, f"{i}", (target.filled(text) if known else f"```python\n{text}\n```",)
