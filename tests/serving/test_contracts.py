@@ -99,9 +99,12 @@ def test_reward_kits_ground_truth_is_text_or_a_mapping(sums, truth):
     assert sums.post("/evaluate", {"messages": turns(RIGHT), "ground_truth": truth}).json()["score"] == 1.5
 
 
-def test_reward_kits_ground_truth_may_be_a_list(rubrics, sums):
-    reply = sums.post("/evaluate", {"messages": turns(RIGHT), "ground_truth": ["41", "42"]}).json()
-    assert reply["score"] in (1.5, None) and reply["metrics"]["correct"]["outcome"] in ("scored", "error")
+@pytest.mark.parametrize(
+    "truth", [["41", "42"], [{"role": "assistant", "content": "42"}], [{"role": "user", "content": [{"type": "text", "text": "42"}]}]]
+)
+def test_reward_kits_ground_truth_may_be_a_list_of_answers_or_of_messages(sums, truth):
+    reply = sums.post("/evaluate", {"messages": turns(RIGHT), "ground_truth": truth}).json()
+    assert reply["score"] == 1.5 and reply["metrics"]["correct"]["outcome"] == "scored"
 
 
 @pytest.mark.parametrize(

@@ -153,6 +153,12 @@ def test_a_reference_that_is_missing_or_of_no_use_is_a_422_with_its_place_as_the
             "/body/1/metadata/reference_answer/answer",
         ),
         ("/lambda", [{"messages": turns(), "answer": "forty"}], "/0/answer"),
+        ("/lambda", [{"messages": turns(), "metadata": {"reference_answer": "42"}}], "/0/metadata/reference_answer"),
+        ("/evaluate", {"messages": turns(), "ground_truth": [{"role": "assistant", "content": "forty"}]}, "/ground_truth"),
+        ("/evaluate", {"messages": turns(), "ground_truth": [{"role": "assistant", "content": 42}]}, "/ground_truth/0/content"),
+        ("/", vertex(["42"]), "/example/references"),
+        ("/", vertex({"answer": 42}), "/example/references/answer"),
+        ("/", {**vertex({"answer": "42"}), "example": {"contents": 3, "references": {"answer": "42"}}}, "/example/contents"),
     ],
 )
 def test_what_holds_the_references_may_be_missing_or_no_object(served, path, body, pointer):

@@ -68,7 +68,8 @@ def _place(body: Any, row: int, path: tuple[str, ...]) -> str:
     metadata = item.get("metadata") or {}
     if path and (path[0] in metadata or path[0] in item):
         return where + pointer(*(("metadata",) if path[0] in metadata else ()), *path)
-    return where + pointer("metadata", "reference_answer", *path)
+    answer = metadata.get("reference_answer")
+    return where + pointer("metadata", "reference_answer", *(path if isinstance(answer, dict) or answer is None else ()))
 
 
 def _write(query: Query, evaluation: Evaluation) -> Any:

@@ -10,7 +10,8 @@ from rl_rewards.pipeline.columns import Evaluation
 from rl_rewards.rubric import Rubric
 from rl_rewards.serving.contracts.base import Contract, Query, check_references, conversation_sample, failure_of_row, not_applicable, scores_of
 from rl_rewards.serving.contracts.json_body import Body, pointer
-from rl_rewards.types import MetricResult, Sample
+from rl_rewards.serving.contracts.messages import check_messages
+from rl_rewards.types import MetricResult, Sample, text_of
 from rl_rewards.types.components import component_score
 
 __all__ = ["REWARD_KIT"]
@@ -34,8 +35,20 @@ def _read(body: _Request, rubric: Rubric, options: Mapping[str, Any]) -> list[Sa
         references["ground_truth"] = body.ground_truth
         missing = [name for name in rubric.columns if name not in references]
         if len(missing) == 1 and not isinstance(body.ground_truth, dict):  # the rubric's one reference, whatever its column is called
-            references[missing[0]] = body.ground_truth
+            references[missing[0]] = _text_of_messages(body.ground_truth)
     return [conversation_sample(body.messages, references, "/messages")]
+
+
+def _text_of_messages(truth: Any) -> Any:
+    """The text of the first message where a ground truth is a list of messages, as Reward Kit's own rewards read it; else the ground truth."""
+    if (
+        isinstance(truth, list)
+        and truth
+        and all(isinstance(turn, dict) and isinstance(turn.get("role"), str) and "content" in turn for turn in truth)
+    ):
+        check_messages(truth, "/ground_truth")
+        return text_of(truth[0]["content"])
+    return truth
 
 
 def _place(body: _Request, row: int, path: tuple[str, ...]) -> str:

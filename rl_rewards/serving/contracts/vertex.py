@@ -34,10 +34,11 @@ def _read(body: _Request, rubric: Rubric, options: Mapping[str, Any]) -> list[Sa
 
 
 def _wrong_field(example: Mapping[str, Any], text: str) -> str:
-    """Pointer to the field of an example that an error is about: a reference that it names, else the example."""
+    """Pointer to the field of an example that an error is about, which it names first: a reference or a field; else the example."""
     references = example.get("references")
-    names = references if isinstance(references, dict) else {}
-    return next((pointer("example", "references", name) for name in names if text.startswith(f"the reference {name!r} ")), "/example")
+    named = {f"the reference {name!r} ": pointer("example", "references", name) for name in (references if isinstance(references, dict) else {})}
+    named |= {f"{name!r}": pointer("example", name) for name in example} | {"'contents'": "/example/contents"}
+    return next((place for words, place in named.items() if text.startswith(words)), "/example")
 
 
 def _place(body: _Request, row: int, path: tuple[str, ...]) -> str:
