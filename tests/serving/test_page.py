@@ -68,9 +68,17 @@ def test_no_markup_of_a_completion_runs(page, text):
     assert not page.find_elements("css selector", "#response script, #response img, #response svg, #response iframe, #rewards img")
 
 
-def test_a_wrong_row_shows_what_is_wrong_and_where(page):
+def test_a_wrong_row_shows_what_is_wrong_and_where_and_no_earlier_result(page):
+    score(page, {"prompt": "?", "completion": "<answer>42</answer>", "answer": "42"})
+    assert page.find_element("id", "rewards").is_displayed()
     score(page, {"prompt": "?"})
     assert page.find_element("id", "error").text.startswith("422: /samples/0: no response in this row")
+    shown = [page.find_element("id", name) for name in ("total", "rewards", "response-title", "response")]
+    assert "".join(part.text for part in shown) == ""
+
+
+def test_a_row_without_a_score_says_which_reward_failed(page):
+    assert score(page, {"prompt": "?", "completion": "<answer>42</answer>"}) == "No score: correct failed."
 
 
 def test_a_samples_file_is_opened_and_its_rows_can_be_chosen(page, tmp_path):

@@ -29,7 +29,7 @@ async function loadRubrics() {
 function chooseRubric() {
   const rubric = rubrics.find(({ name }) => name === at("rubric").value);
   if (!rubric) return;
-  at("columns").textContent = rubric.columns.length ? `The rubric reads the columns ${rubric.columns.join(", ")}.` : "The rubric reads no columns.";
+  at("columns").textContent = rubric.columns.length ? `The rubric reads the column${rubric.columns.length > 1 ? "s" : ""} ${rubric.columns.join(", ")}.` : "The rubric reads no columns.";
   if (!at("sample").value) {
     const row = { messages: [{ role: "user", content: "What is 40 + 2?" }, { role: "assistant", content: "<answer>42</answer>" }] };
     for (const column of rubric.columns) row[column] = "42";
@@ -53,8 +53,9 @@ function responseOf(row) {
 }
 
 function draw(row, result, weights) {
-  const total = result.score;
-  at("total").textContent = total === null ? "No score: a reward failed, or none applies." : `Total: ${total}`;
+  const failed = Object.keys(weights).filter((name) => weights[name] && result.scores[name] === null && result.outcomes[name] !== "skipped");
+  const without = failed.length ? `No score: ${failed.join(", ")} failed.` : "No score: no reward applies to this row.";
+  at("total").textContent = result.score === null ? without : `Total: ${result.score}`;
   const lines = [];
   for (const [name, score] of Object.entries(result.scores)) {
     lines.push(line("reward", cell(name), cell(score, "number"), cell(weights[name], "number"), make("td", {}, make("span", { class: `outcome ${result.outcomes[name]}` }, result.outcomes[name])), cell(result.parsed[name]), cell(result.reasons[name])));
@@ -67,10 +68,21 @@ function draw(row, result, weights) {
   at("response").replaceChildren(...markedText(responseOf(row), Object.values(result.parsed)));
 }
 
+function sampleRow() {
+  try {
+    return JSON.parse(at("sample").value);
+  } catch (error) {
+    throw new Error(`The sample must be a row as JSON: ${error.message}`);
+  }
+}
+
 async function score() {
   show("");
+  at("total").textContent = "";
+  at("rewards").hidden = at("response-title").hidden = true; // a result beside another sample's mistake would be taken for that sample's
+  at("response").replaceChildren();
   try {
-    const row = JSON.parse(at("sample").value);
+    const row = sampleRow();
     const answer = await call("v1/score", { rubric: at("rubric").value, samples: [row] });
     draw(row, answer.results[0], answer.weights);
   } catch (error) {
