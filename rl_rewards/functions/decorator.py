@@ -66,7 +66,7 @@ def reward_function(
 
     Returns:
         A FunctionScorer. The function may return an EvaluateResult, a dict of its fields, a number, a bool, or None (not applicable).
-        What it raises is outcome `error`, never a zero.
+        What it raises is outcome `error`, never a zero; `rl_rewards.references.MissingReferenceError` says that the row is why.
 
     Raises:
         ValueError: when an option is wrong, such as a timeout for a function that runs in the trainer's own process.

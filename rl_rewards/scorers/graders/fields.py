@@ -57,9 +57,9 @@ class GraderFields:
         try:
             value = address.of(references, read_text=True, skip=1)
         except NoSuchValueError as error:
-            raise MissingReferenceError(str(error), (str(name),)) from None
+            raise MissingReferenceError(str(error), _path(address)) from None
         if value is None or value != value:  # NaN is how some readers spell an empty cell
-            raise MissingReferenceError(f"{address.text} of this row is {'null' if value is None else value}", (str(name),))
+            raise MissingReferenceError(f"{address.text} of this row is {'null' if value is None else value}", _path(address))
         return value
 
     def sample_value(self, address: Address) -> Any:
@@ -150,3 +150,8 @@ class GraderFields:
             given = {"id": call["id"]} if "id" in call else {}
             written.append({**given, "type": "function", "function": {"name": call["name"], "arguments": text}})
         return written
+
+
+def _path(address: Address) -> list[str]:
+    """The column that an address leads to, and the keys in it."""
+    return [str(step) for step in address.steps[1:]]
