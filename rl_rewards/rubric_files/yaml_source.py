@@ -94,7 +94,8 @@ class YamlSource:
         except yaml.reader.ReaderError as error:
             line = content[: error.position].count(b"\n") + 1 if isinstance(error.position, int) else 1
             raise RubricFileError(
-                self.name, [Problem(line, "", f"not {'YAML' if error.encoding == 'unicode' else error.encoding.upper()}: {error.reason}")]
+                self.name,
+                [Problem(line, "", f"not YAML: {'' if error.encoding == 'unicode' else f'not {error.encoding.upper()} text, '}{error.reason}")],
             ) from None
 
     def line(self, path: Path) -> int:

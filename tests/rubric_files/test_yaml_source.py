@@ -75,7 +75,7 @@ def test_an_ambiguous_key_is_refused_too():
         ("a: 1\nb: [", 2, "not YAML"),
         ("a: 1\n\tb: 2", 2, "not YAML"),
         ("a: 1\nb: \x00", 2, "not YAML: special characters"),
-        (b"a: 1\nb: \xff", 2, "not YAML"),
+        (b"a: 1\nb: \xff", 2, "not YAML: not UTF-8 text"),
         ("a\n---\nb", 2, "not YAML: but found another document"),
         ("a: *b", 1, "undefined alias"),
         ("a: &x\n  b: *x", 1, "an alias that holds itself"),
