@@ -349,3 +349,15 @@ def test_messages_that_are_taken_for_objects_are_said_to_be_dicts():
     errors = [reward_function(function).score([sample], ["a"])[0].error for function in (first, other)]
     assert "has no attribute 'role' (tests/test_functions.py:" in errors[0] and errors[0].endswith("write messages: list[Message] for Messages")
     assert "write messages" not in errors[1]
+
+
+@pytest.mark.parametrize("library", ["numpy", "torch"])
+def test_an_array_of_several_numbers_is_no_score_and_the_mode_for_batches_is_named(library):
+    module = pytest.importorskip(library)
+    array = module.array if library == "numpy" else module.tensor
+    found = Reward("r", reward_function(lambda response: array([1.0, 2.0]))).score.score([Sample.from_row({"prompt": "?", "completion": "x"})], ["x"])
+    assert found[0].failed and "a number, a bool or None; got" in found[0].error and '@reward_function(mode="batch")' in found[0].error
+    assert (
+        Reward("r", reward_function(lambda response: array(0.5))).score.score([Sample.from_row({"prompt": "?", "completion": "x"})], ["x"])[0].score
+        == 0.5
+    )

@@ -34,10 +34,15 @@ def as_result(value: Any, name: str) -> EvaluateResult:
         if "outcome" in fields:
             fields["outcome"] = Outcome(fields["outcome"])
         return EvaluateResult(**fields)
-    if not is_number(value):
-        batch = '; a function of a whole batch is decorated with @reward_function(mode="batch")' if isinstance(value, (list, tuple)) else ""
-        raise ValueError(f"reward function {name!r} returns an EvaluateResult, a dict, a number, a bool or None; got {value!r:.80}{batch}")
-    return EvaluateResult(float(value))
+    if is_number(value):
+        try:
+            return EvaluateResult(float(value))
+        except (TypeError, ValueError, RuntimeError):  # an array of several numbers
+            if not hasattr(value, "shape"):
+                raise
+    several = isinstance(value, (list, tuple)) or hasattr(value, "shape")
+    batch = '; a function of a whole batch is decorated with @reward_function(mode="batch")' if several else ""
+    raise ValueError(f"reward function {name!r} returns an EvaluateResult, a dict, a number, a bool or None; got {value!r:.80}{batch}")
 
 
 def _is_foreign_result(value: Any) -> bool:
