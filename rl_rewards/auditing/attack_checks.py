@@ -156,6 +156,8 @@ def _best(subject: Subject, paid: dict[tuple[str, str], list[_Paid]], counts: di
             continue
         if subject.graded and kind == "prompt_echo" and len(cases) * 2 < counts[kind, variant]:
             continue  # a short passage has much of its summary in it on some rows
+        if kind == "near_miss" and len(cases) * 2 < counts[kind, variant]:
+            continue  # on a few rows it may be another right answer
         example = min(cases, key=lambda case: len(case.text))
         share = sum((case.earns - case.honest) / (case.right - case.honest) for case in cases) / len(cases)
         rank = (round(share, 1), len(cases) / counts[kind, variant], -len(example.text))

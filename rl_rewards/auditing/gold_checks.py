@@ -7,7 +7,7 @@ from statistics import fmean
 from typing import Any
 
 from rl_rewards.auditing.findings import Finding, Severity
-from rl_rewards.auditing.golds import number_in
+from rl_rewards.auditing.golds import number_in, text_form
 from rl_rewards.auditing.measures import auc
 from rl_rewards.auditing.reference_types import other_type
 from rl_rewards.auditing.rows import Row
@@ -110,6 +110,7 @@ def gold_findings(subject: Subject) -> Iterator[Finding]:
         yield from _unpaid(subject)
         yield from _wrong_paid(subject)
         yield from _target_paid(subject)
+        yield from _copied(subject)
         yield from variant_findings(subject)
 
 
@@ -254,6 +255,28 @@ def _target_paid(subject: Subject) -> Iterator[Finding]:
             evidence=f"the prompts say what {name!r} is, and what it is to be made of ({given[0]!r}); repeating it, with none of these used, is paid",
             remedy=f"ask for a response that uses {given[0]!r}, each as often as it is given, before its value is compared",
         )  # fmt: skip
+
+
+def _copied(subject: Subject) -> Iterator[Finding]:
+    """A term of the task, copied from the prompt, that is paid as the answer, while another column holds answers that are paid as well."""
+    (source, *more), form = subject.honest.sources, subject.honest.form
+    rows = [i for i, right, wrong in subject.attacked if right.total is not None and wrong.total is not None and right.total > wrong.total + 1e-9]
+    name = source.name.partition(" (")[0]
+    if more or len(rows) < 2 or not is_term(name) or not all((source.values[i] or "\0") in subject.rows[i].prompt_text for i in rows):
+        return
+    read = {column for reward in subject.weighted for column in subject.read_by(reward)}
+    totals = {i: right.total for i, right, _ in subject.attacked}
+    for other in [column for column in subject.rows[0].columns if column != name and column not in read]:
+        values = {i: text_form(subject.rows[i].columns[other]) or "" for i in rows}
+        if any(not value or value == source.values[i] or value in subject.rows[i].prompt_text for i, value in values.items()):
+            continue
+        verdicts = subject.verdicts([(i, form.text(lambda _, value=value: value)) for i, value in values.items()])
+        if all(verdict.total is not None and verdict.total >= (totals[i] or 0.0) - 1e-9 for i, verdict in zip(values, verdicts, strict=True)):
+            yield Finding(
+                kind="target_paid", severity=Severity.ERROR, response=subject.honest.right(rows[0]), rows=len(rows), of=len(subject.attacked), earns=totals[rows[0]],
+                evidence=f"{name!r}, copied from the prompt, is paid like the answer that {other!r} holds", remedy=f"check all of the answer, and not {name!r} alone",
+            )  # fmt: skip
+            return
 
 
 def _is_made_of(row: Row, target: str, given: str) -> bool:

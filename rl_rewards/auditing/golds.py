@@ -77,6 +77,8 @@ def extractions(value: Any) -> dict[str, str]:
     if isinstance(value, (list, tuple)) and len(value) > 1 and not calls:
         found["the list as JSON"] = json.dumps(list(value), ensure_ascii=False, default=str)
         found["the list in a line"] = ", ".join(filter(None, map(text_form, value)))
+        if all(isinstance(item, (int, float)) for item in value):
+            found["the list in brackets"] = f"({found['the list in a line']})"
     if len(text) > 2 and text.startswith("$") and text.endswith("$"):
         found["without $"] = text.strip("$")
     if len(text) > 24 and len(numbers := _LAST_NUMBER.findall(text)) > 1:

@@ -408,3 +408,32 @@ def test_tests_as_apps_writes_them_say_what_a_right_function_gives():
     space = {}
     exec(solution_from_tests(row), space)
     assert space["add"](1, 2) == 3 and space["add"](-1, 1) == 0
+
+
+def last_cell(completions, goal, **columns):
+    found = [re.findall(r"\((\d+), ?(\d+)\)", text) for text in completions]
+    return [float(bool(cells) and [int(number) for number in cells[-1]] == target) for cells, target in zip(found, goal)]
+
+
+def every_cell(completions, goal, **columns):
+    found = [re.findall(r"\((\d+), ?(\d+)\)", text) for text in completions]
+    return [float(len(cells) > 2 and [int(number) for number in cells[-1]] == target) for cells, target in zip(found, goal)]
+
+
+@pytest.mark.parametrize(("score", "found"), [(last_cell, True), (every_cell, False)])
+def test_a_term_of_the_task_is_no_answer_where_another_column_holds_longer_ones(score, found):
+    goals = [(3, 1), (2, 4), (5, 2), (4, 4)]
+    rows = [{"prompt": f"Walk from (0, 0) to ({a}, {b}).", "goal": [a, b], "way": f"(0, 0) ({a}, 0) ({a}, {b})"} for a, b in goals]
+    assert ("target_paid" in kinds(score, rows)) == found
+
+
+def test_another_rows_answer_that_is_right_on_a_few_rows_is_no_near_miss():
+    ways = ["RRDDRRDD", "RRDDRDRD", "DDRRDDRR", "DRDRDRDR", "RDRDRDRD", "DDDDRRRR"]
+    rows = [{"prompt": f"Way {i}?", "answer": way} for i, way in enumerate(ways)]
+
+    def right_or_the_first(completions, answer, **columns):
+        return [
+            float(text.strip() == gold or (text.strip(), gold) in ((ways[0], ways[1]), (ways[1], ways[0]))) for text, gold in zip(completions, answer)
+        ]
+
+    assert "near_miss" not in kinds(right_or_the_first, rows)
