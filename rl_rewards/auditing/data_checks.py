@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from rl_rewards.auditing.findings import Finding, Severity
+from rl_rewards.auditing.golds import number_in
 from rl_rewards.auditing.subject import Subject
 
 __all__ = ["data_findings"]
@@ -16,6 +17,8 @@ _SHORT = 3  # letters of an answer from which on it is in a prompt by more than 
 _ALTERNATIVES = re.compile(r"(?<=\w)\s+\|{1,2}\s+(?=\w)|(?<=\w)\|\|(?=\w)")  # and no bars of a norm or a condition
 _SHARE_OF_ALTERNATIVES = 0.3  # of the rows
 _CONSTANT = 0.9
+_SEVERAL = 4  # different numbers, from which on one for all of them is no answer
+_NEAR_ALL = 0.8  # of what being right is worth
 _FEW_ANSWERS = 10  # of all rows: choices that a prompt may list
 
 
@@ -27,6 +30,7 @@ def data_findings(subject: Subject) -> Iterator[Finding]:
         yield from _answers_in_prompts(subject)
         yield from _alternatives(subject)
         yield from _constant(subject)
+        yield from _near_all(subject)
 
 
 def _duplicates(subject: Subject) -> Iterator[Finding]:
@@ -133,4 +137,33 @@ def _constant(subject: Subject) -> Iterator[Finding]:
         yield Finding(
             kind="majority_answer", severity=Severity.WARNING, rows=count, of=len(golds), response=subject.honest.form.text(lambda source: answer), evidence=f"always answering {answer!r:.60} is right in {share:.0%} of the rows",
             remedy="balance the answers, and compare accuracy with this baseline",
+        )  # fmt: skip
+
+
+def _near_all(subject: Subject) -> Iterator[Finding]:
+    """Numbers that lie so near each other that the middle one is paid like each of them: the scale of the reward is too wide for them."""
+    form = subject.honest.form
+    known = [(i, right.total, wrong.total, number_in(subject.honest.gold(i) or "")) for i, right, wrong in subject.attacked]
+    rows = [
+        (i, right, wrong, number)
+        for i, right, wrong, number in known
+        if right is not None and wrong is not None and right > wrong + 1e-9 and number is not None
+    ]
+    numbers = sorted({number for *_, number in rows})
+    if len(subject.honest.sources) != 1 or len(rows) < len(known) or len(numbers) < _SEVERAL:
+        return
+    middle = numbers[len(numbers) // 2]
+    others = [row for row in rows if row[3] != middle]
+    text = form.text(lambda source: f"{middle:f}")
+    totals = [verdict.total for verdict in subject.verdicts([(i, text) for i, *_ in others])]
+    silent = [verdict.total for verdict in subject.verdicts([(i, "I do not know.") for i, *_ in others])]
+    floors = [wrong if none is None else min(wrong, none) for none, (_, _, wrong, _) in zip(silent, others, strict=True)]
+    shares = [
+        (total - low) / (right - low) for total, low, (_, right, *_) in zip(totals, floors, others, strict=True) if total is not None and right > low
+    ]
+    if shares and sum(shares) / len(shares) >= _NEAR_ALL:
+        yield Finding(
+            kind="constant_answers", severity=Severity.ERROR, rows=len(shares), of=len(known), response=text,
+            evidence=f"the answers are {numbers[0]:f} to {numbers[-1]:f}, and always answering {middle:f} earns {sum(shares) / len(shares):.0%} of what being right is worth",
+            remedy="let the score fall with the distance faster than the answers are apart",
         )  # fmt: skip

@@ -437,3 +437,17 @@ def test_another_rows_answer_that_is_right_on_a_few_rows_is_no_near_miss():
         ]
 
     assert "near_miss" not in kinds(right_or_the_first, rows)
+
+
+def by_distance(scale):
+    def distance(completions, answer, **columns):
+        found = [re.fullmatch(r"\d{1,6}", text.strip()) for text in completions]
+        return [max(0.0, 1 - abs(int(match[0]) - int(gold)) / scale) if match else 0.0 for match, gold in zip(found, answer)]
+
+    return distance
+
+
+@pytest.mark.parametrize(("scale", "found"), [(500, True), (10, False)])
+def test_numbers_near_each_other_need_a_scale_that_tells_them_apart(scale, found):
+    rows = [{"prompt": f"How many beans are in jar {i}?", "answer": str(number)} for i, number in enumerate((43, 60, 51, 48, 57, 88, 132, 75))]
+    assert ("constant_answers" in kinds(by_distance(scale), rows)) == found
