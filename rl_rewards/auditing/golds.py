@@ -288,7 +288,7 @@ def _change_last(value: Any) -> bool:
         if isinstance(held, (dict, list)):
             if _change_last(held):
                 return True
-        elif held is not None:
+        elif held not in (None, ""):  # an empty remark is no answer
             value[place] = not held if isinstance(held, bool) else _other_text(held) if isinstance(held, str) else held * 3 + 17
             return True
     return False

@@ -348,6 +348,7 @@ def test_quotation_marks_are_marks_of_an_answer(template, delimited):
         ('{"b": "ham", "day": "2024-05-17"}', '{"b": "ham", "day": "3024-05-17"}'),
         ("[582, 9, 667, 109]", "[582, 9, 667, 344]"),
         ('{"open": true}', '{"open": false}'),
+        ('{"day": "same", "note": ""}', '{"day": "same or so", "note": ""}'),
         ("ham", None),
     ],
 )
