@@ -11,7 +11,7 @@ What it measures, in one run:
                `control` is PPO without a critic, which shows what of PPO's gain is the critic's
     overhead   seconds a step of PPO beside GRPO, same batch, with a separate and a shared critic
     credit     the table of token_credit.py: whether a critic pays where credit by token matters, by the length of responses
-    trl 1.12   processor seconds per 1,000 completions, and the reward of the trained policy after equal completions, with the same policy,
+    trl 1.12   processor seconds per 1,000 completions, the mean reward of all completions, and that of the trained policy, with the same policy,
                rubric (one module serves both), batch, passes and learning rates; then with what TRL 1.12 has not: a critic with a
                learning rate of its own, and a critic on the policy's backbone
 
@@ -143,10 +143,11 @@ def beside_lines(results: dict[str, dict]) -> list[str]:
         if not runs:
             continue
         figures = {key: mean(run[key] for run in runs) for key in ("cpu_per_1000", "wall_per_1000", "memory", "accuracy")}
-        rewards = [run["reward"] for run in runs]
+        rewards, earned = ([run[key] for run in runs] for key in ("reward", "earned"))
         lines.append(
             f"  {name:<34}{figures['cpu_per_1000']:6.2f} processor s ({figures['wall_per_1000']:.2f} s wall) per 1,000 completions, "
-            f"{figures['memory']:.0f} MiB; after {runs[0]['completions']}: reward {token_credit.interval(rewards)}, "
+            f"{figures['memory']:.0f} MiB; reward of all {runs[0]['completions']} completions {token_credit.interval(earned)}; "
+            f"of the trained policy {token_credit.interval(rewards)}, "
             f"accuracy {figures['accuracy']:.3f}; seeds {' '.join(format(reward, '.3f') for reward in rewards)}"
         )
     return lines if len(lines) > 1 else []

@@ -170,6 +170,7 @@ class RubricModule(nn.Module):
         super().__init__()
         self.tokenizer, self.rubric, self.rows = tokenizer, load_rubric(RUBRIC), {row["prompt"][0]["content"]: row for row in rows}
         self.score = nn.Identity()
+        self.earned: list[float] = []  # of every completion, in the order in which they were drawn
         self.backbone = self._Backbone(self)
 
     class _Backbone(nn.Module):
@@ -193,7 +194,9 @@ class RubricModule(nn.Module):
         ids = self.tokenizer(completions, add_special_tokens=False)["input_ids"]
         rows = [self.rows[question] for question in questions]
         samples = [sample(row, text, [*own, 0], i) for i, (row, text, own) in enumerate(zip(rows, completions, ids, strict=True))]
-        return self.rubric.evaluate(samples).totals()
+        totals = self.rubric.evaluate(samples).totals()
+        self.earned += totals
+        return totals
 
     def reward(self, prompts, completions, **columns):
         return self.rewards([prompt[0]["content"] for prompt in prompts], [completion[0]["content"] for completion in completions])
@@ -240,12 +243,12 @@ def ours(place: Place, name: str, seed: int, updates: int) -> dict:
             activation_checkpointing=False, logging_strategy="no", **place.arguments(),
             **{"critic_learning_rate": SAME["learning_rate"], **SAME, **own},
         )  # fmt: skip
-        reward = RubricModule(tokenizer, rows).reward
-        trainer = PPOTrainer(place.policy, reward_funcs=reward, args=args, train_dataset=rows, processing_class=tokenizer)
+        rubric = RubricModule(tokenizer, rows)
+        trainer = PPOTrainer(place.policy, reward_funcs=rubric.reward, args=args, train_dataset=rows, processing_class=tokenizer)
         clock = Clock()
         trainer.train()
         seconds = clock.read()
-    return verdict(name, seed, updates, seconds, trainer.model, tokenizer)
+    return verdict(name, seed, updates, seconds, rubric, trainer.model, tokenizer)
 
 
 def trl112(place: Place, name: str, seed: int, updates: int) -> dict:
@@ -260,6 +263,7 @@ def trl112(place: Place, name: str, seed: int, updates: int) -> dict:
     policy, reference = (AutoModelForCausalLM.from_pretrained(place.policy, dtype=torch.float32) for _ in range(2))
     critic = AutoModelForSequenceClassification.from_pretrained(place.policy, num_labels=1, dtype=torch.float32)
     nn.init.zeros_(critic.score.weight)
+    rubric = RubricModule(tokenizer, rows)
     with tempfile.TemporaryDirectory() as folder:
         args = PPOConfig(
             folder, seed=seed, per_device_train_batch_size=BATCH, num_mini_batches=MINI_BATCHES, num_ppo_epochs=passes, kl_coef=KL,
@@ -267,21 +271,24 @@ def trl112(place: Place, name: str, seed: int, updates: int) -> dict:
             gradient_checkpointing=False, local_rollout_forward_batch_size=BATCH, logging_steps=10_000, **place.arguments(), **SAME,
         )  # fmt: skip
         trainer = PPOTrainer(
-            args=args, processing_class=tokenizer, model=policy, ref_model=reference, reward_model=RubricModule(tokenizer, rows),
+            args=args, processing_class=tokenizer, model=policy, ref_model=reference, reward_model=rubric,
             value_model=critic, train_dataset=Dataset.from_list(tokens), eval_dataset=Dataset.from_list(tokens[:BATCH]),
         )  # fmt: skip
         clock = Clock()
         trainer.train()
         seconds = clock.read()
-    return verdict(name, seed, updates, seconds, policy, tokenizer)
+    return verdict(name, seed, updates, seconds, rubric, policy, tokenizer)
 
 
-def verdict(name: str, seed: int, updates: int, seconds: tuple[float, float], policy: nn.Module, tokenizer: PreTrainedTokenizerBase) -> dict:
+def verdict(
+    name: str, seed: int, updates: int, seconds: tuple[float, float], rubric: RubricModule, policy: nn.Module, tokenizer: PreTrainedTokenizerBase
+) -> dict:
+    assert len(rubric.earned) == updates * BATCH, len(rubric.earned)
     reward, accuracy = scored(load_rubric(RUBRIC), sampled(policy, tokenizer))
     thousands = updates * BATCH / 1000
     return {
         "trainer": name, "seed": seed, "completions": updates * BATCH, "cpu_per_1000": seconds[0] / thousands,
-        "wall_per_1000": seconds[1] / thousands, "memory": peak_memory(), "reward": reward, "accuracy": accuracy,
+        "wall_per_1000": seconds[1] / thousands, "memory": peak_memory(), "earned": sum(rubric.earned) / len(rubric.earned), "reward": reward, "accuracy": accuracy,
     }  # fmt: skip
 
 
