@@ -137,19 +137,23 @@ def curve_lines(results: dict[str, dict]) -> list[str]:
 
 
 def beside_lines(results: dict[str, dict]) -> list[str]:
+    runs_of = {name: {run["seed"]: run for run in of(results, kind="beside", name=name)} for name in BESIDE}
     lines = ["PPO beside TRL 1.12's PPOTrainer, same policy, rubric, batch, passes (two) and learning rates (falling linearly)"]
-    for name in BESIDE:
-        runs = of(results, kind="beside", name=name)
-        if not runs:
+    for name, (own, *rest) in BESIDE.items():
+        if not (runs := list(runs_of[name].values())):
             continue
-        figures = {key: mean(run[key] for run in runs) for key in ("cpu_per_1000", "wall_per_1000", "memory", "accuracy")}
-        rewards, earned = ([run[key] for run in runs] for key in ("reward", "earned"))
+        seconds, wall, memory, accuracy = (mean(run[key] for run in runs) for key in ("cpu_per_1000", "wall_per_1000", "memory", "accuracy"))
+        earned, rewards = (token_credit.interval([run[key] for run in runs]) for key in ("earned", "reward"))
         lines.append(
-            f"  {name:<34}{figures['cpu_per_1000']:6.2f} processor s ({figures['wall_per_1000']:.2f} s wall) per 1,000 completions, "
-            f"{figures['memory']:.0f} MiB; reward of all {runs[0]['completions']} completions {token_credit.interval(earned)}; "
-            f"of the trained policy {token_credit.interval(rewards)}, "
-            f"accuracy {figures['accuracy']:.3f}; seeds {' '.join(format(reward, '.3f') for reward in rewards)}"
+            f"  {name:<34}{seconds:6.2f} processor s ({wall:.2f} s wall) per 1,000 completions, {memory:.0f} MiB; reward of all {runs[0]['completions']} "
+            f"completions {earned}; of the trained policy {rewards}, accuracy {accuracy:.3f}; seeds {len(runs)}"
         )
+        other = runs_of[next(trl for trl, (theirs, *same) in BESIDE.items() if theirs is None and same == rest)]
+        if own is not None and (seeds := sorted(runs_of[name].keys() & other.keys())):
+            time, more, better = (
+                token_credit.interval([runs_of[name][seed][key] - other[seed][key] for seed in seeds]) for key in ("cpu_per_1000", "earned", "reward")
+            )
+            lines.append(f"  {'  less TRL 1.12, seed by seed':<34}{time} processor s; {more}; {better}")
     return lines if len(lines) > 1 else []
 
 
