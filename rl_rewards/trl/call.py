@@ -83,11 +83,8 @@ class TrainerCall:
                 found = f"{len(values)} values" if hasattr(values, "__len__") and not isinstance(values, str) else repr(values)[:80]
                 raise ValueError(f"{name!r} must hold one value for each of the {size} completions, got {found}")
         for completion in self.completions:
-            if not isinstance(completion, (str, list, tuple)):
-                raise TypeError(f"a completion must be text or a list of messages, got {type(completion).__name__}: {completion!r:.80}")
-            if completion.__class__ is not str and completion and not any(_is_policys(turn) for turn in reversed(completion)):
-                roles = [turn.get("role") if isinstance(turn, Mapping) else getattr(turn, "role", type(turn).__name__) for turn in completion]
-                raise ValueError(f"a completion's messages must have one of role 'assistant', the policy's own, got roles {roles!r:.80}")
+            if completion.__class__ is not str and not _ends_with_policys(completion):
+                _check_completion(completion)
         prompts = self.prompts if self.prompts is not None else [None] * size
         ids = self.completion_ids if self.completion_ids is not None else [None] * size
         names = tuple(self.columns)
@@ -117,16 +114,27 @@ class TrainerCall:
         return [numbers.setdefault(prompt if isinstance(prompt, str) else pickle.dumps(prompt), len(numbers)) for prompt in self.prompts]
 
 
-def _is_policys(turn: Any) -> bool:
-    return (turn.get("role") if isinstance(turn, Mapping) else getattr(turn, "role", None)) == "assistant"
+def _ends_with_policys(completion: Any) -> bool:
+    """Whether it has the most common form of messages: a list whose last is a dict, the policy's own."""
+    return completion.__class__ is list and bool(completion) and completion[-1].__class__ is dict and completion[-1].get("role") == "assistant"
+
+
+def _check_completion(completion: Any) -> None:
+    """Refuse what is neither text nor messages of which one is the policy's."""
+    if not isinstance(completion, (str, list, tuple)):
+        raise TypeError(f"a completion must be text or a list of messages, got {type(completion).__name__}: {completion!r:.80}")
+    if isinstance(completion, str) or not completion:
+        return
+    roles = [turn.get("role") if isinstance(turn, Mapping) else getattr(turn, "role", type(turn).__name__) for turn in completion]
+    if "assistant" not in roles:
+        raise ValueError(f"a completion's messages must have one of role 'assistant', the policy's own, got roles {roles!r:.80}")
 
 
 def _response(completion: Any) -> str:
-    """`response_of` messages, faster for the most common form of a completion."""
+    """`response_of` messages, faster for the most common forms of a completion."""
     if completion.__class__ is str:
         return completion
-    last = completion[-1] if completion else None
-    if last is not None and last.__class__ is dict and last.get("role") == "assistant" and (content := last.get("content")).__class__ is str:
+    if _ends_with_policys(completion) and (content := completion[-1].get("content")).__class__ is str:
         return content
     return response_of(completion)
 
