@@ -26,7 +26,10 @@ class Limits:
     """What one case may use.
 
     Args:
-        seconds: wall time.
+        seconds: wall time. In the engine `process`, a case that has had less processor time than that goes on after it while it computes, up
+            to four times as long: it waited for a processor, and a machine that is too busy is nobody's fault. The threads of a program count
+            together; so do a program and its tests, of which neither is late while the other computes. One that sleeps ends after 1.25 times
+            as long, a program and tests that both wait after twice as long at most. In `monty`, which counts by itself, it is wall time alone.
         memory_mb: memory, in MiB, on top of the interpreter's own.
         output_bytes: size of stdout, of a returned value, and of any file, in bytes.
 

@@ -1,7 +1,7 @@
 """The engine `monty`: Pydantic's Python interpreter in Rust, which has no files, no network and no processes to offer (extra `code`).
 
 A fresh interpreter per case costs a tenth of a millisecond. It runs a part of Python: what it lacks is outcome `unsupported`, named,
-never a wrong answer.
+never a wrong answer. Its limit of time is Monty's own, wall time: on a machine that has no processor for it, a right program may be a timeout.
 """
 
 from __future__ import annotations

@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
+import os
 import socket
 import sys
 import threading
@@ -20,6 +21,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any
 
 from rl_rewards.runtime.sandbox.cell import plain
+from rl_rewards.runtime.sandbox.cell.deadline import CLOCKS_BYTES
 from rl_rewards.runtime.sandbox.cell.walls import WALLS
 from rl_rewards.runtime.sandbox.engine import (
     MAX_CONTAINERS,
@@ -135,12 +137,13 @@ class ProcessEngine(Engine):
         with (
             ours,
             theirs,
+            _clocks() as clocks,
             self._cell(libraries_of(program + prelude), "programs") as serving,
             self._cell(libraries_of(program + tests.source + prelude), "trusted") as asking,
         ):
-            serving.send(_job(program, [{"kind": "serve", "shared": shared}], limits, f"{prelude}\n{tests.classes}", channel=True), theirs)
+            serving.send(_job(program, [{"kind": "serve", "shared": shared}], limits, f"{prelude}\n{tests.classes}", channel=True), theirs, clocks)
             theirs.close()
-            asking.send(_job(tests.source, [case], limits, channel=True), ours)
+            asking.send(_job(tests.source, [case], limits, channel=True), ours, clocks)
             [verdict] = asking.results(1, limits.seconds)
             ours.close()  # the program's side sees the end of its calls
             [served] = serving.results(1, limits.seconds)
@@ -199,6 +202,17 @@ class ProcessEngine(Engine):
                 zygote.close()
             self._idle.clear()
             self._zygotes.clear()
+
+
+@contextlib.contextmanager
+def _clocks() -> Iterator[int]:
+    """The file in which two cells write their clocks; no program ever has it open."""
+    file = os.memfd_create("clocks")
+    try:
+        os.ftruncate(file, CLOCKS_BYTES)
+        yield file
+    finally:
+        os.close(file)
 
 
 def _until_not_lost(run: Callable[[], None]) -> Execution | None:

@@ -19,12 +19,13 @@ from typing import Any
 
 from rl_rewards.runtime.sandbox import scratches
 from rl_rewards.runtime.sandbox.cell import frames, scratch
+from rl_rewards.runtime.sandbox.cell.deadline import MOST_TIMES
 from rl_rewards.runtime.sandbox.cell.loop import BEGAN, ERROR, TIMEOUT
 from rl_rewards.runtime.sandbox.cell.zygote import FOR_PROGRAMS, TRUSTED
 from rl_rewards.runtime.sandbox.engine import LIBRARIES
 
 MAX_THREADS = 128  # of one program at a time
-GRACE_SECONDS = 30.0  # what a cell may take beyond its cases' deadlines before it is given up
+GRACE_SECONDS = 30.0  # what a cell may take beyond its cases' last deadlines before it is given up
 START_SECONDS = 120.0  # importing pandas and sympy from a slow disk
 _HERE = os.path.dirname(os.path.abspath(__file__))
 _BOOT = "import sys; sys.path.insert(0, {directory!r}); from cell import zygote; del sys.path[0]; zygote.main()"
@@ -131,8 +132,8 @@ class Cell:
             control.close()
             raise
 
-    def send(self, job: dict[str, Any], channel: socket.socket | None = None) -> None:
-        """Have it run a job.
+    def send(self, job: dict[str, Any], channel: socket.socket | None = None, clocks: int | None = None) -> None:
+        """Have it run a job; one with a channel to another cell comes with the file of their `clocks` (cell/deadline.py).
 
         Raises:
             CellLost: when it is gone.
@@ -142,8 +143,8 @@ class Cell:
         self._largest = 12 * job["output_bytes"] + 12 * frames.MODERATE + 65536 * len(job["cases"])
         try:
             frames.write(self._control.fileno(), job)
-            if channel is not None:
-                socket.send_fds(self._control, [b"c"], [channel.fileno()])
+            if channel is not None and clocks is not None:
+                socket.send_fds(self._control, [b"c"], [channel.fileno(), clocks])
         except OSError as error:
             raise CellLost(str(error)) from None
 
@@ -154,7 +155,7 @@ class Cell:
             CellLost: when it ends, says nothing for too long, or has no process to run a case in.
         """
         while number:
-            for one in self._next_results(seconds * number + GRACE_SECONDS):
+            for one in self._next_results(MOST_TIMES * seconds * number + GRACE_SECONDS):
                 if one[0] == ERROR:
                     raise CellLost(one[3])
                 yield one

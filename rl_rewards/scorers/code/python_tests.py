@@ -55,7 +55,8 @@ class PythonTests(ReferenceScorer):
     """How a script's output is compared: `lines`, `tokens` (line breaks do not count), `float` (as tokens, every number within the tolerance) or
     `exact`."""
     timeout: Annotated[float, Field(gt=0)] = field(default=5.0, kw_only=True)
-    """Seconds of wall time for a test. After the first that runs out of them the rest fail without being run."""
+    """Seconds of wall time for a test; in `process`, those in which the machine has no processor for it do not count, up to three times as many. After the
+    first that runs out of them the rest fail without being run."""
     memory_mb: Annotated[int, Field(gt=0)] = field(default=512, kw_only=True)
     """Memory of the program, in MiB."""
     output_kb: Annotated[int, Field(gt=0)] = field(default=16 << 10, kw_only=True)

@@ -43,7 +43,7 @@ class SnippetScorer(RowScorer):
     wrong: float = field(default=0.0, kw_only=True)
     """Score of a response without an answer, where a parser found none."""
     timeout: Annotated[float, Field(gt=0)] = field(default=10.0, kw_only=True)
-    """Seconds of wall time for a call."""
+    """Seconds of wall time for a call; in `process`, those in which the machine has no processor for it do not count, up to three times as many."""
     memory_mb: Annotated[int, Field(gt=0)] = field(default=1024, kw_only=True)
     """Memory of a call, in MiB."""
     engines: tuple[EngineName, ...] = field(default=("process",), kw_only=True)

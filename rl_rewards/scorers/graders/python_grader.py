@@ -39,7 +39,8 @@ class PythonGrader(SnippetScorer):
     source: str
     """Python text that defines `grade(sample, item)`."""
     timeout: Annotated[float, Field(gt=0)] = field(default=120.0, kw_only=True)
-    """Seconds of wall time for a call; the service's two minutes by default."""
+    """Seconds of wall time for a call, the service's two minutes by default; in `process`, those in which the machine has no processor for it do not count, up to
+    three times as many."""
     memory_mb: Annotated[int, Field(gt=0)] = field(default=2048, kw_only=True)
     """Memory of a call, in MiB; the service's two gigabytes by default."""
     pass_threshold: float | None = field(default=None, kw_only=True)

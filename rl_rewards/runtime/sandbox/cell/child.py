@@ -70,7 +70,7 @@ def _limit(job: dict[str, Any]) -> None:
         kernel.prctl(kernel.PR_SET_PDEATHSIG, signal.SIGKILL)
     memory = job["base_bytes"] + (job["memory_mb"] << 20)
     resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
-    seconds = int(job["seconds"]) + 2  # a backstop: the cell's deadline, in wall time, comes first
+    seconds = int(job["seconds"]) + 2  # a backstop: the cell's deadline comes first
     resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
     resource.setrlimit(resource.RLIMIT_FSIZE, (job["output_bytes"], job["output_bytes"]))
 

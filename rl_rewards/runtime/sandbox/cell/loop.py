@@ -16,6 +16,7 @@ from collections.abc import Callable
 from typing import Any
 
 from . import child, frames, orphans, scratch, walls
+from .deadline import Deadline
 
 SCORED, TIMEOUT, CRASHED, ERROR = "scored", "timeout", "crashed", "error"
 BEGAN, NOT_BEGUN = b"+", b"-"
@@ -50,7 +51,7 @@ class _Cell:
         self._bell = _bell()
         self._notices, self._theirs = socket.socketpair()
         child.limit_all()
-        if self._walls.broker is not None and self._run_case(dict(_TRIAL), {"kind": "script"}, None)[0] != SCORED:
+        if self._walls.broker is not None and self._run_case(dict(_TRIAL), {"kind": "script"})[0] != SCORED:
             self._walls.give_up_broker()
         self.lacking = self._walls.lacking
         gc.collect()
@@ -64,11 +65,11 @@ class _Cell:
         this cell is the program's doing.
         """
         self._said = False
-        channel = socket.recv_fds(self._control, 1, 1)[1][0] if job["channel"] else None
+        channel, clocks = socket.recv_fds(self._control, 1, 2)[1] if job["channel"] else (None, None)
         ended: list[list[Any]] = []
         characters = 0
         for case in job["cases"]:
-            ended.append(self._run_case(job, case, channel, lambda: self._say(BEGAN)))
+            ended.append(self._run_case(job, case, channel, clocks, lambda: self._say(BEGAN)))
             characters += len(ended[-1][1]) + len(ended[-1][2])
             if ended[-1][0] in (TIMEOUT, ERROR):
                 self._say(NOT_BEGUN)
@@ -78,8 +79,9 @@ class _Cell:
                 ended, characters = [], 0
         if ended:
             frames.write(self._control.fileno(), ended)
-        if channel is not None:
-            os.close(channel)
+        for descriptor in (channel, clocks):
+            if descriptor is not None:
+                os.close(descriptor)
 
     def _say(self, word: bytes) -> None:
         """Send a word, unless this job has had one."""
@@ -87,7 +89,14 @@ class _Cell:
             self._control.sendall(word)
             self._said = True
 
-    def _run_case(self, job: dict[str, Any], case: dict[str, Any], channel: int | None, began: Callable[[], None] = lambda: None) -> list[Any]:
+    def _run_case(
+        self,
+        job: dict[str, Any],
+        case: dict[str, Any],
+        channel: int | None = None,
+        clocks: int | None = None,
+        began: Callable[[], None] = lambda: None,
+    ) -> list[Any]:
         files: list[int] = []
         try:
             try:
@@ -105,7 +114,8 @@ class _Cell:
                 job["base_bytes"] = self._base_bytes
                 child.live(job, case, (stdin, stdout, stderr, value if channel is None else channel), self._walls, self._processes, self._theirs)
             began()
-            status, late = self._wait(pid, started + job["seconds"], job["output_bytes"])
+            deadline = Deadline(pid, started, job["seconds"], clocks, place=case["kind"] == "tests")
+            status, late = self._wait(pid, deadline, job["output_bytes"])
             seconds = time.monotonic() - started
             orphans.end_all(self._children)
             scratch.empty(self._directory)
@@ -115,7 +125,7 @@ class _Cell:
             for descriptor in files:
                 os.close(descriptor)
 
-    def _wait(self, pid: int, deadline: float, largest: int) -> tuple[int, bool]:
+    def _wait(self, pid: int, deadline: Deadline, largest: int) -> tuple[int, bool]:
         """Wait for the child, the deadline (the child is killed) or the caller's end (the cell ends): the status, and whether late.
 
         Meanwhile, the broker answers the child's notices; where they arrive is the first thing that the child sends.
@@ -129,16 +139,16 @@ class _Cell:
                 ended, status = os.waitpid(pid, os.WNOHANG)
                 if ended:
                     return status, False
-                left = deadline - time.monotonic()
+                left = deadline.at - time.monotonic()
                 ready = dict(poll.poll(max(0.0, left) * 1000))
                 if self._bell in ready:
                     os.read(self._bell, 4096)
-                elif left <= 0 or not ready or self._control.fileno() in ready:
-                    os.kill(pid, signal.SIGKILL)
-                    status = os.waitpid(pid, 0)[1]
-                    if self._control.fileno() in ready:
-                        raise frames.Closed("the caller hung up")
-                    return status, True
+                elif self._control.fileno() in ready:
+                    _kill(pid)
+                    raise frames.Closed("the caller hung up")
+                elif left <= 0 or not ready:
+                    if not deadline.extend():
+                        return _kill(pid), True
                 elif self._notices.fileno() in ready:
                     name, sent, _, _ = socket.recv_fds(self._notices, 32, 1)
                     if self._walls.broker is not None:
@@ -154,6 +164,12 @@ class _Cell:
                     sent = socket.recv_fds(self._notices, 32, 1, socket.MSG_DONTWAIT)[1]
             for descriptor in sent:
                 os.close(descriptor)
+
+
+def _kill(pid: int) -> int:
+    """Kill a child; returns its status."""
+    os.kill(pid, signal.SIGKILL)
+    return os.waitpid(pid, 0)[1]
 
 
 def _bell() -> int:
