@@ -22,7 +22,7 @@ ENGINES = {"namespaces": (), "broker": ("user", "pid", "network", "mount", "ipc"
 def crowded():
     """Engines on one processor, which four other processes want as well: a program gets a fifth of it."""
     mine = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, {min(mine)})
+    os.sched_setaffinity(0, {max(mine)})
     engines, others = {}, []
     try:
         for name, without in ENGINES.items():
@@ -47,8 +47,8 @@ def crowded():
 
 SCRIPTS = [
     # what it does, engine, program, outcome
-    ("computes for less than its time", "namespaces", COMPUTE + "print(compute(0.3))", "scored"),
-    ("computes in a thread", "namespaces", COMPUTE + "import threading\nthreading.Thread(target=compute, args=(0.3,)).start()", "scored"),
+    ("computes for less than its time", "namespaces", COMPUTE + "print(compute(0.25))", "scored"),
+    ("computes in a thread", "namespaces", COMPUTE + "import threading\nthreading.Thread(target=compute, args=(0.25,)).start()", "scored"),
     ("makes files", "broker", COMPUTE + "for n in range(5):\n    open(f'{n}', 'w').close()\n    compute(0.05)", "scored"),
     ("never ends", "namespaces", "while True: pass", "timeout"),
     ("sleeps", "broker", "import time\ntime.sleep(10000)", "timeout"),
@@ -66,9 +66,9 @@ def test_a_script_that_waits_for_a_processor_does_not_lose_its_time(crowded, nam
 
 SUITES = [
     # who computes, program, tests, outcome
-    ("the program", COMPUTE, "assert compute(0.25) == 'done'", "scored"),
-    ("the tests", "def f(): return 1", COMPUTE + "compute(0.25)\nassert f() == 1", "scored"),
-    ("both in turn", COMPUTE.replace("compute", "theirs"), COMPUTE + "for _ in range(4):\n    compute(0.03)\n    assert theirs(0.03)", "scored"),
+    ("the program", COMPUTE, "assert compute(0.2) == 'done'", "scored"),
+    ("the tests", "def f(): return 1", COMPUTE + "compute(0.2)\nassert f() == 1", "scored"),
+    ("both in turn", COMPUTE.replace("compute", "theirs"), COMPUTE + "for _ in range(4):\n    compute(0.025)\n    assert theirs(0.025)", "scored"),
     ("the program without end", "def f():\n    while True: pass", "f()", "timeout"),
     ("nobody: the program sleeps", "import time\ndef f(): time.sleep(10000)", "f()", "timeout"),
     ("nobody: the tests sleep", "def f(): return 1", "import time\nassert f()\ntime.sleep(10000)", "timeout"),

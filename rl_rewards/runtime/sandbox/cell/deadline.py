@@ -25,7 +25,7 @@ class Deadline:
     """The deadline of one case, `at` on the clock of `time.monotonic`, which moves while the child does not get the processor time it asks for.
 
     All threads of the child count, and what the cell itself does for it (the broker's calls). So a program that computes in two threads
-    has used its `seconds` of processor time in half of them and has no claim to more.
+    has used its `seconds` of processor time in half of them and gets no more.
 
     Args:
         pid: the child.
