@@ -114,6 +114,9 @@ def _refusals(subject: Subject, tries: list[tuple[int, Verdict, Verdict, Attack]
     top, empty = max(totals.values()), [totals.get((row, attack.texts[0]), 0.0) for row, _, _, attack in tries if not attack.texts[0].strip()]
     if top - min(totals.values()) < 1e-9 or max(empty, default=top) >= top - 1e-9:
         return
+    told_apart = {name for name in subject.reads_references if len({verdict.scores.get(name) for verdict in found.values()} - {None}) > 1}
+    if not told_apart:  # what is paid is form alone
+        return
     refused = {attack.texts[0] for *_, attack in tries if attack.kind == "refusal"}
     for text in sorted(refused, key=len):
         if all(totals.get((row, text), top - 1.0) >= top - 1e-9 for row in rows):

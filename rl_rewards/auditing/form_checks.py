@@ -48,8 +48,8 @@ def _without_content(subject: Subject, tries: Sequence[tuple[int, Verdict, Verdi
     """Rewards of form that pay their full score for a response with nothing in it."""
     ranges = _ranges(subject, found)
     unseen = {reward.name for reward in subject.weighted if subject.right_is_unknown and reward.name in subject.reads_references}
-    total = sum(
-        abs(reward.weight) * ((ranges[reward.name][1] - ranges[reward.name][0]) or float(reward.name in unseen)) for reward in subject.weighted
+    total = sum(  # a reward of which no right answer was seen pays 1 or more for one
+        abs(reward.weight) * max(ranges[reward.name][1] - ranges[reward.name][0], float(reward.name in unseen)) for reward in subject.weighted
     )
     for reward in subject.weighted:
         low, high = ranges[reward.name]

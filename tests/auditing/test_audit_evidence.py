@@ -395,6 +395,32 @@ def test_a_refusal_that_is_paid_on_every_row_is_an_error_though_no_right_answer_
     assert kinds(score, rows) == found
 
 
+def pangram(completions, letters, **columns):
+    """A line for each letter, that begins with it: which answers are right is said by no column."""
+    lines = [[line for line in text.splitlines() if line.strip()] for text in completions]
+    return [
+        float([line[0].upper() for line in own] == list(wanted) and all(line.count(" ") > 2 for line in own)) for own, wanted in zip(lines, letters)
+    ]
+
+
+def answers_in_tags(completions, **columns):
+    return [float(len(tagged(text)) == 1) for text in completions]
+
+
+def rare_words(completions, **columns):
+    return [len(set(text.split())) / max(1, len(text.split())) for text in completions]
+
+
+@pytest.mark.parametrize(("form", "asked"), [(answers_in_tags, "Answer in <answer></answer>."), (rare_words, "")])
+def test_what_a_small_reward_of_form_pays_is_no_error_beside_one_of_which_no_right_answer_is_known(form, asked):
+    rows = [
+        {"prompt": f"Write {len(word)} lines that begin with the letters of {word}. {asked}", "letters": word}
+        for word in ("TREE", "LAMP", "BIRD", "CAKE")
+    ]
+    small = Reward("form", reward_function(form, mode="batch"), weight=0.2)
+    assert kinds([Reward("lines", reward_function(pangram, mode="batch")), small], rows) == set()
+
+
 def test_a_program_that_prints_what_the_code_looks_for_is_tried():
     (row,) = rows_of([{"prompt": "Add.", "checks": "assert add(*[1, 2]) == 3\nassert add(*[-1, 1]) == 0"}])
     space = {}
