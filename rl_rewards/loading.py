@@ -14,8 +14,11 @@ import importlib
 import importlib.util
 import re
 import sys
+import threading
+from collections import Counter
 from collections.abc import Iterator
 from contextvars import ContextVar
+from importlib.machinery import ModuleSpec
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +29,9 @@ __all__ = ["LoadError", "absolute_path", "base_directory", "code_allowed", "load
 _FILE_MODULE = "rl_rewards_file_"
 _base: ContextVar[Path | None] = ContextVar("base", default=None)
 _code: ContextVar[bool] = ContextVar("code", default=True)
+_files: dict[str, Path] = {}  # of the modules of files, by name
+_on_path_for: Counter[str] = Counter()  # directories that are on the path for now, and for how many loads
+_path_lock = threading.Lock()
 _DOTTED = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+")
 
 
@@ -101,15 +107,28 @@ def absolute_path(path: str) -> str:
 
 
 def _load_module(name: str) -> Any:
-    base = _base.get()
     # Where `python -m` would look as well; a rubric beside its functions must work from any directory.
-    extra = [str(place) for place in (base, Path.cwd()) if place is not None and str(place) not in sys.path]
-    sys.path[:0] = extra
-    try:
+    with _on_path([str(place) for place in (_base.get(), Path.cwd()) if place is not None]):
         return importlib.import_module(name)
+
+
+@contextlib.contextmanager
+def _on_path(places: list[str]) -> Iterator[None]:
+    """Directories at the start of the path, until the last of the threads that want them is done."""
+    with _path_lock:
+        own = [place for place in dict.fromkeys(places) if place in _on_path_for or place not in sys.path]
+        sys.path[:0] = [place for place in own if place not in _on_path_for]
+        _on_path_for.update(own)
+    try:
+        yield
     finally:
-        for place in extra:
-            sys.path.remove(place)
+        with _path_lock:
+            _on_path_for.subtract(own)
+            for place in own:
+                if not _on_path_for[place]:
+                    del _on_path_for[place]
+                    with contextlib.suppress(ValueError):  # the module took it away itself
+                        sys.path.remove(place)
 
 
 def _load_file(name: str) -> Any:
@@ -119,15 +138,16 @@ def _load_file(name: str) -> Any:
     file = next((candidate.resolve() for candidate in candidates if candidate.is_file()), None)
     if file is None:
         raise LoadError(f"there is no file {name!r}; looked at {', '.join(map(str, candidates))}")
-    module_name = _FILE_MODULE + hashlib.sha256(str(file).encode()).hexdigest()[:16]
-    if module_name not in sys.modules:
-        spec = importlib.util.spec_from_file_location(module_name, file)
-        assert spec is not None and spec.loader is not None  # a .py file has both
-        module = importlib.util.module_from_spec(spec)
-        sys.modules[module_name] = module
-        try:
-            spec.loader.exec_module(module)
-        except BaseException:
-            del sys.modules[module_name]
-            raise
-    return sys.modules[module_name]
+    module = _FILE_MODULE + hashlib.sha256(str(file).encode()).hexdigest()[:16]
+    _files[module] = file
+    if not any(finder is _FileFinder for finder in sys.meta_path):
+        sys.meta_path.append(_FileFinder)
+    return importlib.import_module(module)
+
+
+class _FileFinder:
+    """Finds the modules of files. So Python's own import loads each once, and no thread sees one that another has loaded in part."""
+
+    @staticmethod
+    def find_spec(name: str, path: object = None, target: object = None) -> ModuleSpec | None:
+        return importlib.util.spec_from_file_location(name, _files[name]) if name in _files else None

@@ -27,10 +27,11 @@ def evaluation(directory: Path) -> Callable[..., dict[str, Any]]:
     It returns the fields of an EvaluateResult.
 
     Raises:
-        RuntimeError: from the function, where a reward failed: there is no score, and a service must not take one.
+        RuntimeError: from the function, where a reward failed or a reference is missing: there is no score, and a service must not take one.
     """
     from rl_rewards.serving.contracts.base import Query
     from rl_rewards.serving.contracts.reward_kit import REWARD_KIT
+    from rl_rewards.serving.errors import RequestError
     from rl_rewards.types import Message
 
     rubric = load_deployment(directory)
@@ -40,7 +41,10 @@ def evaluation(directory: Path) -> Callable[..., dict[str, Any]]:
         turns = [Message.model_validate(turn).model_dump() for turn in messages]
         body = REWARD_KIT.model.model_validate({"messages": turns, "ground_truth": ground_truth, "kwargs": kwargs}) if REWARD_KIT.model else None
         samples = REWARD_KIT.read(body, rubric, {})
-        result = REWARD_KIT.write(Query(REWARD_KIT, samples, body), rubric.evaluate(samples))
+        try:
+            result = REWARD_KIT.write(Query(REWARD_KIT, samples, body), rubric.evaluate(samples))
+        except RequestError as error:
+            raise RuntimeError(str(error)) from None
         if result["error"] is not None:
             raise RuntimeError(result["error"])
         return result

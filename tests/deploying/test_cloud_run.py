@@ -92,7 +92,7 @@ def test_its_own_command_serves_vertex_from_its_files_alone(context, project, tm
         assert reply.json()["reward"] == 2.0 and json.loads(reply.json()["user_requested_aux_info"])["exact"] == 1.0
         assert client.get("/v1/evaluations/project").json()["display_name"] == "The project"
         del example["references"]
-        assert client.post("/", json={"example": example, "response": {"parts": [{"text": "red"}]}}).status_code == 503  # no score, and no zero
+        assert client.post("/", json={"example": example, "response": {"parts": [{"text": "red"}]}}).status_code == 422  # no score, and no zero
     finally:
         process.terminate()
         process.wait(300)
