@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import functools
 import os
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -37,8 +38,12 @@ def reward_functions(rubric: str | os.PathLike[str]) -> dict[str, FileRewardFunc
     return dict(_functions(str(Path(target).resolve()) if Path(target).exists() else target))
 
 
+_one_at_a_time = threading.RLock()  # threads would each load the rubric, and count its failures apart
+
+
 def _functions(target: str) -> dict[str, FileRewardFunction]:
-    return _loaded(target, file_version(target) if os.path.exists(target) else None)
+    with _one_at_a_time:
+        return _loaded(target, file_version(target) if os.path.exists(target) else None)
 
 
 @functools.lru_cache(maxsize=8)

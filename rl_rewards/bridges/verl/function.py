@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import threading
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -45,7 +46,8 @@ def compute_score(
         BridgeError, RubricDataError: options, or a row, that the rubric cannot be used with.
     """
     check_options(options, OPTIONS, _FROM_VERL, "reward_kwargs")
-    scoring = _scoring(options.get("rubric"), options.get("unscorable", "raise"))
+    with _one_at_a_time:
+        scoring = _scoring(options.get("rubric"), options.get("unscorable", "raise"))
     fields = {**(extra_info or {}), "data_source": data_source}
     prompt = fields.get("prompt")
     references = references_of(ground_truth, fields, scoring.columns_read, options.get("column"), "ground_truth")
@@ -54,6 +56,9 @@ def compute_score(
     sample = Sample(prompt if isinstance(prompt, (str, list)) else None, solution_str, solution_str, references)
     (row,) = scoring.score([sample])
     return {"score": verl_score(row, scoring.unscorable), **row_info(row, options.get("components") or ())}
+
+
+_one_at_a_time = threading.RLock()  # verl calls from several threads, which would each load the rubric, and count its failures apart
 
 
 @functools.lru_cache(maxsize=32)
