@@ -13,6 +13,7 @@ from rl_rewards.auditing.golds import is_code, joined_fields, keys_of, near_miss
 from rl_rewards.auditing.pattern_samples import MARK
 from rl_rewards.auditing.programs import cheats, solution_from_tests
 from rl_rewards.auditing.rows import rows_of
+from rl_rewards.runtime.sandbox import Limits, Script, engine
 
 SUMS = [(12, 30), (7, 44), (25, 61), (9, 18)]
 
@@ -421,20 +422,21 @@ def test_what_a_small_reward_of_form_pays_is_no_error_beside_one_of_which_no_rig
     assert kinds([Reward("lines", reward_function(pangram, mode="batch")), small], rows) == set()
 
 
+def prints(program):
+    (ended,) = engine("process").run(program, [Script("")], Limits(seconds=30))
+    return ended.stdout.strip()
+
+
 def test_a_program_that_prints_what_the_code_looks_for_is_tried():
     (row,) = rows_of([{"prompt": "Add.", "checks": "assert add(*[1, 2]) == 3\nassert add(*[-1, 1]) == 0"}])
-    space = {}
-    exec(solution_from_tests(row), space)
-    assert space["add"](1, 2) == 3 and space["add"](-1, 1) == 0
+    assert prints(solution_from_tests(row) + "\nprint(add(1, 2), add(-1, 1))") == "3 0"
     said = ["ALL CHECKS PASSED", "utf-8", "print('passed')\nexit()"]
     assert "print('ALL CHECKS PASSED')" in cheats(row, False, None, said)["program_prints_expected"]
 
 
 def test_tests_as_apps_writes_them_say_what_a_right_function_gives():
     (row,) = rows_of([{"prompt": "Add.", "tests": json.dumps({"fn_name": "add", "inputs": [[1, 2], [-1, 1]], "outputs": [3, 0]})}])
-    space = {}
-    exec(solution_from_tests(row), space)
-    assert space["add"](1, 2) == 3 and space["add"](-1, 1) == 0
+    assert prints(solution_from_tests(row) + "\nprint(add(1, 2), add(-1, 1))") == "3 0"
 
 
 def last_cell(completions, goal, **columns):
