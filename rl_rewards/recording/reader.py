@@ -14,8 +14,13 @@ import pyarrow.parquet as pq
 
 from rl_rewards.recording.rows import SCHEMA, SCHEMA_VERSION
 from rl_rewards.tables.scored_directory import is_scored_directory
+from rl_rewards.user_errors import UserError
 
-__all__ = ["RunRecord", "read_record"]
+__all__ = ["RecordError", "RunRecord", "read_record"]
+
+
+class RecordError(UserError, ValueError):
+    """What was given as the record of a run is none, or none that this version reads."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +67,7 @@ def read_record(run: str | os.PathLike[str]) -> RunRecord:
 
     Raises:
         FileNotFoundError: when there is none.
-        ValueError: when a later version of the library wrote it, or it is no record.
+        RecordError: when a later version of the library wrote it, or it is no record.
 
     Example:
         scores = read_record("runs/arithmetic").table(["step", "reward", "score"]).to_pandas()
@@ -77,14 +82,17 @@ def read_record(run: str | os.PathLike[str]) -> RunRecord:
         path = next(
             (place for place in (path / "rewards.parquet", path / "_rewards" / "rewards.parquet") if place.is_file()), path / "rewards.parquet"
         )
-    with pq.ParquetFile(path) as file:
-        held = {key.decode(): value.decode() for key, value in (file.metadata.metadata or {}).items()}
-        rows = file.metadata.num_rows
+    try:
+        with open(path, "rb") as source, pq.ParquetFile(source) as file:  # opened by Python, whose errors name the file
+            held = {key.decode(): value.decode() for key, value in (file.metadata.metadata or {}).items()}
+            rows = file.metadata.num_rows
+    except pa.ArrowInvalid as error:
+        raise RecordError(f"{path} must be the record of a run, and is no Parquet file: {error}") from None
     version = held.get("rl_rewards.schema_version")
     if version is None:
-        raise ValueError(f"{path} must be the record of a run, and has no rl_rewards.schema_version")
+        raise RecordError(f"{path} must be the record of a run, and has no rl_rewards.schema_version")
     if int(version) > SCHEMA_VERSION:
-        raise ValueError(f"{path} is a record of schema version {version}, and this rl_rewards reads up to {SCHEMA_VERSION}: install a later one")
+        raise RecordError(f"{path} is a record of schema version {version}, and this rl_rewards reads up to {SCHEMA_VERSION}: install a later one")
     config, versions = (json.loads(held.get(f"rl_rewards.{name}", "{}")) for name in ("config", "versions"))
     return RunRecord(path, held.get("rl_rewards.rubric", ""), config, versions, rows)
 

@@ -2,6 +2,8 @@
 
 import json
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from typer.testing import CliRunner
 
@@ -120,6 +122,23 @@ def test_tokens_that_a_record_does_not_hold_are_asked_for(run):
         rescore(run, rubric([{"name": "repetition", "score": {"repetition": {"n": 2}}}]))
 
 
-def test_bad_records_end_with_status_2(tmp_path):
+def _table(path):
+    pq.write_table(pa.table({"score": [1.0]}), path)
+
+
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (lambda path: None, "No such file or directory"),
+        (lambda path: path.mkdir(), "rewards.parquet: No such file or directory"),
+        (lambda path: path.write_text("{}"), "must be the record of a run, and is no Parquet file"),
+        (lambda path: path.write_text(""), "must be the record of a run, and is no Parquet file"),
+        (_table, "must be the record of a run, and has no rl_rewards.schema_version"),
+    ],
+    ids=["missing", "an empty directory", "another file", "an empty file", "another table"],
+)
+def test_what_is_no_record_ends_with_status_2_and_a_line_that_says_so(make, said, tmp_path):
     (tmp_path / "new.yaml").write_text("rewards: [{name: r, score: {string_match: answer}}]")
-    assert CliRunner().invoke(app, ["rescore", str(tmp_path), "--rubric", str(tmp_path / "new.yaml")]).exit_code == 2
+    make(tmp_path / "record")
+    done = CliRunner().invoke(app, ["rescore", str(tmp_path / "record"), "--rubric", str(tmp_path / "new.yaml")])
+    assert done.exit_code == 2 and done.stderr.startswith("error: ") and said in done.stderr and "Traceback" not in done.stderr
