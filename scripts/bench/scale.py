@@ -32,6 +32,7 @@ os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
 import numpy as np
 from scale_memory import resident
 
+from rl_rewards.scale.committing import Committing
 from rl_rewards.scale.engines import Engine, Here, Processes
 from rl_rewards.scale.ray_data import RayEngine
 from rl_rewards.scale.rubric_reference import RubricReference
@@ -116,7 +117,7 @@ class _Timed(Engine):
         self._engine, self._timing = engine, timing
 
     def map(self, work: Any, blocks: Any, advance: Any) -> Iterator[Any]:
-        if not hasattr(work, "directory"):
+        if not isinstance(work, Committing):
             yield from self._engine.map(work, blocks, advance)
             return
         started = time.perf_counter()
@@ -232,7 +233,8 @@ def many_completions(bench: Bench, per_block: float, driver: float, rule_row: fl
   computed from the numbers above, not run: {rows:,} completions of {row_bytes} bytes on {nodes} nodes of {cores} cores, blocks of {block_rows:,} rows
   assumptions
   - a core scores as one here does, under the load of this run: {1e6 * rule_row:.0f} µs a row for the three rules
-  - every task costs {1e3 * per_block:.1f} ms beside its rows (fitted in part 4), on its own core, whatever the number of nodes: not measured beyond two
+  - every task costs {1e3 * per_block:.1f} ms beside its rows (fitted in part 4 with one worker: two wait for each other's last block), on its
+    own core, whatever the number of nodes: not measured beyond two
   - the driver plans alone, and cuts and hashes JSONL at {speed / 1e6:,.0f} MB/s: {planning / 3600:.1f} h before the first block; Parquet is hashed only
   - the driver spends {1e3 * driver:.1f} ms on each of {blocks:,} blocks (measured here with blocks of one row): {blocks * driver / 3600:.1f} h, beside the scoring
   - storage and network give every node what it asks for; no node is lost; models, servers and their limits are not in here
@@ -285,7 +287,7 @@ two processes are {one[1] / two[1]:.2f} times one at 1 ms a row, and {rates["two
 Ray adds {ray_one[0] / one[0] - 1:.1%} to the local engine's time at 1 ms a row and blocks of {10_000 // part:,} rows; its two workers are {ray_one[0] / ray_two[0]:.2f} times one
 
 5. a thousand million completions""")
-        many_completions(bench, max(float(fitted["Ray, 2 workers"][2]) * 2, 0.0), driver, 1 / rates["one process"])
+        many_completions(bench, max(float(fitted["Ray, 1 worker"][2]), 0.0), driver, 1 / rates["one process"])
     return 0
 
 

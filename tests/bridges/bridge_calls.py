@@ -40,13 +40,13 @@ def each(function, rows):
         return list(pool.map(one, rows))
 
 
-def verl(path, rows):
+def verl(path, rows, unscorable="raise"):
     from rl_rewards.bridges.verl import compute_score
 
     def one(row):
         extra = {**{name: value for name, value in row["columns"].items() if name != "answer"}, "prompt": row["prompt"], "num_turns": 2}
         truth = json.dumps({"answer": row["columns"]["answer"]}) if "answer" in row["columns"] else None
-        said = compute_score("gsm8k", row["completion"], truth, extra, rubric=path)
+        said = compute_score("gsm8k", row["completion"], truth, extra, rubric=path, unscorable=unscorable)
         rewards, _ = numbers_in(said)
         components = {(name, key): value for name, inner in json.loads(said["rewards/components"]).items() for key, value in inner.items()}
         return said["score"], rewards, components
@@ -54,11 +54,28 @@ def verl(path, rows):
     return each(one, rows)
 
 
-def openrlhf(path, rows):
+def verl_trainer(path, rows, unscorable):
+    """What an advantage estimator of verl gets of rows whose scores lie on their last token, with the hooks in."""
+    import torch
+
+    from rl_rewards.bridges.verl import hooks
+
+    scored = verl(path, rows, unscorable)
+    rewards = torch.zeros(len(rows), 3, dtype=torch.float64)
+    rewards[:, 1] = torch.tensor([total for total, _, _ in scored], dtype=torch.float64)
+
+    def sums(token_level_rewards, response_mask, index):
+        return token_level_rewards.sum(-1)
+
+    totals = hooks._without_marks(sums)(token_level_rewards=rewards, response_mask=None, index=[row["group"] for row in rows]).tolist()
+    return [(total, *numbers) for total, (_, *numbers) in zip(totals, scored, strict=True)]
+
+
+def openrlhf(path, rows, unscorable="raise"):
     from rl_rewards.bridges.openrlhf import StopTraining, reward_function
 
     names = sorted({f"{name}/{key}" for name, key in _component_names(path, rows)})
-    function = reward_function(path, components=names)
+    function = reward_function(path, unscorable, components=names)
 
     def one(row):
         prompt = row["prompt"]
@@ -263,7 +280,7 @@ ONE_ROW = {
     "skyrl_gym": skyrl_gym,
     "slime": slime,
 }
-WHOLE_GROUPS = {"ms_swift": ms_swift, "tinker": tinker, "axolotl": axolotl}
+WHOLE_GROUPS = {"ms_swift": ms_swift, "tinker": tinker, "verl_trainer": verl_trainer, "axolotl": axolotl}
 
 
 def is_absent(total):

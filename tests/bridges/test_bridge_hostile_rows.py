@@ -153,6 +153,14 @@ def case_of(directory, rewards, prompts):
     return path, rows
 
 
+@pytest.fixture
+def hooks_on(monkeypatch):
+    """verl's trainer has the hooks, as its environment variable says; verl itself is not here."""
+    from rl_rewards.bridges.verl import hooks
+
+    monkeypatch.setenv("VERL_USE_EXTERNAL_MODULES", hooks.__name__)
+
+
 @pytest.mark.parametrize("trainer", ONE_ROW)
 @pytest.mark.parametrize("case", CASES)
 def test_rows_one_at_a_time_get_what_trl_gets(case, trainer, tmp_path):
@@ -162,9 +170,9 @@ def test_rows_one_at_a_time_get_what_trl_gets(case, trainer, tmp_path):
 
 
 @pytest.mark.parametrize("policy", ["group_mean", "drop_group"])
-@pytest.mark.parametrize("trainer", ["ms_swift", "tinker"])
+@pytest.mark.parametrize("trainer", ["ms_swift", "tinker", "verl_trainer"])
 @pytest.mark.parametrize("case", CASES)
-def test_whole_groups_get_what_trl_gets_and_a_policys_number_where_there_is_none(case, trainer, policy, tmp_path):
+def test_whole_groups_get_what_trl_gets_and_a_policys_number_where_there_is_none(case, trainer, policy, tmp_path, hooks_on):
     path, rows = case_of(tmp_path, *CASES[case])
     expected = bridge_rows.trl_numbers(path, rows)
     said = WHOLE_GROUPS[trainer](path, rows, policy)
@@ -194,6 +202,15 @@ def test_whole_groups_stop_at_a_row_without_a_score_unless_a_policy_is_named(cas
 
 
 @pytest.mark.parametrize("case", CASES)
+def test_openrlhf_gets_no_number_of_a_row_whose_prompt_it_is_to_drop(case, tmp_path):
+    path, rows = case_of(tmp_path, *CASES[case])
+    expected = bridge_rows.trl_numbers(path, rows)
+    said = ONE_ROW["openrlhf"](path, rows, "drop_group")
+    compare(said, expected)
+    assert all(math.isnan(said[i][0]) for i, total in enumerate(expected[0]) if total is None)
+
+
+@pytest.mark.parametrize("case", CASES)
 def test_workers_of_axolotl_get_trls_numbers(case, tmp_path):
     path, rows = case_of(tmp_path, *CASES[case])
     compare(WHOLE_GROUPS["axolotl"](path, rows), bridge_rows.trl_numbers(path, rows))
@@ -203,6 +220,13 @@ def test_workers_of_axolotl_get_trls_numbers(case, tmp_path):
 def test_where_every_row_fails_no_row_has_a_number(trainer, tmp_path):
     path, rows = case_of(tmp_path, *ALL_FAIL)
     assert all(is_absent(total) for total, _, _ in ONE_ROW[trainer](path, rows))
+
+
+@pytest.mark.parametrize("policy", ["group_mean", "drop_group"])
+def test_where_every_row_fails_verls_trainer_stops(policy, tmp_path, hooks_on):
+    path, rows = case_of(tmp_path, *ALL_FAIL)
+    with pytest.raises(RewardError, match="no row has had a score yet"):
+        WHOLE_GROUPS["verl_trainer"](path, rows, policy)
 
 
 @pytest.mark.parametrize("policy", ["raise", "group_mean", "drop_group"])
