@@ -4,16 +4,27 @@ from __future__ import annotations
 
 import ast
 import json
+import math
 import re
 from collections.abc import Mapping
 from typing import Any
 
-__all__ = ["are_arguments", "arguments_in", "callable_of", "function_name", "named_arguments", "values_in", "with_int_keys", "with_int_keys_first"]
+__all__ = [
+    "are_arguments",
+    "arguments_in",
+    "callable_of",
+    "function_name",
+    "is_method",
+    "named_arguments",
+    "values_in",
+    "with_int_keys",
+    "with_int_keys_first",
+]
 
 _METHOD = re.compile(r"Solution(?:\(\))?\.([^\W\d]\w*)")
 _INTEGER = re.compile(r"-?[0-9]{1,18}")
 _LONGEST = 1_000_000  # characters of arguments by name that are read as Python
-_JSON_WORDS = {"true": True, "false": False, "null": None}
+_WORDS = {"true": True, "false": False, "null": None, "inf": math.inf, "nan": math.nan}
 
 
 def callable_of(written: str) -> str:
@@ -35,17 +46,17 @@ def function_name(written: Any) -> str:
     return name
 
 
+def is_method(function: str | None) -> bool:
+    """Whether it is a method of class Solution, which no test of standard input is about."""
+    return function is not None and _METHOD.fullmatch(function) is not None
+
+
 def named_arguments(text: str) -> list[Any] | None:
     """The values in `nums = [3, 3], target = 6`, as LeetCode writes arguments, in order; None where a text is something else."""
-    if "=" not in text or len(text) > _LONGEST:
+    call = _call_of(text) if "=" in text else None
+    if call is None or call.args or not call.keywords or any(keyword.arg is None for keyword in call.keywords):
         return None
-    try:
-        call = ast.parse(f"f({text.strip()})", mode="eval").body
-        if not isinstance(call, ast.Call) or call.args or not call.keywords or any(keyword.arg is None for keyword in call.keywords):
-            return None
-        return [ast.literal_eval(_JsonWords().visit(keyword.value)) for keyword in call.keywords]
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return None
+    return _literals([keyword.value for keyword in call.keywords])
 
 
 def are_arguments(inputs: Any) -> bool:
@@ -79,7 +90,7 @@ def with_int_keys_first(given: Any) -> Any:
 
 
 def arguments_in(text: str) -> tuple[list[Any], bool]:
-    """The arguments in a text, and whether they are JSON. Text that is not, in a single line, is one argument itself."""
+    """The arguments in a text, and whether they are JSON. They may be Python's literals, separated by commas; other text in a single line is one itself."""
     lines = [line for line in text.split("\n") if line.strip()]
     try:
         return [json.loads(line) for line in lines], True
@@ -89,22 +100,45 @@ def arguments_in(text: str) -> tuple[list[Any], bool]:
         return [json.loads(text)], True
     except ValueError:
         pass
+    if text.lstrip()[:1] in ("[", "{", '"', "'") and (call := _call_of(text)) is not None and not call.keywords:
+        values = _literals(call.args)
+        if values is not None:
+            return values, False
     if len(lines) > 1:
         raise ValueError(f"the input of a call must have one JSON value a line, got {text!r:.80}")
     return [text], False
 
 
 def values_in(text: str, is_json: bool) -> list[Any]:
-    """What an output in text may mean. With arguments in JSON it is JSON, or a text of its own; else it may be either."""
+    """What an output in text may mean. With arguments in JSON it is JSON; else, and where it is none, a literal of Python's or a text of its own."""
     try:
         value = json.loads(text)
     except ValueError:
-        return [text]
+        call = _call_of(text)
+        values = _literals(call.args) if call is not None and not call.keywords else None
+        return [*values, text] if values is not None and len(values) == 1 else [text]
     return [value] if is_json else [value, text]
 
 
-class _JsonWords(ast.NodeTransformer):
-    """JSON's words as Python's, which knows them as names."""
+def _call_of(text: str) -> ast.Call | None:
+    """A call with what a text holds between its parentheses; None for text that is no such thing."""
+    try:
+        call = ast.parse(f"f({text.strip()})", mode="eval").body if len(text) <= _LONGEST else None
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
+    return call if isinstance(call, ast.Call) else None
+
+
+def _literals(nodes: list[ast.expr]) -> list[Any] | None:
+    """The values of literals; None where one is something else."""
+    try:
+        return [ast.literal_eval(_Words().visit(node)) for node in nodes]
+    except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError):
+        return None
+
+
+class _Words(ast.NodeTransformer):
+    """JSON's words, and how Python prints floats that are no numbers, as constants: Python knows them as names."""
 
     def visit_Name(self, node: ast.Name) -> ast.expr:
-        return ast.Constant(_JSON_WORDS[node.id]) if node.id in _JSON_WORDS else node
+        return ast.Constant(_WORDS[node.id]) if node.id in _WORDS else node

@@ -18,6 +18,7 @@ from rl_rewards.scorers.code.calls import (
     arguments_in,
     callable_of,
     function_name,
+    is_method,
     named_arguments,
     values_in,
     with_int_keys,
@@ -158,7 +159,8 @@ def _mapping(test: Mapping[str, Any], row: Row) -> list[Check]:
                 f"a test of a function call must name the function: fn_name, metadata.func_name or the option `function`; got {sorted(fields)}"
             )
     elif kind is None:
-        name = name or row.function or (row.entry_point if are_arguments(fields.get("inputs", fields.get("input"))) else None)
+        are_calls = is_method(row.entry_point) or are_arguments(fields.get("inputs", fields.get("input")))
+        name = name or row.function or (row.entry_point if are_calls else None)
     if name and kind != "script":
         name = function_name(name)
     if "inputs" in fields or (isinstance(fields.get("input"), (list, tuple)) and isinstance(fields.get("output"), (list, tuple)) and not name):
@@ -242,7 +244,7 @@ def _call(name: str, given: Any, wanted: Any, may_be_wrapped: bool = False) -> C
     allowed = [wanted]
     if isinstance(given, str):
         if (named := named_arguments(given)) is not None:
-            given, is_json = named, True
+            given, is_json = named, False
         else:
             given, is_json = arguments_in(given)
         if isinstance(wanted, str):

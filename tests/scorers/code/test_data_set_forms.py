@@ -81,6 +81,16 @@ FORMS = {
     "check of a method, not called": (ADD, ADD_WRONG, "def check(candidate):\n    assert candidate(a=[1], b=3) == 4", {"entry_point": "Solution.f"}),
     "check of a method by its name": (ADD, ADD_WRONG, "def check(candidate):\n    assert candidate(a=[1], b=3) == 4", {"entry_point": "f"}),
     "asserts about a method by its name": (ADD, ADD_WRONG, ["assert f([1], 3) == 4"], {}),
+    # origin: LeetCodeDataset, whose outputs are what Python prints
+    "an output as Python prints it": ("def f(x): return x == 1", "def f(x): return x != 1", [{"input": "x = 1", "output": "True"}, {"input": "x = 2", "output": " False"}], {"entry_point": "Solution().f"}),
+    "a list as Python prints it": ("def f(s): return [s, s == 'a']", "def f(s): return [s]", [{"input": 's = "a"', "output": "['a', True]"}], {"entry_point": "Solution().f"}),
+    "None as Python prints it": ("def f(x): pass", "def f(x): return x", [{"input": "x = 1", "output": "None"}], {"entry_point": "Solution().f"}),
+    "infinity as Python prints it": ("def f(x): return -float('inf')", "def f(x): return float('inf')", [{"input": "x = 1", "output": "-inf"}], {"entry_point": "Solution().f"}),
+    "a text as Python prints it": (TEXT, TEXT_WRONG, [{"input": 's = "ab"', "output": "ab"}, {"input": 's = "10"', "output": "10"}], {"entry_point": "Solution().f"}),
+    "an output of a call as Python prints it": ("def f(x): return [x == 1]", "def f(x): return []", [{"input": "1", "output": "[True]", "fn_name": "f"}], {}),
+    "arguments without names": (ADD, ADD_WRONG, [{"input": "[1, 2], 3", "output": "4"}, {"input": "a = [1], b = 3", "output": "4"}], {"entry_point": "Solution().f"}),
+    "one argument without a name": ("def f(a): return len(a)", "def f(a): return 0", [{"input": "[7, 1]", "output": "2"}, {"input": ' "()"', "output": " 2"}], {"entry_point": "Solution().f"}),
+    "a text in parentheses": ("def f(s): return s == '()'", "def f(s): return s == ()", [{"input": "()", "output": "true", "fn_name": "f"}], {}),
     "stdin with equals signs": ("print(input()[::-1])", "print(input())", [{"input": "a = 1", "output": "1 = a"}], {}),
     # JSON makes text of keys that are numbers; APPS's evaluation makes numbers of them again
     "keys of numbers in an output": ("def f(s): return {len(s): [s]}", "def f(s): return {0: [s]}", {"fn_name": "f", "inputs": [["ab"]], "outputs": [{"2": ["ab"]}]}, {}),
