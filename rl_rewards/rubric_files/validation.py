@@ -38,6 +38,12 @@ _ALLOWED = {
     "mapping_type": "a mapping",
     "dataclass_type": "a mapping of fields",
     "none_required": "nothing",
+    "greater_than": "a number above {gt:g}",
+    "greater_than_equal": "a number of at least {ge:g}",
+    "less_than": "a number below {lt:g}",
+    "less_than_equal": "a number of at most {le:g}",
+    "too_short": "a list of at least {min_length}",
+    "too_long": "a list of at most {max_length}",
 }
 
 
@@ -97,7 +103,7 @@ def problems_of(error: ValidationError, source: YamlSource) -> list[Problem]:
             messages.setdefault(path, []).append(_missing(line["loc"][-1]))
         elif kind in _ALLOWED or kind == "literal_error":
             found.setdefault(path, line["input"])
-            choice = context["expected"] if kind == "literal_error" else _ALLOWED[kind]
+            choice = context["expected"] if kind == "literal_error" else _ALLOWED[kind].format_map(context)
             if choice not in allowed.setdefault(path, []):
                 allowed[path].append(choice)
         else:
