@@ -5,6 +5,7 @@ It ends when the connection does, at once and in the middle of a block: its owne
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import pickle
@@ -37,6 +38,7 @@ def serve(descriptor: int) -> None:
     threading.Thread(target=_receive, args=(connection, jobs), daemon=True).start()
     # No block is asked for before the work is loaded: an error in it is that of the first block.
     work = _attempt(pickle.loads, work)
+    gc.freeze()  # as in the command's own process
     while True:
         block = pickle.loads(jobs.get())
         answer = work if isinstance(work, Failure) else _attempt(work, block)

@@ -186,7 +186,7 @@ def _decode(content: bytes) -> Any:
         ValueError: when it is none, is nested too deeply, or has an object with one key twice: other readers take the first, or the last.
     """
     try:
-        return json.loads(content.decode("utf-8"), object_pairs_hook=_object)
+        return _DECODER.decode(content.decode("utf-8"))
     except UnicodeDecodeError as error:
         raise ValueError(f"not UTF-8: {error.reason} at byte {error.start}") from None
     except RecursionError:
@@ -208,6 +208,9 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         twice = sorted({key for key in keys if keys.count(key) > 1})
         raise _TwiceError(f"an object must have each key once, got {', '.join(map(repr, twice))} more than once")
     return values
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_object)
 
 
 def csv_rows(lines: Iterable[bytes], header: list[str] | None = None, before: int = 0) -> Iterator[Row]:
