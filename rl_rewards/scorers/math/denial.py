@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-__all__ = ["WINDOW", "corrected", "denied_after", "denied_before", "is_denied", "is_hedged", "negation"]
+__all__ = ["WINDOW", "corrected", "denied_after", "denied_before", "is_asked", "is_denied", "is_hedged", "negation", "retracted"]
 
 WINDOW = 80  # characters before and after an answer in which a denial is looked for
 
@@ -43,7 +43,7 @@ _NEGATED = re.compile(
     re.IGNORECASE,
 )  # at the start of what is stated
 _DENIED_AFTER = re.compile(
-    r"[\s$*)\]}\\,]*(?:(?:is|was|would be|seems)\s+(?:not\s+(?:the|a|my|correct|right|true|valid|it\b)|wrong|incorrect|false|impossible)"
+    r"[\s$*)\]}\\,]*(?:q?quad\b[\s\\]*)?(?:(?:text|mathrm)\s*\{\s*)?(?:(?:is|was|would be|seems)\s+(?:not\s+(?:the|a|my|correct|right|true|valid|it\b)|wrong|incorrect|false|impossible)"
     r"|\?\s*(?:no|nope|not|never|wrong|hardly|unlikely|doubtful)\b|[^.!?\n]{0,30}\b(?:they|he|she|this|that|it|which)\s+(?:are|is|was|were)\s+(?:wrong|incorrect|false|mistaken)\b"
     r"|[^.!?\n]{0,20}[.!]\s+(?:(?:wait|no|hmm|oops|sorry|actually|but|hold on)\b\W*)*(?:that|this|it)(?:['’]s|\s+(?:is|was))\s+(?:\w+ly\s+)?"
     r"(?:wrong|incorrect|false|mistaken|a mistake|not\s+(?:right|correct|true|it\b))"
@@ -57,6 +57,15 @@ _HEDGE = re.compile(
     r"[^.!?\n]{0,40}?(?:\d|\\[a-zA-Z]|\$)",
     re.IGNORECASE,
 )
+
+# Another answer in its place: "No, wait: 43", "Actually, it is 43", "I mean 43".
+_RETRACTED = re.compile(
+    r"[\s$*.,;:!?…—–-]*(?:(?:oh|wait|no|nope|oops|sorry|actually|rather|correction|hold on|hmm|just kidding|scratch that|on second thought|i mean|my mistake"
+    r"|let me correct (?:myself|that|it|this)|i made (?:a mistake|an error))\b[\s,.:;!…—–-]*)+"
+    r"(?P<link>(?:it|that|the (?:\w+ )?answer)(?:['’]s|\s+(?:is|was|should be|must be|would be|has to be))\s+|make (?:that|it)\s+)?(?=[-−]?[$\\(\d])",
+    re.IGNORECASE,
+)
+_ASKED = re.compile(r"\b(?:is|was|could|can|might|would|will|should)\s+(?:the|my|our|this|that)\s+(?:\w+\s+)?$", re.IGNORECASE)
 
 
 def is_denied(text: str, start: int, end: int) -> bool:
@@ -105,3 +114,13 @@ def corrected(statement: str) -> str | None:
 def is_hedged(rest: str) -> bool:
     """Whether what follows an answer in its sentence offers another one."""
     return _HEDGE.match(rest) is not None
+
+
+def retracted(rest: str) -> re.Match[str] | None:
+    """The words behind an answer that take it back for the one that follows them; `link` is their verb, where they have one."""
+    return _RETRACTED.match(rest)
+
+
+def is_asked(before: str, rest: str) -> bool:
+    """Whether the words around "answer ..." ask for it: "Is the answer 42?"."""
+    return rest.lstrip(" $*.").startswith("?") and _ASKED.search(before[-WINDOW:]) is not None

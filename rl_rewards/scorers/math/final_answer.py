@@ -19,7 +19,8 @@ __all__ = ["LONGEST", "Extract", "final_answer", "reference_answer"]
 Extract = Literal["boxed", "stated", "anywhere"]
 
 _ANSWER = Tag("answer", thinking="keep")
-_INLINE_CODE = re.compile(r"(?<!`)`([^`\n]{1,200})`(?!`)")
+_INLINE_CODE = re.compile(r"(?<!`)`([^`\n]{1,200})`(?!`)|^[ \t]*```[\w+-]{0,20}[ \t\r]*(?:\n|$)", re.MULTILINE)  # and the marks of blocks
+_DISPLAY = re.compile(r"\\(begin|end)\{(?:equation|align|gather|displaymath)\*?\}")
 _STATEMENT = re.compile(r"\\f?(?:rame)?box|####|\banswers?\b[^.\n]{0,60}?(?:\bis\b|\bare\b|:|=)", re.IGNORECASE)
 
 
@@ -52,7 +53,8 @@ def final_answer(
         return statements.stated_after(text, boxes[-1].end) or answer_in(boxes, text, denied, cut_off)
     if extract == "boxed":
         return None
-    text = _INLINE_CODE.sub(r"\1", in_english(text))
+    text = _INLINE_CODE.sub(r"\1", in_english(text.replace("：", ":")))
+    text = _DISPLAY.sub(lambda mark: "\\[" if mark[1] == "begin" else "\\]", text) if "\\begin" in text else text
     found, refused = statements.stated(text, denied)
     if found is None:
         found = statements.bold(text) or (None if refused else statements.concluded(text, denied)) or statements.short(text)

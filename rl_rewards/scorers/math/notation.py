@@ -30,6 +30,8 @@ _SYMBOLS = str.maketrans(
     }
 )  # fmt: skip
 
+_PRAISE = "✅✓✔☑✨⭐🎉🎊🎯🏆👍💯😀😃😄😁😊🙂🥳🚀\ufe0f \n"  # signs that an answer is decorated with
+
 _TEXT_FONT = r"\\(?:mathrm|mathit|mathsf|mathtt|mathnormal|text|textrm|textit|textbf|textsf|texttt|textup|textnormal|emph|operatorname|mbox|hbox)\*?"
 _SYMBOL_FONT = r"\\(?:mathbf|boldsymbol|bm|pmb|bold|vec|overrightarrow|hat|mathbit)(?![a-zA-Z])"
 _SWITCH = r"\\(?:bf|rm|it|sf|tt|bfseries|rmfamily|itshape|boldmath|large|Large|LARGE|huge|Huge|normalsize|small)(?![a-zA-Z])"
@@ -49,6 +51,7 @@ def _compiled(*rewrites: tuple[str, str]) -> list[tuple[re.Pattern[str], str]]:
 
 # What is only there to look well becomes a space, and spaces become one, so that no pattern after these meets a long run of them.
 _COSMETICS = _compiled(
+    (r'^\s*["“]([^"“”]*)["”]\s*$', r"\1"),
     (r"\*\*(?=\S)(?<=\S\*\*)", "^"),  # Python's power; what is left of ** is Markdown
     (r"(?<=\d)\s*(?:,\s*\\[!;:]|\\[,!;:]|\{\s*,\s*\}|\{\\,\})\s*(?=\d{3}(?!\d))", ""),  # TeX's ways to write thousands
     (r"(?<=\d)\s*\{\s*,\s*\}\s*(?=\d)", "."),  # and decimals
@@ -186,4 +189,4 @@ def _ascii(text: str) -> str:
     text = _RAISED.sub(lambda run: "^{" + "".join(_SUPERSCRIPTS[char] for char in run[0]) + "}", text)
     text = _LOWERED.sub(lambda run: "_{" + "".join(_SUBSCRIPTS[char] for char in run[0]) + "}", text)
     text = unicodedata.normalize("NFKC", text.translate(_SYMBOLS)).translate(_SYMBOLS)
-    return "".join(char for char in text if unicodedata.category(char) != "Cf")
+    return "".join(char for char in text if unicodedata.category(char) != "Cf").strip(_PRAISE)

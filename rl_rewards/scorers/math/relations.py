@@ -20,7 +20,7 @@ _TURNED = {">": "<", "\\ge": "\\le"}
 _ATOM = r"(?:\\text\{[^{}]*\}(?:[a-zA-Z])?|\\(?:angle|triangle|overline|vec|widehat|overarc|Delta|hat)(?: |\{)*[A-Za-z](?:[A-Za-z ]|_\{\w+\})*\}?|\\[a-zA-Z]+ ?|[a-zA-Z]|[A-Z]{2,4}|\d?[A-Z]{2})"
 _SIMPLE = rf"{_ATOM}(?:_\{{[^{{}}]*\}})?'*(?:\^\{{?(?:[*']|-1)\}}?)?(?:\([^()=]{{1,20}}\))?"
 _NAME = re.compile(rf"{_SIMPLE}|\|{_SIMPLE}\||{_SIMPLE}(?:[:/]{_SIMPLE})+|\\frac\{{{_SIMPLE}\}}\{{{_SIMPLE}\}}|[Pp]\([^()=]*\)")
-_NO_NAME = re.compile(r"\\(?:pi|infty|sqrt|pm|mp|emptyset|mathbb|sin|cos|tan|log|ln|exp|sum|prod|int|lim|cdot|times)(?![a-zA-Z])")
+_NO_NAME = re.compile(r"\\text\{(?:not|never|no|neither|nor)[} ]|\\(?:pi|infty|sqrt|pm|mp|emptyset|mathbb|sin|cos|tan|log|ln|exp|sum|prod|int|lim|cdot|times)(?![a-zA-Z])")
 _FACTOR = re.compile(r"^-?(?:\d+|\\frac\{\d+\}\{\d+\})?(?:\\cdot |\*)?")
 _VARIABLE = re.compile(r"\\(?:pi|infty|frac|sqrt|cdot|times|log|ln|sin|cos|tan|text\{[^{}]*\})(?![a-zA-Z])|\\([a-zA-Z]+)|([a-df-hj-zA-Z])")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from rl_rewards.scorers.math.denial import WINDOW, corrected, denied_after, denied_before, is_hedged, negation
+from rl_rewards.scorers.math.denial import WINDOW, corrected, denied_after, denied_before, is_asked, is_hedged, negation, retracted
 
 __all__ = ["LONGEST", "anywhere", "bold", "concluded", "short", "stated", "stated_after"]
 
@@ -27,7 +27,7 @@ _BOLD = re.compile(r"(?<![\w)}\]*])\*\*(?=\S)([^*\n]{1,80})\*\*(?!\w)")  # and n
 _EXPRESSION = re.compile(
     r"(?:[^A-Za-z\\]|\\[A-Za-z]+(?:\{[^{}]*\})?|\\.|(?<![A-Za-z])(?:[A-Za-z]|sqrt|pi|sin|cos|tan|log|ln|exp|and|or)(?![A-Za-z]))+"
 )
-_JOIN = re.compile(r"\s*(?P<word>,|and|or)\s*(?P<second>and|or)?\s*")
+_JOIN = re.compile(r"\s*(?P<word>[,;/|&]|and|or|vs\.?)\s*(?P<second>and|or)?\s*")
 _TRAILING_JOIN = re.compile(r"(?:\b(?:and|or|a|I)\s*)+$")
 _SENTENCE_END = re.compile(r"[.!?](?:\s|$)")
 _SCALE = re.compile(r"[\s$]*(?:hundred|thousand|million|billion|trillion|dozen)\b", re.IGNORECASE)
@@ -47,6 +47,8 @@ _CONCLUSION = re.compile(
 _CLOSING = re.compile(
     r"\s*(?:(?:is|as)\s+(?:the|our|my)\s+(?:final\s+)?(?:solution|answer|result)|(?:in total|altogether|in all))?\s*[.!]?\s*", re.IGNORECASE
 )
+_IS_THE_ANSWER = re.compile(r"\s+is\s+(?:the|our|my)\s+(?:(?:final|correct|right)\s+)?(?:answer|result|solution)\s*[.!]?\s*$", re.IGNORECASE)
+_LEADS_TO = re.compile(r"(?:^|[,:=]|\b(?:so|thus|therefore|hence|that))\s*$", re.IGNORECASE)
 _UNIT = re.compile(r"\s*(?P<unit>%|°|[a-zA-Z]+)[²³]?(?:\s+[a-zA-Z]+(?=\s*[.!]?\s*$))?")
 _NO_UNITS = frozenset("is as in for and or if when where because since".split())
 _RESIDUE = re.compile(r"(?:<\|[^|>]{1,30}\|>\w*|</s>|I hope it is correct\.?)\s*$")  # what may follow the last sentence
@@ -54,9 +56,7 @@ _TAIL = 80  # characters, from the end, in which that is looked for
 _SENTENCE_START = re.compile(r"[.!?]\s+(?=[A-Z$\\])|[ $](?=(?:Therefore|Thus|Hence|So|Consequently)\b)")
 _THERE_ARE = re.compile(r"\bthere (?:are|is)(?: exactly| only)? (\d[\d,]*)\b")
 _ANY_NUMBER = re.compile(r"(?<![\w.])-?\d[\d,]*(?:\.\d+)?(?:/\d+)?%?(?![\w.]?\w)")
-_ADVERB = re.compile(
-    r"(?:definitely|certainly|clearly|obviously|exactly|simply|just|indeed|approximately|about|therefore|thus|then|actually|equal to)\s+"
-)
+_ADVERB = re.compile(r"^(?:(?:definitely|certainly|clearly|obviously|simply|just|indeed|therefore|thus|then|actually)\s+)+|(?:exactly|approximately|about|equal to)\s+")
 _INTRODUCED = re.compile(r"^(?:the\s+)?(?:final\s+)?answer\s+is\s*:?\s*", re.IGNORECASE)
 _EMPHASIS = re.compile(r"([*_]{1,2})([^*_\s](?:[^*_\n]*[^*_\s])?)\1")  # a text that is emphasised as a whole
 _ASIDE = re.compile(r"(?:not\s+(?=[-$\d])|in\s|since\s|because\s|from\s|i\.e\.)")  # in parentheses behind an answer: 42 (not 41)
@@ -82,8 +82,9 @@ def stated(text: str, denied: bool) -> tuple[str | None, bool]:
         rest, start = match[group], place + match.start(group)
         if group == "next" and not _HEADING.fullmatch(text, max(text.rfind("\n", 0, place) + 1, place - WINDOW), place) and ":" not in match[0]:
             continue
-        if group == "next" and rest.strip() in ("$$", "\\["):  # a display formula on lines of its own
-            rest = " ".join(text[start : start + LONGEST].split("\n")[:3])
+        if (mark := rest.strip(" \t\r*")) in ("$$", "\\[") and (display := _MATHEMATICS.match(text, text.index(mark, start))) is not None:
+            behind = text[display.end() : display.end() + WINDOW].partition("\n\n")[0]
+            rest = (text[start : display.end()] + behind).replace("\n", " ")  # on lines of its own
         denial = negation(rest)
         if denial is not None and not denied and denial[0].endswith(("not", "n't", "n’t")) and (better := corrected(rest)) is not None:
             denial, rest = None, better
@@ -96,11 +97,21 @@ def stated(text: str, denied: bool) -> tuple[str | None, bool]:
         expression, after = _expression_in(rest)
         if expression is not None and (scale := _SCALE.match(after)) is not None:
             expression += scale[0]  # 58 thousand
-        if expression is None or (not denied and (denied_after(after, 0) or is_hedged(after) or _GOES_ON.match(after) is not None)):
+        while (instead := retracted(after)) is not None:
+            better, after = _expression_in(after[instead.end() :])
+            if not instead["link"] and after.lstrip(" $*")[:1] not in ("", ".", "!", ",", ";"):
+                break  # "Actually 43 would be too large" takes nothing back
+            expression = better
+        if expression is None or (not denied and _is_open(text[:place], after)):
             refused = True
             continue
         return expression, False
     return None, refused
+
+
+def _is_open(before: str, after: str) -> bool:
+    """Whether what is around a statement denies it, leaves it open or asks for it."""
+    return denied_after(after, 0) or is_hedged(after) or _GOES_ON.match(after) is not None or is_asked(before, after)
 
 
 def stated_after(text: str, start: int) -> str | None:
@@ -187,13 +198,13 @@ def _expression_in(statement: str) -> tuple[str | None, str]:
     formula = _MATHEMATICS.match(statement)
     if formula is not None:
         joined, end = [_formula(formula)], formula.end()
-        either = False
+        between = ", "
         while (join := _JOIN.match(statement, end)) and (more := _MATHEMATICS.match(statement, join.end())):
-            either |= "or" in (join["word"], join["second"])
+            between = "; " if "or" in (join["word"], join["second"]) else "/" if join["word"] == "/" else between
             joined.append(_formula(more))
             end = more.end()
         percent = re.match(r"\s*(?:\\?%|percent\b)", statement[end:])
-        return ("; " if either else ", ").join(joined) + ("%" if percent and len(joined) == 1 else ""), statement[end:]
+        return between.join(joined) + ("%" if percent and len(joined) == 1 else ""), statement[end:]
     expression = _EXPRESSION.match(statement)
     if expression is not None:
         end = _SENTENCE_END.search(expression[0])
@@ -240,6 +251,9 @@ def _at_the_end(sentence: str) -> tuple[str, int] | None:
         end = last.end() if rest is None or rest["unit"].lower() in _NO_UNITS else rest.end()
         if _CLOSING.fullmatch(sentence, end) and (len(formulas) == 1 or _VERB.search(sentence[: last.start()])):
             return _formula(last) + ("%" if rest is not None and rest["unit"].startswith(("%", "perc", "pct")) else ""), last.start()
+    if (named := _IS_THE_ANSWER.search(sentence)) is not None:  # "Therefore, 42 is the answer"
+        start = _number_at_the_end(sentence[: named.start()])
+        return (sentence[start : named.start()].strip(), start) if start is not None and _LEADS_TO.search(sentence[:start]) else None
     start = _number_at_the_end(sentence)
     if start is not None and (sentence[start] in "=:" or _VERB.search(sentence[:start])):
         return sentence[start:].strip(" =:").rstrip(".!"), start

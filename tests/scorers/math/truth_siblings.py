@@ -436,7 +436,7 @@ TABLE: dict[str, list[tuple[str, str, str]]] = {
         (r"58", r"The answer is 57, not 58.", W),
         (r"58", r"The answer is not 58.", U),
         (r"58", r"No, the answer is not 58", U),
-        (r"58", r"The answer is 58? No, 57.", U),
+        (r"58", r"The answer is 58? No, 57.", W),
         (r"58", r"It would be wrong to say the answer is 58.", U),
         (r"58", r"The answer is 58 if you are naive, otherwise 57.", U),
         (r"58", r"Nobody says the answer is 58.", U),
