@@ -11,7 +11,7 @@ from rl_rewards.scorers.math.reader import read
 from rl_rewards.scorers.math.relations import has_variables
 from rl_rewards.scorers.math.rules import Comparer
 from rl_rewards.scorers.math.three_valued import all_of
-from rl_rewards.scorers.math.values import Bracketed, Collection, Named, Record, Relation, Value
+from rl_rewards.scorers.math.values import Bracketed, Collection, Named, Number, Record, Relation, Value
 
 __all__ = [
     "both_named",
@@ -21,6 +21,7 @@ __all__ = [
     "named_and_relation",
     "named_answer",
     "named_reference",
+    "number_and_record",
     "record_and_items",
     "record_and_named",
     "records",
@@ -53,6 +54,12 @@ def relation_and_named(comparison: Comparer, r: Relation, a: Named) -> bool | No
     return comparison.equal(r, a.value) if is_set(a.value) else comparison.leaf(r, a, comparison.rules.decimals)
 
 
+def number_and_record(comparison: Comparer, r: Number, a: Record) -> bool | None:
+    """3 against 3 (mod 7), whose remainder is worked out."""
+    (field, *others) = a.fields
+    return not others and field.name.startswith("mod ") and a.text.startswith(f"{field.value.text}\\pmod") and comparison.equal(r, field.value)
+
+
 def named_and_relation(comparison: Comparer, r: Named, a: Relation) -> bool | None:
     return comparison.equal(r.value, a) if is_set(r.value) else comparison.leaf(r, a, comparison.rules.decimals)
 
@@ -63,6 +70,8 @@ def records(comparison: Comparer, r: Record, a: Record) -> bool | None:
         return False
     if all(field.name in given for field in r.fields):
         return all_of(comparison.equal(field.value, given[field.name].value) for field in r.fields)
+    if len(r.fields) == 1 and _same_modulus(r.fields[0].name, a.fields[0].name):
+        return comparison.equal(r.fields[0].value, a.fields[0].value)
     given = {dummy(name): field for name, field in given.items()}
     if len(given) == len(a.fields) and all(dummy(field.name) in given for field in r.fields):
         return all_of(both_named(comparison, field, given[dummy(field.name)]) for field in r.fields)
@@ -110,6 +119,11 @@ def conflict(name: str, other: str) -> bool:
     if len(name) < 2 or name.startswith("\\text") or (sorted(name) == sorted(other) and name.isalpha()):
         return False
     return name != other and _SHAPE.sub("a", name) == _SHAPE.sub("a", other) and dummy(name) != dummy(other)
+
+
+def _same_modulus(name: str, other: str) -> bool:
+    """Whether one of two congruences, of the same modulus, does not say what it is of: 3 (mod 7) and x = 3 (mod 7)."""
+    return name != other and name.startswith("mod ") is not other.startswith("mod ") and name.endswith(other) is not other.endswith(name)
 
 
 def dummy(name: str) -> str:

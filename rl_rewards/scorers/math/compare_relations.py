@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from rl_rewards.scorers.math.compare_scalars import scalars
 from rl_rewards.scorers.math.kinds import is_set
 from rl_rewards.scorers.math.reader import read
@@ -22,6 +24,8 @@ __all__ = [
     "scalar_and_relation",
     "words",
 ]
+
+_WORD = re.compile(r"[a-zA-Z]+|(?=.*[a-zA-Z]{3})[a-zA-Z0-9]+")  # June 20 too
 
 
 def relations(comparison: Comparer, r: Value, a: Value) -> bool | None:
@@ -61,7 +65,7 @@ def words(comparison: Comparer, r: Words, a: Value) -> bool | None:
 
 
 def any_and_words(comparison: Comparer, r: Value, a: Words) -> bool | None:
-    if letters(r.text) == a.letters and r.text.replace("\\text", "").strip("{}").isalpha():
+    if letters(r.text) == a.letters and _WORD.fullmatch(r.text.replace("\\text", "").strip("{}")) is not None:
         return True
     return comparison.algebra(r, a) if isinstance(r, Expression) and "\\text" not in a.text else False
 

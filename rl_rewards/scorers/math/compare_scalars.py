@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from rl_rewards.scorers.math.families import same_constant
 from rl_rewards.scorers.math.final_form import calculation_left, has_operation, is_irrational
 from rl_rewards.scorers.math.number import close, same_number, split_unit
 from rl_rewards.scorers.math.rules import Comparer
@@ -24,6 +25,8 @@ def scalars(comparison: Comparer, r: Value, a: Value) -> bool | None:
         return False
     if not comparison.rules.allow_unevaluated and unevaluated(comparison, r, a):
         return False
+    if isinstance(a, Expression) and (text := same_constant(r.text, a.text)) != a.text:
+        a = Expression(text, a.unit)
     return comparison.algebra(r, a)
 
 

@@ -100,7 +100,10 @@ def matrices(comparison: Comparer, r: Matrix, a: Matrix) -> bool | None:
 
 
 def matrix_and_vector(comparison: Comparer, r: Matrix | Bracketed, a: Matrix | Bracketed) -> bool | None:
-    """A column or a row against a tuple of its entries."""
+    """A column or a row against a tuple of its entries, and rows in brackets: [[1,2],[3,4]]."""
+    rows = [side.rows if isinstance(side, Matrix) else _rows(side) for side in (r, a)]
+    if rows[0] is not None and rows[1] is not None:
+        return len(rows[0]) == len(rows[1]) and all_of(in_order(comparison, one, other) for one, other in zip(*rows, strict=True))
     vectors = [entries(side) for side in (r, a)]
     return vectors[0] is not None and vectors[1] is not None and in_order(comparison, vectors[0], vectors[1])
 
@@ -137,17 +140,22 @@ def ratio_and_scalar(comparison: Comparer, r: Value, a: Value) -> bool | None:
 def several_and_one(comparison: Comparer, r: Value, a: Value) -> bool | None:
     items = r.items if isinstance(r, (Collection, Bracketed)) else ()
     if len(items) == 1:
-        return comparison.equal(items[0], a)
+        return items[0].text != "\\emptyset" and comparison.equal(items[0], a)
     return comparison.algebra(r, a) if isinstance(a, Expression) and may_be_set(a.text) else False
 
 
 def one_and_several(comparison: Comparer, r: Value, a: Value) -> bool | None:
     items = a.items if isinstance(a, (Collection, Bracketed)) else ()
     if len(items) == 1:
-        return comparison.equal(r, items[0])
+        return items[0].text != "\\emptyset" and comparison.equal(r, items[0])
     if any(isinstance(item, Relation) for item in items) and not comparison.rules.allow_set_relation:
         return no_set(comparison)
     return comparison.algebra(r, a) if isinstance(r, Expression) and may_be_set(r.text) else False
+
+
+def _rows(value: Bracketed) -> Sequence[Sequence[Value]] | None:
+    rows = [item.items for item in value.items if isinstance(item, Bracketed) and item.opening == "["]
+    return rows if value.opening == "[" and len(rows) == len(value.items) else None
 
 
 def entries(value: Value) -> Sequence[Value] | None:

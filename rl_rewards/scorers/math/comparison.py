@@ -75,6 +75,7 @@ _TABLE: dict[tuple[type, type], Any] = {
     (Relation, Relation): compare_relations.relations,
     (Record, Record): compare_names.records,
     (Record, Named): compare_names.record_and_named,
+    (Number, Record): compare_names.number_and_record,
     (Record, Collection): compare_names.record_and_items,
     (Record, Bracketed): compare_names.record_and_items,
     (Bracketed, Record): compare_names.bracketed_and_record,

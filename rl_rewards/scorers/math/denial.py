@@ -123,4 +123,4 @@ def retracted(rest: str) -> re.Match[str] | None:
 
 def is_asked(before: str, rest: str) -> bool:
     """Whether the words around "answer ..." ask for it: "Is the answer 42?"."""
-    return rest.lstrip(" $*.").startswith("?") and _ASKED.search(before[-WINDOW:]) is not None
+    return rest.lstrip(" $*.").startswith("?") and _ASKED.search(before) is not None

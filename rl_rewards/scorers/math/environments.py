@@ -13,6 +13,7 @@ __all__ = ["read"]
 _ENVIRONMENT = re.compile(
     r"\(?\\begin\{(?P<name>[pbvBV]?(?:small)?matrix|array|cases|dcases|rcases|aligned)\*?\}(?P<body>.*)\\end\{(?P=name)\*?\}\)?", re.DOTALL
 )
+_ROW_GOES_ON = re.compile(r"\\\\\s*&?\s*=")  # x=2+3 \\ =5 is one equation
 _COLUMNS = re.compile(r"\{[lcr|]+\}")
 _CONDITION = re.compile(r",?(?:\\text\{(?:if|for|when|where)?,?\}|(?<![a-zA-Z])(?:if|for|when|where)(?=[a-zA-Z\\\d]))")
 _OTHERWISE = re.compile(r",?(?:\\text\{(?:otherwise|else)[^{}]*\}|otherwise|else)$", re.IGNORECASE)
@@ -26,7 +27,7 @@ def read(text: str, read_part: Callable[[str], Value]) -> Value | None:
     name, body = match["name"], match["body"]
     rows = [row.split("&") for row in body.split("\\\\") if row.strip()]
     if "cases" in name or name == "aligned":
-        return _cases(text, rows, read_part)
+        return _cases(text, [row.split("&") for row in _ROW_GOES_ON.sub("=", body).split("\\\\") if row.strip()], read_part)
     if name == "vmatrix":
         return Expression(text)  # a determinant
     if name == "array":

@@ -11,6 +11,7 @@ from typing import Literal
 from rl_rewards.parsers.tag import Tag
 from rl_rewards.scorers.math import statements
 from rl_rewards.scorers.math.boxes import answer_in, boxes_in
+from rl_rewards.scorers.math.conclusions import concluded
 from rl_rewards.scorers.math.languages import in_english
 from rl_rewards.scorers.math.statements import LONGEST
 
@@ -57,7 +58,7 @@ def final_answer(
     text = _DISPLAY.sub(lambda mark: "\\[" if mark[1] == "begin" else "\\]", text) if "\\begin" in text else text
     found, refused = statements.stated(text, denied)
     if found is None:
-        found = statements.bold(text) or (None if refused else statements.concluded(text, denied)) or statements.short(text)
+        found = statements.bold(text) or (None if refused else concluded(text, denied)) or statements.short(text)
     return statements.anywhere(text) if found is None and extract == "anywhere" else found
 
 

@@ -11,6 +11,8 @@ import re
 import unicodedata
 from functools import lru_cache
 
+from rl_rewards.scorers.math.families import over_integers
+
 _SUPERSCRIPTS = dict(zip("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻ⁿ", "0123456789+-n", strict=True))
 _SUBSCRIPTS = dict(zip("₀₁₂₃₄₅₆₇₈₉", "0123456789", strict=True))
 _RAISED = re.compile(f"[{''.join(_SUPERSCRIPTS)}]+")
@@ -64,6 +66,15 @@ _COSMETICS = _compiled(
     (r"\s+", " "),
 )
 _REWRITES = _compiled(
+    (r"\\cr(?![a-zA-Z])", r"\\\\"),
+    (r"\\hline(?![a-zA-Z])|\\\\\s*(?=\\end\b)", ""),
+    (r"\\(begin|end)\s*\{smallmatrix\}", r"\\\1{matrix}"),
+    (r"\\(begin|end)\s*\{(?:align|split|gather(?:ed)?|aligned)\*?\}", r"\\\1{aligned}"),
+    (
+        r"(?:\\left\s*)?\\(?:lbrace|\{)\s*\\begin\s*\{(?:array|aligned|matrix)\}(?:\s*\{[lcr| ]+\})?(.*)\\end\s*\{(?:array|aligned|matrix)\}(?:\s*\\right\s*\.)?$",
+        r"\\begin{cases}\1\\end{cases}",
+    ),
+    (r"&\s*(?=[=<>]|\\(?:le|ge|leq|geq|ne|neq|in|equiv|approx|lt|gt)(?![a-zA-Z]))", ""),
     (r"\\(?:left|right|middle|[bB]igg?[lrm]?)(?![a-zA-Z])(?:\.(?!\d))?", ""),
     (r"\\(?:(?:text)?color|colorbox|[hv]?phantom|tag\*?|label)\s*\{[^{}]*\}|\\(?:underline|ensuremath|mathop|mathord)(?![a-zA-Z])", ""),
     (r"\\[dtc]frac(?![a-zA-Z])", r"\\frac"),
@@ -88,7 +99,7 @@ _REWRITES = _compiled(
     ),
     (rf"^\s*(?:\\text\s*\{{\s*{_ABOUT}\s*\}}|{_ABOUT}(?![a-zA-Z]))(?=\s*[-+.\d\\(])", ""),
     (r"^\s*\\text\s*\{(?:[^{}]{2,60}:|[^{}]{0,60}\b(?:is|are|equals):?)\s*\}(?!.*:\s*\})", ""),  # \text{The answer is }42
-    (r"(?<=\d)\s*\\[lc]?dots\s*$", ""),
+    (r"(?<=\d)\s*(?:\\[lc]?dots|\.\.\.)\s*$", ""),
     (r"\\text\s*\{\s*(?:\\?%|percent)\s*\}|\\%|\s*\b(?:percentage|percent|per cent|pct)\b", "%"),
     (r"\\(l|g)(?:eqslant|eqq|eq)(?![a-zA-Z])", r"\\\1e"),
     (r"\\neq(?![a-zA-Z])|\\not\s*=|!=", r"\\ne "),
@@ -101,6 +112,12 @@ _REWRITES = _compiled(
     (r"\\(?:rbrace|\})(?![a-zA-Z])", r"\\}"),
     (r"\\(?:lbrack)(?![a-zA-Z])", "["),
     (r"\\(?:rbrack)(?![a-zA-Z])", "]"),
+    (r"\\colon(?![a-zA-Z])|\{\s*:\s*\}", ":"),
+    (r"\\div(?![a-zA-Z])", "/"),
+    (r"\\big(cup|cap)(?![a-zA-Z_])", r"\\\1"),
+    (r"\\backslash(?![a-zA-Z])|(?<=\})\s*-\s*(?=\\\{)", r"\\setminus "),
+    (r"\\mathcal\s*\{\s*O\s*\}(?=\s*\()", "O"),
+    (r"\\[lc]?dots[bcimo]?(?![a-zA-Z])|\.\.\.", r"\\ldots "),
     (r"\\varnothing(?![a-zA-Z])|\\\{\s*\\\}", r"\\emptyset"),
     (r"\\mid(?![a-zA-Z])|\\vert(?![a-zA-Z])|\\[lr]vert(?![a-zA-Z])", "|"),
     (r"\{\s*\}(?=\s*\^)", ""),
@@ -112,8 +129,21 @@ _REWRITES = _compiled(
     ),
     (r",?\s*\\text\s*\{\s*,?\s*and\s*\}|,?\s*(?<![a-zA-Z\\])and(?![a-zA-Z])|\\(?:land|wedge)(?![a-zA-Z])", ", "),
     (r"(?<![a-zA-Z\\])(?:np|numpy|math|sympy)\.(?=[a-z])", ""),
-    (r"(?<![a-zA-Z\\])(?:infinity|inf)(?![a-zA-Z])", r"\\infty"),
+    (r"\\text\s*\{\s*infinity\s*\}|(?<![a-zA-Z\\])(?:infinity|inf)(?![a-zA-Z])", r"\\infty "),
+    (r"\\text\s*\{\s*\(?\s*mod(?:ulo)?\s*(\d+)\s*\)?\s*\}", r"\\pmod{\1}"),
+    (
+        r"\(?\s*(?:\\[pb]?mod(?![a-zA-Z])|\\text\s*\{\s*\(?\s*mod(?:ulo)?\s*\}|(?<![a-zA-Z\\{])mod(?:ulo)?(?![a-zA-Z]))\s*(?:(\d+)|\{\s*(\d+)\s*\})\s*\)?",
+        r"\\pmod{\1\2}",
+    ),
+    (r"\\text\s*\{\s*\(?\s*(?:in\s+)?base[\s-]*\}\s*(\d+)", r"_{\1}"),
+    (r"(\d)\s*\\text\s*\{\s*([A-Fa-f]+)\s*\}(?=\s*_\s*\{?\s*1[1-6])|\\text\s*\{\s*([0-9A-Fa-f]+)\s*\}(?=\s*_\s*\{?\s*1[1-6])", r"\1\2\3"),
+    (r"(?<=\d)\s*\^\s*\{?\s*\\text\s*\{\s*(st|nd|rd|th)\s*\}\s*\}?", r"\\text{\1}"),
+    (r"(?<=\d)\s*x\s*(?=10\s*\^)", r"\\times "),  # 6.02 x 10^23
+    (r"(?:(?<=^)|(?<=[-+*/=:,(]))\{\s*(-?\w+(?:\.\d+)?)\s*\}", r"\1"),  # {3}/{4}
     (rf"(?<![a-zA-Z\\])({_FUNCTIONS})(?![a-zA-Z])", r"\\\1"),
+    (r"\\text\s*\{(?=[^{}]*_)((?:[A-Z][a-z]?\d*|_\s*(?:\d|\{\s*\d+\s*\})|[()])+)\}", r"\1"),  # H_2O
+    (r"\\text\s*\{\s*([A-Z][a-z]?)\s*\}(?=\s*_\s*\{?\s*\d)", r"\1"),
+    (r"(_\s*(?:\d|\{\s*\d+\s*\}))\s*\\text\s*\{\s*([A-Z][a-zA-Z]?)\s*\}", r"\1\2"),
     (r"\\text\s*\{([^a-zA-Z{}\\\u4e00-\u9fff]*)\}", r"\1"),
     (r"\\text\s*\{\s*~?([a-zA-Z]+)\s*\}\s*/\s*\\text\s*\{\s*~?([a-zA-Z]+)\s*\}", r"\\text{\1/\2}"),
     (rf"\\frac\s*\{{\s*{_UNIT_TEXT}\s*\}}\s*\{{\s*{_UNIT_TEXT}\s*\}}", r"\\text{\1\2/\3\4}"),
@@ -152,6 +182,7 @@ _LOGIC = re.compile(
 _LOGIC_SIGNS = {"\\wedge": "\\land", "\\vee": "\\lor", "\\lnot": "\\neg", "\\to": "\\rightarrow"}
 _PRIMES = re.compile(r"\^\s*\{\s*((?:\\prime\s*|'\s*)+)\}")
 _ESCAPED_TWICE = re.compile(r"\\\\(?=[a-zA-Z(){}\[\],!;$%|])")  # LaTeX that went through JSON twice; only an environment has line breaks
+_LINE_BREAK = re.compile(r",?\s*\\\\(?=\s)")
 # Spaces between digits group thousands: not in brackets, where (3, 100) are two numbers.
 _THOUSANDS = re.compile(r"(?<![\d.,(\[{])\d{1,3}(?:\s\d{3})+(?![\d)\]}]|,\d|\\\})")
 # A space between digits, behind the comma between them, or between a command and the letter after it, has a meaning; all others have none.
@@ -170,7 +201,7 @@ def canonical(text: str) -> str:
     if not text.isascii():
         text = _ascii(text)
     if "\\\\" in text and "\\begin" not in text:
-        text = _ESCAPED_TWICE.sub(r"\\", text)
+        text = _LINE_BREAK.sub(", ", _ESCAPED_TWICE.sub(r"\\", text))
     if _LOGIC.fullmatch(text) is not None:  # p \\land q is no list
         return " ".join(re.sub(r"\\[a-zA-Z]+", lambda sign: f" {_LOGIC_SIGNS.get(sign[0], sign[0])} ", text).split())
     if (marked := _MARKED_THOUSANDS.fullmatch(text.strip().removesuffix("."))) is not None:
@@ -182,7 +213,8 @@ def canonical(text: str) -> str:
     text = _THOUSANDS.sub(lambda number: _SPACE.sub("", number[0]), text)
     text = _KEPT_SPACE.sub(lambda space: (space[1] or "") + "\0", text)
     text = _SPACE.sub("", text).replace("\0", " ").lstrip(",;")
-    return text.rstrip(".,;") if "\\begin" in text else text.rstrip(".,;\\")
+    text = text.rstrip(".,;") if "\\begin" in text else text.rstrip(".,;\\")
+    return over_integers(text) if "\\mathbb{Z}" in text or "integer" in text else text
 
 
 def _ascii(text: str) -> str:

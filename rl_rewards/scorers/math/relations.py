@@ -14,13 +14,15 @@ _SIGNS = frozenset(
     {"=", "<", ">", "\\le", "\\ge", "\\ne", "\\approx", "\\in", "\\equiv", "\\sim", "\\cong", "\\to", "\\mapsto", "\\subset", "\\subseteq"}
 )
 _LEADING = frozenset({"=", "\\approx", "\\sim", "\\cong"})  # before a value alone: \\approx 3.14
-_MODULO = re.compile(r"(?P<residue>.+?)\(?\\?[pb]?mod\{?(?P<modulus>\d+)\}?\)?")
+_MODULO = re.compile(r"(?P<residue>.+?)\\pmod\{(?P<modulus>\d+)\}")
 _TURNED = {">": "<", "\\ge": "\\le"}
 # What a value may have for a name: x, x_{1}', f(2), AB, \text{Area}, \alpha, m_{\max}, |AB|, \angle ABC, \overline{AB}, V_{1}:V_{2}, AB/CD.
 _ATOM = r"(?:\\text\{[^{}]*\}(?:[a-zA-Z])?|\\(?:angle|triangle|overline|vec|widehat|overarc|Delta|hat)(?: |\{)*[A-Za-z](?:[A-Za-z ]|_\{\w+\})*\}?|\\[a-zA-Z]+ ?|[a-zA-Z]|[A-Z]{2,4}|\d?[A-Z]{2})"
 _SIMPLE = rf"{_ATOM}(?:_\{{[^{{}}]*\}})?'*(?:\^\{{?(?:[*']|-1)\}}?)?(?:\([^()=]{{1,20}}\))?"
 _NAME = re.compile(rf"{_SIMPLE}|\|{_SIMPLE}\||{_SIMPLE}(?:[:/]{_SIMPLE})+|\\frac\{{{_SIMPLE}\}}\{{{_SIMPLE}\}}|[Pp]\([^()=]*\)")
-_NO_NAME = re.compile(r"\\text\{(?:not|never|no|neither|nor)[} ]|\\(?:pi|infty|sqrt|pm|mp|emptyset|mathbb|sin|cos|tan|log|ln|exp|sum|prod|int|lim|cdot|times)(?![a-zA-Z])")
+_NO_NAME = re.compile(
+    r"\\text\{(?:not|never|no|neither|nor)[} ]|\\(?:pi|infty|sqrt|pm|mp|emptyset|mathbb|sin|cos|tan|log|ln|exp|sum|prod|int|lim|cdot|times)(?![a-zA-Z])"
+)
 _FACTOR = re.compile(r"^-?(?:\d+|\\frac\{\d+\}\{\d+\})?(?:\\cdot |\*)?")
 _VARIABLE = re.compile(r"\\(?:pi|infty|frac|sqrt|cdot|times|log|ln|sin|cos|tan|text\{[^{}]*\})(?![a-zA-Z])|\\([a-zA-Z]+)|([a-df-hj-zA-Z])")
 
@@ -29,15 +31,17 @@ def read(text: str, read_part: Callable[[str], Value]) -> Value | None:
     """The relation that a canonical text is at its top level, None when it has no sign of relation there."""
     signs, parts = _cut(text)
     if not signs:
-        return None
+        return _remainder(text, read_part)
     if not parts[0] and parts[1] and len(signs) == 1 and signs[0] in _LEADING:
         return read_part(parts[1])
-    if signs[0] == "\\in" and len(signs) == 1 and is_name(parts[0]):
+    if signs == ("<", "<") and parts[0] == "-\\infty" and parts[2].lstrip("+") == "\\infty" and is_name(parts[1]):
+        return Named(text, parts[1], read_part("\\mathbb{R}"))
+    if signs[0] == "\\in" and len(signs) == 1 and (is_name(parts[0]) or _are_names(parts[0])):
         return Named(text, parts[0], read_part(parts[1]))
     if "\\in" in signs:
         return Relation(text, signs, parts)
-    if signs == ("\\equiv",) and (modulo := _MODULO.fullmatch(parts[1])) is not None:
-        return _congruence(text, parts[0], modulo, read_part)
+    if "\\pmod" in parts[-1] and set(signs) <= {"\\equiv", "="} and (modulo := _MODULO.fullmatch(parts[-1])) is not None:
+        return _congruence(text, f"{parts[0]} ", modulo, read_part)
     if signs[-1] == "\\approx":
         first = signs.index("\\approx")
         if any(sign not in ("=", "\\approx") for sign in signs):
@@ -62,6 +66,12 @@ def is_name(text: str) -> bool:
     return _NAME.fullmatch(text) is not None and not _NO_NAME.match(text)
 
 
+def _are_names(text: str) -> bool:
+    """Whether a text is a point of names: (x,y)."""
+    point = enclosed(text)
+    return point is not None and len(names := split(point[1], ",;")) > 1 and all(map(is_name, names))
+
+
 def has_variables(text: str) -> bool:
     return any(match[1] or match[2] for match in _VARIABLE.finditer(text))
 
@@ -82,7 +92,15 @@ def _congruence(text: str, left: str, modulo: re.Match[str], read_part: Callable
     residue, modulus = read_part(modulo["residue"]), modulo["modulus"]
     if isinstance(residue, Number) and residue.value.denominator == 1 and int(modulus):
         residue = Number(str(residue.value % int(modulus)), residue.value % int(modulus))
-    return Record(text, (Named(text, f"{left} mod {modulus}", residue),))
+    return Record(text, (Named(text, f"{left}mod {modulus}", residue),))
+
+
+def _remainder(text: str, read_part: Callable[[str], Value]) -> Record | None:
+    """3 (mod 7), where what is congruent to it is not named."""
+    modulo = _MODULO.fullmatch(text) if "\\pmod" in text else None
+    if modulo is None or not isinstance(read_part(modulo["residue"]), Number):
+        return None
+    return _congruence(text, "", modulo, read_part)
 
 
 def _ascending(text: str, signs: tuple[str, ...], parts: tuple[str, ...]) -> Relation:

@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import re
 
+from rl_rewards.scorers.math.conclusions import ANY_NUMBER, FORMULA, LONGEST, MATHEMATICS, at_the_end, content_of
 from rl_rewards.scorers.math.denial import WINDOW, corrected, denied_after, denied_before, is_asked, is_hedged, negation, retracted
 
-__all__ = ["LONGEST", "anywhere", "bold", "concluded", "short", "stated", "stated_after"]
+__all__ = ["LONGEST", "anywhere", "bold", "short", "stated", "stated_after"]
 
-LONGEST = 2000  # characters of an expression; longer ones are not read
 _STATEMENTS_READ = 16  # "answer", from the end of the text, before giving up
-_SENTENCE = 240  # characters of a sentence that concludes
 
-_FORMULA = r"(?s:\$\$((?:[^$\\]|\\.)+)\$\$|\$((?:[^$\\]|\\.)+)\$|\\\((.+?)\\\)|\\\[(.+?)\\\])"
-_MATHEMATICS = re.compile(_FORMULA, re.DOTALL)
 _STATED = re.compile(
     rf"answers?(?:\b[^.\n:=$\\]{{0,60}}?(?:\bis|\bare|\bequals|\bbe|\bbecomes|:|=)|\s+[-–—](?=\s+[-+$\\\d(]))(?:\*\*)?\s*:?\s*(?P<rest>[^\n]+)"
     r"|answers?\*{0,2}[ \t]*[:=]?[ \t]*\*{0,2}[ \t]*\n\s*(?P<next>\S[^\n]*)"
-    rf"|answer\s+(?P<bare>(?:{_FORMULA}).*)",
+    rf"|answer\s+(?P<bare>(?:{FORMULA}).*)",
     re.IGNORECASE,
 )
 _SUGGESTED = re.compile(r"\b(?:might|may|could)(?:\s+\w+)?\s+be\W*$", re.IGNORECASE)  # "The answer might be 58"
@@ -35,28 +32,9 @@ _GOES_ON = re.compile(
     r"[\s$]*(?:times|plus|minus|squared|cubed|factorial|(?:multiplied|divided) by|(?:percent |% )?(?:more|less|fewer) than)\b", re.IGNORECASE
 )
 _NUMBER = re.compile(r"-?\d[\d,]*(?:\.\d+)?(?:/\d+)?%?")
-# How a sentence says what its answer is, and words that may follow it.
-_VERB = re.compile(
-    r"(?:(?:\b|['’])(?:is|are|was|be|s|equals?|becomes?|gets?|got|gives?|yields?|obtains?|has|have|find|found|thus|therefore|hence|so|that|to|by|coordinates are)\b|[=:])"
-    r"(?:\s+(?:us|me|you))?(?:\s+(?:exactly|simply|just|equal to|approximately|about|around|only|at most|at least|the interval|the set))?[\s:,*]*$",
-    re.IGNORECASE,
+_ADVERB = re.compile(
+    r"^(?:(?:definitely|certainly|clearly|obviously|simply|just|indeed|therefore|thus|then|actually)\s+)+|(?:exactly|approximately|about|equal to)\s+"
 )
-_CONCLUSION = re.compile(
-    r"(?:so|thus|therefore|hence|finally|consequently|in conclusion|we (?:get|find|have|obtain)|after \w+|this gives|which gives)\b", re.IGNORECASE
-)
-_CLOSING = re.compile(
-    r"\s*(?:(?:is|as)\s+(?:the|our|my)\s+(?:final\s+)?(?:solution|answer|result)|(?:in total|altogether|in all))?\s*[.!]?\s*", re.IGNORECASE
-)
-_IS_THE_ANSWER = re.compile(r"\s+is\s+(?:the|our|my)\s+(?:(?:final|correct|right)\s+)?(?:answer|result|solution)\s*[.!]?\s*$", re.IGNORECASE)
-_LEADS_TO = re.compile(r"(?:^|[,:=]|\b(?:so|thus|therefore|hence|that))\s*$", re.IGNORECASE)
-_UNIT = re.compile(r"\s*(?P<unit>%|°|[a-zA-Z]+)[²³]?(?:\s+[a-zA-Z]+(?=\s*[.!]?\s*$))?")
-_NO_UNITS = frozenset("is as in for and or if when where because since".split())
-_RESIDUE = re.compile(r"(?:<\|[^|>]{1,30}\|>\w*|</s>|I hope it is correct\.?)\s*$")  # what may follow the last sentence
-_TAIL = 80  # characters, from the end, in which that is looked for
-_SENTENCE_START = re.compile(r"[.!?]\s+(?=[A-Z$\\])|[ $](?=(?:Therefore|Thus|Hence|So|Consequently)\b)")
-_THERE_ARE = re.compile(r"\bthere (?:are|is)(?: exactly| only)? (\d[\d,]*)\b")
-_ANY_NUMBER = re.compile(r"(?<![\w.])-?\d[\d,]*(?:\.\d+)?(?:/\d+)?%?(?![\w.]?\w)")
-_ADVERB = re.compile(r"^(?:(?:definitely|certainly|clearly|obviously|simply|just|indeed|therefore|thus|then|actually)\s+)+|(?:exactly|approximately|about|equal to)\s+")
 _INTRODUCED = re.compile(r"^(?:the\s+)?(?:final\s+)?answer\s+is\s*:?\s*", re.IGNORECASE)
 _EMPHASIS = re.compile(r"([*_]{1,2})([^*_\s](?:[^*_\n]*[^*_\s])?)\1")  # a text that is emphasised as a whole
 _ASIDE = re.compile(r"(?:not\s+(?=[-$\d])|in\s|since\s|because\s|from\s|i\.e\.)")  # in parentheses behind an answer: 42 (not 41)
@@ -82,7 +60,9 @@ def stated(text: str, denied: bool) -> tuple[str | None, bool]:
         rest, start = match[group], place + match.start(group)
         if group == "next" and not _HEADING.fullmatch(text, max(text.rfind("\n", 0, place) + 1, place - WINDOW), place) and ":" not in match[0]:
             continue
-        if (mark := rest.strip(" \t\r*")) in ("$$", "\\[") and (display := _MATHEMATICS.match(text, text.index(mark, start))) is not None:
+        if (mark := rest.strip(" \t\r*")) in ("$$", "\\[") and (
+            display := MATHEMATICS.match(text, text.index(mark, start), start + LONGEST)
+        ) is not None:
             behind = text[display.end() : display.end() + WINDOW].partition("\n\n")[0]
             rest = (text[start : display.end()] + behind).replace("\n", " ")  # on lines of its own
         denial = negation(rest)
@@ -102,7 +82,7 @@ def stated(text: str, denied: bool) -> tuple[str | None, bool]:
             if not instead["link"] and after.lstrip(" $*")[:1] not in ("", ".", "!", ",", ";"):
                 break  # "Actually 43 would be too large" takes nothing back
             expression = better
-        if expression is None or (not denied and _is_open(text[:place], after)):
+        if expression is None or (not denied and _is_open(text[max(0, place - WINDOW) : place], after)):
             refused = True
             continue
         return expression, False
@@ -121,7 +101,7 @@ def stated_after(text: str, start: int) -> str | None:
     place += start
     match = _STATED.match(text[place + 6 : place + LONGEST])
     rest = (match["rest"] or match["bare"] or "").strip(" *") if match is not None else ""
-    return _expression_in(rest)[0] if _MATHEMATICS.match(rest) or _NUMBER.match(rest) else None
+    return _expression_in(rest)[0] if MATHEMATICS.match(rest) or _NUMBER.match(rest) else None
 
 
 def bold(text: str) -> str | None:
@@ -137,9 +117,9 @@ def short(text: str) -> str | None:
     text = text.strip()
     if not text or len(text) > LONGEST:
         return None
-    formula = _MATHEMATICS.fullmatch(text.rstrip("."))  # on lines of its own or not
+    formula = MATHEMATICS.fullmatch(text.rstrip("."))  # on lines of its own or not
     if formula is not None:
-        return _formula(formula)
+        return content_of(formula)
     if "\n" in text:
         return None
     if (emphasised := _EMPHASIS.fullmatch(text.rstrip("."))) is not None:
@@ -149,35 +129,14 @@ def short(text: str) -> str | None:
     return text if len(rest.split()) <= 4 and len(rest) <= 60 else None
 
 
-def concluded(text: str, denied: bool) -> str | None:
-    """What the last sentence says at its end: "So we get 34.", "Therefore $x = 3$ is the solution."
-
-    Of a text of one line any last sentence counts, of a longer one only one that begins as a conclusion does.
-    """
-    text = _without_residue(text[-2 * LONGEST :].strip())
-    line = text.rpartition("\n")[2].strip()
-    sentence = _last_sentence(line)
-    if len(sentence) > _SENTENCE or not ((line == text.strip() and len(line) <= 2 * _SENTENCE) or _CONCLUSION.match(sentence)):
-        return None
-    found = _at_the_end(sentence)
-    if found is None and (counted := _THERE_ARE.search(sentence)) is not None and len(_ANY_NUMBER.findall(sentence)) == 1:
-        found = counted[1], counted.start(1)
-    if found is None:
-        return None
-    expression, start = found
-    if not denied and denied_before(sentence[max(0, start - WINDOW) : start]):
-        return None
-    return None if re.search(r"\b(?:either|maybe|perhaps|possibly|might|between)\b", sentence, re.IGNORECASE) else expression
-
-
 def anywhere(text: str) -> str | None:
     """The last formula of a text, or its last number."""
     tail = text[-LONGEST:]
     last = None
-    for last in _MATHEMATICS.finditer(tail):
+    for last in MATHEMATICS.finditer(tail):
         pass
     if last is not None:
-        return _formula(last)
+        return content_of(last)
     for last in _NUMBER.finditer(tail):
         pass
     return last[0].rstrip(",") if last is not None else None
@@ -195,13 +154,13 @@ def _marked(text: str) -> str | None:
 def _expression_in(statement: str) -> tuple[str | None, str]:
     """The mathematics at the start of a statement, or all of a short statement in words, and what follows it."""
     statement = _ADVERB.sub("", statement.strip().removeprefix("**").strip())
-    formula = _MATHEMATICS.match(statement)
+    formula = MATHEMATICS.match(statement)
     if formula is not None:
-        joined, end = [_formula(formula)], formula.end()
+        joined, end = [content_of(formula)], formula.end()
         between = ", "
-        while (join := _JOIN.match(statement, end)) and (more := _MATHEMATICS.match(statement, join.end())):
+        while (join := _JOIN.match(statement, end)) and (more := MATHEMATICS.match(statement, join.end())):
             between = "; " if "or" in (join["word"], join["second"]) else "/" if join["word"] == "/" else between
-            joined.append(_formula(more))
+            joined.append(content_of(more))
             end = more.end()
         percent = re.match(r"\s*(?:\\?%|percent\b)", statement[end:])
         return between.join(joined) + ("%" if percent and len(joined) == 1 else ""), statement[end:]
@@ -219,57 +178,10 @@ def _expression_in(statement: str) -> tuple[str | None, str]:
             return found, rest
     end = _SENTENCE_END.search(statement)
     sentence = (statement[: end.start()] if end else statement).strip(" *.")
-    stated = _at_the_end(sentence)
+    stated = at_the_end(sentence)
     if stated is not None:
         return stated[0], ""
-    numbers = _ANY_NUMBER.findall(sentence)
-    if len(numbers) == 1 and not _MATHEMATICS.search(sentence) and len(sentence) > 20:
+    numbers = ANY_NUMBER.findall(sentence)
+    if len(numbers) == 1 and not MATHEMATICS.search(sentence) and len(sentence) > 20:
         return numbers[0], ""
     return (sentence, statement[len(sentence) :]) if 0 < len(sentence) <= 60 else (None, "")
-
-
-def _without_residue(text: str) -> str:
-    while (residue := _RESIDUE.search(text, max(0, len(text) - _TAIL))) is not None:
-        text = text[: residue.start()].rstrip()
-    return text
-
-
-def _last_sentence(line: str) -> str:
-    body = line.rstrip(" .!")
-    start = 0
-    for match in _SENTENCE_START.finditer(body):
-        start = match.end()
-    return line[start:]
-
-
-def _at_the_end(sentence: str) -> tuple[str, int] | None:
-    """The expression that ends a sentence behind a verb or an equals sign, or that is its only mathematics, and where it starts."""
-    formulas = list(_MATHEMATICS.finditer(sentence))
-    if formulas:
-        last = formulas[-1]
-        rest = _UNIT.match(sentence, last.end())
-        end = last.end() if rest is None or rest["unit"].lower() in _NO_UNITS else rest.end()
-        if _CLOSING.fullmatch(sentence, end) and (len(formulas) == 1 or _VERB.search(sentence[: last.start()])):
-            return _formula(last) + ("%" if rest is not None and rest["unit"].startswith(("%", "perc", "pct")) else ""), last.start()
-    if (named := _IS_THE_ANSWER.search(sentence)) is not None:  # "Therefore, 42 is the answer"
-        start = _number_at_the_end(sentence[: named.start()])
-        return (sentence[start : named.start()].strip(), start) if start is not None and _LEADS_TO.search(sentence[:start]) else None
-    start = _number_at_the_end(sentence)
-    if start is not None and (sentence[start] in "=:" or _VERB.search(sentence[:start])):
-        return sentence[start:].strip(" =:").rstrip(".!"), start
-    return None
-
-
-def _number_at_the_end(sentence: str) -> int | None:
-    """Where the terms without letters at the end of a sentence start, a unit behind them left aside."""
-    words = [(match.start(), match[0]) for match in re.finditer(r"\S+", sentence)]
-    if len(words) > 1 and re.fullmatch(r"(?:%|percent|pct|°|[a-zA-Z]{1,12}[²³]?)[.!]?", words[-1][1]):
-        words.pop()
-    start = None
-    while words and re.fullmatch(r"[^A-Za-z]*[a-zA-Z%°]{0,3}[²³]?[.!]?", words[-1][1]) and not re.fullmatch(r"[A-Za-z.!]+", words[-1][1]):
-        start = words.pop()[0]
-    return start if start is not None and any(char.isdigit() for char in sentence[start:]) else None
-
-
-def _formula(match: re.Match[str]) -> str:
-    return next(group for group in match.groups() if group is not None).strip()

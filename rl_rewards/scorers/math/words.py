@@ -19,7 +19,11 @@ _DATED = re.compile(r"\\text\{[^{}]*[a-zA-Z]{2}[^{}]*\}")  # words with digits a
 _TIME = re.compile(r"(\d{1,2}):([0-5]\d(?::[0-5]\d)?)(?:\\text\{)?([AaPp])\.?[Mm]\.?\}?")
 _SHORT = frozenset("yes no odd dne".split())  # words of fewer letters than a product may have
 _SENTENCE = re.compile(r"[.?!](?=[^.}])")
-_SPELLED_OUT = {"dne": "doesnotexist"}
+_SPELLED_OUT = {"dne": "doesnotexist"} | dict.fromkeys(
+    ("infinitelymanysolutions", "infinitesolutions", "infinitenumberofsolutions", "aninfinitenumberofsolutions", "infinitelymanyrealsolutions"),
+    "infinitelymany",
+)
+_THERE = re.compile(r"^there(?:is|are|exists?)(?=no|infinit|aninfinit)")
 _SETS = dict.fromkeys(("allrealnumbers", "allreals", "therealnumbers", "allrealvalues"), r"\mathbb{R}") | dict.fromkeys(
     ("emptyset", "theemptyset", "nosolution", "nosolutions", "norealsolution", "norealsolutions", "nosolutionexists", "nosolutionsexist"),
     r"\emptyset",
@@ -34,7 +38,7 @@ def read_words(text: str) -> Value | None:
         return Choice(text, choice[1], _content(text[choice.end(1) :]))
     if not _are_words(text):
         return None
-    words = letters(text)
+    words = _THERE.sub("", letters(text), count=1)
     return Expression(_SETS[words]) if words in _SETS else Words(text, _SPELLED_OUT.get(words, words))
 
 

@@ -7,6 +7,7 @@ import pytest
 pytest.importorskip("math_verify")
 
 import truth_around
+import truth_families
 import truth_numbers
 import truth_siblings
 import truth_spellings
@@ -18,7 +19,17 @@ import truth_wordings
 from rl_rewards.scorers.math import MathVerify
 from rl_rewards.types import EvaluateResult, Outcome, Sample
 
-TABLES = (truth_table, truth_around, truth_structures, truth_numbers, truth_statements, truth_spellings, truth_siblings, truth_wordings)
+TABLES = (
+    truth_table,
+    truth_around,
+    truth_families,
+    truth_structures,
+    truth_numbers,
+    truth_statements,
+    truth_spellings,
+    truth_siblings,
+    truth_wordings,
+)
 ROWS = [(origin, *row) for table in TABLES for origin, rows in table.TABLE.items() for row in rows]
 
 

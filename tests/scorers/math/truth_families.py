@@ -1,0 +1,91 @@
+"""(reference, response, verdict) rows: the spellings of one value against each other, and near misses against each of them."""
+
+from __future__ import annotations
+
+R, W, U, E = "right", "wrong", "unparsed", "error"
+
+# Spellings of one value, and what is another one.
+_FAMILIES: list[tuple[list[str], list[str]]] = [
+    ([r"3:4", r"3{:}4", r"3\colon 4"], [r"4:3", r"3{:}5"]),
+    ([r"\frac{3}{4}", r"{3}/{4}", r"3 \div 4"], [r"4 \div 3", r"{3}/{5}"]),
+    ([r"6.02\times10^{23}", r"6.02 x 10^{23}", r"6.02x10^23"], [r"6.02 x 10^{22}", r"6.03x10^23"]),
+    ([r"\infty", r"\text{infinity}", "infinity"], [r"-\text{infinity}", "0"]),
+    ([r"2A_{16}", r"\text{2A}_{16}", r"2\mathrm{A}_{16}", r"(2A)_{16}"], [r"\text{2B}_{16}", r"\text{2A}_{12}"]),
+    ([r"243_5", r"243 \text{ base } 5", r"243\text{ (base 5)}"], [r"243 \text{ base } 6", r"244 \text{ base } 5"]),
+    ([r"3\text{rd}", r"3^{\text{rd}}", "3"], [r"4^{\text{th}}"]),
+    ([r"O(n\log n)", r"\mathcal{O}(n \log n)"], [r"\mathcal{O}(n)"]),
+    ([r"1,2,\ldots,10", r"1,2,\dots,10", "1, 2, ..., 10"], [r"1,2,\dots,11", "1,2,10"]),
+    ([r"\text{H}_2\text{O}", r"\mathrm{H_2O}", r"\mathrm{H}_{2}\mathrm{O}", "H_2O"], [r"\mathrm{H_2O_2}", r"\mathrm{HO_2}"]),
+    ([r"\text{June 20}", "June 20"], [r"\text{June 21}", "July 20", "20"]),
+    # Matrices and systems.
+    (
+        [
+            r"\begin{pmatrix}1&2\\3&4\end{pmatrix}", r"\begin{pmatrix} 1 & 2 \\ 3 & 4 \\ \end{pmatrix}", r"\begin{bmatrix}1&2\cr 3&4\end{bmatrix}",
+            r"\begin{smallmatrix}1&2\\3&4\end{smallmatrix}", "[[1,2],[3,4]]", "[[1, 2], [3, 4]]",
+        ],
+        [
+            r"-\begin{pmatrix}1&2\\3&4\end{pmatrix}", r"2\begin{pmatrix}1&2\\3&4\end{pmatrix}", "[[1,3],[2,4]]", "[[1,2,3,4]]", "-2",
+            r"\begin{pmatrix}1&2\\3&5\\\end{pmatrix}",
+        ],
+    ),
+    (
+        [
+            r"\begin{cases}x=1\\y=2\end{cases}", r"\left\{\begin{array}{l}x=1\\y=2\end{array}\right.", r"\begin{aligned}x&=1\\y&=2\end{aligned}",
+            r"\left\{\begin{aligned}x&=1\\y&=2\end{aligned}\right.", r"x = 1 \\ y = 2", r"x=1,y=2",
+        ],
+        [r"\left\{\begin{array}{l}x=2\\y=1\end{array}\right.", r"\begin{aligned}x&=1\\y&=3\end{aligned}", r"x = 1 \\ y = 3"],
+    ),
+    (
+        [r"\begin{cases}x & x>0\\ -x & x\le 0\end{cases}", r"\left\{\begin{matrix} x & x>0\\ -x & x\le 0\end{matrix}\right."],
+        [r"\left\{\begin{matrix} -x & x>0\\ x & x\le 0\end{matrix}\right."],
+    ),
+    # Sets.
+    (
+        [r"(-\infty,1)\cup(2,\infty)", r"(-\infty,1)\bigcup(2,\infty)", r"\mathbb{R}\backslash[1,2]"],
+        [r"(-\infty,1]\bigcup(2,\infty)", r"(-\infty,1)\bigcap(2,\infty)"],
+    ),
+    ([r"\mathbb{R}\setminus\{1\}", r"\mathbb{R}\backslash\{1\}", r"\mathbb{R}-\{1\}"], [r"\mathbb{R}-\{2\}", r"\mathbb{R}"]),
+    ([r"-\infty<x<\infty", r"\mathbb{R}", r"(-\infty,\infty)"], [r"0<x<\infty", r"[0,\infty)"]),
+    ([r"\{(1,2),(3,4)\}", r"(x,y)\in\{(1,2),(3,4)\}", "(1,2),(3,4)"], [r"(x,y)\in\{(1,2),(4,3)\}", r"(x,y)\in\{(1,2)\}"]),
+    ([r"\emptyset", r"\{\}", r"\text{There is no solution}", r"\text{There are no real solutions}"], [r"\{\emptyset\}", r"\text{There is one solution}"]),
+    ([r"\text{infinitely many}", r"\text{There are infinitely many solutions}"], [r"\text{There are no solutions}", r"\text{finitely many}"]),
+    # General solutions, constants of integration, remainders.
+    (
+        [
+            r"x=\frac{\pi}{4}+k\pi, k\in\mathbb{Z}", r"x=\frac{\pi}{4}+n\pi,\ n\in\mathbb Z", r"\frac{\pi}{4}+n\pi \text{ for any integer } n",
+            r"x = \frac{\pi}{4} + k\pi \ (k \in \mathbb{Z})", r"\frac{\pi}{4}+m\pi, \text{ where } m \text{ is an integer}",
+            r"x\in\{\frac{\pi}{4}+k\pi \mid k\in\mathbb{Z}\}", r"n\pi+\frac{\pi}{4}, n \text{ an integer}",
+        ],
+        [
+            r"x=\frac{\pi}{3}+n\pi, n\in\mathbb{Z}", r"x=\frac{\pi}{4}+2n\pi, n\in\mathbb{Z}", r"\frac{\pi}{4}",
+            r"x=\frac{\pi}{4}+n\pi, n\in\mathbb{N}", r"x=\frac{\pi}{4}-\pi, n\in\mathbb{Z}",
+        ],
+    ),
+    ([r"\frac{x^3}{3}+C", r"\frac13x^3+c", r"\frac{x^3}{3}+\text{constant}", r"\frac{x^3}{3}+C_1"], [r"\frac{x^3}{3}", r"\frac{x^2}{3}+c", r"\frac{x^3}{3}+5"]),
+    ([r"3 \pmod 7", r"3 \bmod 7", r"3\ (\text{mod }7)", r"x\equiv 3\pmod{7}", r"x = 3 \mod 7"], [r"4\pmod 7", r"3 \pmod 5", r"x\equiv 3\pmod{70}"]),
+]  # fmt: skip
+
+
+def _rows() -> list[tuple[str, str, str]]:
+    rows = []
+    for right, wrong in _FAMILIES:
+        rows.extend((reference, rf"\boxed{{{answer}}}", R) for reference in right for answer in right if answer != reference)
+        rows.extend((reference, rf"\boxed{{{answer}}}", W) for reference in right for answer in wrong)
+    return rows
+
+
+TABLE: dict[str, list[tuple[str, str, str]]] = {
+    "families": _rows(),
+    "remainders that are numbers": [
+        ("3", r"\boxed{3 \pmod 7}", R),
+        ("3", r"\boxed{10 \pmod 7}", W),
+        ("24", r"\boxed{2^{10} \bmod 100}", W),
+        (r"x\equiv 3\pmod{7}", r"\boxed{y\equiv 3\pmod{7}}", W),
+    ],
+    "letters that are no constants": [
+        ("a+b+c", r"\boxed{c+b+a}", R),
+        ("a+b+c", r"\boxed{a+b+k}", W),
+        ("x^2+C", r"\boxed{y^2+c}", W),
+        (r"2k, k\in\mathbb{N}", r"\boxed{2n, n\in\mathbb{Z}}", W),
+    ],
+}  # fmt: skip
