@@ -94,6 +94,31 @@ def test_nemo_gym_gets_a_masked_sample_where_a_reward_failed(sums):
     assert right["response"] and right["answer"] == "42"  # what came in comes back
 
 
+THOUGHT = {"type": "reasoning", "summary": [{"type": "summary_text", "text": "hm"}]}
+SAID = {"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": RIGHT}]}
+CALLED = {"type": "function_call", "call_id": "1", "name": "add", "arguments": "{}"}
+RESULT = {"type": "function_call_output", "call_id": "1", "output": "42"}
+
+
+@pytest.mark.parametrize(
+    ("items", "correct"),
+    [
+        ([THOUGHT, SAID, CALLED], 1.0),
+        ([SAID, CALLED, CALLED], 1.0),
+        ([SAID, THOUGHT, CALLED], 1.0),
+        ([CALLED, SAID], 1.0),
+        ([SAID, CALLED, RESULT], 1.0),
+        ([SAID, CALLED, RESULT, CALLED], 0.0),  # the last turn is a call alone
+        ([SAID, CALLED, RESULT, SAID], 1.0),
+        ([CALLED, RESULT], 0.0),
+    ],
+    ids=lambda value: "-".join(item["type"] for item in value) if isinstance(value, list) else None,
+)
+def test_nemo_gyms_text_and_calls_of_one_turn_are_one_message_as_in_chat_completions(sums, items, correct):
+    reply = sums.post("/verify", {"responses_create_params": {"input": PROMPT}, "response": {"output": items}, "answer": "42"}).json()
+    assert (reply["mask_sample"], reply["correct"]) == (False, correct)
+
+
 @pytest.mark.parametrize("truth", ["42", {"answer": "42"}, {"answer": 42, "more": [1]}])
 def test_reward_kits_ground_truth_is_text_or_a_mapping(sums, truth):
     assert sums.post("/evaluate", {"messages": turns(RIGHT), "ground_truth": truth}).json()["score"] == 1.5

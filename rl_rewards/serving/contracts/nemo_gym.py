@@ -37,7 +37,7 @@ def _read(body: _Request, rubric: Rubric, options: Mapping[str, Any]) -> list[Sa
 
 
 def _messages(items: Any, role: str, where: str) -> list[dict[str, Any]]:
-    """Items of the Responses API as messages: reasoning goes to the assistant's message that follows it, calls of tools to one."""
+    """Items of the Responses API as messages: reasoning goes to the assistant's message that follows it, calls of tools to the one that they follow."""
     if isinstance(items, str):
         return [{"role": role, "content": items}] if items else []
     messages: list[dict[str, Any]] = []
@@ -50,8 +50,9 @@ def _messages(items: Any, role: str, where: str) -> list[dict[str, Any]]:
             message: dict[str, Any] = {"role": name, "content": _text(item.get("content"), at + "/content")}
         elif kind == "function_call":
             call = {"id": item.get("call_id"), "type": "function", "function": {"name": item.get("name"), "arguments": item.get("arguments")}}
-            if messages and messages[-1].get("tool_calls") and not reasoning:
-                messages[-1]["tool_calls"].append(call)
+            if messages and messages[-1]["role"] == "assistant":
+                _add_call(messages[-1], call, reasoning)
+                reasoning = []
                 continue
             message = {"role": "assistant", "content": "", "tool_calls": [call]}
         elif kind == "function_call_output":
@@ -68,6 +69,13 @@ def _messages(items: Any, role: str, where: str) -> list[dict[str, Any]]:
     if reasoning:
         messages.append({"role": "assistant", "content": "", "reasoning_content": "\n".join(reasoning)})
     return messages
+
+
+def _add_call(message: dict[str, Any], call: dict[str, Any], reasoning: list[str]) -> None:
+    """Add a call to the message of its turn, and what was thought between them: Chat Completions have one message for both."""
+    message.setdefault("tool_calls", []).append(call)
+    if reasoning:
+        message["reasoning_content"] = "\n".join([*filter(None, [message.get("reasoning_content")]), *reasoning])
 
 
 def _text(content: Any, where: str) -> str:
