@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import field
 from functools import cached_property
@@ -252,8 +253,9 @@ class Reward:
 
     @cached_property
     def _largest(self) -> float:
-        """The largest absolute score: a trainer squares score and weighted score for their spread."""
-        return LARGEST_SCORE / max(1.0, abs(self.weight))
+        """The largest absolute score: a trainer squares score and weighted score for their spread. What a clip keeps small may be any number."""
+        largest = LARGEST_SCORE / max(1.0, abs(self.weight))
+        return sys.float_info.max if self.clip is not None and max(map(abs, self.clip)) <= largest else largest
 
     def _range(self, score: float) -> str:
         if not math.isfinite(score):

@@ -6,7 +6,7 @@ import contextlib
 import itertools
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -161,15 +161,20 @@ def _preview(rubric: Rubric, source: _Source, limit: int, as_json: bool, tokeniz
     from rl_rewards.cli.preview_report import Shown, print_json, print_tables, print_totals
     from rl_rewards.cli.reports import BadRows, Totals
     from rl_rewards.tables.batches import batches
+    from rl_rewards.tables.group_key import BY_PROMPT
+    from rl_rewards.tables.group_order import in_groups
     from rl_rewards.tables.readers import TableError
     from rl_rewards.tables.tokenizing import tokenize_with
 
-    bad, totals, total = BadRows(source.name), Totals(), 0
+    bad, totals, total, scattered = BadRows(source.name), Totals(), 0, 0
     shown: list[Shown] = []
     columns: set[str] = set()
     with contextlib.redirect_stdout(sys.stderr), loading.no_code() if not code else contextlib.nullcontext():
         tokenize, rows = tokenize_with(tokenizer), source.rows()
-        for batch in batches(itertools.islice(rows, limit), bad, True, tokenize):
+        taken: Iterable[Row] = itertools.islice(rows, limit)
+        if any(reward.score.traits.needs_groups for reward in rubric):
+            taken, scattered = in_groups(taken, BY_PROMPT)
+        for batch in batches(taken, bad, True, tokenize):
             if batch.samples:
                 result = rubric.evaluate(batch.samples)
                 seconds = {name: [each.seconds for each in column.results] for name, column in result.columns.items()} if with_seconds else None
@@ -191,6 +196,8 @@ def _preview(rubric: Rubric, source: _Source, limit: int, as_json: bool, tokeniz
             say(
                 f"reward {reward.name!r} compares with the text {literal!r}, and the data has a column {column!r}: `reference: {column}` is the column"
             )
+    if scattered:
+        say(f"the rows of {scattered} group{'s' * (scattered != 1)} are not next to each other in the data, and are shown by group")
     if more:
         say(f"the first {limit} rows; --max-samples shows more")
     totals.report_failures()

@@ -57,6 +57,7 @@ def print_json(shown: list[Shown]) -> None:
                     "rewards": rewards,
                 }
             )
+    records.sort(key=lambda record: record["number"])  # groups may have been gathered
     print(strict_json({"samples": records}, ascii_only=True, indent=2))  # a response may hold what a terminal cannot print
 
 

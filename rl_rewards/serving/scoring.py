@@ -201,9 +201,10 @@ class _Thread:
         groups = 0
         for request in batch:
             answers.append((request, len(samples)))
-            numbers: dict[int | None, int] = {}
+            numbers: dict[int, int] = {}
             for sample in request.samples:  # two requests are never one group
-                sample.group = groups + numbers.setdefault(sample.group, len(numbers))
+                if sample.group is not None:
+                    sample.group = groups + numbers.setdefault(sample.group, len(numbers))
                 sample.index = len(samples)
                 samples.append(sample)
             groups += len(numbers)

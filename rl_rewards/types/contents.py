@@ -21,7 +21,7 @@ from rl_rewards.types.messages import Message
 from rl_rewards.types.rows import RowError
 from rl_rewards.types.sample import Sample
 
-__all__ = ["example_of", "is_vertex_row", "message_of", "row_of_example", "vertex_line"]
+__all__ = ["example_of", "is_vertex_row", "response_messages", "row_of_example", "vertex_line"]
 
 _EXAMPLE = {"contents": "contents", "systemInstruction": "systemInstruction", "references": "references", "tools": "tools"}
 _EXAMPLE_SNAKE = {"system_instruction": "systemInstruction"}
@@ -49,11 +49,11 @@ def row_of_example(row: Mapping[str, Any]) -> dict[str, Any]:
             TRL or this library takes for something else.
     """
     row = dict(row)
-    response = next((row.pop(name) for name in _RESPONSES if isinstance(row.get(name), Mapping)), None)
+    response = _once([("response", row.pop(name)) for name in _RESPONSES if isinstance(row.get(name), Mapping)], "a line").get("response")
     example = row.pop("example", None)
     if isinstance(example, Mapping):
-        row = {**example, **row}
-    fields = {name: row.pop(key) for key in list(row) if (name := _EXAMPLE.get(key) or _EXAMPLE_SNAKE.get(key)) is not None}
+        row = dict.fromkeys(row) | _once([*example.items(), *row.items()], "a line and its 'example'")
+    fields = _once([(name, row.pop(key)) for key in list(row) if (name := _EXAMPLE.get(key) or _EXAMPLE_SNAKE.get(key)) is not None], "an example")
     prompt = [message for content in _list(fields.get("contents"), "contents") for message in _messages(content, "user", "contents")]
     if not prompt:
         raise RowError("'contents' must hold at least one turn")
@@ -63,17 +63,20 @@ def row_of_example(row: Mapping[str, Any]) -> dict[str, Any]:
     if fields.get("tools") is not None:
         made["tools"] = fields["tools"]
     if response is not None:
-        made["completion"] = _messages(response, "model", "response")
+        made["completion"] = response_messages(response)
     return {**made, **row}
 
 
-def message_of(content: Any, role: str = "model") -> list[dict[str, Any]]:
-    """The messages of a Content; the role is `role` where it names none.
+def response_messages(content: Any) -> list[dict[str, Any]]:
+    """The message of a Content that is the policy's response. The service takes `user` for a role that is left out, so that it says nothing.
 
     Raises:
         RowError: when it is no Content, or has a part that is neither text nor a call of a function.
     """
-    return _messages(content, role, "response")
+    messages = _messages(content, "model", "response")
+    if roles := {message["role"] for message in messages} - {"user", "assistant"}:
+        raise RowError(f"'response' must be the model's, {{role: model, parts: [{{text}}]}}, got a {roles.pop()}'s message")
+    return [{**message, "role": "assistant"} for message in messages]
 
 
 def example_of(sample: Sample, references: Mapping[str, Any] | None = None) -> dict[str, Any]:
@@ -156,7 +159,7 @@ def _messages(content: Any, role: str, where: str) -> list[dict[str, Any]]:
 def _part(part: Any, where: str) -> dict[str, Any]:
     if not isinstance(part, Mapping):
         raise RowError(f"{where!r}: a part must be an object such as {{text: ...}}, got {type(part).__name__}: {part!r:.80}")
-    named: dict[str, Any] = {_PART_SNAKE.get(str(name)) or str(name): value for name, value in part.items() if value is not None}
+    named = _once([(_PART_SNAKE.get(str(name)) or str(name), value) for name, value in part.items()], f"{where!r}: a part")
     kept = {name: value for name, value in named.items() if name not in _UNREAD}
     if not kept:
         return {"text": ""}
@@ -165,7 +168,24 @@ def _part(part: Any, where: str) -> dict[str, Any]:
         raise RowError(f"{where!r}: a part must be text, functionCall or functionResponse, got {sorted(kept)}")
     if not isinstance(kept[kind], str if kind == "text" else Mapping):
         raise RowError(f"{where!r}: {kind} must be {'text' if kind == 'text' else 'an object'}, got {kept[kind]!r:.80}")
+    if not isinstance(kept.get("thought", False), bool):
+        raise RowError(f"{where!r}: thought must be true or false, got {kept['thought']!r:.80}")
     return kept
+
+
+def _once(pairs: list[tuple[str, Any]], what: str) -> dict[str, Any]:
+    """A mapping of the fields that are not null, none of which is given in two spellings or in two places.
+
+    Raises:
+        RowError: naming one that is.
+    """
+    given = [(name, value) for name, value in pairs if value is not None]
+    fields = dict(given)
+    if len(fields) < len(given):
+        names = [name for name, _ in given]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise RowError(f"{what} must have each field once, got {twice!r} twice")
+    return fields
 
 
 def _is_said(part: Mapping[str, Any]) -> bool:

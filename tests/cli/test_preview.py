@@ -154,6 +154,14 @@ def test_a_message_without_content_is_an_empty_response(run, place, write_rows):
     assert sample["response"] == "" and sample["rewards"]["correct"]["outcome"] == "unparsed"
 
 
+def test_a_group_is_whole_wherever_its_rows_are(run, place, write_rows):
+    (place / "rubric.yaml").write_text("rewards: [{name: short, score: {group_length: {right: {string_match: answer}, unit: characters}}}]")
+    write_rows("samples.jsonl", [{"prompt": prompt, "completion": text, "answer": "a"} for text in ("a", "ab", "abb") for prompt in ("p", "q")])
+    result, samples = preview_json(run, "rubric.yaml", "--samples", "samples.jsonl")
+    assert [(sample["number"], sample["score"]) for sample in samples] == list(enumerate([0.5, 0.5, 0.0, 0.0, -0.5, -0.5], 1))
+    assert "the rows of 2 groups are not next to each other" in result.stderr
+
+
 def test_rows_that_are_no_samples_are_told_and_status_is_1(run, place, write_rows):
     write_rows("samples.jsonl", ["oops", {"prompt": "q", "completion": "a", "answer": "4"}, {"answer": "4"}])
     result, samples = preview_json(run, "rubric.yaml", "--samples", "samples.jsonl")

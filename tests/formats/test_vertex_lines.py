@@ -5,10 +5,12 @@ import json
 import pytest
 from google.genai import types
 
-from rl_rewards.formats.vertex import row_of_example, vertex_line
+from rl_rewards import Sample, load_rubric
+from rl_rewards.formats.vertex import row_of_example, validate_reward, vertex_line
 from rl_rewards.tables.datasets import dataset_rows, load_dataset
 from rl_rewards.tables.readers import read_rows
 from rl_rewards.types.rows import RowError
+from tests.formats.vertex_cases import string
 
 LINE = {
     "systemInstruction": {"parts": [{"text": "Be brief."}]},
@@ -80,6 +82,15 @@ WRONG = [
     ({**LINE, "references": {"answer": 391}}, "the reference 'answer' must be text, got int"),
     ({**LINE, "references": {"prompt": "x"}}, "must have another name"),
     ({**LINE, "references": ["x"]}, "'references' must be an object"),
+    # what is given twice has two readings
+    ({**LINE, "system_instruction": LINE["systemInstruction"]}, "got 'systemInstruction' twice"),
+    ({"example": LINE, "references": {"unit": "m"}}, "got 'references' twice"),
+    ({**LINE, "response": {"parts": []}, "sampleResponse": {"parts": []}}, "got 'response' twice"),
+    ({"contents": [{"parts": [{"functionCall": {"name": "a"}, "function_call": {"name": "b"}}]}]}, "got 'functionCall' twice"),
+    ({"contents": [{"parts": [{"text": "x", "thought": "false"}]}]}, "thought must be true or false, got 'false'"),
+    # a response is the policy's
+    ({**LINE, "response": {"role": "function", "parts": [{"text": "391"}]}}, "must be the model's"),
+    ({**LINE, "response": {"parts": [{"functionResponse": {"name": "f", "response": {}}}]}}, "got a tool's message"),
 ]
 
 
@@ -91,6 +102,57 @@ def test_a_wrong_line_is_a_row_with_a_problem_and_the_others_are_read(tmp_path, 
     path.write_text("".join(json.dumps(each) + "\n" for each in (LINE, line, LINE)))
     rows = list(read_rows(path))
     assert [row.values is None for row in rows] == [False, True, False] and words in rows[1].problem
+
+
+RESPONSES = [
+    ({"role": "model", "parts": [{"text": "391"}]}, 1.0),
+    ({"parts": [{"text": "391"}]}, 1.0),
+    ({"role": "user", "parts": [{"text": "391"}]}, 1.0),  # what the service takes for a role that is left out
+    ({"role": None, "parts": [{"text": "39"}, {"text": "1", "thought": False, "thoughtSignature": "x"}]}, 1.0),
+    ({"parts": [{"text": "391", "thought": True}]}, -1.0),
+    ({"parts": []}, -1.0),
+    ({"role": "system", "parts": [{"text": "391"}]}, None),
+    ({"parts": [{"functionResponse": {"name": "f", "response": {}}}]}, None),
+    ({"parts": [{"text": "391", "thought": "true"}]}, None),
+]
+
+
+@pytest.mark.parametrize(("response", "expected"), RESPONSES)
+def test_a_response_has_one_score_by_validate_by_a_line_and_by_the_server(tmp_path, response, expected):
+    pytest.importorskip("fastapi")
+    from fastapi.testclient import TestClient
+
+    from rl_rewards.serving import create_app
+
+    config = string("EXACT_MATCH", "{{references.ground_truth_answer}}")
+    found = [validate_reward(config, LINE, response)["overallReward"]]
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    rubric = load_rubric(tmp_path / "config.json")
+    lines = [{**LINE, "response": response}, {"example": LINE, "response": response, "metadata": None}]
+    (tmp_path / "lines.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    for row in read_rows(tmp_path / "lines.jsonl"):
+        found += [None] if row.values is None else rubric.evaluate([Sample.from_row(row.values)]).totals()
+    with TestClient(create_app({"capital": rubric})) as client:
+        found.append(client.post("/", json=lines[1]).json().get("reward"))
+        for line in lines:
+            reply = client.post("/v1/score", json={"samples": [line]})
+            assert (reply.status_code == 200) == (expected is not None)
+            found += [row["score"] for row in reply.json().get("results", [{"score": None}])]
+    assert found == [expected] * 6
+
+
+@pytest.mark.parametrize(("line", "pointer"), [({"contents": LINE["contents"]}, ""), ({"example": {"contents": LINE["contents"]}}, "/example")])
+def test_a_lines_missing_reference_has_its_place_in_the_line(tmp_path, line, pointer):
+    pytest.importorskip("fastapi")
+    from fastapi.testclient import TestClient
+
+    from rl_rewards.serving import create_app
+
+    path = tmp_path / "rubric.yaml"
+    path.write_text("rewards: [{name: it, on_error: raise, score: {string_match: gold}}]")
+    with TestClient(create_app({"it": load_rubric(path)})) as client:
+        reply = client.post("/v1/score", json={"samples": [{**line, "response": {"parts": [{"text": "x"}]}}]})
+    assert reply.status_code == 422 and reply.json()["error"]["pointer"] == f"/samples/0{pointer}/references/gold"
 
 
 def test_every_kind_of_file_and_a_function_give_the_same_rows(tmp_path):

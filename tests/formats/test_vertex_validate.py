@@ -58,6 +58,7 @@ MATCHES = [
     (string(EXACT, "a\nb", extract="(?s)<ans>(.*?)</ans>"), "<ans>a\nb</ans>", 1),
     (string(EXACT, "a\nb", extract=ANS), "<ans>a\nb</ans>", -1),
     (string(PARTIAL, "é", extract="."), "né", 1),
+    (string(EXACT, "Paris") | {"parseResponseConfig": {"parseType": "IDENTITY", "regexExtractExpression": ""}}, "Paris", 1),
     # a field of the JSON object that the response is
     (string(EXACT, "{{references.answer}}", key="city"), '{"city": "Paris", "why": {}}', 1),
     (string(EXACT, "Paris", key="city"), '{"city": "Rome"}', -1),
@@ -82,6 +83,8 @@ MATCHES = [
     (string(EXACT, "Paris", correct=5.0, wrong=-0.5), "Paris", 1),
     (string(EXACT, "Paris", correct=0.5, wrong=-7.0), "Rome", -1),
     (string(EXACT, "Paris", correct=0.25, wrong=0.0), "Paris", 0.25),
+    (string(EXACT, "Paris", correct=1e300), "Paris", 1),
+    (code("return -1e300"), "", -1),
     (code("return 3"), "", 1),
     (code("return -2.5"), "", -1),
     (code("return True"), "", 1),
@@ -159,10 +162,11 @@ CONFIG = composite((string("exact_match", "Paris", "a", extract=ANS), 1), (strin
         json.dumps(CONFIG, indent="\t"),
         yaml.safe_dump(CONFIG),
         types.CompositeReinforcementTuningRewardConfig.model_validate(CONFIG),
+        json.loads(json.dumps(CONFIG).replace('"stringMatchRewardScorer"', '"codeExecutionRewardScorer": null, "stringMatchRewardScorer"')),
         {"compositeRewardConfig": CONFIG, "hyperParameters": {"epochCount": "3"}},
         {"baseModel": "gemini", "reinforcementTuningSpec": {"compositeRewardConfig": CONFIG}},
     ],
-    ids=["camel", "snake", "JSON", "YAML", "SDK", "spec", "job"],
+    ids=["camel", "snake", "JSON", "YAML", "SDK", "nulls", "spec", "job"],
 )
 def test_a_config_may_be_written_in_any_of_its_spellings(config):
     answer = validate_reward(config, EXAMPLE, said("<ans>Paris</ans>"))
@@ -226,6 +230,11 @@ BAD = [
     (CONFIG, EXAMPLE, "Paris", "'response'"),
     (CONFIG, EXAMPLE, {"parts": [{"inlineData": {"mimeType": "image/png"}}]}, "inlineData"),
     (CONFIG, EXAMPLE, {"text": "Paris"}, "'text'"),
+    # text that two readers would read differently
+    (CONFIG, '{"contents": [], "references": {"city": "Rome", "city": "Paris"}}', said("x"), "references.city: given twice"),
+    (CONFIG, '{"contents": [], "tools": NaN}', said("x"), "'example' is text, but line 1: not JSON"),
+    (CONFIG, EXAMPLE, '{"parts": [{"text": "Rome"}],\n "parts": []}', "'response' is text, but line 2: parts: given twice"),
+    pytest.param(CONFIG, "[" * 100_000, said("x"), "nested too deeply", id="deep"),
 ]
 
 

@@ -16,7 +16,7 @@ from rl_rewards.rubric_files.sources import source_of
 from rl_rewards.runtime.calling.errors import CallError
 from rl_rewards.scorers.base import RowScorer, Scorer
 from rl_rewards.scorers.formula import FormulaError, expression
-from rl_rewards.scorers.graders.fields import GivenSample
+from rl_rewards.scorers.graders.fields import GivenSample, prompt_of
 from rl_rewards.scorers.graders.model_grader import ModelGrader, RefusedError
 from rl_rewards.scorers.graders.python_grader import PythonGrader
 from rl_rewards.scorers.http import Http
@@ -198,4 +198,5 @@ def _sample(item: Any, sample: Any) -> tuple[Sample, GivenSample]:
     if text is not None and not isinstance(text, str):
         raise ValueError(f"sample.output_text must be text, got {type(text).__name__}")
     message = {"role": "assistant", "content": text or "", **({"tool_calls": calls} if calls else {})}
-    return Sample(None, [message], text or "", dict(item or {})), GivenSample(sample)
+    columns = dict(item or {})
+    return Sample(prompt_of(columns), [message], text or "", columns), GivenSample(sample)

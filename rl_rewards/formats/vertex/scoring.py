@@ -47,7 +47,7 @@ def parser_of(reading: Reading, fields: Fields, name: str) -> Parser | None:
     if not config.valid or ("parseType" in config and kind is None):
         return None
     if kind != EXTRACT:
-        if "regexExtractExpression" in config:
+        if config.value("regexExtractExpression") not in (None, ""):  # ProtoJSON may write out what is not set
             reading.refuse(config.path_of("regexExtractExpression"), f"is used with parseType {EXTRACT} alone, got {kind or 'no parseType'}")
             return None
         return Identity()

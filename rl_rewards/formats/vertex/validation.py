@@ -17,7 +17,7 @@ from rl_rewards.rubric_files.sources import source_of
 from rl_rewards.rubric_files.yaml_source import YamlSource
 from rl_rewards.scorers.http import Http
 from rl_rewards.types import EvaluateResult, Outcome, Sample, describe
-from rl_rewards.types.contents import message_of, row_of_example
+from rl_rewards.types.contents import response_messages, row_of_example
 from rl_rewards.types.rows import RowError
 from rl_rewards.types.sample import response_of
 
@@ -67,12 +67,12 @@ def sample_of(example: Any, response: Any) -> Sample:
     """
     row, said = _plain(example, "example"), _plain(response, "response")
     if unknown := sorted(str(name) for name in row if camel(str(name)) not in _EXAMPLE):
-        raise RowError(f"'example' must have {', '.join(_EXAMPLE)} alone, got {unknown[0]!r}")
+        raise RowError(f"{unknown[0]!r} is no field of an 'example', which has {', '.join(_EXAMPLE)}")
     given = [name for name in row if camel(name) == "contents" and row[name]]
     columns = row_of_example(row if given else {**row, "contents": [{"role": "user", "parts": [{"text": ""}]}]})
     prompt = columns.pop("prompt")
     prompt = prompt if given else [turn for turn in prompt if turn["role"] == "system"]
-    completion = [{**message, "role": "assistant"} for message in message_of(said)]
+    completion = response_messages(said)
     return Sample(prompt, completion, response_of(completion), columns)
 
 
@@ -143,9 +143,10 @@ def _plain(value: Any, name: str) -> dict[str, Any]:
         value = value.model_dump(mode="json", exclude_none=True, by_alias=True)
     if isinstance(value, (str, bytes)):
         try:
-            value = json.loads(value)
-        except ValueError as error:
-            raise _ArgumentError(f"{name!r} is text, but not JSON: {error}") from None
+            value = JsonSource(value.encode("utf-8", "surrogatepass") if isinstance(value, str) else value, name).data
+        except RubricFileError as error:
+            first = error.problems[0]
+            raise _ArgumentError(f"{name!r} is text, but line {first.line}: {first.field + ': ' if first.field else ''}{first.message}") from None
     if not isinstance(value, Mapping):
         raise _ArgumentError(f"{name!r} must be an object, got {type(value).__name__}: {value!r:.80}")
     return dict(value)

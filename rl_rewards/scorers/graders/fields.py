@@ -10,9 +10,10 @@ from rl_rewards.addresses import Address, NoSuchValueError
 from rl_rewards.json_text import load_json
 from rl_rewards.references import MissingReferenceError
 from rl_rewards.types import Message, Sample
+from rl_rewards.types.rows import RowError, messages_of
 from rl_rewards.types.tool_calls import tool_calls_of
 
-__all__ = ["PROMPT_NAMES", "SAMPLE_NAMES", "GivenSample", "GraderFields", "NoSampleValueError"]
+__all__ = ["PROMPT_NAMES", "SAMPLE_NAMES", "GivenSample", "GraderFields", "NoSampleValueError", "prompt_of"]
 
 SAMPLE_NAMES = ("output_text", "output_json", "output_tools", "choices", "output_audio")
 """The variables of the namespace `sample`."""
@@ -52,7 +53,7 @@ class GraderFields:
         """
         references: Mapping[str, Any] = self._sample.references
         name = address.steps[1]
-        if name in PROMPT_NAMES and name not in references:
+        if name in PROMPT_NAMES and name not in references and self._sample.prompt is not None:
             references = {name: self.prompt if name == "prompt" else self.messages}
         try:
             value = address.of(references, read_text=True, skip=1)
@@ -150,6 +151,15 @@ class GraderFields:
             given = {"id": call["id"]} if "id" in call else {}
             written.append({**given, "type": "function", "function": {"name": call["name"], "arguments": text}})
         return written
+
+
+def prompt_of(item: Mapping[str, Any]) -> list[Any] | None:
+    """The prompt in a row of OpenAI's form: its `messages`, where these are messages; else it is not known."""
+    messages = item.get("messages")
+    try:
+        return messages_of(messages, "messages") if isinstance(messages, list) else None
+    except RowError:
+        return None
 
 
 def _path(address: Address) -> list[str]:

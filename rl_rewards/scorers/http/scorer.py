@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
@@ -125,10 +126,11 @@ class Http(Scorer):
         form = FORMS[self.form]
         size = 1 if form.single else self.batch_size
         pace = Pace(share_of_process(self.concurrency), _rates(self.url, self.requests_per_minute))
+        requests = _parts(sent, size, form.whole_groups)
         async with self._client() as client:
-            parts = await asyncio.gather(*(self._ask(client, form, part, pace) for part in _parts(sent, size, form.whole_groups)))
-        replies = iter([result for part in parts for result in part])
-        return [next(replies) if isinstance(query, Query) else query for query in queries]
+            parts = await asyncio.gather(*(self._ask(client, form, request, pace) for request in requests))
+        replies = {id(query): result for request, part in zip(requests, parts) for query, result in zip(request, part, strict=True)}
+        return [replies[id(query)] if isinstance(query, Query) else query for query in queries]
 
     def _query(self, sample: Sample, answer: Any) -> Query | EvaluateResult:
         """What the service is asked about one sample, or its result where there is nothing to ask."""
@@ -204,18 +206,28 @@ class Http(Scorer):
 
 
 def _parts(queries: Sequence[Query], size: int, whole_groups: bool) -> Sequence[Sequence[Query]]:
-    """The queries of each request: up to `size`, or so many that no group is divided and neighbours of equal prompts are apart."""
+    """The queries of each request: up to `size`, or so many that every group is in one, and no other of the same prompt with it."""
     if not whole_groups:
         return [queries[at : at + size] for at in range(0, len(queries), size)]
+    groups: dict[Any, list[Query]] = {}
+    for place, query in enumerate(queries):  # a trainer may hand over p1 p2 p1 p2
+        groups.setdefault(("alone", place) if query.sample.group is None else query.sample.group, []).append(query)
     parts: list[list[Query]] = []
-    for query in queries:
-        last = parts[-1][-1].sample if parts else None
-        same_group = last is not None and last.group is not None and last.group == query.sample.group
-        alike = last is not None and last.prompt == query.sample.prompt
-        if last is None or (not same_group and (alike or len(parts[-1]) >= size)):
+    prompts: set[str] = set()
+    for members in groups.values():
+        prompt = _prompt_key(members[0].sample)
+        if not parts or len(parts[-1]) >= size or prompt in prompts:
             parts.append([])
-        parts[-1].append(query)
+            prompts.clear()
+        parts[-1] += members
+        prompts.add(prompt)
     return parts
+
+
+def _prompt_key(sample: Sample) -> str:
+    """What is equal for rows that the service takes for one group: its `prompt_id`, of a row without one its prompt."""
+    number = sample.references.get("prompt_id")
+    return json.dumps([number] if number is not None else {"prompt": sample.prompt}, default=str, sort_keys=True)
 
 
 def _is_cloud_run(url: str) -> bool:

@@ -13,8 +13,10 @@ from pydantic import BaseModel
 from rl_rewards.pipeline.columns import Evaluation, RewardColumn
 from rl_rewards.reward import Reward
 from rl_rewards.rubric import Rubric
+from rl_rewards.scorers.http import Http
 from rl_rewards.serving.contracts.messages import check_messages
 from rl_rewards.serving.errors import NoScoreError, RequestError
+from rl_rewards.tables.group_key import BY_PROMPT
 from rl_rewards.tool_calls import names_tool_call
 from rl_rewards.types import MissingReferenceError, Outcome, Sample, response_of
 from rl_rewards.types.components import component_score
@@ -23,11 +25,14 @@ from rl_rewards.types.rows import RowError, messages_of
 __all__ = [
     "Contract",
     "Query",
+    "check_groups",
     "check_references",
+    "compares_groups",
     "component_numbers",
     "conversation_sample",
     "failure_of_row",
     "not_applicable",
+    "number_groups",
     "numbers_of",
     "scores_of",
     "unusable_reference",
@@ -100,6 +105,42 @@ def conversation_sample(messages: Any, references: Mapping[str, Any], where: str
         raise RequestError(f"messages must have an assistant message, got the roles {roles}", where)
     last = len(roles) - 1 - roles[::-1].index("assistant")
     return Sample(turns[:last], turns[last:], response_of(turns[last:]), dict(references))
+
+
+def number_groups(samples: Sequence[Sample]) -> list[Sample]:
+    """The samples of a request, grouped as `rl-rewards score` groups rows: by `prompt_id`, else by prompt, wherever they are.
+
+    One of which neither is known belongs to no group.
+    """
+    numbers: dict[str, int] = {}
+    for sample in samples:
+        if sample.prompt is not None or sample.references.get("prompt_id") is not None:
+            sample.group = numbers.setdefault(BY_PROMPT.text(sample.references, sample.prompt), len(numbers))
+    return list(samples)
+
+
+def compares_groups(reward: Reward) -> bool:
+    """Whether a reward's scores depend on the other completions to a prompt."""
+    return reward.score.needs_groups if isinstance(reward.score, Http) else reward.score.traits.needs_groups
+
+
+def check_groups(query: Query, rewards: Sequence[Reward]) -> None:
+    """Check that it is known which completions belong to one prompt, where the score that is asked for compares them.
+
+    Args:
+        rewards: those of the rubric that compare groups.
+
+    Raises:
+        RequestError: naming the first such reward.
+    """
+    if all(sample.group is not None for sample in query.samples):
+        return
+    for reward in rewards:
+        if reward.name == query.reward if query.reward is not None else reward.weight != 0:
+            raise RequestError(
+                f"reward {reward.name!r} compares the completions to one prompt, and this call does not say which these are: "
+                "send them together to /v1/score, or to /get_reward with `prompts`", "", 422, "no_groups",
+            )  # fmt: skip
 
 
 def scores_of(query: Query, evaluation: Evaluation) -> list[float | None]:

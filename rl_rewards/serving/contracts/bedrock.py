@@ -9,7 +9,7 @@ from typing import Any
 from rl_rewards.formats.bedrock import scored
 from rl_rewards.pipeline.columns import Evaluation
 from rl_rewards.rubric import Rubric
-from rl_rewards.serving.contracts.base import Contract, Query, conversation_sample, numbers_of
+from rl_rewards.serving.contracts.base import Contract, Query, conversation_sample, number_groups, numbers_of
 from rl_rewards.serving.contracts.json_body import decoded, pointer
 from rl_rewards.serving.errors import RequestError
 from rl_rewards.types import Sample
@@ -45,7 +45,7 @@ def _inner(body: Any) -> tuple[Any, str]:
 
 def _read(body: Any, rubric: Rubric, options: Mapping[str, Any]) -> list[Sample]:
     samples = []
-    for i, (item, where) in enumerate(_unwrapped(body)):
+    for item, where in _unwrapped(body):
         if not isinstance(item, dict):
             raise RequestError(f"must be {{id, messages, metadata}}, got {type(item).__name__}", where)
         metadata = item.get("metadata") or {}
@@ -55,12 +55,10 @@ def _read(body: Any, rubric: Rubric, options: Mapping[str, Any]) -> list[Sample]
         answer = references.get("reference_answer")
         if isinstance(answer, dict):  # its fields are columns too
             references = answer | references
-        sample = conversation_sample(item.get("messages"), references, where + "/messages")
-        sample.group = i
-        samples.append(sample)
+        samples.append(conversation_sample(item.get("messages"), references, where + "/messages"))
     if not samples:
         raise RequestError("the list must have at least one conversation", _inner(body)[1])
-    return samples
+    return number_groups(samples)
 
 
 def _place(body: Any, row: int, path: tuple[str, ...]) -> str:

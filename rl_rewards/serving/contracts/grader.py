@@ -7,6 +7,7 @@ from typing import Any
 
 from rl_rewards.pipeline.columns import Evaluation
 from rl_rewards.rubric import Rubric
+from rl_rewards.scorers.graders.fields import prompt_of
 from rl_rewards.serving.contracts.base import Contract, Query, numbers_of
 from rl_rewards.serving.contracts.json_body import Body, pointer
 from rl_rewards.serving.contracts.messages import check_list, check_text
@@ -32,8 +33,7 @@ def _read(body: _Request, rubric: Rubric, options: Mapping[str, Any]) -> list[Sa
     message: dict[str, Any] = {"role": "assistant", "content": check_text(text or "", "output_text", "/sample/output_text")}
     if calls:
         message["tool_calls"] = check_list(calls, "output_tools", "/sample/output_tools")
-    prompt = body.item.get("messages")
-    return [Sample(prompt if isinstance(prompt, list) else None, [message], response_of([message]), dict(body.item))]
+    return [Sample(prompt_of(body.item), [message], response_of([message]), dict(body.item))]
 
 
 def _place(body: _Request, row: int, path: tuple[str, ...]) -> str:

@@ -8,12 +8,13 @@ from typing import Any
 from rl_rewards.parsers.identity import Identity
 from rl_rewards.pipeline.columns import Evaluation
 from rl_rewards.rubric import Rubric
-from rl_rewards.serving.contracts.base import Contract, Query
+from rl_rewards.serving.contracts.base import Contract, Query, number_groups
 from rl_rewards.serving.contracts.json_body import Body, pointer
 from rl_rewards.serving.contracts.messages import check_messages
 from rl_rewards.serving.errors import RequestError
 from rl_rewards.tables.scored import scored_rows
 from rl_rewards.types import Sample
+from rl_rewards.types.contents import is_vertex_row, row_of_example
 from rl_rewards.types.rows import CONVERSATIONS, PAIRS, RowError, sample_of
 
 __all__ = ["SCORE"]
@@ -30,19 +31,16 @@ def _read(body: _Request, rubric: Rubric, options: Mapping[str, Any]) -> list[Sa
     if not body.samples:
         raise RequestError("samples must have at least one row", "/samples")
     samples: list[Sample] = []
-    group = 0
     for i, row in enumerate(body.samples):
         try:
-            sample = sample_of(row, i)
+            values = row_of_example(row) if is_vertex_row(row) else row
+            sample = sample_of(values, i)
         except RowError as error:
             raise RequestError(str(error), pointer("samples", i)) from None
-        if any(type(value) is list for value in row.values()) or "completion_ids" in row:
-            _check(row, i)
-        if samples and sample.prompt != samples[-1].prompt:  # neighbours with equal prompts are one group
-            group += 1
-        sample.group = group
+        if any(type(value) is list for value in values.values()) or "completion_ids" in values:
+            _check(values, i)
         samples.append(sample)
-    return samples
+    return number_groups(samples)
 
 
 def _check(row: dict[str, Any], i: int) -> None:
@@ -60,6 +58,9 @@ def _check(row: dict[str, Any], i: int) -> None:
 
 
 def _place(body: _Request, row: int, path: tuple[str, ...]) -> str:
+    given = body.samples[row]
+    if is_vertex_row(given) and path and path[0] not in given:
+        return pointer("samples", row, *(("example",) if "contents" not in given else ()), "references", *path)
     return pointer("samples", row, *path)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from rl_rewards.json_text import load_json
 from rl_rewards.pipeline.columns import Evaluation
 from rl_rewards.rubric import Rubric
-from rl_rewards.serving.contracts.base import Contract, Query, component_numbers, numbers_of
+from rl_rewards.serving.contracts.base import Contract, Query, component_numbers, number_groups, numbers_of
 from rl_rewards.serving.contracts.json_body import Body, pointer
 from rl_rewards.serving.errors import RequestError
 from rl_rewards.types import Sample
@@ -56,7 +56,7 @@ def _read(body: _Request, rubric: Rubric, options: Mapping[str, Any]) -> list[Sa
     for name, values in (("prompts", body.prompts), ("labels", body.labels)):
         if values is not None and len(values) != size:
             raise RequestError(f"{name} must have as many items as query, {size}, got {len(values)}", pointer(name))
-    samples, groups = [], {}
+    samples = []
     for i, text in enumerate(body.query):
         prompt = body.prompts[i] if body.prompts is not None else None
         if prompt is not None and not text.startswith(prompt):
@@ -64,8 +64,8 @@ def _read(body: _Request, rubric: Rubric, options: Mapping[str, Any]) -> list[Sa
         response = text if prompt is None else text[len(prompt) :]
         label = body.labels[i] if body.labels is not None else None
         references = label_columns(label, rubric, options.get("label_column"), pointer("labels", i))
-        samples.append(Sample(prompt, response, response, references, group=groups.setdefault(prompt, len(groups))))
-    return samples
+        samples.append(Sample(prompt, response, response, references))
+    return number_groups(samples)
 
 
 def _place(body: _Request, row: int, path: tuple[str, ...]) -> str:

@@ -80,6 +80,24 @@ def test_tools_are_addressed_as_in_the_services_guide():
     assert run(city, {"output_text": "", "output_tools": [call]})["reward"] == 1.0
 
 
+ASKED = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Capital?"}]
+
+
+@pytest.mark.parametrize(
+    ("item", "reward", "flagged"),
+    [
+        ({"messages": ASKED}, 1.0, set()),
+        ({"messages": ASKED, "prompt": "Which?"}, 0.0, set()),  # a column of that name is what is meant
+        ({"prompt": "Capital?"}, 1.0, set()),
+        ({"answer": "Paris"}, 0.0, {"invalid_variable_error"}),
+        ({"messages": ["Capital?"]}, 0.0, {"invalid_variable_error"}),
+    ],
+)
+def test_a_rows_prompt_is_its_messages_and_one_that_is_not_known_is_no_empty_text(item, reward, flagged):
+    answer = run({**CHECK, "input": "{{ item.prompt }}", "reference": "Capital?"}, "Paris", item)
+    assert (answer["reward"], flags(answer)) == (reward, flagged)
+
+
 def test_sub_rewards_are_those_of_a_multi_grader_by_key():
     answer = run(multi("a", a=CHECK, b={**FUZZY, "name": "other"}), "Pari")
     assert answer["sub_rewards"] == {"a": 0.0, "b": pytest.approx(8 / 9)} and answer["metadata"]["scores"]["b"]["outcome"] == "scored"

@@ -78,6 +78,26 @@ def test_two_groups_of_one_prompt_are_two_requests(service):
     assert [len(body["samples"]) for body in server.bodies] == [2, 2]
 
 
+@pytest.mark.parametrize(
+    ("rows", "size", "requests"),
+    [
+        # (group, prompt, prompt_id): each request as the places of its samples
+        ([(0, "p", None), (1, "q", None), (0, "p", None), (1, "q", None)], 4, [[0, 2, 1, 3]]),
+        ([(0, "p", None), (1, "q", None), (0, "p", None), (1, "q", None)], 1, [[0, 2], [1, 3]]),
+        ([(0, "p", None), (1, "q", None), (2, "p", None)], 4, [[0, 1], [2]]),
+        ([(0, "p", 7), (1, "q", 7)], 4, [[0], [1]]),
+        ([(0, "p", 0), (1, "p", 1)], 4, [[0, 1]]),
+        ([(0, [{"role": "user", "content": "p"}], None), (1, [{"content": "p", "role": "user"}], None)], 4, [[0], [1]]),
+    ],
+)
+def test_a_group_is_in_one_request_wherever_its_rows_are_and_scores_come_back_in_order(service, rows, size, requests):
+    server = service(lambda body, number: {"results": [result(float(row["completion"])) for row in body["samples"]], "weights": {"a": 1.0}})
+    columns = [{} if number is None else {"prompt_id": number} for *_, number in rows]
+    samples = [sample(i, group, prompt, str(i), **columns[i]) for i, (group, prompt, _) in enumerate(rows)]
+    assert [got.score for got in score(server.url, samples, batch_size=size)] == [float(i) for i in range(len(rows))]
+    assert sorted([int(row["completion"]) for row in body["samples"]] for body in server.bodies) == sorted(requests)
+
+
 def test_token_ids_are_sent_where_they_are_the_policys_own(service):
     server = service(lambda body, number: {"results": [result(1.0) for _ in body["samples"]], "weights": {}})
     own = Sample("q", "a", "a", {}, [5, 6], group=0)
