@@ -24,6 +24,9 @@ _NUMBER = rf"[+-]?(?:\p{{{{Sc}}}} ?)?{_DIGITS} ?%?|\p{{{{Sc}}}} ?[+-]{_DIGITS}|[
 _EXACT = Context(prec=10 * _LONGEST)
 
 
+_MINUS = str.maketrans(dict.fromkeys("\N{MINUS SIGN}\N{EN DASH}\N{HYPHEN}\N{NON-BREAKING HYPHEN}\N{SMALL HYPHEN-MINUS}", "-"))
+
+
 class Number(NamedTuple):
     """A number that was read, and whether a percent sign stood behind it."""
 
@@ -98,7 +101,7 @@ def read_number(text: str, thousands: bool = True, decimal_comma: bool = False) 
         return None
     if text.isdecimal() and text.isascii():  # most answers
         return Number(Decimal(text), False)
-    text = halfwidth(text).removesuffix(".").replace("\N{MINUS SIGN}", "-")
+    text = halfwidth(text).removesuffix(".").translate(_MINUS)
     if not _pattern(thousands, decimal_comma).fullmatch(text):
         return None
     percent = text.endswith("%")

@@ -21,6 +21,7 @@ from rl_rewards.scorers.multiple_choice.lexicon import (
     POSSIBLE,
     REPORTING,
     SEPARATORS,
+    SUPERLATIVE,
     TRANSPARENT,
     VERDICTS,
     WRONG,
@@ -59,6 +60,8 @@ def judged(group: Group) -> Statement | None:
         return Statement(frozenset(group.labels), CONCLUDED, not any(map(denies, before)))
     negations = _count_negations(before) + _count_negations(after) + len(WRONG & set(before)) + len(WRONG_BEHIND & set(after))
     negations -= "out" in (*before, *after) and any(word.startswith(("rule", "ruling")) for word in (*before, *after))  # once for both words
+    if before[-2:] == ["such", "as"]:
+        return None
     near = [word for word in _last_part(before) if word not in TRANSPARENT or word in ANSWER]
     last = near[-1] if near else ""
     verb = bool(after) and (after[0] in BE or after[0].endswith("n't") or after[0] in ("must", "can", "cannot", "does", "should", "has", "fails"))
@@ -92,13 +95,18 @@ def _is_supposed(before: Sequence[str], after: Sequence[str]) -> bool:
 def _is_reported(before: Sequence[str], after: Sequence[str]) -> bool:
     """Whether a group is others' opinion: "Some would say A", "A is what most people pick", "It is said to be A"."""
     for words in (before, after if after[:1] and after[0] in BE else ()):
-        who = next((place for place, word in enumerate(words) if word in OTHERS), None)
+        who = next((place for place, word in enumerate(words) if word in OTHERS and not _is_superlative(words, place)), None)
         if who is None or not NOUNS.isdisjoint(words[:who]):  # "The answer you would choose is A"
             continue
         reported = REPORTING.intersection(words[who + 1 :])
         if reported and (words[who] not in ADDRESSED or not POSSIBLE.isdisjoint(reported)):
             return True
     return len(before) > 2 and before[-2] == "to" and before[-3] in REPORTING and not BE.isdisjoint(before[:-3])
+
+
+def _is_superlative(words: Sequence[str], place: int) -> bool:
+    """Whether "most" compares, as in "the most likely answer", and is no number of people."""
+    return words[place] == "most" and (words[place - 1 : place] == ["the"] or not SUPERLATIVE.isdisjoint(words[place + 1 : place + 2]))
 
 
 def _predicate(after: Sequence[str]) -> list[str]:
@@ -140,4 +148,8 @@ def _count_negations(words: Sequence[str]) -> int:
 
 
 def denies(word: str) -> bool:
-    return word in NEGATIONS or word.endswith("n't") or word.startswith(("不", "并不", "并非", "答案不"))
+    return (
+        word in NEGATIONS
+        or word.endswith("n't")
+        or word.startswith(("不", "并不", "并非", "答案不", "ではない", "ではあり", "ではなく", "아니", "아닙"))
+    )

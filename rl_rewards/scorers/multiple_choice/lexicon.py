@@ -4,6 +4,7 @@ from __future__ import annotations
 
 __all__ = [
     "ADDRESSED",
+    "ADVERBS",
     "AFTER_A_LETTER",
     "ANSWER",
     "ARTICLES",
@@ -11,6 +12,7 @@ __all__ = [
     "CHOOSE",
     "CONCLUSIONS",
     "CONDITIONS",
+    "CORRECTING",
     "CORRECTIONS",
     "DECORATION",
     "FILLERS",
@@ -27,6 +29,7 @@ __all__ = [
     "POSSIBLE",
     "REPORTING",
     "SEPARATORS",
+    "SUPERLATIVE",
     "TRANSPARENT",
     "VERDICTS",
     "WRONG",
@@ -41,7 +44,7 @@ def _set(words: str) -> frozenset[str]:
 BE = _set("is are be was were it's that's 's equals seems looks appears remains becomes ist es est è é sein être 是 为 就是")
 PAST = _set("was were thought")
 ANSWER = _set("answer antwort lösung respuesta réponse risposta resposta ответ 答案 答案是 故选 选 应选 solution boxed")
-NOUNS = ANSWER | _set("option choice letter response pick selection conclusion 选择")
+NOUNS = ANSWER | _set("option choice letter response pick selection conclusion 选择 选项 選項")
 CHOOSE = _set("choose chose pick picked picking choosing select selected selecting go going opt")
 RIGHT = _set("correct right true best valid richtig correcto correcta correct正确 正确 对")
 WRONG = _set(
@@ -51,7 +54,7 @@ WRONG_BEHIND = WRONG | _set("mistaken misleading trap distractor")  # "unless I 
 VERDICTS = RIGHT | WRONG
 NEGATIONS = _set(
     "not no never neither nor none nothing without except apart avoid avoided avoids avoiding excluding exclude excludes eliminate eliminates eliminated eliminating discard reject rule rules "
-    "ruled ruling doubt unlike than instead cannot nowhere hardly refuse refuses decline nicht kein keine pas non ne 不是 不 并非 非 不选 答案不是 而不是"
+    "ruled ruling doubt unlike than instead cannot nowhere hardly refuse refuses decline nicht kein keine pas non ne 不是 不 并非 非 不选 答案不是 而不是 не нет não nao"
 )
 SEPARATORS = _set(
     "but so because since while whereas although though therefore thus hence as leaves leaving then yet however instead sondern sino mais pero 而是 所以 因此 因为"
@@ -70,13 +73,19 @@ CONDITIONS = _set("if suppose assume assuming unless whether supposing were wenn
 OTHERS = _set(
     "some many most people students student others everyone everybody someone somebody anyone one you they he she beginners humans colleagues manche viele"
 )
+SUPERLATIVE = _set(
+    "likely probable plausible appropriate suitable accurate reasonable common correct consistent relevant fitting logical important effective"
+)
 ADDRESSED = _set("you one anyone")  # "you should pick A" is advice, "one might think A" is not
 POSSIBLE = _set("might could")
 REPORTING = _set(
     "say says said think thinks thought believe believes believed claim claims claimed argue argues argued guess guesses guessed assume assumes answer answers answered "
     "pick picks choose chooses select selects prefer prefers expect expects suggest suggests would might could may sagen meinen"
 )
-CORRECTIONS = _set("no nope wait actually sorry correction rather scratch oops hmm")
+CORRECTIONS = _set("no nope wait actually sorry correction rather scratch oops hmm kidding")
+CORRECTING = CORRECTIONS | _set(
+    "just on second thought i mean make hold it is it's should be that - – — , . ( ) : ** *"
+)  # "I mean C", "no wait, it is C"
 AFTER_A_LETTER = (
     BE
     | SEPARATORS
@@ -90,7 +99,8 @@ AFTER_A_LETTER = (
     )
 )
 ARTICLES = _set("the a an option")
-LEADING = BE | NOUNS | ANSWER | CHOOSE | JOINERS | _set(": ： = ) not neither either with for nor but than")
+ADVERBS = _set("maybe perhaps possibly probably simply definitely clearly certainly surely obviously")
+LEADING = BE | CONCLUSIONS | NOUNS | ANSWER | CHOOSE | JOINERS | _set(": ： = ) not neither either with for nor but than say")
 DECORATION = frozenset("()[]{}*_$\"'“”`<>#|（）【】「」~")
 OPENING = frozenset('([{*$"“`（【')
 FILLERS = _set("that this it i am which")

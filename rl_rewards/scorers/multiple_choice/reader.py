@@ -12,9 +12,12 @@ from collections.abc import Iterator, Sequence
 
 from rl_rewards.scorers.multiple_choice.judging import MENTIONED, STATED, Group, Statement, judged
 from rl_rewards.scorers.multiple_choice.lexicon import (
+    ADVERBS,
     AFTER_A_LETTER,
+    ANSWER,
     ARTICLES,
     BE,
+    CORRECTING,
     CORRECTIONS,
     DECORATION,
     FILLERS,
@@ -36,7 +39,9 @@ from rl_rewards.unicode_text import composed, halfwidth
 
 __all__ = ["choice"]
 
-
+_ANSWER_IS = ("答案是", "答案为", "答案為", "答案选", "答えは", "正解は", "정답은")  # with what comes before it in the same word, as 正确答案是 has
+_NO_ANSWER = frozenset("不错錯非")  # 错误答案是, "the wrong answer is"
+_COPULAS = ("です", "である", "입니다", "이다", "正确", "正確")
 _READ = 100_000  # characters, at the end: no answer needs more, and a megabyte of letters would take seconds
 
 
@@ -76,15 +81,22 @@ def _statements(text: str, options: Options) -> list[Statement]:
                 while statements and statements[-1].affirmed:  # "The answer is A. No, that is wrong."
                     statements.pop()
             continue
-        corrects = bool(statements) and opening[:1] != [] and opening[0] in CORRECTIONS
         for place, group in enumerate(groups):
             statement = judged(group)
             if statement is None:
                 continue
-            if corrects:
+            if statements and _corrects(group.before if place else opening, first=not place):
                 statement.plainness = STATED
             _add(statements, statement, group, first=place == 0)
     return statements
+
+
+def _corrects(words: Sequence[str], first: bool) -> bool:
+    """Whether the words before options take back what was stated before them: "No, it is", "no wait,", "I mean"; not "No option, such as"."""
+    if first and words and words[0] in CORRECTIONS and (words[0] != "no" or words[1:2] == [] or words[1] in CORRECTING):
+        return True
+    corrects = not CORRECTIONS.isdisjoint(words) or any(pair in (("i", "mean"), ("second", "thought")) for pair in zip(words, words[1:]))
+    return corrects and CORRECTING.issuperset(words)
 
 
 def _add(statements: list[Statement], statement: Statement, group: Group, first: bool) -> None:
@@ -166,8 +178,9 @@ def _items(sentence: Sequence[Token], options: Options) -> Iterator[tuple[frozen
                 yield None, "is"
         elif token.kind != "command" or token.text in ("boxed", "fbox"):
             word = "boxed" if token.text == "fbox" else token.text.casefold()
+            word = "答案是" if word.endswith(_ANSWER_IS) and _NO_ANSWER.isdisjoint(word) else word
             yield None, word
-            if word not in DECORATION:
+            if word not in DECORATION and word not in ADVERBS and not (word in "-–—•" and (not last or last in ANSWER)):
                 last, noun = word, noun or word in NOUNS
                 last_but_article = last_but_article if word in ARTICLES else word
         place += 1
@@ -189,7 +202,13 @@ def _is_label(token: Token, labels: str) -> bool:
 
 def _ends(following: Token | None) -> bool:
     """Whether an option's name can end before this token: "A is", "A." and "A, B", but not "A dog"."""
-    if following is None or following.kind == "mark" or len(following.text) == 1 or following.text.startswith("="):
+    if (
+        following is None
+        or following.kind == "mark"
+        or following.text.startswith(_COPULAS)
+        or len(following.text) == 1
+        or following.text.startswith("=")
+    ):
         return True
     return key_of(following) in AFTER_A_LETTER
 

@@ -1,6 +1,23 @@
 """What a careful human takes for the answer to a multiple-choice question; None where the response chooses no option, or on several."""
 
 LETTERS = [
+    ("The most appropriate answer is B.", "B"),
+    ("The most probable answer is B", "B"),
+    ("Most likely answer: B", "B"),
+    ("B is the most appropriate answer.", "B"),
+    ("The most common wrong answer is B. The answer is C.", "C"),
+    ("The answer is B — no, C.", "C"),
+    ("The answer is B, no wait, C.", "C"),
+    ("The answer is B... just kidding, C.", "C"),
+    ("The answer is B. On second thought, it is C.", "C"),
+    ("The answer is B. I mean C.", "C"),
+    ("The answer is B; correction: C", "C"),
+    ("The answer is B. No other option, such as C, fits.", "B"),
+    ("The answer is B — no question. A and C fail.", "B"),
+    ("The answer is B, no doubt.", "B"),
+    ("正确答案是B", "B"),
+    ("答えはBです。", "B"),
+    ("정답은 B입니다.", "B"),
     ("You should pick A.", "A"),
     ("You may choose A.", "A"),
     ("I believe you would choose B.", "B"),
@@ -194,6 +211,12 @@ LETTERS = [
     ("As far as I can tell, A.", "A"),
 ]
 NO_LETTER = [
+    "Most people answer B.",
+    "Ответ не B.",
+    "A resposta não é B.",
+    "答えはBではありません。",
+    "정답은 B가 아닙니다.",
+    "不正确的答案是B",
     "None of them, A included.",
     "Some would say A.",
     "Clearly A is mistaken.",
@@ -335,6 +358,13 @@ NO_LETTER = [
     "I can't say it's A.",
 ]
 CITIES = [
+    ("正确答案是Paris", "A"),
+    ("Hence Paris", "A"),
+    ("Answer - Paris", "A"),
+    ("- Paris", "A"),
+    ("Definitely Paris.", "A"),
+    ("I'd say Paris", "A"),
+    ("The most likely answer is Paris.", "A"),
     ("Paris", "A"),
     ("paris.", "A"),
     ("The answer is Rome.", "B"),
@@ -382,6 +412,16 @@ LABELLED = [
     ("4 cats", "4"),
 ]
 DIGITS = [
+    ("正确答案是2", "2"),
+    ("答案选2", "2"),
+    ("答えは2です。", "2"),
+    ("정답은 2입니다.", "2"),
+    ("选项2正确", "2"),
+    ("Answer - 2", "2"),
+    ("- 2", "2"),
+    ("一共有2个", None),
+    ("答案是2个苹果", None),
+    ("答案不是2", None),
     ("2", "2"),
     ("(2)", "2"),
     ("2.", "2"),
