@@ -143,6 +143,54 @@ def test_objects_pass_between_tests_and_program(name):
     assert (result.score, result.outcome) == (1.0, Outcome.SCORED), result
 
 
+ORDER = """
+class Order:
+    def __init__(self, menu=None):
+        self.menu = [] if menu is None else menu
+        self.rows = [[0, 0], [0, 0]]
+        self.seen = {}
+    def add(self, x): self.menu.append(x)
+    def get(self): return self.menu
+    def copy(self): return list(self.menu)
+    def total(self): return sum(self.menu)
+CACHE = {}
+def cached(x):
+    CACHE.setdefault(x, x * x)
+    return CACHE[x]
+"""
+HELD = {
+    # tests that Python passes where program and tests share a process
+    "a list of an object's, changed by tests": "o = Order()\no.menu.append(3)\nassert o.total() == 3\no.menu.clear()\nassert o.total() == 0",
+    "a dict": "o = Order()\no.seen['a'] = {'b': 1}\no.seen['a']['c'] = 2\nassert o.seen == {'a': {'b': 1, 'c': 2}} and o.total() == 0 and 'a' in o.seen",
+    "a list in a list": "o = Order()\no.rows[0][1] = 5\nassert o.rows == [[0, 5], [0, 0]]",
+    "a part of it": "o = Order()\no.seen['x'] = {'g': 1}\npart = o.seen['x']\npart['g'] = 2\nassert o.seen == {'x': {'g': 2}}",
+    "what the program changes later": "o = Order()\nmenu = o.menu\no.add(4)\nassert menu == [4] and menu is o.menu and menu is o.get()",
+    "what a method returns": "o = Order()\no.get().append(2)\no.get().append(1)\no.get().sort()\nassert o.menu == [1, 2]",
+    "a copy that a method returns": "o = Order()\no.add(2)\nmade = o.copy()\nmade.append(1)\nassert o.total() == 2 and made == [2, 1] and o.copy() is not made",
+    "an argument that is kept": "x = [1]\no = Order(x)\no.add(2)\nassert x == [1, 2]\nx.append(3)\nassert o.total() == 6",
+    "an argument that is kept, by keyword": "x = [1]\no = Order(menu=x)\no.add(2)\nassert x == [1, 2]\nx.append(3)\nassert o.total() == 6",
+    "an attribute that is set": "def test_a():\n    o = Order()\n    x = [1]\n    o.menu = x\n    o.add(2)\n    assert x == [1, 2] and o.total() == 3",
+    "a variable of the program's": "cached(3)\nassert CACHE == {3: 9}\nCACHE[3] = 10\nassert cached(3) == 10\nCACHE.clear()\nassert cached(3) == 9",
+    "objects in it": "o = Order()\np = Order()\no.menu.append(p)\nassert o.menu[0] is p and p in o.menu and o.total is not None",
+    "a function of the tests' in it": "o = Order()\no.seen['f'] = lambda x: x + 1\no.add(1)\nassert o.total() == 1 and o.seen['f'](1) == 2",
+    "one handed back": "o = Order()\no.add(1)\np = Order(o.menu)\np.add(5)\nassert o.total() == 6 and p.menu is o.menu",
+    "forty of them": "every = [Order([n]) for n in range(40)]\nfor o in every:\n    o.menu.append(1)\nassert [o.total() for o in every] == [n + 1 for n in range(40)]",
+    "one that grows too large to be lent": "o = Order()\nmenu = o.menu\no.get().extend(range(20_000))\no.add(1)\nassert len(o.menu) == 20_001",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", HELD)
+def test_what_a_program_goes_on_to_hold_is_the_tests_as_well(name):
+    result = score(ORDER, HELD[name])
+    assert (result.score, result.outcome) == (1.0, Outcome.SCORED), result
+
+
+def test_a_program_that_hands_out_what_it_should_copy_is_wrong():
+    tests = "o = Order()\no.add(1)\no.copy().append(9)\nassert o.copy() == [1]"
+    assert score(ORDER, tests).score == 1.0
+    assert score(ORDER.replace("return list(self.menu)", "return self.menu"), tests).score == 0.0
+
+
 ARRAYS = [
     ("numpy", "import numpy as np\ndef f(a):\n    a += 1\n    return a.reshape(2, 2)", "import numpy as np\na = np.arange(4)\nb = f(a)\nassert b.shape == (2, 2) and isinstance(b, np.ndarray)\nassert a[0] == 1"),
     ("numpy", "import numpy as np\ndef f(): return np.float32(0.5), np.array(['a', 'b'])", "import numpy as np\nx, y = f()\nassert x.dtype == np.float32 and x == 0.5 and (y == np.array(['a', 'b'])).all()"),

@@ -22,6 +22,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from . import frames, library, plain
+from .lent import Borrower
 from .restoring import may_change, restore
 from .serving import CHANNEL, SHARED_MODULES, importable
 from .shared import KINDS, Shared
@@ -51,6 +52,7 @@ class Channel:
     def __init__(self, shared: Iterable[str], namespace: dict[str, Any], classes: Iterable[str] = ()) -> None:
         self._classes = frozenset(classes)
         self.shared = Shared(shared, namespace, "t", trusting=False)
+        self._borrowed = Borrower(self.tree)
         self.asked = 0
         self.hung_up = False
         self.unsupported = ""
@@ -59,6 +61,7 @@ class Channel:
         self._coroutines: dict[int, int] = {}
         self._exceptions: dict[int, type] = {}
         self._held: dict[int, Any] = {}
+        self._numbers_of_held: dict[int, int] = {}
         self._failures: dict[int, BaseException] = {}
 
     def read(self) -> dict[str, Any]:
@@ -84,17 +87,23 @@ class Channel:
         if threading.get_ident() != self._thread:
             raise self.refuse("tests that call the program from several threads")
         self.asked += 1
-        trees = [self.tree(argument) for argument in arguments]
-        is_call = operation.startswith("call")
-        watched = [at for at, (argument, tree) in enumerate(zip(arguments, trees, strict=True)) if is_call and may_change(argument, tree)]
-        keyword_trees = {name: self.tree(value) for name, value in keywords.items()}
+        back = self._borrowed.changed()
+        trees = [self._argument(argument) for argument in arguments]
+        may_keep = operation.startswith(("call", "set"))
+        watched = [at for at, (argument, tree) in enumerate(zip(arguments, trees, strict=True)) if may_keep and may_change(argument, tree)]
+        keyword_trees = {name: self._argument(value) for name, value in keywords.items()}
         if any(may_change(value, keyword_trees[name]) for name, value in keywords.items()) and operation == "call":
             return self._ask_with_keywords(operation, arguments, keywords)
-        reply = self._exchange({"do": operation, "args": trees, "keywords": keyword_trees, "watch": watched})
+        reply = self._exchange(
+            {"do": operation, "args": trees, "keywords": keyword_trees, "watch": watched, "lent": self._borrowed.numbers, "back": back}
+        )
         self.shared.update(reply["states"], self._attribute)
         for at in watched:
             if str(at) in reply.get("changed", {}):
                 restore(arguments[at], self.value(reply["changed"][str(at)]))
+            if str(at) in reply.get("kept", {}):
+                self._borrowed.borrow(int(reply["kept"][str(at)]), arguments[at], reply["changed"].get(str(at), trees[at]))
+        self._borrowed.update(reply.get("lent", {}), self.value)
         if "raised" in reply:
             raise self._raised(reply["raised"])
         if operation in ("take", "anext") and "stop" in reply:  # of anything else it would end the tests' own loops without a word
@@ -134,6 +143,10 @@ class Channel:
     def tree(self, value: Any) -> plain.Tree:
         return plain.encode(value, self._other)
 
+    def _argument(self, value: Any) -> plain.Tree:
+        number = self._borrowed.number_of(value)
+        return self.tree(value) if number is None else {"lent": number}
+
     def _other(self, value: Any) -> plain.Tree:
         number = number_of(value)
         if number is not None:
@@ -168,8 +181,9 @@ class Channel:
         raise self.refuse(f"tests that hand an object of their class {kind.__name__} to the program, which cannot be made there")
 
     def _hold(self, value: Any) -> int:
-        self._held[len(self._held)] = value
-        return len(self._held) - 1
+        number = self._numbers_of_held.setdefault(id(value), len(self._held))
+        self._held[number] = value
+        return number
 
     # What comes in
 
@@ -186,6 +200,8 @@ class Channel:
     def _incoming(self, kind: str, content: Any) -> Any:
         if kind == "remote":
             return self._stand_in(int(content[0]), str(content[1]), str(content[2]))
+        if kind == "lent":
+            return self._borrowed.borrow(int(content[0]), self.value(content[1]), content[1])
         if kind == "exception":
             return self._exception_class(content)
         if kind == "like":

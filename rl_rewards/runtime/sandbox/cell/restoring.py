@@ -23,7 +23,7 @@ def _comes_back(tree: plain.Tree) -> bool:
                 inner += part
             elif isinstance(part, dict):
                 ((kind, content),) = part.items()
-                if kind in ("remote", "callback", "iterator", "pickle", "import", "error"):
+                if kind in ("lent", "remote", "callback", "iterator", "pickle", "import", "error"):
                     return False
                 if kind not in ("shared", "class", "member"):
                     inner.append(content)

@@ -20,6 +20,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from . import frames, library, plain
+from .lent import Lender, may_be_lent
 from .shared import KINDS, Shared
 
 if TYPE_CHECKING:
@@ -59,6 +60,7 @@ class Server:
             self.shared.also(made_before.get(name), name)
         self._objects: list[Any] = []
         self._numbers: dict[int, int] = {}
+        self._lender = Lender(self.tree)
         self._turn = threading.RLock()
         self._depth = 0
         self.unraised: dict[int, Exception] = {}
@@ -87,6 +89,7 @@ class Server:
         sys.setrecursionlimit(max(before, DEPTH))
         try:
             self.shared.update(request["states"], self.value)
+            self._lender.take(request["lent"], request["back"], self.value)
             arguments, keywords = (
                 [self.value(tree) for tree in request["args"]],
                 {name: self.value(tree) for name, tree in request["keywords"].items()},
@@ -106,13 +109,23 @@ class Server:
         limit = sys.getrecursionlimit()
         sys.setrecursionlimit(max(limit, DEPTH))
         try:
-            tree = self._of_name if request["do"] == "name" else self.tree
-            reply: dict[str, Any] = {"raised": self._raised(raised)} if raised is not None else {"value": tree(value)}
-            watched = {str(at): self.tree(arguments[at]) for at in request["watch"]}
-            reply["changed"] = {at: tree for at, tree in watched.items() if tree != request["args"][int(at)]}
+            reply: dict[str, Any] = {"kept": {}, "changed": {}}
+            if raised is not None:
+                reply["raised"] = self._raised(raised)
+            else:
+                reply["value"] = tree = self._of_name(value) if request["do"] == "name" else self.tree(value)
+                is_held = sys.getrefcount(value) > _OF_A_FRESH_VALUE and not any(value is argument for argument in arguments)
+                if is_held and may_be_lent(value, tree):
+                    reply["value"] = {"lent": [self._lender.lend(value), tree]}
+            for at in request["watch"]:
+                if (tree := self.tree(arguments[at])) != request["args"][at]:
+                    reply["changed"][str(at)] = tree
+                if sys.getrefcount(arguments[at]) > _OF_AN_ARGUMENT + (arguments[at] is value) and may_be_lent(arguments[at], tree):
+                    reply["kept"][str(at)] = self._lender.lend(arguments[at])
+            reply["lent"] = self._lender.changed()
             reply["states"] = self.shared.states(self.tree)
         except Exception as error:  # an object that raises when it is looked at
-            reply = {"raised": self._raised(error), "changed": {}, "states": {}}
+            reply = {"raised": self._raised(error), "kept": {}, "changed": {}, "lent": {}, "states": {}}
         finally:
             sys.setrecursionlimit(limit)
         return reply
@@ -184,6 +197,8 @@ class Server:
     def _incoming(self, kind: str, content: Any) -> Any:
         if kind == "remote":
             return self._objects[content]
+        if kind == "lent":
+            return self._lender.object(content)
         if kind in KINDS:
             return self.shared.decode(kind, content, self.value)
         if kind == "made":
@@ -238,6 +253,15 @@ class Server:
             self._loop = asyncio.new_event_loop()
             asyncio.set_event_loop(self._loop)
         return self._loop
+
+
+def _references() -> tuple[int, int]:
+    """How many references there are to a value that an operation returns, and to an argument, which nobody holds, where `_reply` counts them."""
+    value, arguments = list(), [[]]
+    return sys.getrefcount(value), sys.getrefcount(arguments[0])
+
+
+_OF_A_FRESH_VALUE, _OF_AN_ARGUMENT = _references()
 
 
 class _Iterator:
