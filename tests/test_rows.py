@@ -54,7 +54,7 @@ def test_tokens_are_counted_by_the_column_or_else_the_tokenizer():
 @pytest.mark.parametrize(
     ("row", "message"),
     [
-        ({}, r"no response in this row: it needs messages, conversation, prompt \+ completion, instruction \+ response"),
+        ({}, r"no response in this row: it needs messages or conversation or prompt \+ completion or instruction \+ response, and has"),
         ({"prompt": "a", "answer": None}, r"has values for \['prompt'\]"),
         ({"instruction": "a"}, "no response"),
         ({"messages": [USER]}, r"'messages' has no assistant turn, its roles are \['user'\]"),
@@ -68,7 +68,7 @@ def test_tokens_are_counted_by_the_column_or_else_the_tokenizer():
         ({"conversation": [{"content": "x"}]}, "'conversation': Role is required"),
         ({"conversation": [{"role": 5}]}, "Role is required"),
         ({"messages": [{"role": "user", "self": 1}]}, "'messages'"),
-        ({"prompt": "a", "completion": 4}, "'completion' must be a list of messages, found int: 4"),
+        ({"prompt": "a", "completion": 4}, "'completion' must be text or a list of messages, found int: 4"),
         ({"prompt": [None], "completion": "b"}, "'prompt': A message must be a dict"),
     ],
 )

@@ -61,7 +61,7 @@ def _turns(row: Mapping[str, Any]) -> tuple[tuple[str, ...], Any, Any]:
             if not isinstance(completion, str) and completion and "assistant" not in map(_role, completion):
                 raise _no_assistant(columns[1], completion)
             return columns, prompt, completion
-    wanted = ", ".join([*CONVERSATIONS, *(" + ".join(pair) for pair in PAIRS)])
+    wanted = " or ".join([*CONVERSATIONS, *(" + ".join(pair) for pair in PAIRS)])
     raise RowError(f"no response in this row: it needs {wanted}, and has values for {[n for n, v in row.items() if v is not None]}")
 
 
@@ -77,10 +77,10 @@ def _no_assistant(column: str, messages: list[Any]) -> RowError:
 
 
 def _text_or_messages(value: Any, column: str) -> Any:
-    return value if isinstance(value, str) else messages_of(value, column)
+    return value if isinstance(value, str) else messages_of(value, column, "text or a list of messages")
 
 
-def messages_of(value: Any, column: str) -> list[Any]:
+def messages_of(value: Any, column: str, allowed: str = "a list of messages") -> list[Any]:
     """The messages in a column: a list of them, or its JSON text.
 
     Raises:
@@ -92,7 +92,7 @@ def messages_of(value: Any, column: str) -> list[Any]:
         except ValueError as error:
             raise RowError(f"{column!r} is text, but not the JSON of a list of messages: {error}") from None
     if not isinstance(value, Sequence) or isinstance(value, (str, bytes)):
-        raise RowError(f"{column!r} must be a list of messages, found {type(value).__name__}: {value!r:.80}")
+        raise RowError(f"{column!r} must be {allowed}, found {type(value).__name__}: {value!r:.80}")
     try:
         for message in value:
             Message.model_validate(message)
