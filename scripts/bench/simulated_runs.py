@@ -32,7 +32,7 @@ class Run:
 
     Attributes:
         skill, difficulty: of the policy, and the spread of the prompts' difficulties.
-        unparsed, errors, timeouts, skipped: rates; errors and timeouts are the judge's, skipped is of `format`.
+        unparsed, errors, timeouts, skipped: rates; errors and timeouts are the judge's, skipped is of `format`, for whole groups.
         formatted: probability that a parsed completion has the format.
         judge_noise, judge_scale, judge_bias, judge_follows: the judge's score is scale * (follows * right + bias + noise).
         gold_gap: what the metric loses against `correct`.
@@ -109,7 +109,7 @@ def simulate(run: Run, rng: np.random.Generator) -> tuple[pa.Table, dict[str, tu
     gold = (right & (rng.random(shape) >= by_step(run.gold_gap))).astype(float)
     timeout = happens(run.timeouts)
     error = happens(run.errors) & ~timeout
-    skipped = happens(run.skipped)
+    skipped = np.broadcast_to(happens(run.skipped)[..., :1], shape)  # `when` reads a column of the prompt's row
     closed = None if run.gate is None else happens(run.gate)
     tokens = np.minimum(rng.lognormal(np.log(by_step(run.tokens)), run.token_spread, shape), by_step(run.limit)).astype(int)
     texts = (rng.random(shape) * by_step(run.distinct)).astype(np.int64)

@@ -2,6 +2,7 @@
 
 import math
 import sys
+import warnings as python_warnings
 from dataclasses import replace
 from pathlib import Path
 
@@ -37,6 +38,25 @@ def test_a_healthy_run_is_left_alone(name):
     for seed in (50, 51):
         found = find_warnings(series_of(HEALTHY[name](SHAPE, np.random.default_rng(seed)), np.random.default_rng(seed)))
         assert [str(each) for each in found if each.severity == "warning"] == []
+
+
+@pytest.mark.parametrize("rate", [0.3, 0.5, 0.65])
+def test_a_reward_for_some_groups_alone_is_not_said_to_apply_to_fewer(rate):
+    """As with `when`: which prompts a step has is chance, and all completions of a group are skipped together."""
+    for seed in range(6):
+        run = replace(HEALTHY["normal learning"](Shape(150, 8, 8), np.random.default_rng(seed)), skipped=rate)
+        assert [str(each) for each in find_warnings(series_of(run, np.random.default_rng(seed))) if each.kind == "skipped_rate"] == []
+
+
+def test_what_python_warns_of_once_is_not_said_again_after_a_look():
+    run, _ = PLANTED["errors jump"][1](SHAPE, np.random.default_rng(0))
+    series = series_of(run, np.random.default_rng(1))
+    with python_warnings.catch_warnings(record=True) as said:
+        python_warnings.simplefilter("default")
+        for _ in range(2):
+            python_warnings.warn("deprecated", FutureWarning, stacklevel=1)
+            find_warnings(series)
+    assert [str(each.message) for each in said] == ["deprecated"]
 
 
 def test_every_kind_is_planted_somewhere():

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from rl_rewards.recording.warnings.change import Episode, began, episodes, noise, normal_llr, trailing_mean
+from rl_rewards.recording.warnings.known import known_mean, known_median
 from rl_rewards.recording.warnings.series import RunSeries
 from rl_rewards.recording.warnings.warning import RunWarning
 
@@ -66,7 +67,7 @@ def _gain(values: np.ndarray, onset: int, errors: float = _BEYOND_CHANCE) -> tup
     size = len(values)
     last, first = min(max((size - onset) // 2, _WIDTH), 40), min(max(onset // 2, _WIDTH), 2 * _WIDTH)
     start = max(onset, min(_WIDTH, size))
-    before, after = float(np.nanmean(values[max(0, start - first) : start])), float(np.nanmean(values[-last:]))
+    before, after = known_mean(values[max(0, start - first) : start]), known_mean(values[-last:])
     rise = after - before
     enough = rise >= errors * noise(values) * math.sqrt(1 / first + 1 / last)
     return (rise if enough else 0.0), before, after
@@ -123,11 +124,11 @@ def _collapse(series: RunSeries) -> Iterator[RunWarning]:
     """The total, or the reward that leads it, loses most of what it had: three quarters of what was learned, and more than half of its height
     above the lowest scores. A curriculum's harder prompts cost less, and are learned again."""
     leading = series.leading
-    subjects = [("total", series.total, series.spread(None), float(np.nanmedian(_lowest_totals(series))))] if series.size else []
+    subjects = [("total", series.total, series.spread(None), known_median(_lowest_totals(series)))] if series.size else []
     if leading is not None:
         sign = np.sign(series.weights[leading])
-        lows = np.nanmedian(series.low[:, leading]) if sign > 0 else -np.nanmedian(series.high[:, leading])
-        subjects.append((series.names[leading], sign * series.mean(leading), series.spread(leading), float(lows)))
+        lows = known_median(series.low[:, leading]) if sign > 0 else -known_median(series.high[:, leading])
+        subjects.append((series.names[leading], sign * series.mean(leading), series.spread(leading), lows))
     for subject, values, spread, low in subjects:
         smooth = trailing_mean(values, _WIDTH)
         settled = np.where(np.arange(len(values)) >= _WIDTH - 1, smooth, np.nan)
@@ -177,7 +178,7 @@ def _effective(series: RunSeries) -> Iterator[RunWarning]:
         rise, before, after = _gain(total[start:], 0)
         moved = effective[start:]
         width = max(_WIDTH, len(moved) // 4)
-        first, last = float(np.nanmean(moved[:width])), float(np.nanmean(moved[-width:]))
+        first, last = known_mean(moved[:width]), known_mean(moved[-width:])
         if rise < 0.4 * series.spread(None) or not np.isfinite(first + last):
             continue
         error = noise(moved) * math.sqrt(2 / width)
@@ -199,7 +200,7 @@ def _seconds(series: RunSeries, reward: int) -> Iterator[RunWarning]:
     if found is None:
         return
     _, onset, level = found
-    before, after = math.exp(level), float(np.nanmedian(seconds[-_WIDTH:]))
+    before, after = math.exp(level), known_median(seconds[-_WIDTH:])
     if after >= 0.1:
         said = f"{after:.3g} s a batch, {before:.3g} s before"
         numbers = {"before": before, "after": after}

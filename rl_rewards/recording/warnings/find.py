@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-import warnings as python_warnings
+
+import numpy as np
 
 from rl_rewards.recording.warnings.courses import course_warnings
 from rl_rewards.recording.warnings.rates import rate_warnings
@@ -22,7 +23,6 @@ def find_warnings(series: RunSeries) -> list[RunWarning]:
     """
     if not series.size or not series.names:
         return []
-    with python_warnings.catch_warnings():
-        python_warnings.simplefilter("ignore", RuntimeWarning)  # means of steps without any score are NaN, as they should be
+    with np.errstate(all="ignore"):  # means of steps without any score are NaN, as they should be
         found = [*rate_warnings(series), *course_warnings(series), *share_warnings(series)]
     return sorted(found, key=lambda each: (each.severity == "note", -math.inf if each.step is None else each.step, each.title))

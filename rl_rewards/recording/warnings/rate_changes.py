@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from rl_rewards.recording.warnings.change import Episode, began, episodes, held, rate_llr, running_floor, trailing_mean
+from rl_rewards.recording.warnings.known import known_lowest
 from rl_rewards.recording.warnings.series import RunSeries
 
 __all__ = ["Level", "jump_of", "level_of", "pooled"]
@@ -43,7 +44,7 @@ def jump_of(rate: np.ndarray, units: np.ndarray, rise: float, least: float = 0.0
     level = float(floor[episode.alarm])
     smooth = trailing_mean(rate, 3)
     end = episode.end
-    onset = max(began(smooth, episode.alarm, min(level, float(np.nanmin(smooth[: episode.alarm + 1])))), 0)
+    onset = max(began(smooth, episode.alarm, min(level, known_lowest(smooth[: episode.alarm + 1]))), 0)
     return Episode(min(max(onset, 0), episode.onset) if onset else episode.onset, episode.alarm, end), level
 
 

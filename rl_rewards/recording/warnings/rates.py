@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from rl_rewards.recording.warnings.change import Episode, episodes, rate_llr, trailing_mean, wilson
+from rl_rewards.recording.warnings.known import known_highest, known_lowest, known_mean
 from rl_rewards.recording.warnings.rate_changes import Level, jump_of, level_of, pooled
 from rl_rewards.recording.warnings.series import RunSeries, ratio
 from rl_rewards.recording.warnings.warning import RunWarning
@@ -60,8 +61,9 @@ def _outcomes(series: RunSeries, reward: int) -> Iterator[RunWarning]:
     counts, name = series.counts, series.names[reward]
     rows, skipped = counts["rows"][:, reward], counts["skipped"][:, reward]
     for outcome, (rise, level) in _OUTCOMES.items():
-        of = rows if outcome == "skipped" else rows - skipped
-        rate, units = ratio(counts[outcome][:, reward], of), series.units(of)
+        # A column of the data decides which rows a reward applies to, and so for a whole group at once.
+        of, units = (rows, series.units(rows, alike=1.0)) if outcome == "skipped" else (rows - skipped, series.units(rows - skipped))
+        rate = ratio(counts[outcome][:, reward], of)
         said = f"{_SAID[outcome]}" if outcome in _SAID else "rows that it does not apply to"
         jump = jump_of(rate, units, rise)
         if jump is not None:
@@ -160,8 +162,8 @@ def _pays(series: RunSeries, reward: int, onset: int) -> bool:
     sign = float(np.sign(series.weights[reward]))
     low, high = sorted(sign * bound for bound in series.bounds(reward))
     course = sign * series.mean(reward)
-    now = float(np.nanmean(course[-8:]))
-    before = float(np.nanmean(course[max(0, onset - 8) : max(onset, 3)]))
+    now = known_mean(course[-8:])
+    before = known_mean(course[max(0, onset - 8) : max(onset, 3)])
     return now >= low + _HIGH * (high - low) or now - before >= _LEARNED * (high - low)
 
 
@@ -210,8 +212,8 @@ def _learned(series: RunSeries, column: int, onset: int) -> bool:
     before = course[:onset]
     if np.isfinite(before).sum() < 5:
         return False
-    low, high = float(np.nanmin(course)), float(np.nanmax(course))
-    if high - float(np.nanmean(before[: max(3, onset // 5)])) < _LEARNED * max(high - low, 1e-12):
+    low, high = known_lowest(course), known_highest(course)
+    if high - known_mean(before[: max(3, onset // 5)]) < _LEARNED * max(high - low, 1e-12):
         return False
     steps = np.nan_to_num(np.diff(trailing_mean(course[: onset + 5], 3)))
     return not bool((steps >= _ONE_STEP * (high - low)).any())

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from rl_rewards.recording.warnings.known import known_highest, known_lowest
+
 __all__ = ["COUNTS", "RunSeries", "ratio"]
 
 # Assumed correlation within a group of whatever is counted of its completions; see RunSeries.units.
@@ -72,14 +74,14 @@ class RunSeries:
         """How many steps, T."""
         return len(self.steps)
 
-    def units(self, rows: np.ndarray) -> np.ndarray:
+    def units(self, rows: np.ndarray, alike: float = _WITHIN_GROUP) -> np.ndarray:
         """How many independent observations so many rows of each step are worth, (T).
 
         Completions to one prompt are alike, so that rows count less than they are: Kish's design effect 1 + (G - 1) rho (Survey Sampling,
-        1965, section 5.4) for G completions a group, with a correlation rho of 0.3 taken for granted.
+        1965, section 5.4) for G completions a group, with a correlation rho (`alike`) of 0.3 where nothing better is known.
         """
         size = np.where(self.groups > 0, self.rows / np.maximum(self.groups, 1), 1.0)
-        return rows / (1 + np.maximum(size - 1, 0) * _WITHIN_GROUP)
+        return rows / (1 + np.maximum(size - 1, 0) * alike)
 
     def mean(self, reward: int) -> np.ndarray:
         """The reward's mean score in each step, (T); NaN without scores."""
@@ -107,7 +109,7 @@ class RunSeries:
     def bounds(self, reward: int) -> tuple[float, float]:
         """The lowest and the highest score of the run; NaN without scores."""
         low, high = self.low[:, reward], self.high[:, reward]
-        return (float(np.nanmin(low)), float(np.nanmax(high))) if np.isfinite(low).any() else (np.nan, np.nan)
+        return known_lowest(low), known_highest(high)
 
     def at_ceiling(self, reward: int) -> np.ndarray:
         """How many scores of each step are the highest of the run, (T)."""

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from rl_rewards.recording.warnings.change import held, noise, normal_llr
+from rl_rewards.recording.warnings.known import known_mean
 from rl_rewards.recording.warnings.series import RunSeries
 from rl_rewards.recording.warnings.warning import RunWarning
 
@@ -74,7 +75,7 @@ def _variance(series: RunSeries) -> Iterator[RunWarning]:
         episode = held(normal_llr(values, max(noise(values[-20:]), 0.02), border - 0.05, border + 0.05), clip=series.size > 20)
         if episode is None or all(_solved(series, j, episode.onset) for j in others):
             continue
-        share = float(np.nanmean(values[episode.onset :]))
+        share = known_mean(values[episode.onset :])
         expected = float(squares[i] / squares.sum())
         said = f"{share:.0%} of the variance within groups is its, {expected:.0%} by its weight"
         step = int(series.steps[episode.onset])
