@@ -117,6 +117,8 @@ def _batch(random, step, steps, mode, problems, hard, chosen, group):
     reason[:, 2] = [f"{n} tokens" for n in tokens]
     parts = [[{"name": "think", "score": float(f)}, {"name": "answer", "score": float(p)}] for f, p in zip(formed, parsed)]
     seconds = np.array([0.02, 0.004, 0.003, abs(random.normal(4, 1)) + (25 if timeout.any() and mode == "train" else 0)])
+    row_seconds = seconds / size * random.gamma(4, 1 / 4, (size, columns))
+    row_seconds[timeout, 3] = 30.0
     prompts = [problems[i][0] for i in which]
 
     def repeated(values):
@@ -134,6 +136,7 @@ def _batch(random, step, steps, mode, problems, hard, chosen, group):
         "score": [None if np.isnan(value) else value for value in score.ravel().tolist()], "weight": [weight for _, weight in REWARDS] * size,
         "outcome": outcome.ravel().tolist(), "failed": np.column_stack([np.zeros((size, 3), bool), timeout]).ravel().tolist(), "reason": reason.ravel().tolist(),
         "components": [part for own in parts for part in ([], own, [], [])], "seconds": np.tile(seconds, size).tolist(),
+        "row_seconds": row_seconds.ravel().tolist(),
     }  # fmt: skip
     arrays = []
     for field in SCHEMA:
