@@ -19,10 +19,11 @@ import sys
 import tempfile
 import threading
 from argparse import Namespace
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from importlib import import_module
 from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -34,6 +35,23 @@ STOPS_AT = "RL_REWARDS_TEST_STOPS_AT"
 """The environment variable with the beginning of a line at which a run stops (SIGSTOP): whoever is to kill it there is never too late."""
 _forks = multiprocessing.get_context("forkserver")
 _forks.set_forkserver_preload(["tests.training_imports"])
+
+
+def call(function: Callable[..., Any], *arguments: Any) -> Any:
+    """What a function returns in a fork; it, its arguments and what it returns cross by pickle, as with a process that is spawned."""
+    reader, writer = _forks.Pipe(duplex=False)
+    with contextlib.chdir(ROOT):
+        process = _forks.Process(target=_send, args=(writer, function, arguments))
+        process.start()
+    writer.close()
+    with reader:
+        found = reader.recv()
+    process.join()
+    return found
+
+
+def _send(writer: Connection, function: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
+    writer.send(function(*arguments))
 
 
 class Run:

@@ -1,6 +1,7 @@
 """The walls of the house: what may import what, at the top of a file, inside a function, or for type checkers alone."""
 
 import ast
+import functools
 import re
 import subprocess
 import sys
@@ -57,6 +58,7 @@ def modules():
 MODULES = modules()
 
 
+@functools.cache
 def imports_of(name, top_level_only=False):
     """Modules of the package that a module imports, relative imports too; with `top_level_only` those that an import of it runs."""
     path = MODULES[name]

@@ -1,4 +1,4 @@
-"""What test_async_grpo.py's spawned processes import: rewards that pickle, and TRL's scoring loop as its child process makes it."""
+"""What test_async_grpo.py's processes import: rewards that pickle, and TRL's scoring loop as its child process makes it."""
 
 from __future__ import annotations
 
@@ -49,15 +49,15 @@ def group(version: int) -> RolloutGroup:
     )
 
 
-def child(loop_cls: type, functions: list[Any], out: Any) -> None:
-    """Make the loop as `_child_main` of TRL does; score two groups, and generate nothing."""
+def scored_or_refused(loop_cls: type, functions: list[Any]) -> Any:
     try:
-        out.put(scored(loop_cls, functions))
+        return scored(loop_cls, functions)
     except Exception as error:
-        out.put(f"{type(error).__name__}: {error}")
+        return f"{type(error).__name__}: {error}"
 
 
 def scored(loop_cls: type, functions: list[Any]) -> list[list[tuple[float, dict[str, float]]]]:
+    """Make the loop as `_child_main` of TRL does; score two groups, and generate nothing."""
     _scrub_child_env()
     PartialState()
     context = multiprocessing.get_context("spawn")
@@ -70,13 +70,3 @@ def scored(loop_cls: type, functions: list[Any]) -> list[list[tuple[float, dict[
     )  # fmt: skip
     groups = [asyncio.run(loop._score_group(group(version))) for version in (1, 2)]
     return [[(sample.advantage, sample.metrics) for sample in samples] for samples in groups]
-
-
-def score_in_a_child(loop_cls: type, functions: list[Any]) -> Any:
-    context = multiprocessing.get_context("spawn")
-    out = context.Queue()
-    process = context.Process(target=child, args=(loop_cls, functions, out))
-    process.start()
-    found = out.get(timeout=500)
-    process.join()
-    return found

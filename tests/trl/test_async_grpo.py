@@ -17,15 +17,15 @@ from rl_rewards import RewardError
 from rl_rewards.recording.recorder import RunRecorder
 from rl_rewards.trl import total_reward_function
 from rl_rewards.trl.async_grpo import RubricRolloutLoop, log_components
-from tests.trl import async_rewards
-from tests.trl.async_rewards import RUBRIC
+from tests import forked
+from tests.trl.async_rewards import RUBRIC, scored_or_refused
 
 
 @pytest.mark.slow
 def test_a_rubric_is_one_function_whose_totals_are_trained_on_and_whose_record_is_merged(tmp_path):
     recorder = RunRecorder(tmp_path, RUBRIC)
     recorder.begin(0, 0, 1)
-    found = async_rewards.score_in_a_child(RubricRolloutLoop, [total_reward_function(RUBRIC, record=recorder.record)])
+    found = forked.call(scored_or_refused, RubricRolloutLoop, [total_reward_function(RUBRIC, record=recorder.record)])
     assert not isinstance(found, str), found
     first, second = found
     # Totals 1, -1, none and 0: the row on which the judge failed is in no baseline; the forked conversation has two training rows.
@@ -49,7 +49,7 @@ def test_a_rubric_is_one_function_whose_totals_are_trained_on_and_whose_record_i
 
 @pytest.mark.slow
 def test_a_rubrics_separate_functions_are_refused_there_since_nobody_weighs_them():
-    found = async_rewards.score_in_a_child(_AsyncRolloutLoop, RUBRIC.reward_funcs)
+    found = forked.call(scored_or_refused, _AsyncRolloutLoop, RUBRIC.reward_funcs)
     assert found.startswith("RewardError") and "reward_funcs=[rubric.as_reward_func()]" in found
 
 
