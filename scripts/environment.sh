@@ -14,8 +14,10 @@ _wanted="$(cat pyproject.toml scripts/constraints.txt | sha256sum)"
 if [ "$(cat .venv/installed 2>/dev/null)" != "$_wanted" ]; then
     echo "Installing into .venv (minutes the first time) ..."
     # torch by itself first: it is most of the download, and which build of it there is decides what else is needed.
-    .venv/bin/python -m pip install --quiet --disable-pip-version-check "$(grep '^torch==' scripts/constraints.txt)"
-    .venv/bin/python -m pip install --quiet --disable-pip-version-check -c scripts/constraints.txt -e '.[train,math,code,ifeval,recipes,wandb,trackio,deepspeed,judge,graders,metrics,optimize,report,serve,ray,test,check]'
+    .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-compile "$(grep '^torch==' scripts/constraints.txt)"
+    .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-compile -c scripts/constraints.txt -e '.[train,math,code,ifeval,recipes,wandb,trackio,deepspeed,judge,graders,metrics,optimize,report,serve,ray,test,check]'
+    # pip would compile 26,000 files one after the other. Some are templates, or for another Python, and do not compile.
+    .venv/bin/python -m compileall -qq -j 0 .venv/lib || true
     echo "$_wanted" > .venv/installed
 fi
 # Nothing here needs a model hub, one thread a process is the fastest on few cores, and DeepSpeed need not say that it found no GPU.
