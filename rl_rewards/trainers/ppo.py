@@ -121,7 +121,7 @@ class PPOTrainer(CriticTrainer):
             for part in (self.model, self.ref_model):
                 if part is not None:
                     disable_dropout(part)
-        self._padding_is_safe, self._gives_positions = False, True
+        self._padding_is_safe, self._gives_positions, self._leaves_out = False, True, True  # what rl_rewards.trl sees to in other trainers
         self._positions = not self._is_vlm and takes_positions(self.model)  # a model that reads images counts its positions itself
         if args.critic != "none":
             self._carry(critic_peft_config)
@@ -210,6 +210,9 @@ class PPOTrainer(CriticTrainer):
             rollout["advantages"] = gae.whiten(advantages / self.return_scale.spread, mask, self._sum)
         else:
             rollout["advantages"] = advantages
+        if self.loss_type in ("grpo", "dr_grpo"):  # means over completions: of those that have a reward
+            rows, with_reward = self._sum(torch.stack([torch.ones_like(scored).sum(), scored.sum()]))
+            rollout["advantages"] = rollout["advantages"] * (rows / with_reward.clamp(min=1))
         if self.args.critic != "none":
             rollout["old_values"], rollout["returns"] = values, returns
             mean, variance = gae.masked_moments(returns, mask, self._sum)

@@ -18,6 +18,7 @@ from rl_rewards.recording.recorder import RunRecorder
 from rl_rewards.recording.scorer_state import load_scorer_state, save_scorer_state
 from rl_rewards.trl.alerts import alert, trainer_numbers
 from rl_rewards.trl.checks import check_config, check_run
+from rl_rewards.trl.left_out import leave_out_of_loss
 from rl_rewards.trl.positions import use_generation_positions
 
 __all__ = ["RecordingCallback"]
@@ -31,7 +32,8 @@ class RecordingCallback(TrainerCallback):
     Warnings about the run (`rl_rewards.recording.warnings`) are raised while it goes on, each once: in the log of `rl_rewards.trl.alerts`,
     and as alerts of W&B and trackio where the trainer reports to them.
 
-    A policy with learned positions (GPT-2) is given those of generation, which TRL leaves out: `use_generation_positions`.
+    A policy with learned positions (GPT-2) is given those of generation, which TRL leaves out: `use_generation_positions`. Rows without a score
+    are left out of the loss of GRPOTrainer and RLOOTrainer, which would count their tokens.
 
     `callbacks=[RecordingCallback(recorder)]` of a trainer whose functions are `reward_functions(rubric, record=recorder.record)`.
 
@@ -54,6 +56,7 @@ class RecordingCallback(TrainerCallback):
         trainer = self._trainer()
         if trainer is not None:
             use_generation_positions(trainer)
+            leave_out_of_loss(trainer)
             check_run(rubric, trainer)
         else:
             check_dataset(rubric, getattr(train_dataloader, "dataset", None))

@@ -18,6 +18,7 @@ from rl_rewards.rubric import Rubric
 from rl_rewards.trl.call import TrainerCall
 from rl_rewards.trl.checks import check_call
 from rl_rewards.trl.evaluating import EvaluationAggregates
+from rl_rewards.trl.left_out import leave_out_of_loss
 from rl_rewards.trl.logs import log_components, log_details, log_numbers
 
 __all__ = ["RewardFunction", "TotalRewardFunction", "reward_functions", "total_reward_function"]
@@ -68,6 +69,7 @@ class _Scoring:
                 self._failures = FailureWatch(self.rubric)  # each trainer has a count of its own
                 self._trainer, self._tokenizer = call.trainer, PolicyTokenizer.of_trainer(call.trainer)
                 self._details = _details_column(self.rubric, call.trainer)
+                leave_out_of_loss(call.trainer)
                 if self._aggregates is not None and call.trainer is not None:
                     self._aggregates.attach(call.trainer)
             call.tokenizer = self._tokenizer
