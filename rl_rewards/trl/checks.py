@@ -21,7 +21,7 @@ from rl_rewards.trl.evaluating import check_aggregates
 if TYPE_CHECKING:
     from rl_rewards.trl.call import TrainerCall
 
-__all__ = ["check_call", "check_config", "check_run", "check_trainer"]
+__all__ = ["check_call", "check_config", "check_functions", "check_run", "check_trainer"]
 
 logger = logging.getLogger(__name__)
 

@@ -16,7 +16,7 @@ from rl_rewards.policy_tokens import PolicyTokenizer
 from rl_rewards.reward import Reward
 from rl_rewards.rubric import Rubric
 from rl_rewards.trl.call import TrainerCall
-from rl_rewards.trl.checks import check_call
+from rl_rewards.trl.checks import check_call, check_functions
 from rl_rewards.trl.evaluating import EvaluationAggregates
 from rl_rewards.trl.left_out import leave_out_of_loss
 from rl_rewards.trl.logs import log_components, log_details, log_numbers
@@ -47,6 +47,7 @@ class _Scoring:
         self._components: dict[str, set[str]] = {reward.name: set() for reward in rubric.rewards}
         self._needs_groups = any(reward.score.traits.needs_groups for reward in rubric.rewards)
         self._checked = False
+        self._weights: list[float] | None = None  # of the trainer, when they were checked
         self._trainer: Any = None
         self._tokenizer: PolicyTokenizer | None = None
         self._details = "rewards/detail"
@@ -64,7 +65,10 @@ class _Scoring:
             another = call.trainer is not self._trainer
             if not self._checked or (another and call.trainer is not None):
                 check_call(self.rubric, call, weighted=self._totals)
-                self._checked = True
+                self._checked, self._weights = True, _weights_of(call.trainer)
+            elif (weights := _weights_of(call.trainer)) != self._weights:  # a callback's doing
+                check_functions(self.rubric, call.trainer)
+                self._weights = weights
             if another:
                 self._failures = FailureWatch(self.rubric)  # each trainer has a count of its own
                 self._trainer, self._tokenizer = call.trainer, PolicyTokenizer.of_trainer(call.trainer)
@@ -103,6 +107,11 @@ def _details_column(rubric: Rubric, trainer: Any) -> str:
     # Rewards and functions that are there one by one are a rubric together.
     rubrics = {id(getattr(function, "_scoring", None)) for function in getattr(trainer, "reward_funcs", ()) if isinstance(function, ours)}
     return "rewards/detail" if len(rubrics) < 2 else f"{rubric.rewards[0].name}/detail"
+
+
+def _weights_of(trainer: Any) -> list[float] | None:
+    weights = getattr(trainer, "reward_weights", None)
+    return None if weights is None else [float(weight) for weight in weights]
 
 
 class _Step(NamedTuple):

@@ -11,7 +11,7 @@ pytest.importorskip("trl")
 
 import pandas as pd
 from datasets import Dataset
-from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers import AutoModelForCausalLM, AutoTokenizer, TrainerCallback
 from trl import GRPOConfig, GRPOTrainer, RLOOConfig, RLOOTrainer
 from trl.scripts import grpo
 
@@ -189,6 +189,22 @@ def test_a_reward_that_fails_on_every_row_stops_the_run_with_its_name(tmp_path, 
     rubric = Rubric((Reward("good", letters), Reward("bad", function)), error_window=2, error_min_rows=8)
     with pytest.raises(RewardError, match=f"'bad' failed on 8 of 8 rows over the last 2 batches.*{reason}"):
         train(tmp_path, rubric)
+
+
+def test_weights_that_a_callback_changes_stop_the_run_since_failures_of_a_metric_would_be_trained_on_as_zeros(tmp_path):
+    class Changes(TrainerCallback):
+        def on_step_end(self, args, state, control, **kwargs):
+            self.trainer.reward_weights.fill_(1.0)
+
+    class Trainer(GRPOTrainer):
+        def __init__(self, **parts):
+            super().__init__(**parts)
+            changes = Changes()
+            changes.trainer = self
+            self.add_callback(changes)
+
+    with pytest.raises(RewardError, match=r"reward_weights differ, .*'odd_only' 1 instead of 0.5, 'letters' 1 instead of 0"):
+        train(tmp_path, RUBRIC, trainer=Trainer)
 
 
 def test_a_missing_column_stops_the_run_before_the_first_update(tmp_path):
