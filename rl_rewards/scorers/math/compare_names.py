@@ -6,6 +6,7 @@ import re
 
 from rl_rewards.scorers.math.compare_relations import relations
 from rl_rewards.scorers.math.compare_several import in_order, items
+from rl_rewards.scorers.math.families import has_letter, renamed
 from rl_rewards.scorers.math.kinds import is_braced, is_set
 from rl_rewards.scorers.math.reader import read
 from rl_rewards.scorers.math.relations import has_variables
@@ -136,4 +137,6 @@ def in_letters_of(r: Named, a: Named) -> Value | None:
     if dummy(r.name) != dummy(a.name) or dummy(r.name) == r.name:
         return None
     mine, theirs = a.name[-2], r.name[-2]
-    return read(re.sub(rf"(?<![a-zA-Z\\]){mine}(?![a-z])", theirs, a.value.text))
+    if has_letter(a.value.text, theirs):
+        return None  # f(t)=x is no function of t
+    return read(renamed(a.value.text, mine, theirs))

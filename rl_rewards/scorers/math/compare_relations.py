@@ -30,8 +30,10 @@ _WORD = re.compile(r"[a-zA-Z]+|(?=.*[a-zA-Z]{3})[a-zA-Z0-9]+")  # June 20 too
 
 def relations(comparison: Comparer, r: Value, a: Value) -> bool | None:
     """Equations in other letters' terms, such as y=2x+1 and y-1=2x; a value of x is none of y."""
-    if isinstance(r, Named) and isinstance(a, Named) and not (has_variables(r.value.text) and has_variables(a.value.text)):
-        return False
+    if isinstance(r, Named) and isinstance(a, Named):
+        lists = isinstance(r.value, Collection) or isinstance(a.value, Collection)
+        if lists or not (has_variables(r.value.text) and has_variables(a.value.text)):
+            return False
     return comparison.algebra(r, a)
 
 

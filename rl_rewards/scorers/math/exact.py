@@ -12,7 +12,7 @@ from sympy.functions.combinatorial.factorials import binomial, factorial
 
 from rl_rewards.scorers.math.number import close
 
-__all__ = ["compare_numbers", "decided", "number_of", "rational"]
+__all__ = ["compare_numbers", "decided", "number_of", "rational", "value_of"]
 
 _DIGITS = 5000  # of an exact number; a longer one is too large to be compared
 _PRECISION = 30
@@ -39,7 +39,9 @@ def compare_numbers(reference: Expr, answer: Expr, decimals: int) -> bool | None
 
 
 def decided(x: Expr, y: Expr) -> bool | None:
-    """Whether two values of 30 digits are equal, None where they are too close to call."""
+    """Whether two values, rational ones or of 30 digits, are equal; None where they are too close to call."""
+    if x.is_Rational and y.is_Rational:
+        return x == y
     size = max(abs(x), abs(y))
     if size == 0:
         return True
@@ -62,6 +64,12 @@ def number_of(value: Any) -> Any | None:
 def rational(value: Fraction) -> Any:
     """The fraction as sympy has it."""
     return Rational(value.numerator, value.denominator)
+
+
+def value_of(value: Expr) -> Any | None:
+    """The value, exactly where it is rational arithmetic without decimals, else to 30 digits: 2^1000+1/2 is not 2^1000."""
+    exact = None if value.has(Float) else _exact_or_itself(value)
+    return rational(exact) if isinstance(exact, Fraction) else number_of(value)
 
 
 def _exact_or_itself(value: Expr) -> Fraction | Expr:

@@ -29,7 +29,7 @@ _IMAGINARY = re.compile(r"\\[a-zA-Z]+|_\{[^{}]*\}|(?<![a-zA-Z])i(?![a-zA-Z])")
 _INDEXED = re.compile(r"\\(?:sum|prod)")
 _NAMED_SUBSCRIPT = re.compile(r"_\{\\?([a-zA-Z]{2,})\}")
 _ENERGY = re.compile(r"(?<![a-zA-Z\\])E_\{([^{}]*)\}")  # the lexer takes E for an exponent's, and no subscript with it
-_ROW = re.compile(r"\\\\(?=[a-zA-Z])")  # a row's end is no part of the command that its letters would make
+_ROW = re.compile(r"\\\\(?=[a-zA-Z\\])")  # a row's end is no part of the command that its letters would make
 _CELL = re.compile(r"(?<![a-zA-Z\\])d(?=\\end|&|\\\\)")  # and no differential of what follows
 _GAMMA = re.compile(r"\\gamma(?![a-zA-Z]) ?(?:_\{([^{}]*)\})?")  # the letter, which the lexer takes for a function
 _DIVISOR = re.compile(r"\\(?:gcd|lcm)[^a-zA-Z]{0,40}[a-zA-Z]")

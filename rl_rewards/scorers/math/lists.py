@@ -43,4 +43,5 @@ def _is_plain(value: Value) -> bool:
 
 
 def _one_or_several(text: str, values: list[Value]) -> Value:
-    return values[0] if len(values) == 1 else Collection(text, tuple(values))
+    between = ";" if ";" in text else ", "
+    return values[0] if len(values) == 1 else Collection(between.join(value.text for value in values), tuple(values))

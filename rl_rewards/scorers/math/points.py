@@ -8,7 +8,7 @@ from typing import Any
 
 import sympy
 
-from rl_rewards.scorers.math.exact import decided, number_of, rational
+from rl_rewards.scorers.math.exact import decided, rational, value_of
 
 __all__ = ["at_points", "compare_at_points", "names_of"]
 
@@ -50,7 +50,7 @@ def at_points(expressions: tuple[Any, Any], positive: bool = False) -> Iterator[
         values = []
         for expression in expressions:
             at = {symbol: rational(abs(point[symbol.name]) if positive else point[symbol.name]) for symbol in expression.free_symbols}
-            values.append(number_of(expression.subs(at)))
+            values.append(value_of(expression.subs(at)))
         yield None if values[0] is None or values[1] is None else (values[0], values[1])
 
 

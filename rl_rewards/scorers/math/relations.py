@@ -98,7 +98,8 @@ def _congruence(text: str, left: str, modulo: re.Match[str], read_part: Callable
 def _remainder(text: str, read_part: Callable[[str], Value]) -> Record | None:
     """3 (mod 7), where what is congruent to it is not named."""
     modulo = _MODULO.fullmatch(text) if "\\pmod" in text else None
-    if modulo is None or not isinstance(read_part(modulo["residue"]), Number):
+    residue = read_part(modulo["residue"]) if modulo is not None else None
+    if modulo is None or not isinstance(residue, Number) or residue.value.denominator != 1:
         return None
     return _congruence(text, "", modulo, read_part)
 
