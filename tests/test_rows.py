@@ -29,6 +29,12 @@ TOOL_CALL, TOOL = {"role": "assistant", "content": None, "tool_calls": []}, {"ro
         ({"prompt": [USER], "completion": [ASSISTANT]}, [USER], [ASSISTANT], "4"),
         ({"prompt": [USER], "completion": [TOOL_CALL, TOOL, ASSISTANT]}, [USER], [TOOL_CALL, TOOL, ASSISTANT], "4"),
         ({"prompt": "2+2?", "completion": ""}, "2+2?", "", ""),
+        (
+            {"messages": [{"role": "assistant", "content": [{"type": "image", "text": None}, {"type": "text", "text": "4"}, "!"]}]},
+            [],
+            [{"role": "assistant", "content": [{"type": "image", "text": None}, {"type": "text", "text": "4"}, "!"]}],
+            "4!",
+        ),
         # columns that a table has for other rows
         ({"messages": None, "conversation": None, "prompt": "2+2?", "completion": "4"}, "2+2?", "4", "4"),
         ({"prompt": "only for training", "completion": None, "instruction": "2+2?", "response": "4"}, "2+2?", "4", "4"),
@@ -58,6 +64,14 @@ def test_tokens_are_counted_by_the_column_or_else_the_tokenizer():
         ({"prompt": "a", "answer": None}, r"has values for \['prompt'\]"),
         ({"instruction": "a"}, "no response"),
         ({"messages": [USER]}, r"'messages' has no assistant turn, its roles are \['user'\]"),
+        # what a caller writes and no reward reads is the caller's mistake, as it is by HTTP, and no empty response
+        (
+            {"messages": [USER, {**ASSISTANT, "content": {"text": "4"}}]},
+            "'messages': message 2: content must be text, null or a list of parts, got dict",
+        ),
+        ({"prompt": "2+2?", "completion": [{**ASSISTANT, "content": [4]}]}, "'completion': message 1: content must be a list of objects, got int"),
+        ({"messages": [{**ASSISTANT, "content": [{"type": "text", "text": 4}]}]}, "text must be text, got int"),
+        ({"messages": [{**ASSISTANT, "reasoning_content": 4}]}, "reasoning_content must be text, got int"),
         ({"messages": []}, "no assistant turn"),
         ({"messages": 5}, "'messages' must be a list of messages, found int: 5"),
         ({"messages": "hello"}, "'messages' is text, but not the JSON of a list"),

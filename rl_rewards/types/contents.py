@@ -139,7 +139,7 @@ def _messages(content: Any, role: str, where: str) -> list[dict[str, Any]]:
         raise RowError(f"{where!r} must be a Content, {{role, parts: [{{text}}]}}, got {type(content).__name__}: {content!r:.80}")
     if unknown := sorted(set(content) - {"role", "parts"}):
         raise RowError(f"{where!r} must have role and parts, got {unknown[0]!r}")
-    role = content.get("role") or role
+    role = role if content.get("role") in (None, "") else content["role"]
     if role not in ("user", "model", "function", "system"):
         raise RowError(f"{where!r}: a role must be user or model, got {role!r}; did you mean 'model'?")
     parts = [_part(part, where) for part in _list(content.get("parts"), f"{where}.parts")]
@@ -148,7 +148,10 @@ def _messages(content: Any, role: str, where: str) -> list[dict[str, Any]]:
     if thoughts := [part["text"] for part in parts if part.get("thought") and "text" in part]:
         message["reasoning_content"] = "".join(thoughts)
     if calls := [part["functionCall"] for part in parts if "functionCall" in part]:
-        message["tool_calls"] = [{"type": "function", "function": {"name": call.get("name"), "arguments": call.get("args") or {}}} for call in calls]
+        message["tool_calls"] = [
+            {"type": "function", "function": {"name": call.get("name"), "arguments": {} if call.get("args") is None else call["args"]}}
+            for call in calls
+        ]
     if not results:
         return [message]
     if len(results) < len(parts):

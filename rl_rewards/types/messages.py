@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from rl_rewards.thinking import (
-    is_reasoning_part,
-)
+from rl_rewards.thinking import REASONING_KEYS, is_reasoning_part
+
+__all__ = ["Message", "text_of", "unreadable_in"]
 
 
 def text_of(content: Any) -> str:
@@ -20,6 +20,27 @@ def text_of(content: Any) -> str:
         parts = [part for part in content if isinstance(part, (str, Mapping)) and not is_reasoning_part(part)]
         return "".join(part if isinstance(part, str) else str(part.get("text") or "") for part in parts)
     return str(content)
+
+
+def unreadable_in(message: Mapping[str, Any]) -> tuple[tuple[str | int, ...], str] | None:
+    """What no reward could read of a message, which would be scored as if the policy had written nothing: its place, and what must be there.
+
+    None where all is right.
+    """
+    for name in REASONING_KEYS:
+        if (thought := message.get(name)) is not None and not isinstance(thought, (str, list, tuple, Mapping)):
+            return (name,), f"{name} must be text, got {type(thought).__name__}"
+    content = message.get("content")
+    if content is None or content.__class__ is str:
+        return None
+    if not isinstance(content, (str, list, tuple)):
+        return ("content",), f"content must be text, null or a list of parts, got {type(content).__name__}"
+    for place, part in enumerate(() if isinstance(content, str) else content):
+        if not isinstance(part, (str, Mapping)):
+            return ("content", place), f"content must be a list of objects, got {type(part).__name__}"
+        if isinstance(part, Mapping) and not isinstance(text := part.get("text"), str | None):
+            return ("content", place, "text"), f"text must be text, got {type(text).__name__}"
+    return None
 
 
 class Message:

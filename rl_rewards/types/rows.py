@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from rl_rewards.json_text import load_json
-from rl_rewards.types.messages import Message
+from rl_rewards.types.messages import Message, unreadable_in
 from rl_rewards.types.sample import Sample, response_of
 
 __all__ = ["CONVERSATIONS", "PAIRS", "RowError", "Tokenize", "messages_of", "sample_of"]
@@ -98,6 +98,9 @@ def messages_of(value: Any, column: str, allowed: str = "a list of messages") ->
             Message.model_validate(message)
     except (ValueError, TypeError) as error:
         raise RowError(f"{column!r}: {error}") from None
+    for place, message in enumerate(value):
+        if isinstance(message, Mapping) and (wrong := unreadable_in(message)) is not None:
+            raise RowError(f"{column!r}: message {place + 1}: {wrong[1]}")
     return list(value)
 
 

@@ -232,8 +232,8 @@ BAD = [
     (CONFIG, EXAMPLE, {"text": "Paris"}, "'text'"),
     # text that two readers would read differently
     (CONFIG, '{"contents": [], "references": {"city": "Rome", "city": "Paris"}}', said("x"), "references.city: given twice"),
-    (CONFIG, '{"contents": [], "tools": NaN}', said("x"), "'example' is text, but line 1: not JSON"),
-    (CONFIG, EXAMPLE, '{"parts": [{"text": "Rome"}],\n "parts": []}', "'response' is text, but line 2: parts: given twice"),
+    (CONFIG, '{"contents": [], "tools": NaN}', said("x"), "'example', line 1: not JSON"),
+    (CONFIG, EXAMPLE, '{"parts": [{"text": "Rome"}],\n "parts": []}', "'response', line 2: parts: given twice"),
     pytest.param(CONFIG, "[" * 100_000, said("x"), "nested too deeply", id="deep"),
 ]
 

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import fields
 from typing import Any
+from urllib.parse import urlsplit
 
 from rl_rewards.formats.openai.config import WEIGHTED_SUM, weighted_sum
 from rl_rewards.formats.openai.graders import BASE_URL, ENDPOINT_LIMITS, MULTI
@@ -61,7 +62,8 @@ def dump(rubric: Rubric, url: str | None) -> dict[str, Any]:
             refusals.append(Refusal(reward.name, str(none)))
     if refusals:
         if url is not None:
-            return {"type": "endpoint", "name": "rubric", "url": f"{url.rstrip('/')}/grade"}
+            parts = urlsplit(url)  # a server of several rubrics is asked with ?rubric=NAME
+            return {"type": "endpoint", "name": "rubric", "url": parts._replace(path=f"{parts.path.rstrip('/')}/grade").geturl()}
         raise ExportError("openai", refusals)
     if formulas:
         return {"type": MULTI, "name": formulas[0].name, "graders": graders, "calculate_output": formulas[0].score.formula}  # type: ignore[attr-defined]

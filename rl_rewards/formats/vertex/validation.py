@@ -146,7 +146,7 @@ def _plain(value: Any, name: str) -> dict[str, Any]:
             value = JsonSource(value.encode("utf-8", "surrogatepass") if isinstance(value, str) else value, name).data
         except RubricFileError as error:
             first = error.problems[0]
-            raise _ArgumentError(f"{name!r} is text, but line {first.line}: {first.field + ': ' if first.field else ''}{first.message}") from None
+            raise _ArgumentError(f"{name!r}, line {first.line}: {first.field + ': ' if first.field else ''}{first.message}") from None
     if not isinstance(value, Mapping):
         raise _ArgumentError(f"{name!r} must be an object, got {type(value).__name__}: {value!r:.80}")
     return dict(value)

@@ -95,11 +95,12 @@ def conversation_sample(messages: Any, references: Mapping[str, Any], where: str
     Raises:
         RequestError: when it is no list of messages, or has no assistant's.
     """
+    if isinstance(messages, list):
+        check_messages(messages, where)
     try:
         turns = messages_of(messages, "messages")
     except RowError as error:
         raise RequestError(str(error), where) from None
-    check_messages(turns, where)
     roles = [turn["role"] for turn in turns]
     if "assistant" not in roles:
         raise RequestError(f"messages must have an assistant message, got the roles {roles}", where)

@@ -48,7 +48,7 @@ def _read(body: Any, rubric: Rubric, options: Mapping[str, Any]) -> list[Sample]
     for item, where in _unwrapped(body):
         if not isinstance(item, dict):
             raise RequestError(f"must be {{id, messages, metadata}}, got {type(item).__name__}", where)
-        metadata = item.get("metadata") or {}
+        metadata = {} if item.get("metadata") is None else item["metadata"]
         if not isinstance(metadata, dict):
             raise RequestError(f"metadata must be a mapping, got {type(metadata).__name__}", where + "/metadata")
         references = {name: value for name, value in item.items() if name not in ("id", "messages", "metadata")} | metadata

@@ -30,9 +30,10 @@ def _read(body: _Request, rubric: Rubric, options: Mapping[str, Any]) -> list[Sa
     if text is None and not calls:
         found = "null" if "output_text" in body.sample else f"the fields {sorted(body.sample)}"
         raise RequestError(f"sample must have output_text or output_tools, got {found}", "/sample/output_text")
-    message: dict[str, Any] = {"role": "assistant", "content": check_text(text or "", "output_text", "/sample/output_text")}
-    if calls:
-        message["tool_calls"] = check_list(calls, "output_tools", "/sample/output_tools")
+    said = "" if text is None else check_text(text, "output_text", "/sample/output_text")
+    message: dict[str, Any] = {"role": "assistant", "content": said}
+    if calls is not None and check_list(calls, "output_tools", "/sample/output_tools"):
+        message["tool_calls"] = calls
     return [Sample(prompt_of(body.item), [message], response_of([message]), dict(body.item))]
 
 

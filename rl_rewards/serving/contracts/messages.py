@@ -6,6 +6,7 @@ from typing import Any
 
 from rl_rewards.serving.contracts.json_body import pointer
 from rl_rewards.serving.errors import RequestError
+from rl_rewards.types.messages import unreadable_in
 
 __all__ = ["check_list", "check_messages", "check_text"]
 
@@ -42,14 +43,7 @@ def check_messages(messages: Any, where: str) -> None:
         RequestError: with the place of the first that is not.
     """
     for place, message in enumerate(check_list(messages, "messages", where)):
-        content, calls = message.get("content"), message.get("tool_calls")
-        if calls is None and (content is None or isinstance(content, str)):  # nearly all
-            continue
-        at = where + pointer(place)
-        if content is not None and not isinstance(content, str):
-            if not isinstance(content, list):
-                raise RequestError(f"content must be text, null or a list of parts, got {type(content).__name__}", at + "/content")
-            for part, item in enumerate(check_list(content, "content", at + "/content")):
-                check_text(item.get("text", ""), "text", at + pointer("content", part, "text"))
-        if calls is not None:
-            check_list(calls, "tool_calls", at + "/tool_calls")
+        if (wrong := unreadable_in(message)) is not None:
+            raise RequestError(wrong[1], where + pointer(place, *wrong[0]))
+        if (calls := message.get("tool_calls")) is not None:
+            check_list(calls, "tool_calls", where + pointer(place, "tool_calls"))

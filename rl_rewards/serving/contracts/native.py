@@ -32,19 +32,18 @@ def _read(body: _Request, rubric: Rubric, options: Mapping[str, Any]) -> list[Sa
         raise RequestError("samples must have at least one row", "/samples")
     samples: list[Sample] = []
     for i, row in enumerate(body.samples):
+        if any(type(value) is list for value in row.values()) or "completion_ids" in row:
+            _check(row, i)
         try:
-            values = row_of_example(row) if is_vertex_row(row) else row
-            sample = sample_of(values, i)
+            sample = sample_of(row_of_example(row) if is_vertex_row(row) else row, i)
         except RowError as error:
             raise RequestError(str(error), pointer("samples", i)) from None
-        if any(type(value) is list for value in values.values()) or "completion_ids" in values:
-            _check(values, i)
         samples.append(sample)
     return number_groups(samples)
 
 
 def _check(row: dict[str, Any], i: int) -> None:
-    """Check what `sample_of` takes as it is.
+    """Check messages and token ids.
 
     Raises:
         RequestError: with the place of the first field that no reward could read.

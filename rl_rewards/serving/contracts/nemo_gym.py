@@ -59,7 +59,7 @@ def _messages(items: Any, role: str, where: str) -> list[dict[str, Any]]:
             message = {"role": "tool", "content": _text(item.get("output"), at + "/output"), "tool_call_id": item.get("call_id")}
         elif kind == "reasoning":
             name = "content" if item.get("content") else "summary"
-            reasoning += _parts(item.get(name) or [], f"{at}/{name}")
+            reasoning += _parts(item.get(name), f"{at}/{name}")
             continue
         else:
             continue  # a call of a tool of the server's own, which no reward here reads
@@ -79,12 +79,15 @@ def _add_call(message: dict[str, Any], call: dict[str, Any], reasoning: list[str
 
 
 def _text(content: Any, where: str) -> str:
-    return content if isinstance(content, str) else "".join(_parts(content or [], where))
+    return content if isinstance(content, str) else "".join(_parts(content, where))
 
 
 def _parts(content: Any, where: str) -> list[str]:
-    parts = enumerate(check_list(content, "content", where))
-    return [check_text(part.get("text") or part.get("refusal") or "", "text", f"{where}/{place}/text") for place, part in parts]
+    texts = []
+    for place, part in enumerate(check_list([] if content is None else content, "content", where)):
+        name = next((name for name in ("text", "refusal") if part.get(name) is not None), None)
+        texts.append("" if name is None else check_text(part[name], name, f"{where}/{place}/{name}"))
+    return texts
 
 
 def _place(body: _Request, row: int, path: tuple[str, ...]) -> str:

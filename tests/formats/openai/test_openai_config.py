@@ -194,6 +194,18 @@ def test_what_has_no_form_is_refused_by_name_or_asked_at_the_url(reward, message
     }
 
 
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("https://h", "https://h/grade"),
+        ("https://h/a/?rubric=sums", "https://h/a/grade?rubric=sums"),
+        ("http://h:8000?rubric=a", "http://h:8000/grade?rubric=a"),
+    ],
+)
+def test_the_servers_address_may_name_one_of_its_rubrics(url, expected):
+    assert export(Rubric([Reward("r", {"number_match": "answer"})]), "openai", url=url)["url"] == expected
+
+
 def test_all_that_has_no_form_is_refused_at_once():
     rubric = Rubric([Reward("a-b", {"string_check": "x"}), Reward("b", {"number_match": "x"}), Reward("f", {"formula": "b * 2"})])
     with pytest.raises(ExportError) as raised:
