@@ -30,7 +30,9 @@ _CANNOT_CROSS = {
 }  # fmt: skip
 _FIXTURES_THAT_CANNOT = frozenset({"monkeypatch", "capsys", "capfd", "caplog", "tmp_path", "tmpdir"})
 _CANNOT_CROSS_ATTRIBUTES = frozenset(
-    "sys.stdout sys.stdin sys.stderr sys.argv os.environ warnings.catch_warnings pytest.warns self.assertLogs self.assertNoLogs self.assertWarns".split()
+    "os.path.exists os.path.isfile os.path.isdir os.path.getsize os.listdir os.walk os.scandir os.remove os.unlink os.rmdir os.rename "
+    "shutil sqlite3.connect sys.stdout sys.stdin sys.stderr sys.argv os.environ warnings.catch_warnings pytest.warns "
+    "self.assertLogs self.assertNoLogs self.assertWarns".split()
 )
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 
@@ -122,6 +124,10 @@ def _calls_of_checkers(tree: ast.Module, function: str) -> list[ast.stmt]:
     return ast.parse("\n".join(calls)).body
 
 
+def _cannot_cross(dotted: str) -> str:
+    return next((known for known in _CANNOT_CROSS_ATTRIBUTES if dotted == known or dotted.startswith(known + ".")), "")
+
+
 def _refuse_what_cannot_cross(tree: ast.Module) -> None:
     defined = defined_names(tree) - {
         alias.asname or alias.name for node in ast.walk(tree) if isinstance(node, (ast.Import, ast.ImportFrom)) for alias in node.names
@@ -130,11 +136,11 @@ def _refuse_what_cannot_cross(tree: ast.Module) -> None:
         name = ""
         if isinstance(node, ast.Name) and node.id not in defined:
             name = _CANNOT_CROSS.get(node.id, "")
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            name = next(filter(None, (_cannot_cross(f"{node.module}.{alias.name}") for alias in node.names)), "")
         elif isinstance(node, ast.arg):
             name = node.arg if node.arg in _FIXTURES_THAT_CANNOT else ""
         elif isinstance(node, ast.Attribute):
-            whole = ast.unparse(node)
-            name = next((known for known in _CANNOT_CROSS_ATTRIBUTES if whole == known or whole.startswith(known + ".")), "")
-            name = name or ("mock.patch" if node.attr == "patch" else "")
+            name = _cannot_cross(ast.unparse(node)) or ("mock.patch" if node.attr == "patch" else "")
         if name:
             raise NotSupportedError(f"tests that use {name}: they run in a process of their own, where it does not reach the program")

@@ -124,6 +124,23 @@ OBJECTS = {
     "an exception caught by its base": ("class A(Exception): pass\nclass B(A): pass\ndef f(): raise B", "import pytest\nwith pytest.raises(A):\n    f()\nwith pytest.raises(Exception):\n    f()"),
     "the arguments of an exception": ("def f(): raise KeyError('x')", "try:\n    f()\n    assert False\nexcept KeyError as error:\n    assert error.args == ('x',) and str(error) == \"'x'\""),
     "assertRaises": ("class E(Exception): pass\ndef f(): raise E", "import unittest\nclass T(unittest.TestCase):\n    def test_a(self):\n        with self.assertRaises(E):\n            f()"),
+    # classes of libraries
+    "json's exception": ("import json\ndef f(s): return json.loads(s)", "import json\ntry:\n    f('{')\n    assert False\nexcept json.JSONDecodeError as error:\n    assert error.pos == 1 and 'Expecting' in str(error)"),
+    "json's exception by its base": ("import json\ndef f(s): return json.loads(s)", "import pytest\nwith pytest.raises(ValueError, match='Expecting'):\n    f('{')"),
+    "json's exception by the program's import": ("from json import JSONDecodeError, loads as f", "import pytest\nwith pytest.raises(JSONDecodeError):\n    f('{')"),
+    "statistics' exception": ("import statistics\ndef f(x): return statistics.mean(x)", "import pytest, statistics\nwith pytest.raises(statistics.StatisticsError):\n    f([])"),
+    "an exception that is made of what its args do not tell": ("import re\ndef f(x): re.compile(x)", "import pytest, re\nwith pytest.raises(re.error) as info:\n    f('(')\nassert info.value.pos == 0"),
+    "a class of the program's of a library's exception": ("import queue\nclass E(queue.Empty): pass\ndef f(): raise E(1)", "import pytest, queue\nwith pytest.raises(queue.Empty):\n    f()\nwith pytest.raises(E):\n    f()"),
+    "a frozen dataclass": ("from dataclasses import dataclass\n@dataclass(frozen=True)\nclass P:\n    x: int", "import dataclasses, pytest\np = P(1)\nwith pytest.raises(dataclasses.FrozenInstanceError):\n    p.x = 3"),
+    "an OSError": ("def f(): open('/nothing/x')", "import pytest\nwith pytest.raises(FileNotFoundError) as info:\n    f()\nassert info.value.errno == 2"),
+    "a generator's type": ("def f(): yield 1", "import inspect, types\nfrom collections.abc import Generator\nassert isinstance(f(), types.GeneratorType) and inspect.isgenerator(f()) and isinstance(f(), Generator)"),
+    "an object of a library's": ("import threading\ndef f(): return threading.Thread(target=print)", "import threading\nassert isinstance(f(), threading.Thread) and not f().is_alive()"),
+    "an object of the program's is of no other class": ("class A: pass\ndef f(): return A()", "import threading\nassert not isinstance(f(), (int, str, list, dict, Exception, threading.Thread))"),
+    "types": ("def f(x): return {'of': type(x), 'all': [str, type(None)]}", "assert f(1) == {'of': int, 'all': [str, type(None)]} and f([])['of'] is list and f(1)['all'][0](5) == '5'"),
+    "a class of the program's with a type's name": ("class str: pass\ndef f(): return str", "assert f() != int and repr(f()) != repr(type(''))"),
+    "a submodule that the program's imports have loaded": ("from urllib.parse import quote\ndef f(s): return quote(s)", "import urllib\nassert f('a b') == urllib.parse.quote('a b')"),
+    "datetime by the program's import of the class": ("from datetime import datetime\ndef f(): return datetime(2024, 1, 2)", "assert f() == datetime.strptime('2024-01-02', '%Y-%m-%d')"),
+    "datetime by the program's import of the module": ("import datetime\ndef f(): return datetime.datetime(2024, 1, 2)", "assert f() == datetime.datetime(2024, 1, 2) and f().date() == datetime.date(2024, 1, 2)"),
     # values of libraries
     "a deque": ("from collections import deque\ndef f(d): d.append(3); return deque(d, 2)", "from collections import deque\nd = deque([1, 2])\nassert f(d) == deque([2, 3]) and len(d) == 3"),
     "a Counter": ("from collections import Counter\ndef f(s): return Counter(s)", "assert f('aab').most_common(1) == [('a', 2)]"),
@@ -206,6 +223,18 @@ def test_arrays_and_frames_pass_as_what_they_are(library, program, tests):
     assert (result.score, result.outcome) == (1.0, Outcome.SCORED), result
 
 
+SEEDS = [
+    "import numpy as np\nnp.random.seed({})\na = f()\nnp.random.seed({})\nassert a == np.random.rand()".replace("{}", seed)
+    for seed in ("1", "seed=1")
+]
+
+
+@pytest.mark.parametrize("tests", SEEDS, ids=["seed", "keyword"])
+def test_a_seed_of_numpys_counts_for_the_program_even_before_it_has_loaded_numpy(tests):
+    pytest.importorskip("numpy")
+    assert score("def f():\n    import numpy\n    return numpy.random.rand()", tests, memory_mb=1024).score == 1.0
+
+
 def test_of_sympy_numbers_pass_and_expressions_are_unsupported():
     pytest.importorskip("sympy")
     program = "import sympy\ndef f(): return sympy.Integer(18) / 4\ndef g(): return sympy.Symbol('x') + 1"
@@ -222,6 +251,19 @@ WRONG = {
     "another exception": ("class E(Exception): pass\ndef f(): raise ValueError('no')", OBJECTS["an exception of the program's"][1]),
     "no exception": ("class E(Exception): pass\ndef f(): pass", OBJECTS["an exception of the program's"][1]),
     "a generator that ends": ("def count(): yield 0", OBJECTS["next of a generator"][1]),
+    "a SkipTest": (
+        "import unittest\ndef f(): raise unittest.SkipTest",
+        "import unittest\nclass T(unittest.TestCase):\n    def test_a(self):\n        self.assertEqual(f(), 1)",
+    ),
+    "a class that calls itself SkipTest": (
+        "class SkipTest(Exception):\n    __module__ = 'unittest.case'\ndef f(): raise SkipTest",
+        "import unittest\nclass T(unittest.TestCase):\n    def test_a(self):\n        self.assertEqual(f(), 1)",
+    ),
+    "a class that calls itself Decimal": (
+        "import decimal\nclass Decimal:\n    __module__ = 'decimal'\n    def __eq__(self, other): return True\ndecimal.Decimal = Decimal\ndef f(): return Decimal()",
+        "import decimal\nassert isinstance(f(), decimal.Decimal)",
+    ),
+    "another library's exception": ("import queue\ndef f(s): raise queue.Full", OBJECTS["json's exception"][1]),
     "not in place": ("def sort(items): return sorted(items)", OBJECTS["arguments changed in place"][1]),
 }
 

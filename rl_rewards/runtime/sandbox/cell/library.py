@@ -20,6 +20,9 @@ Encode = Callable[[Any], plain.Tree]
 def encode(value: Any, inner: Encode) -> plain.Tree | None:
     """The tree of a library's value, its parts by `inner`; None for what is none of those here."""
     kind = type(value)
+    if kind is type:
+        name = value.__name__
+        return {"made": ["type", name]} if _TYPES.get(name) is value else None
     if getattr(value, "tzinfo", None) is not None and type(value.tzinfo) is not datetime.timezone:
         return None  # a named zone would come back as an offset
     if kind in _PARTS:
@@ -51,6 +54,8 @@ def decode(content: Any, inner: Callable[[plain.Tree], Any]) -> Any:
         made = collections.defaultdict(_FACTORIES.get(parts[0]))
         made.update(inner(parts[1]))
         return made
+    if name == "type":
+        return _TYPES[parts]
     if name in ("ndarray", "scalar"):
         return _array(name, parts, inner)
     if name in ("DataFrame", "Series", "Index"):
@@ -66,6 +71,7 @@ def decode(content: Any, inner: Callable[[plain.Tree], Any]) -> Any:
     raise ValueError(f"no value of a library: {name!r:.40}")
 
 
+_TYPES = {kind.__name__: kind for kind in (object, type, type(None), bool, int, float, complex, str, bytes, list, tuple, set, frozenset, dict, range)}
 _FACTORIES: dict[str, type] = {kind.__name__: kind for kind in (int, float, str, list, dict, set, tuple, bool)}
 _PARTS: dict[type, Callable[[Any], Any]] = {
     collections.deque: lambda value: [list(value), value.maxlen],

@@ -21,7 +21,7 @@ import types
 from collections.abc import Iterable
 from typing import Any
 
-from . import frames, library, plain
+from . import classes, frames, library, plain
 from .lent import Borrower
 from .restoring import may_change, restore
 from .serving import CHANNEL, SHARED_MODULES, importable
@@ -199,7 +199,7 @@ class Channel:
 
     def _incoming(self, kind: str, content: Any) -> Any:
         if kind == "remote":
-            return self._stand_in(int(content[0]), str(content[1]), str(content[2]))
+            return self._stand_in(int(content[0]), str(content[1]), str(content[2]), classes.class_at(content[3]))
         if kind == "lent":
             return self._borrowed.borrow(int(content[0]), self.value(content[1]), content[1])
         if kind == "exception":
@@ -213,22 +213,26 @@ class Channel:
             return library.decode(content, self.value)
         raise frames.Closed(f"unknown type {kind!r}")
 
-    def _stand_in(self, number: int, type_name: str, abilities: str) -> Any:
+    def _stand_in(self, number: int, type_name: str, abilities: str, of_library: type | None) -> Any:
         if number not in self._stand_ins:
             if "w" in abilities:
                 self._stand_ins[number] = coroutine = awaited(self, number)
                 self._coroutines[id(coroutine)] = number
             else:
-                self._stand_ins[number] = stand_in_class(abilities)(self, number, type_name)
+                self._stand_ins[number] = stand_in_class(abilities)(self, number, type_name, of_library)
         return self._stand_ins[number]
 
     def _exception_class(self, content: Any) -> type:
-        """A class of the program's that tests can catch: a class of this side's, with the same bases."""
+        """A class of the program's, or of a library, that tests can catch: a class of this side's, with the same bases."""
         own, base = content
         made = getattr(builtins, str(base), Exception)
         if not (isinstance(made, type) and issubclass(made, Exception)) or issubclass(made, (StopIteration, StopAsyncIteration)):
             made = Exception
-        for number, name in reversed(own):
+        for at, (_, _, path) in enumerate(own):
+            if (of_library := classes.exception_at(path)) is not None:
+                own, made = own[: at + 1], of_library
+                break
+        for number, name, _ in reversed(own):
             if number not in self._exceptions:
                 bases = (made,) if issubclass(made, RaisedInProgram) else (RaisedInProgram, made)
                 self._exceptions[number] = type(str(name), bases, {"_channel": self, "_class_number": number})
@@ -248,7 +252,7 @@ class Channel:
         if not own and str(base) in ("StopIteration", "StopAsyncIteration"):
             return RaisedByProgram(f"{base}: {text}")  # those would end the tests' own loops, `for got in map(f, inputs)`, without a word
         try:
-            error = kind(*arguments)
+            error = kind(*arguments) if all(path is None for _, _, path in own) else _made_of(kind, arguments)
         except Exception:
             error = RaisedByProgram(text)
         if own:
@@ -277,7 +281,7 @@ class Channel:
         for name in set(re.findall(r"\b(\w+)\s*\.", source)) & names.keys():
             module = str(ALIASES.get(name) or name)
             if importable(module):
-                names[name] = importlib.import_module(module)
+                names[name] = _meant(importlib.import_module(module), set(re.findall(rf"\b{name}\s*\.\s*(\w+)", source)))
         self.asked = 0
         for name in self._classes & names.keys():
             if isinstance(names[name], StandIn):
@@ -297,6 +301,20 @@ class Channel:
         if module in SHARED_MODULES and not name.startswith("_"):
             return getattr(importlib.import_module(module), name)
         raise frames.Closed(f"not to be imported: {content!r:.80}")
+
+
+def _meant(module: types.ModuleType, attributes: set[str]) -> Any:
+    """The module, or its class of the same name where tests read what only that has: `datetime.now()`."""
+    kind = vars(module).get(module.__name__)
+    of_class = isinstance(kind, type) and all(hasattr(kind, name) for name in attributes)
+    return kind if of_class and not all(hasattr(module, name) for name in attributes) else module
+
+
+def _made_of(kind: type[BaseException], arguments: list[Any]) -> BaseException:
+    """An exception of a library's class, whose `__init__` may want what its `args` do not tell."""
+    error = kind.__new__(kind)
+    error.args = tuple(arguments)
+    return error
 
 
 def _is_the_tests(kind: type) -> bool:

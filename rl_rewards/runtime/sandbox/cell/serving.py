@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import builtins
 import collections.abc
+import contextlib
 import importlib
 import inspect
 import operator
@@ -19,7 +20,7 @@ import types
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from . import frames, library, plain
+from . import classes, frames, library, plain
 from .lent import Lender, may_be_lent
 from .shared import KINDS, Shared
 
@@ -150,7 +151,8 @@ class Server:
         if isinstance(value, type) and issubclass(value, BaseException):
             return {"exception": self._exception_class(value)}
         kind = type(value)
-        return {"remote": [number, kind.__name__, "".join(letter for letter, has in ABILITIES.items() if has(kind))]}
+        abilities = "".join(letter for letter, has in ABILITIES.items() if has(kind))
+        return {"remote": [number, kind.__name__, abilities, classes.path_of(kind)]}
 
     def number(self, value: Any) -> int:
         """The number by which the tests' side knows an object; it lives as long as this process."""
@@ -161,14 +163,14 @@ class Server:
         return number
 
     def _exception_class(self, kind: type) -> list[Any]:
-        """[the number and name of each class of the program's, the first first; the name of Python's own that they come from]."""
+        """[the number, name and, if it is a library's, path of each class, the first first; the name of Python's own that they come from]."""
         own, base = [], "Exception"
         for each in kind.__mro__:
             if getattr(builtins, each.__name__, None) is each:
                 base = each.__name__
                 break
             if isinstance(each, type) and issubclass(each, BaseException):
-                own.append([self.number(each), each.__name__])
+                own.append([self.number(each), each.__name__, classes.path_of(each)])
         return [own, base]
 
     def _raised(self, error: BaseException) -> dict[str, Any]:
@@ -295,9 +297,9 @@ async def _one(awaitable: Any) -> Any:
     return await awaitable
 
 
-def _seed(server: Server, module: str, *arguments: Any) -> None:
-    if module in sys.modules:
-        sys.modules[module].seed(*arguments)
+def _seed(server: Server, module: str, *arguments: Any, **keywords: Any) -> None:
+    with contextlib.suppress(ImportError):  # the program may load it later; NumPy itself does so with numpy.random
+        importlib.import_module(module).seed(*arguments, **keywords)
 
 
 def _take(server: Server, iterator: Any, count: int) -> list[Any]:

@@ -30,8 +30,13 @@ class StandIn:
     `square(3) - 9` would tell the program what is expected.
     """
 
-    def __init__(self, channel: Channel, number: int, type_name: str) -> None:
-        self.__dict__.update(_channel=channel, _number=number, _type_name=type_name, _made_here=False, _is_class=False)
+    def __init__(self, channel: Channel, number: int, type_name: str, of_library: type | None = None) -> None:
+        self.__dict__.update(_channel=channel, _number=number, _type_name=type_name, _of_library=of_library, _made_here=False, _is_class=False)
+
+    @property
+    def __class__(self) -> type:  # type: ignore[override]
+        """What `isinstance` goes by: the class of a library's objects, if it is one here, too."""
+        return self.__dict__["_of_library"] or type(self)
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__") and name not in _OWN:

@@ -5,6 +5,9 @@ Nothing of this is ever in the program's process, and only what is written here 
 
 from __future__ import annotations
 
+import ast
+import contextlib
+import importlib
 import inspect
 import json
 import os
@@ -56,6 +59,7 @@ def _run(code: types.CodeType, source: str, case: dict[str, Any], namespace: dic
         with_stand_ins = pytest_stand_in.make(channel)
         sys.modules["pytest"] = with_stand_ins
         main = _leave_discovery_to_us(with_stand_ins)
+        _load_submodules(source)
         _mirror_seeds(channel)
         try:
             exec(code, namespace)
@@ -92,14 +96,26 @@ def _fill(namespace: dict[str, Any], source: str, case: dict[str, Any], channel:
     namespace.update({**program, USED: used, "__name__": "__main__", "__file__": os.path.abspath("tests.py"), COUNTER: checked})
 
 
+def _load_submodules(source: str) -> None:
+    """Load `matplotlib.text` where tests read it of `import matplotlib`: with the program in their process, its imports had loaded it."""
+    tree = ast.parse(source)
+    imported = {alias.asname or alias.name: alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
+    reads = {(node.value.id, node.attr) for node in ast.walk(tree) if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name)}
+    for name, attribute in sorted(reads):
+        if imported.get(name, "solution") not in ("solution", "pytest"):
+            with contextlib.suppress(Exception):  # what is not there is for the tests themselves to miss
+                if not hasattr(importlib.import_module(imported[name]), attribute):
+                    importlib.import_module(f"{imported[name]}.{attribute}")
+
+
 def _mirror_seeds(channel: Channel) -> None:
     """A seed that tests set counts for the program's process, too."""
 
     def mirrored(module: str, seed: Callable[..., Any]) -> Callable[..., Any]:
-        def both(*arguments: Any) -> Any:
-            channel.ask("seed", module, *arguments)
+        def both(*arguments: Any, **keywords: Any) -> Any:
+            channel.ask("seed", module, *arguments, **keywords)
             channel.asked -= 1
-            return seed(*arguments)
+            return seed(*arguments, **keywords)
 
         return both
 
