@@ -194,4 +194,5 @@ def _program(answer: Any, sample: Sample) -> str | None:
     """The program: what a parser found, or the last Python block of a response that none has parsed; None when there is none."""
     if not isinstance(answer, str):
         raise TypeError(f"python_tests needs text to run; the parser gave {type(answer).__name__}: {answer!r:.80}")
-    return CodeBlock().parse(answer) if answer == sample.answer_part and _FENCE.search(answer) else answer
+    program = CodeBlock().parse(answer) if answer == sample.answer_part and _FENCE.search(answer) else answer
+    return program and program.removeprefix("\ufeff")  # as Python itself reads a file

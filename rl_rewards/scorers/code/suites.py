@@ -137,7 +137,8 @@ def _refuse_what_cannot_cross(tree: ast.Module) -> None:
         if isinstance(node, ast.Name) and node.id not in defined:
             name = _CANNOT_CROSS.get(node.id, "")
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            name = next(filter(None, (_cannot_cross(f"{node.module}.{alias.name}") for alias in node.names)), "")
+            whole = (_cannot_cross(f"{node.module}.{alias.name}") for alias in node.names)
+            name = next(filter(None, whole), _CANNOT_CROSS.get(node.module, ""))
         elif isinstance(node, ast.arg):
             name = node.arg if node.arg in _FIXTURES_THAT_CANNOT else ""
         elif isinstance(node, ast.Attribute):

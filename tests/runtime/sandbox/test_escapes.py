@@ -77,8 +77,11 @@ def without_walls():
 @pytest.mark.parametrize(("name", "without"), WITHOUT)
 def test_the_same_program_gets_out_where_the_walls_are_left_out(without_walls, outside, name, without):
     try:
-        [execution] = without_walls(without).run(outside.program(name), [Script()], PATIENT)
-        assert "ESCAPED" in execution.stdout or outside.damage()
+        for _ in range(50):  # those that race win not every time on a busy machine
+            [execution] = without_walls(without).run(outside.program(name), [Script()], PATIENT)
+            if "ESCAPED" in execution.stdout or outside.damage():
+                return
+        raise AssertionError(f"contained without walls: {execution}")
     finally:
         outside.clear()
 

@@ -103,6 +103,13 @@ SCRIPTS = [
     ("print(open(__file__).read().count('print'))", "", "2"),
     ("import inspect\ndef f(): return 1\nprint(inspect.getsource(f).strip())", "", "def f(): return 1"),
     ("from __future__ import annotations\nprint(__name__)", "", "__main__"),
+    ("\ufeffprint('x')", "", "x"),
+    (
+        "import resource, sys\nresource.setrlimit(resource.RLIMIT_STACK, (resource.RLIM_INFINITY,) * 2)\nsys.setrecursionlimit(10**6)\n"
+        "def f(n): return n and f(n - 1) + 1\nprint(f(50_000))",
+        "",
+        "50000",
+    ),
 ]
 
 

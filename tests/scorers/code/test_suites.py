@@ -166,6 +166,7 @@ UNSUPPORTED = [
     ("open('x', 'w').write('1')\nassert f(1) == 2", "open"),
     ("import os\nf(1)\nassert not os.path.exists('x')", "os.path.exists"),
     ("from os.path import isfile\nassert f(1) == 2 or isfile('x')", "os.path.isfile"),
+    ("from tempfile import TemporaryDirectory\nwith TemporaryDirectory() as d:\n    assert f(1) == 2", "tempfile"),
     ("import shutil\nshutil.rmtree('x', True)\nassert f(1) == 2", "shutil"),
     ("import sqlite3\nsqlite3.connect('x')\nassert f(1) == 2", "sqlite3.connect"),
     ("import torch_of_nobody\nassert f(1) == 2", "module torch_of_nobody"),

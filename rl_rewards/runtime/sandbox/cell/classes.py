@@ -12,7 +12,7 @@ from typing import Any
 
 # Of the sandbox, the program and the tests; and of those whose exceptions mean more than a failure.
 _NOT_OF = frozenset("__main__ program prelude tests solution cell builtins pytest unittest doctest".split())
-_VALUES = frozenset("numpy pandas sympy collections datetime decimal fractions array".split())
+_VALUES = frozenset("numpy pandas sympy collections datetime decimal fractions".split())
 _KINDS: dict[Any, str] = {types.GeneratorType: "GeneratorType", types.AsyncGeneratorType: "AsyncGeneratorType"}
 
 
