@@ -21,6 +21,19 @@ _EXACT_INTEGERS = 2**53  # a larger float may stand for several integers
 _PATH = re.compile(r"\s*references((?:\.[^\s.{}]+)+)\s*")
 
 
+_OPEN = re.compile(r"\{\{\s*(?:references|item|sample)\s*\.")
+
+
+def check_closed(text: str, literal: str) -> None:
+    """Check that no placeholder in the literal part of a text lacks its end: it would be compared as it is written.
+
+    Raises:
+        ValueError: when one does.
+    """
+    if (found := _OPEN.search(literal)) is not None:
+        raise ValueError(f"a placeholder must end with '}}}}', got {literal[found.start() :]!r:.80} in {text!r:.200}")
+
+
 class Template:
     """Text with placeholders `{{references.column}}`.
 
@@ -43,6 +56,7 @@ class Template:
             self._parts.append(tuple(path[1].split(".")[1:]))
             end = match.end()
         if end < len(text):
+            check_closed(text, text[end:])
             self._parts.append(text[end:])
         paths = [part for part in self._parts if isinstance(part, tuple)]
         self.whole = paths[0] if len(self._parts) == 1 and paths else None

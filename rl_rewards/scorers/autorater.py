@@ -19,7 +19,7 @@ from rl_rewards.failures import failure_of
 from rl_rewards.parsers import parser
 from rl_rewards.parsers.base import Parser
 from rl_rewards.parsers.identity import Identity
-from rl_rewards.references import MissingReferenceError, Template, lookup, template, text_of
+from rl_rewards.references import MissingReferenceError, Template, check_closed, lookup, template, text_of
 from rl_rewards.runtime import event_loop
 from rl_rewards.runtime.calling.chat import ChatModel
 from rl_rewards.runtime.calling.errors import CallError
@@ -72,6 +72,7 @@ class Autorater(Scorer):
             if match[1] not in _ABOUT_SAMPLE and not _REFERENCE.fullmatch(match[1]):
                 known = ", ".join(f"{{{{{name}}}}}" for name in (*_ABOUT_SAMPLE, "references.COLUMN"))
                 raise ValueError(f"a placeholder must be one of {known}, got {match[0]!r}")
+        check_closed(self.prompt, _PLACEHOLDER.sub("", self.prompt))
         if "{{response}}" not in self.prompt:
             raise ValueError("the prompt must have {{response}} in it: otherwise the model rates nothing of the policy's")
         if self.equals is not None and not self._expected.text.strip():

@@ -85,6 +85,8 @@ WRONG = [
     (string("EXACT", "x"), "did you mean 'EXACT_MATCH'?", ".".join((*MATCH, "matchOperation"))),
     (changed((*MATCH, "matchOperation"), ..., ONE), "needs 'matchOperation'", ".".join(MATCH)),
     (changed((*MATCH, "expression"), 4, ONE), "write it in quotes", ".".join((*MATCH, "expression"))),
+    (string("EXACT_MATCH", "It is {{references.answer}"), "must end with '}}', got '{{references.answer}'", ".".join((*MATCH, "expression"))),
+    (rater("{{response}} {{references.answer"), "must end with '}}'", "autoraterScorer.autoraterPrompt"),
     (string("EXACT_MATCH", "{{answer}}"), "Unknown placeholder '{{answer}}'", ".".join((*MATCH, "expression"))),
     (string("EXACT_MATCH", "x", correct="1"), "a finite number, got text '1'", "stringMatchRewardScorer.correctAnswerReward"),
     (string("EXACT_MATCH", "x", correct=True), "a finite number, got true", "stringMatchRewardScorer.correctAnswerReward"),

@@ -40,7 +40,14 @@ FIELDS: dict[str, tuple[str, ...]] = {
 ENDPOINT_LIMITS: dict[str, Any] = {"timeout": 600.0, "retries": 3}
 """What the service grants an endpoint, in seconds and attempts after the first."""
 _VARIABLE = re.compile(r"\$\{?([A-Za-z_][A-Za-z0-9_]*)\}?")
-_SAMPLING = {"seed": "seed", "top_p": "top_p", "temperature": "temperature", "max_completions_tokens": "max_tokens", "reasoning_effort": None}
+_SAMPLING: dict[str, tuple[str | None, Callable[[Fields, str], Any]]] = {
+    "seed": ("seed", Fields.integer),
+    "top_p": ("top_p", Fields.number),
+    "temperature": ("temperature", Fields.number),
+    "max_completions_tokens": ("max_tokens", Fields.integer),
+    "reasoning_effort": (None, Fields.text),
+}
+"""Name -> the option of a ChatModel (none: a field of the request), and how it is read."""
 _NOT_IN_A_NAME = re.compile(r"[^A-Za-z0-9_.-]+")
 
 
@@ -170,8 +177,8 @@ def _chat_model(reading: Reading, fields: Fields) -> ChatModel | None:
     name = fields.text("model", required=True)
     options: dict[str, Any] = {"temperature": None}
     sampling = fields.fields("sampling_params", _SAMPLING) if "sampling_params" in fields else None
-    for given, option in _SAMPLING.items():
-        value = None if sampling is None else sampling.value(given)
+    for given, (option, read) in _SAMPLING.items():
+        value = None if sampling is None else read(sampling, given)
         if value is not None:
             options |= {"extra_body": {"reasoning_effort": value}} if option is None else {option: value}
     if url := os.environ.get(BASE_URL):

@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import Any
 
 from rl_rewards.addresses import Address
-from rl_rewards.references import text_of
+from rl_rewards.references import check_closed, text_of
 from rl_rewards.scorers.graders.fields import PROMPT_NAMES, SAMPLE_NAMES, GraderFields
 
 __all__ = ["GraderTemplate", "as_item", "grader_template", "has_placeholder"]
@@ -44,6 +44,7 @@ class GraderTemplate:
             parts.append(_address(match[1].strip(), match[0]))
             end = match.end()
         if end < len(text):
+            check_closed(text, text[end:])
             parts.append(text[end:])
         self.text = text
         self._parts = tuple(parts)
