@@ -27,7 +27,8 @@ def test_there_are_forty_flawed_rubrics_and_every_published_exploit_among_them()
 
 
 def found(case):
-    return {finding.kind for finding in audit(str(case.rubric), case.rows).at_least("error")}
+    rows = case.rows[:8]  # half of what the benchmark has: each flaw is found, and no sound rubric blamed, on these as well
+    return {finding.kind for finding in audit(str(case.rubric), rows).at_least("error")}
 
 
 @pytest.mark.parametrize("name", sorted(QUICK))
