@@ -7,16 +7,16 @@ import math
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property, lru_cache
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import AliasChoices, Field, PositiveInt
 
 from rl_rewards.configured import SecretOption, configured
-from rl_rewards.json_text import load_json
 from rl_rewards.parsers.fields import FieldMask
 from rl_rewards.references import MissingReferenceError
 from rl_rewards.scorers.base import RowScorer, Traits
+from rl_rewards.scorers.objects import answer_object, reference_object
 from rl_rewards.scorers.reference import Reference, columns_of, value_of
 from rl_rewards.scorers.texts import reference_texts
 from rl_rewards.types import EvaluateResult, MetricResult, Outcome, Sample
@@ -139,15 +139,11 @@ class CosineSimilarity(RowScorer):
 
     def _object_row(self, answer: Any, reference: Any) -> _Row | EvaluateResult:
         gold = _reference_leaves(reference, self._mask)
-        if isinstance(answer, str):
-            try:
-                answer = load_json(answer)
-            except ValueError:
-                answer = None
-        if not isinstance(answer, dict):
+        given = answer_object(answer)
+        if given is None:
             return EvaluateResult(self._lowest, "the answer is not a JSON object", outcome=Outcome.UNPARSED)
-        answer = self._mask.apply(answer) or {}
-        found = {path: _at(answer, path) for path in gold}
+        kept = self._mask.apply(given) or {}
+        found = {path: _at(kept, path) for path in gold}
         leaves = tuple(_Leaf(".".join(path), text, (gold[path],)) for path, text in found.items() if text.strip())
         return _Row(leaves, tuple(".".join(path) for path, text in found.items() if not text.strip()))
 
@@ -203,22 +199,13 @@ def _reference_leaves(reference: Any, mask: FieldMask) -> dict[_Path, str]:
     Raises:
         MissingReferenceError: when it is no object, or nothing of it counts.
     """
-    found = _object_of(reference) if isinstance(reference, str) else reference
-    if not isinstance(found, Mapping):
+    found = reference_object(reference)
+    if found is None:
         raise MissingReferenceError(f"the answer is an object and the reference is none: {reference!r:.80}")
     leaves = {path: text for path, text in _leaves(mask.apply(dict(found)) or {}, ()) if text.strip()}
     if not leaves:
         raise MissingReferenceError(f"no field with text in it is left of the reference {reference!r:.80}")
     return leaves
-
-
-@lru_cache(maxsize=4096)
-def _object_of(text: str) -> Any:
-    """A reference's object, read once for all the completions of its group."""
-    try:
-        return load_json(text)
-    except ValueError:
-        return None
 
 
 def _leaves(value: Any, path: _Path) -> Iterator[tuple[_Path, str]]:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import field
-from functools import cached_property, lru_cache
+from functools import cached_property
 from typing import Any
 
 from rl_rewards.configured import configured
-from rl_rewards.json_text import load_json, same_json
+from rl_rewards.json_text import same_json
 from rl_rewards.parsers.fields import FieldMask, masks_of
 from rl_rewards.references import MissingReferenceError
 from rl_rewards.scorers.base import ReferenceScorer
+from rl_rewards.scorers.objects import answer_object, reference_object
 from rl_rewards.types import EvaluateResult, Outcome, Sample
 
 
@@ -63,7 +64,7 @@ class JsonMatch(ReferenceScorer):
 
     def score_answer(self, answer: Any, target: Mapping[str, Any], sample: Sample) -> EvaluateResult:
         gold = target
-        found = _answer_object(answer)
+        found = answer_object(answer)
         if found is None:
             return EvaluateResult(self.wrong, "the answer is not a JSON object", outcome=Outcome.UNPARSED)
         found = self._mask.apply(found) or {}
@@ -79,25 +80,7 @@ class JsonMatch(ReferenceScorer):
 
 
 def _reference_object(reference: Any) -> Mapping[str, Any]:
-    found = _object_of(reference) if isinstance(reference, str) else reference
-    if not isinstance(found, Mapping) or not found:
+    found = reference_object(reference)
+    if not found:
         raise MissingReferenceError(f"the reference is not a JSON object with fields: {reference!r:.80}")
     return found
-
-
-@lru_cache(maxsize=4096)
-def _object_of(text: str) -> Any:
-    """A reference's object, read once for all the completions of its group."""
-    try:
-        return load_json(text)
-    except ValueError:
-        return None
-
-
-def _answer_object(answer: Any) -> dict[str, Any] | None:
-    if isinstance(answer, str):
-        try:
-            answer = load_json(answer)
-        except ValueError:
-            return None
-    return answer if isinstance(answer, dict) else None

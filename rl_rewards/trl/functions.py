@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -103,7 +104,7 @@ class _Scoring:
 
 def _details_column(rubric: Rubric, trainer: Any) -> str:
     """The column of the completions table for a rubric's details; each rubric of a trainer has one of its own."""
-    ours = (RewardFunction, TotalRewardFunction, Reward, FunctionScorer)
+    ours = (_RubricFunction, Reward, FunctionScorer)
     # Rewards and functions that are there one by one are a rubric together.
     rubrics = {id(getattr(function, "_scoring", None)) for function in getattr(trainer, "reward_funcs", ()) if isinstance(function, ours)}
     return "rewards/detail" if len(rubrics) < 2 else f"{rubric.rewards[0].name}/detail"
@@ -120,16 +121,12 @@ class _Step(NamedTuple):
     global_step: int
 
 
-class RewardFunction:
-    """One reward of a rubric, as TRL calls it: synchronous, picklable, with a unique `__name__`.
+class _RubricFunction(ABC):
+    """What TRL calls: synchronous, picklable, with a unique `__name__`."""
 
-    The reward functions of one rubric share an evaluation: the first that is called with a batch evaluates it, the others read.
-    """
-
-    def __init__(self, scoring: _Scoring, reward: Reward) -> None:
+    def __init__(self, scoring: _Scoring, name: str) -> None:
         self._scoring = scoring
-        self.reward = reward
-        self.__name__ = reward.name
+        self.__name__ = name
 
     @property
     def rubric(self) -> Rubric:
@@ -164,7 +161,23 @@ class RewardFunction:
             ValueError: when the lists differ in length.
         """
         extras = {"trainer_state": trainer_state, "log_extra": log_extra, "log_metric": log_metric, "environments": environments}
-        call = self._scoring.call(prompts, completions, completion_ids, columns, extras)
+        return self._score(self._scoring.call(prompts, completions, completion_ids, columns, extras))
+
+    @abstractmethod
+    def _score(self, call: TrainerCall) -> list[float | None]: ...
+
+
+class RewardFunction(_RubricFunction):
+    """One reward of a rubric, as TRL calls it: synchronous, picklable, with a unique `__name__`.
+
+    The reward functions of one rubric share an evaluation: the first that is called with a batch evaluates it, the others read.
+    """
+
+    def __init__(self, scoring: _Scoring, reward: Reward) -> None:
+        super().__init__(scoring, reward.name)
+        self.reward = reward
+
+    def _score(self, call: TrainerCall) -> list[float | None]:
         evaluation = self._scoring.evaluation(self.__name__, call)
         self._scoring.log(evaluation, self.__name__, call)
         return evaluation.scores(self.__name__)
@@ -173,7 +186,7 @@ class RewardFunction:
         return f"RewardFunction({self.__name__!r})"
 
 
-class TotalRewardFunction:
+class TotalRewardFunction(_RubricFunction):
     """A whole rubric as one reward function: the weighted total of each row, None where it is unscorable or has no score.
 
     Pickled into another process, where AsyncGRPOTrainer scores, it takes its record along, which writes a part of its own there.
@@ -184,34 +197,15 @@ class TotalRewardFunction:
     """
 
     def __init__(self, scoring: _Scoring) -> None:
-        self._scoring = scoring
-        self.__name__ = "total"
+        super().__init__(scoring, "total")
         self.evaluation: Evaluation | None = None
         self.step: int | None = None
 
     def __reduce__(self) -> tuple[type[TotalRewardFunction], tuple[_Scoring]]:
         return TotalRewardFunction, (self._scoring,)
 
-    @property
-    def rubric(self) -> Rubric:
-        return self._scoring.rubric
-
-    def __call__(
-        self,
-        /,
-        prompts: Sequence[Any] | None = None,
-        completions: Sequence[Any] | None = None,
-        completion_ids: Sequence[Sequence[int]] | None = None,
-        trainer_state: Any = None,
-        log_extra: Callable[[str, list], None] | None = None,
-        log_metric: Callable[[str, float], None] | None = None,
-        environments: Any = None,
-        **columns: Sequence[Any],
-    ) -> list[float | None]:
-        """Score N completions; arguments and errors are those of a RewardFunction."""
-        extras = {"trainer_state": trainer_state, "log_extra": log_extra, "log_metric": log_metric, "environments": environments}
-        call = self._scoring.call(prompts, completions, completion_ids, columns, extras)
-        if trainer_state is None and self.step is not None:
+    def _score(self, call: TrainerCall) -> list[float | None]:
+        if call.state is None and self.step is not None:
             call.state = _Step(self.step)
         names = [reward.name for reward in self.rubric.rewards]
         evaluation = self._scoring.evaluation(names[0], call)
