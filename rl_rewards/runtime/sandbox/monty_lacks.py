@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import collections
 import importlib
 import re
 import sys
@@ -10,13 +11,14 @@ import sys
 from rl_rewards.runtime.sandbox.engine import LIBRARIES
 
 _LACKS = re.compile(
-    r"The monty syntax parser does not yet support (.+)|(.+ is not supported in this environment.*)|(Internal error in monty.*)", re.S
+    r"The monty syntax parser does not yet support (.+)|(.+ is not supported in this environment.*)|(Wildcard imports.*) are not supported|(Internal error in monty.*)",
+    re.S,
 )
 _NO_MODULE = re.compile(r"No module named '([\w.]+)'")
 _NO_IMPORT = re.compile(r"cannot import name '(\w+)' from '([\w.]+)'")
 _NO_NAME = re.compile(r"name '(\w+)' is not defined")
 _NO_MODULE_ATTRIBUTE = re.compile(r"module '([\w.]+)' has no attribute '(\w+)'")
-_NO_ATTRIBUTE = re.compile(r"'([\w.]+)' object has no attribute '(\w+)'")
+_NO_ATTRIBUTE = re.compile(r"(?:type object )?'([\w.]+)'(?: object)? has no attribute '(\w+)'")
 # Modules that Monty has a part of. Only these are loaded here, to see whether Python's own has what a program misses.
 _PARTIAL = frozenset(
     "re json math random datetime time typing collections itertools functools decimal hashlib unicodedata bisect copy dataclasses asyncio "
@@ -42,9 +44,16 @@ def unsupported(line: str) -> str | None:
         if match := _NO_MODULE_ATTRIBUTE.match(text):
             return f"{match[1]}.{match[2]}" if _module_has(match[1], match[2]) else None
         if match := _NO_ATTRIBUTE.match(text):
-            owner = type(sys.stdout) if "TextIOWrapper" in match[1] else getattr(builtins, match[1], None)
+            owner = type(sys.stdout) if "TextIOWrapper" in match[1] else _class(match[1])
             return f"{match[1]}.{match[2]}" if hasattr(owner, match[2]) else None
     return None
+
+
+def _class(name: str) -> type | None:
+    """The class that Monty calls so: `set`, `collections.defaultdict`, `Counter`."""
+    module, _, name = name.rpartition(".")
+    found = getattr(importlib.import_module(module) if module in _PARTIAL else builtins, name, None) or getattr(collections, name, None)
+    return found if isinstance(found, type) else None
 
 
 def _module_has(module: str, name: str) -> bool:

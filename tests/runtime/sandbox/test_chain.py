@@ -49,6 +49,21 @@ def test_calls_asserts_and_the_users_own_code_go_through_it_too(chain):
     assert chain.run_trusted(program, [Call("f", [[3, 2]])], LIMITS)[0].value == [2]
 
 
+FAIL_IN_MONTY = [  # origin: MBPP, whose own programs pass
+    ("def f(xs): return next((x for x in xs if x % 2 == 0), -1)", "assert f([1, 4]) == 4"),
+    ("def f(xs): return list(map(list.__add__, *xs))", "assert f([[[1]], [[2]]]) == [[1, 2]]"),
+    ("def f(a, b): return tuple(set(a) & set(b))", "assert f((3, 4, 5, 6), (5, 7, 4, 10)) == (4, 5)"),
+    ("import re\ndef f(s): return re.sub('(.)([A-Z][a-z]+)', r'\\1_\\2', s)", "assert f('aB' + 'c') == 'a_Bc'"),
+]
+
+
+@pytest.mark.parametrize(("program", "tests"), FAIL_IN_MONTY, ids=["next", "list.__add__", "order of sets", "re.sub"])
+def test_asserts_that_fail_in_one_engine_are_the_next_ones_to_judge(chain, program, tests):
+    [right, wrong] = chain.run(program, [Asserts(tests), Asserts("assert f([[[1]]]) == 'wrong'")], LIMITS)
+    assert (right.outcome, right.value) == (Outcome.SCORED, True)
+    assert (wrong.outcome, wrong.value) == (Outcome.SCORED, False)
+
+
 def test_an_engine_is_made_once_for_all_who_ask_for_the_same():
     assert engine("process") is engine("process")
     assert engine("process") is not engine("process", workers=1)
