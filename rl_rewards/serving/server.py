@@ -14,7 +14,7 @@ from rl_rewards.recording.provenance import digest_of
 from rl_rewards.redaction import logger_for
 from rl_rewards.reward import RewardError
 from rl_rewards.rubric import Rubric
-from rl_rewards.serving.contracts.base import Contract, Query, check_groups, compares_groups, unusable_reference
+from rl_rewards.serving.contracts.base import Contract, Query, check_needs, needs_more_than_rows, unusable_reference
 from rl_rewards.serving.contracts.json_body import body_of
 from rl_rewards.serving.contracts.native import SCORE
 from rl_rewards.serving.errors import NoScoreError, RequestError, ServiceError
@@ -69,7 +69,7 @@ class RubricServer:
     def __init__(self, rubrics: Mapping[str, Rubric], options: ServeOptions, telemetry: Telemetry) -> None:
         self.services = {name: RubricService(rubric, options.limits) for name, rubric in rubrics.items()}
         self._telemetry = telemetry
-        self._grouped = {name: [reward for reward in rubric if compares_groups(reward)] for name, rubric in rubrics.items()}
+        self._needy = {name: [reward for reward in rubric if needs_more_than_rows(reward)] for name, rubric in rubrics.items()}
         shared = {"label_column": options.label_column, "verify_failures": options.verify_failures}
         versions = {name: {"digest": digest_of(rubric, Path.cwd()), **options.about.get(name, {})} for name, rubric in rubrics.items()}
         self._about = {name: about | {"package": __version__} for name, about in versions.items()}
@@ -128,8 +128,8 @@ class RubricServer:
         samples = await asyncio.to_thread(*read) if large else contract.read(body, service.rubric, options)
         log.update(rubric=name, rows=len(samples))
         asked = Query(contract, samples, body, reward, options)
-        if self._grouped[name]:
-            check_groups(asked, self._grouped[name])
+        if self._needy[name]:
+            check_needs(asked, self._needy[name])
         evaluation = await self._evaluate(service, asked)
         self._telemetry.scored(name, evaluation)
         return await asyncio.to_thread(_written, contract, asked, evaluation) if len(samples) > _MANY_ROWS else _written(contract, asked, evaluation)

@@ -73,6 +73,19 @@ def test_where_nobody_can_know_the_group_the_call_is_refused_and_no_zero(client,
     assert reply.status_code == 422 and reply.json()["error"]["code"] == "no_groups" and "'short' compares" in reply.text
 
 
+@pytest.mark.parametrize("path", [*ALONE, "/lambda", "/v1/score"])
+def test_where_no_call_has_token_ids_it_is_refused_once_for_all(path):
+    rubric = Rubric([Reward("right", RIGHT), Reward("brief", {"soft_overlong": {"max_tokens": 20, "buffer_tokens": 10}})])
+    bodies = {**ALONE, "/lambda": CALLS["/lambda"][0](ROWS), "/v1/score": {"samples": [ONE, {**ONE, "completion_ids": [1]}]}}
+    with TestClient(create_app({"brief": rubric})) as client:
+        reply = client.post(path, json=bodies[path])
+        one = client.post(f"{path}?reward=right", json=bodies[path])
+    if path == "/v1/score":
+        assert [row["outcomes"]["brief"] for row in reply.json()["results"]] == ["error", "scored"]
+    else:
+        assert (reply.status_code, reply.json()["error"]["code"], one.status_code) == (422, "no_token_ids", 200), reply.text
+
+
 def test_a_metric_of_groups_costs_no_score_where_they_are_not_known():
     rubric = Rubric([Reward("right", RIGHT), Reward("short", RUBRIC.rewards[0].score, weight=0)])
     with TestClient(create_app({"both": rubric})) as client:

@@ -25,12 +25,12 @@ from rl_rewards.types.rows import RowError, messages_of
 __all__ = [
     "Contract",
     "Query",
-    "check_groups",
+    "check_needs",
     "check_references",
-    "compares_groups",
     "component_numbers",
     "conversation_sample",
     "failure_of_row",
+    "needs_more_than_rows",
     "not_applicable",
     "number_groups",
     "numbers_of",
@@ -76,6 +76,7 @@ class Contract:
         write: (query, evaluation of its samples) -> the reply.
         place: (body, row, path) -> JSON pointer to a row's column: its name and the keys in it. Also to one that is missing.
         per_reward: whether `?reward=NAME` asks for one reward's score instead of the total.
+        has_text_alone: whether it has no place for token ids.
     """
 
     path: str
@@ -87,6 +88,7 @@ class Contract:
     write: Callable[[Query, Evaluation], Any]
     place: Callable[[Any, int, tuple[str, ...]], str]
     per_reward: bool = True
+    has_text_alone: bool = True
 
 
 def conversation_sample(messages: Any, references: Mapping[str, Any], where: str) -> Sample:
@@ -120,27 +122,36 @@ def number_groups(samples: Sequence[Sample]) -> list[Sample]:
     return list(samples)
 
 
-def compares_groups(reward: Reward) -> bool:
-    """Whether a reward's scores depend on the other completions to a prompt."""
+def needs_more_than_rows(reward: Reward) -> bool:
+    """Whether a reward's scores depend on what not every call has: the other completions to a prompt, or the policy's token ids."""
+    return _compares_groups(reward) or reward.score.traits.needs_token_ids
+
+
+def _compares_groups(reward: Reward) -> bool:
     return reward.score.needs_groups if isinstance(reward.score, Http) else reward.score.traits.needs_groups
 
 
-def check_groups(query: Query, rewards: Sequence[Reward]) -> None:
-    """Check that it is known which completions belong to one prompt, where the score that is asked for compares them.
+def check_needs(query: Query, rewards: Sequence[Reward]) -> None:
+    """Check that a request has what the rewards need that the score which is asked for is made of: asking again would be in vain.
 
     Args:
-        rewards: those of the rubric that compare groups.
+        rewards: those of the rubric that `needs_more_than_rows`.
 
     Raises:
-        RequestError: naming the first such reward.
+        RequestError: naming the first reward that lacks something.
     """
-    if all(sample.group is not None for sample in query.samples):
-        return
     for reward in rewards:
-        if reward.name == query.reward if query.reward is not None else reward.weight != 0:
+        if reward.name != query.reward if query.reward is not None else reward.weight == 0:
+            continue
+        if _compares_groups(reward) and any(sample.group is None for sample in query.samples):
             raise RequestError(
                 f"reward {reward.name!r} compares the completions to one prompt, and this call does not say which these are: "
                 "send them together to /v1/score, or to /get_reward with `prompts`", "", 422, "no_groups",
+            )  # fmt: skip
+        if reward.score.traits.needs_token_ids and query.contract.has_text_alone:
+            raise RequestError(
+                f"reward {reward.name!r} counts the policy's tokens, and this call has text alone: set its option `unit` to words or characters, "
+                "or send rows with `completion_ids` to /v1/score", "", 422, "no_token_ids",
             )  # fmt: skip
 
 

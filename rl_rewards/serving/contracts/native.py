@@ -86,4 +86,5 @@ SCORE = Contract(
     write=_write,
     place=_place,
     per_reward=False,
+    has_text_alone=False,
 )
