@@ -21,6 +21,7 @@ Extract = Literal["boxed", "stated", "anywhere"]
 
 _ANSWER = Tag("answer", thinking="keep")
 _INLINE_CODE = re.compile(r"(?<!`)`([^`\n]{1,200})`(?!`)|^[ \t]*```[\w+-]{0,20}[ \t\r]*(?:\n|$)", re.MULTILINE)  # and the marks of blocks
+_STRUCK = re.compile(r"~~[^~\n]{1,200}~~")  # out
 _DISPLAY = re.compile(r"\\(begin|end)\{(?:equation|align|gather|displaymath)\*?\}")
 _STATEMENT = re.compile(r"\\f?(?:rame)?box|####|\banswers?\b[^.\n]{0,60}?(?:\bis\b|\bare\b|:|=)", re.IGNORECASE)
 
@@ -55,6 +56,7 @@ def final_answer(
     if extract == "boxed":
         return None
     text = _INLINE_CODE.sub(r"\1", in_english(text.replace("：", ":")))
+    text = _STRUCK.sub(" ", text) if "~~" in text else text
     text = _DISPLAY.sub(lambda mark: "\\[" if mark[1] == "begin" else "\\]", text) if "\\begin" in text else text
     found, refused = statements.stated(text, denied)
     if found is None:

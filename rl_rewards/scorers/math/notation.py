@@ -53,7 +53,7 @@ def _compiled(*rewrites: tuple[str, str]) -> list[tuple[re.Pattern[str], str]]:
 
 # What is only there to look well becomes a space, and spaces become one, so that no pattern after these meets a long run of them.
 _COSMETICS = _compiled(
-    (r'^\s*["“]([^"“”]*)["”]\s*$', r"\1"),
+    (r"""^\s*["“«'‘]([^"“”«»']*)["”»']\s*$""", r"\1"),
     (r"\*\*(?=\S)(?<=\S\*\*)", "^"),  # Python's power; what is left of ** is Markdown
     (r"(?<=\d)\s*(?:,\s*\\[!;:]|\\[,!;:]|\{\s*,\s*\}|\{\\,\})\s*(?=\d{3}(?!\d))", ""),  # TeX's ways to write thousands
     (r"(?<=\d)\s*\{\s*,\s*\}\s*(?=\d)", "."),  # and decimals
@@ -135,7 +135,7 @@ _REWRITES = _compiled(
         r"\(?\s*(?:\\[pb]?mod(?![a-zA-Z])|\\text\s*\{\s*\(?\s*mod(?:ulo)?\s*\}|(?<![a-zA-Z\\{])mod(?:ulo)?(?![a-zA-Z]))\s*(?:(\d+)|\{\s*(\d+)\s*\})\s*\)?",
         r"\\pmod{\1\2}",
     ),
-    (r"\\text\s*\{\s*\(?\s*(?:in\s+)?base[\s-]*\}\s*(\d+)", r"_{\1}"),
+    (r"\\text\s*\{\s*\(?\s*(?:in\s+)?base[\s-]*\}\s*(\d+)|(?<=\d)\s*\(?(?:in\s+)?base[\s-]*(\d+)\)?\s*$", r"_{\1\2}"),
     (r"(\d)\s*\\text\s*\{\s*([A-Fa-f]+)\s*\}(?=\s*_\s*\{?\s*1[1-6])|\\text\s*\{\s*([0-9A-Fa-f]+)\s*\}(?=\s*_\s*\{?\s*1[1-6])", r"\1\2\3"),
     (r"(?<=\d)\s*\^\s*\{?\s*\\text\s*\{\s*(st|nd|rd|th)\s*\}\s*\}?", r"\\text{\1}"),
     (r"(?<=\d)\s*x\s*(?=10\s*\^)", r"\\times "),  # 6.02 x 10^23

@@ -24,12 +24,14 @@ _BOLD = re.compile(r"(?<![\w)}\]*])\*\*(?=\S)([^*\n]{1,80})\*\*(?!\w)")  # and n
 _EXPRESSION = re.compile(
     r"(?:[^A-Za-z\\]|\\[A-Za-z]+(?:\{[^{}]*\})?|\\.|(?<![A-Za-z])(?:[A-Za-z]|sqrt|pi|sin|cos|tan|log|ln|exp|and|or)(?![A-Za-z]))+"
 )
-_JOIN = re.compile(r"\s*(?P<word>[,;/|&]|and|or|vs\.?)\s*(?P<second>and|or)?\s*")
+_JOIN = re.compile(r"\s*(?P<word>[,;/|&]|and|or|vs\.?)\s*(?P<second>and|or)?\s*(?=[$\\])|\s*(?P<sign>[-+*/=])\s*(?=[$\\\d(])")
 _TRAILING_JOIN = re.compile(r"(?:\b(?:and|or|a|I)\s*)+$")
 _SENTENCE_END = re.compile(r"[.!?](?:\s|$)")
-_SCALE = re.compile(r"[\s$]*(?:hundred|thousand|million|billion|trillion|dozen)\b", re.IGNORECASE)
+_SCALE = re.compile(r"[\s$]*(?:(?:hundred|thousand|million|billion|trillion|dozen)\b|\(?(?:mod(?:ulo)?|base) ?\d+\)?)", re.IGNORECASE)
 _GOES_ON = re.compile(
-    r"[\s$]*(?:times|plus|minus|squared|cubed|factorial|(?:multiplied|divided) by|(?:percent |% )?(?:more|less|fewer) than)\b", re.IGNORECASE
+    r"[\s$]*(?:times|plus|minus|squared|cubed|factorial|choose|(?:multiplied|divided) by|(?:percent |% )?(?:more|less|fewer) than)\b"
+    r"|[\s$]*(?:(?:percent|%) of|over|to(?! *\d+ *(?:decimal|significant|places|digits|d\.? ?p|s\.? ?f)))\s+\$?-?\d",
+    re.IGNORECASE,
 )
 _NUMBER = re.compile(r"-?\d[\d,]*(?:\.\d+)?(?:/\d+)?%?")
 _ADVERB = re.compile(
@@ -37,7 +39,15 @@ _ADVERB = re.compile(
 )
 _INTRODUCED = re.compile(r"^(?:the\s+)?(?:final\s+)?answer\s+is\s*:?\s*", re.IGNORECASE)
 _EMPHASIS = re.compile(r"([*_]{1,2})([^*_\s](?:[^*_\n]*[^*_\s])?)\1")  # a text that is emphasised as a whole
-_ASIDE = re.compile(r"(?:not\s+(?=[-$\d])|in\s|since\s|because\s|from\s|i\.e\.)")  # in parentheses behind an answer: 42 (not 41)
+_ASIDE = re.compile(
+    r"not\s+(?=[-$\d])|(?!(?:not|mod|base|wrong|incorrect|false|maybe|perhaps|possibly|hundred|thousand|million|billion)\b)[a-z]", re.IGNORECASE
+)  # 42 (not 41)
+# Before a number that is no answer but part of one: "the square root of 42", "one more than 42".
+_COMPARED = re.compile(
+    r"\b(?:(?:root|square|cube|log|logarithm|half|third|quarter|multiple|factor|power|inverse|reciprocal|double|twice|negative|opposite|digits?|sum|product|difference"
+    r"|factorial|percent) of|(?:more|less|fewer|greater|smaller|larger|higher|lower|other|rather) than|after|before|below|above|under|over|plus|minus|times|near)\s*\W?$",
+    re.IGNORECASE,
+)
 _HEADING = re.compile(r"[-#*_\s\d.]*(?:(?:the|my|our)\s+)?(?:final\s+)?", re.IGNORECASE)  # what is before "Answer" in a heading
 
 
@@ -76,7 +86,7 @@ def stated(text: str, denied: bool) -> tuple[str | None, bool]:
         rest = rest[denial.end() :] if denial is not None else rest
         expression, after = _expression_in(rest)
         if expression is not None and (scale := _SCALE.match(after)) is not None:
-            expression += scale[0]  # 58 thousand
+            expression, after = expression + scale[0], after[scale.end() :]  # 58 thousand, 3 mod 7
         while (instead := retracted(after)) is not None:
             better, after = _expression_in(after[instead.end() :])
             if not instead["link"] and after.lstrip(" $*")[:1] not in ("", ".", "!", ",", ";"):
@@ -157,13 +167,19 @@ def _expression_in(statement: str) -> tuple[str | None, str]:
     formula = MATHEMATICS.match(statement)
     if formula is not None:
         joined, end = [content_of(formula)], formula.end()
-        between = ", "
-        while (join := _JOIN.match(statement, end)) and (more := MATHEMATICS.match(statement, join.end())):
-            between = "; " if "or" in (join["word"], join["second"]) else "/" if join["word"] == "/" else between
-            joined.append(content_of(more))
+        either = False
+        while (join := _JOIN.match(statement, end)) and (
+            more := MATHEMATICS.match(statement, join.end()) or (join["sign"] and _NUMBER.match(statement, join.end()))
+        ):
+            either |= "or" in (join["word"], join["second"])
+            sign = join["sign"] or ("/" if join["word"] == "/" else ", ")
+            if sign == "=" and _NUMBER.fullmatch(joined[-1]):
+                break  # 42 = 6 * 7
+            joined += [sign, content_of(more) if more.re is MATHEMATICS else more[0]]
             end = more.end()
         percent = re.match(r"\s*(?:\\?%|percent\b)", statement[end:])
-        return between.join(joined) + ("%" if percent and len(joined) == 1 else ""), statement[end:]
+        text = "".join("; " if either and part == ", " else part for part in joined)
+        return text + ("%" if percent and len(joined) == 1 else ""), statement[end:]
     expression = _EXPRESSION.match(statement)
     if expression is not None:
         end = _SENTENCE_END.search(expression[0])
@@ -171,7 +187,7 @@ def _expression_in(statement: str) -> tuple[str | None, str]:
         rest = statement[len(found) :]
         trimmed = _TRAILING_JOIN.sub("", found.strip())
         rest = found[len(found.rstrip()) - len(found.strip()) + len(trimmed) :] + rest if trimmed != found.strip() else rest
-        found = trimmed.strip(" *,;:.$")
+        found = _unclosed(trimmed.strip(' *_,;:.$"'))
         if found.endswith("(") and _ASIDE.match(rest) is not None:
             found, rest = found.rstrip(" ("), ""
         if any(char.isalnum() for char in found):
@@ -182,6 +198,13 @@ def _expression_in(statement: str) -> tuple[str | None, str]:
     if stated is not None:
         return stated[0], ""
     numbers = ANY_NUMBER.findall(sentence)
-    if len(numbers) == 1 and not MATHEMATICS.search(sentence) and len(sentence) > 20:
+    if len(numbers) == 1 and not MATHEMATICS.search(sentence) and len(sentence) > 20 and _COMPARED.search(sentence.partition(numbers[0])[0]) is None:
         return numbers[0], ""
     return (sentence, statement[len(sentence) :]) if 0 < len(sentence) <= 60 else (None, "")
+
+
+def _unclosed(expression: str) -> str:
+    """An expression without closing brackets at its end that nothing in it opens, as JSON's are around an answer."""
+    while expression.endswith((")", "]", "}")) and sum(map(expression.count, ")]}")) > sum(map(expression.count, "([{")):
+        expression = expression[:-1].rstrip(' "')
+    return expression
