@@ -25,7 +25,7 @@ __all__ = [
     "words",
 ]
 
-_WORD = re.compile(r"[a-zA-Z]+|(?=.*[a-zA-Z]{3})[a-zA-Z0-9]+")  # June 20 too
+_WORD = re.compile(r"\\?[a-zA-Z]+|(?=.*[a-zA-Z]{3})[a-zA-Z0-9]+")  # June 20 too
 
 
 def relations(comparison: Comparer, r: Value, a: Value) -> bool | None:
@@ -63,7 +63,7 @@ def no_set(comparison: Comparer) -> bool:
 def words(comparison: Comparer, r: Words, a: Value) -> bool | None:
     if isinstance(a, Words):
         return r.letters == a.letters
-    return letters(a.text) == r.letters and a.text.isalnum()
+    return letters(a.text) == r.letters and _WORD.fullmatch(a.text) is not None
 
 
 def any_and_words(comparison: Comparer, r: Value, a: Words) -> bool | None:

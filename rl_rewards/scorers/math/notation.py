@@ -21,7 +21,7 @@ _SYMBOLS = str.maketrans(
     {
         "−": "-", "–": "-", "—": "-", "‐": "-", "‑": "-", "×": r"\times ", "·": r"\cdot ", "⋅": r"\cdot ", "∙": r"\cdot ", "÷": "/", "⁄": "/", "∕": "/", "π": r"\pi ",
         "∞": r"\infty ", "≤": r"\le ", "≥": r"\ge ", "⩽": r"\le ", "⩾": r"\ge ", "≠": r"\ne ", "∪": r"\cup ", "∩": r"\cap ", "∈": r"\in ",
-        "°": r"^\circ ", "±": r"\pm ", "∓": r"\mp ", "≈": r"\approx ", "≃": r"\approx ", "∅": r"\emptyset ", "√": r"\sqrt ", "∖": r"\setminus ",
+        "°": r"^\circ ", "±": r"\pm ", "∓": r"\mp ", "≈": r"\approx ", "≃": r"\approx ", "∅": r"\emptyset ", "√": r"\sqrt ", "∛": r"\sqrt[3]", "∜": r"\sqrt[4]", "∖": r"\setminus ",
         "∧": r"\land ", "∨": r"\lor ", "⟨": r"\langle ", "⟩": r"\rangle ", "〈": r"\langle ", "〉": r"\rangle ", "∣": "|", "′": "'", "″": "''", "’": "'",
         "ℝ": r"\mathbb{R}", "ℤ": r"\mathbb{Z}", "ℕ": r"\mathbb{N}", "ℚ": r"\mathbb{Q}", "ℂ": r"\mathbb{C}", "、": ", ", "。": ".", "∠": r"\angle ",
         "θ": r"\theta ", "α": r"\alpha ", "β": r"\beta ", "γ": r"\gamma ", "δ": r"\delta ", "λ": r"\lambda ", "μ": r"\mu ", "ω": r"\omega ",
@@ -44,7 +44,7 @@ _CURRENCY_NAME = r"(?:Rs\.?|USD|EUR|GBP|INR|CAD|AUD|CNY|JPY|CHF)"
 _ABOUT = r"(?:about|approximately|approx\.?|roughly|around|exactly)"
 # What is in a unit's \text{...}, and its power.
 _UNIT_TEXT = r"\\text\s*\{\s*((?:[^{}]|\^\s*\{[^{}]*\})*?)\s*\}\s*(\^\s*(?:-?\d|\{\s*-?\d\s*\}))?"
-_FUNCTIONS = "sqrt|pi|infty|sin|cos|tan|cot|sec|csc|arcsin|arccos|arctan|log|ln|exp"
+_FUNCTIONS = "sqrt|pi|infty|sinh|cosh|tanh|sin|cos|tan|cot|sec|csc|arcsin|arccos|arctan|log|ln|exp"
 
 
 def _compiled(*rewrites: tuple[str, str]) -> list[tuple[re.Pattern[str], str]]:
@@ -87,8 +87,12 @@ _REWRITES = _compiled(
     (_SYMBOL_FONT + r"\s*\{((?:[^{}]|\{[^{}]*\})*)\}", r"\1"),
     (_SYMBOL_FONT + r"\s*", ""),
     (r"\\operatorname\*?\s*\{\s*a(?:rc)?(sin|cos|tan)\s*\}", r"\\arc\1 "),
-    (r"\\(?:operatorname\*?|mathrm|text)\s*\{\s*((?:sin|cos|tan)h?|cot|csc|log|ln|exp|gcd|lcm)\s*\}", r"\\\1 "),
-    (r"\\operatorname\*?\s*\{\s*(sec|min|max|det)\s*\}", r"\\\1 "),
+    (r"\\(?:operatorname\*?|mathrm|text)\s*\{\s*((?:arc)?(?:sin|cos|tan)h?|cot|csc|log|ln|exp|gcd|lcm|max|min)\s*\}", r"\\\1 "),
+    (r"\\operatorname\*?\s*\{\s*(sec|det)\s*\}", r"\\\1 "),
+    (r"\\(arc)?tg(?![a-zA-Z])", r"\\\1tan "),
+    (r"\\(?:cot|c)tg(?![a-zA-Z])", r"\\cot "),
+    (r"\\(max|min|gcd|lcm)\s*(?:\\left\s*)?\\\{([^{}]*?)(?:\\right\s*)?\\\}", r"\\\1(\2)"),
+    (r"\\root\s*(\w+)\s*\\of(?![a-zA-Z])", r"\\sqrt[\1]"),
     (r"\\var(epsilon|phi|theta|rho|sigma|pi|kappa)(?![a-zA-Z])", r"\\\1"),
     (_TEXT_FONT + r"\s*\{\s*([eidx])\s*\}", r"\1"),
     (_TEXT_FONT + r"\s+([a-zA-Z])(?![a-zA-Z])", r"\1"),
@@ -129,7 +133,11 @@ _REWRITES = _compiled(
     ),
     (r",?\s*\\text\s*\{\s*,?\s*and\s*\}|,?\s*(?<![a-zA-Z\\])and(?![a-zA-Z])|\\(?:land|wedge)(?![a-zA-Z])", ", "),
     (r"(?<![a-zA-Z\\])(?:np|numpy|math|sympy)\.(?=[a-z])", ""),
-    (r"\\text\s*\{\s*infinity\s*\}|(?<![a-zA-Z\\])(?:infinity|inf)(?![a-zA-Z])", r"\\infty "),
+    (r"\\text\s*\{\s*negative infinity\s*\}|(?<![a-zA-Z\\{])negative infinity(?![a-zA-Z])", r"-\\infty "),
+    (r"\\text\s*\{\s*infinity\s*\}|(?<![a-zA-Z\\])(?:[iI]nfinity|[iI]nf|INF|oo)(?![a-zA-Z])", r"\\infty "),
+    (r"(?<![a-zA-Z\\])[aA]bs\s*\(([^()|]*)\)", r"|\1|"),  # as programs write them
+    (r"(?<![a-zA-Z\\])(floor|ceil)\s*\(([^()]*)\)", r"\\l\1 \2\\r\1 "),
+    (r"(?<![a-zA-Z])\\?cbrt\s*(?:\(([^()]*)\)|\{([^{}]*)\})", r"\\sqrt[3]{\1\2}"),
     (r"\\text\s*\{\s*\(?\s*mod(?:ulo)?\s*(\d+)\s*\)?\s*\}", r"\\pmod{\1}"),
     (
         r"\(?\s*(?:\\[pb]?mod(?![a-zA-Z])|\\text\s*\{\s*\(?\s*mod(?:ulo)?\s*\}|(?<![a-zA-Z\\{])mod(?:ulo)?(?![a-zA-Z]))\s*(?:(\d+)|\{\s*(\d+)\s*\})\s*\)?",
@@ -180,6 +188,9 @@ _LOGIC = re.compile(
     r"(?=.*\\(?:land|lor|wedge|vee))(?:[A-Za-z()\s]|\\(?:land|lor|wedge|vee|neg|lnot|to|implies|(?:left)?rightarrow|(?:Left)?Rightarrow)(?![a-zA-Z]))+"
 )
 _LOGIC_SIGNS = {"\\wedge": "\\land", "\\vee": "\\lor", "\\lnot": "\\neg", "\\to": "\\rightarrow"}
+# Names of letters as programs write them, where the text has no other words but functions.
+_GREEK = re.compile(r"(?<![a-zA-Z\\])(?:alpha|beta|gamma|delta|epsilon|theta|lambda|sigma|omega|phi|rho|tau)(?![a-zA-Z])")
+_WORDS = re.compile(rf"(?<![a-zA-Z\\])(?!(?:{_FUNCTIONS}|abs|and)(?![a-zA-Z]))[a-zA-Z]{{3,}}")
 _PRIMES = re.compile(r"\^\s*\{\s*((?:\\prime\s*|'\s*)+)\}")
 _ESCAPED_TWICE = re.compile(r"\\\\(?=[a-zA-Z(){}\[\],!;$%|])")  # LaTeX that went through JSON twice; only an environment has line breaks
 _LINE_BREAK = re.compile(r",?\s*\\\\(?=\s)")
@@ -206,6 +217,8 @@ def canonical(text: str) -> str:
         return " ".join(re.sub(r"\\[a-zA-Z]+", lambda sign: f" {_LOGIC_SIGNS.get(sign[0], sign[0])} ", text).split())
     if (marked := _MARKED_THOUSANDS.fullmatch(text.strip().removesuffix("."))) is not None:
         text = re.sub(r"['_.]", "", marked[1]) + (marked[2] or "").replace(",", ".")
+    if _GREEK.search(text) is not None and "\\text" not in text and all(map(_GREEK.fullmatch, _WORDS.findall(text))):
+        text = _GREEK.sub(r"\\\g<0>", text)
     if "prime" in text:
         text = _PRIMES.sub(lambda primes: "'" * (primes[1].count("prime") + primes[1].count("'")), text)
     for pattern, replacement in (*_COSMETICS, *_REWRITES):

@@ -17,6 +17,18 @@ _FAMILIES: list[tuple[list[str], list[str]]] = [
     ([r"1,2,\ldots,10", r"1,2,\dots,10", "1, 2, ..., 10"], [r"1,2,\dots,11", "1,2,10"]),
     ([r"\text{H}_2\text{O}", r"\mathrm{H_2O}", r"\mathrm{H}_{2}\mathrm{O}", "H_2O"], [r"\mathrm{H_2O_2}", r"\mathrm{HO_2}"]),
     ([r"\text{June 20}", "June 20"], [r"\text{June 21}", "July 20", "20"]),
+    ([r"\sqrt[3]{2}", "∛2", r"\root 3 \of 2", "cbrt(2)"], ["√2", "∛3"]),
+    ([r"(-\infty,2)", "(-oo, 2)", "(-inf, 2)", "(-Infinity,2)"], ["(-oo, 2]", "(oo, 2)", "(-oo, 3)"]),
+    (["|x-3|", "abs(x-3)", "Abs(x - 3)"], ["x-3", "abs(x+3)"]),
+    ([r"\arctan 2", r"\mathrm{arctan}\,2", r"\text{arctan}(2)", r"\arctg 2"], [r"\arctg 3", r"\ctg 2"]),
+    ([r"\max(a,b)", r"\max\{a,b\}", r"\text{max}(b,a)"], [r"\min\{a,b\}", r"\max\{a,c\}"]),
+    ([r"-\infty", r"\text{negative infinity}"], [r"\text{infinity}"]),
+    ([r"\theta=\frac{\pi}{3}", "theta = pi/3", "θ=π/3"], ["theta=pi/4", r"\phi^2=\frac{\pi}{3}"]),
+    ([r"\sigma^2", "sigma^2", "sigma**2"], ["sigma", "omega^2"]),
+    ([r"\cosh x", "cosh(x)"], ["sinh(x)", "cos(x)"]),
+    ([r"\lfloor x\rfloor", "floor(x)"], ["ceil(x)", "x"]),
+    (["alpha", r"\text{alpha}", "Alpha"], ["beta", r"\text{Beta}"]),
+    ([r"\text{beta decay}", "beta decay", "Beta decay"], ["alpha decay"]),
     # Matrices and systems.
     (
         [
