@@ -7,9 +7,12 @@ import pytest
 pytest.importorskip("trl")
 
 import torch
+from datasets import Dataset
+from trl import GRPOConfig, GRPOTrainer
 
 from tests import forked
 from tests.trl import loss_without_failures as losses
+from tests.trl.gradient import COMMON
 
 CASES = losses.cases()
 
@@ -53,6 +56,24 @@ def test_the_gradient_of_ppo_is_that_of_a_run_without_the_rows(folder, options, 
 @pytest.mark.slow
 def test_every_two_options_meet():
     assert len(CASES) >= 40 and {case["loss_type"] for case in CASES} == set(losses.OPTIONS["loss_type"])
+
+
+def test_without_a_callback_they_are_left_out_from_the_second_batch_on(folder):
+    scored, rollouts = losses.rubric(losses.FAILS["some"]), []
+
+    class Kept(GRPOTrainer):
+        def _compute_loss(self, model, inputs):
+            rollouts.append(inputs)
+            return super()._compute_loss(model, inputs)
+
+    args = GRPOConfig(folder, **{**COMMON, "per_device_train_batch_size": losses.ROWS, "max_steps": 2, "reward_weights": scored.reward_weights,
+                                 "num_generations": losses.GROUP})  # fmt: skip
+    data = Dataset.from_dict({"prompt": losses.PROMPTS[:: losses.GROUP]})
+    Kept(losses.tiny.policy(), scored.reward_funcs, args, train_dataset=data, processing_class=losses.tiny.tokenizer()).train()
+    first, second = rollouts
+    assert "tool_mask" not in first
+    assert (second["tool_mask"].sum(1) == 0).sum() == len(losses.FAILS["some"])
+    assert second["num_items_in_batch"] == second["tool_mask"].sum()
 
 
 @pytest.mark.torchrun
