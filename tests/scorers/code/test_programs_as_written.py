@@ -104,6 +104,10 @@ SCRIPTS = [
     ("import inspect\ndef f(): return 1\nprint(inspect.getsource(f).strip())", "", "def f(): return 1"),
     ("from __future__ import annotations\nprint(__name__)", "", "__main__"),
     ("\ufeffprint('x')", "", "x"),
+    ("import sys\nprint('x')\nsys.stdout.close()", "", "x"),
+    ("import sys\nprint('x')\nwith sys.stdout, sys.stderr:\n    pass", "", "x"),
+    ("import sys\nprint('x', flush=True)\nsys.stdout = sys.stderr = None", "", "x"),
+    ("import sys\nprint('x', flush=True)\ndel sys.stdout", "", "x"),
     (
         "import resource, sys\nresource.setrlimit(resource.RLIMIT_STACK, (resource.RLIM_INFINITY,) * 2)\nsys.setrecursionlimit(10**6)\n"
         "def f(n): return n and f(n - 1) + 1\nprint(f(50_000))",

@@ -94,8 +94,9 @@ def _leave(code: int) -> None:
     try:
         threading._shutdown()  # type: ignore[attr-defined]  # as multiprocessing ends its children
         atexit._run_exitfuncs()
-        sys.stdout.flush()
-        sys.stderr.flush()
+        for stream in (getattr(sys, "stdout", None), getattr(sys, "stderr", None)):
+            if stream is not None and not getattr(stream, "closed", False):  # a program may close or remove them: Python does not mind
+                stream.flush()
     except BaseException as error:
         code = code or _report(error)
     finally:
