@@ -243,9 +243,3 @@ def _constants(row: Row, names: Sequence[str], define: str) -> list[str]:
     if outputs:
         return [f"print({max(outputs, key=outputs.count)!r})"] if len(outputs) >= _FEW_CASES else []
     return [define.replace("{}", f"return {value}") for value in ("0", "1", "True", "''", "[]", "dict()")] if names != ["f"] else []
-
-
-def majority_program(rows: Sequence[Row]) -> str:
-    """The most frequent output of all rows' tests, printed."""
-    outputs = [output for row in rows for _, output in all_cases(row)]
-    return f"print({max(set(outputs), key=outputs.count)!r})" if outputs else "pass"

@@ -10,7 +10,6 @@ import torch
 
 logger = logging.getLogger(__name__)
 
-Tokens = Sequence[int]
 Row = TypeVar("Row")
 
 

@@ -137,7 +137,6 @@ CASES = {
     "duplicates": ([function("once"), REPEATED], [({}, ["same", "same", "other", "same", "kaboom", "kaboom"])] * 2),
     "a batch of one": ([function("once"), NUMBER], [({"answer": "42"}, [RIGHT])]),
 }  # fmt: skip
-GROUPS_ALIKE = {"tinker"}  # whose groups have one row of columns
 ALL_FAIL = ([function("once")], [({}, BROKEN)])
 
 

@@ -6,8 +6,6 @@ from typing import Literal
 
 from rl_rewards.scorers.reward_model.rendering import Rendered
 
-Overflow = Literal["error", "left", "right", "middle", "skip"]
-
 
 def shorten(rendered: Rendered, limit: int, side: Literal["left", "right", "middle"], keep_first: bool) -> Rendered:
     """Cut a conversation to `limit` tokens: from the prompt, then, when that is used up, from the response;
