@@ -6,13 +6,14 @@ import difflib
 import re
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, NoReturn
 
 import yaml
 from trl import TrlParser  # pyright: ignore[reportPrivateImportUsage] - it is in trl.__all__, made when first used
 
-from rl_rewards.user_errors import UserError
+from rl_rewards.user_errors import EXTRAS, UserError, require
 
 __all__ = ["ArgumentsError", "check_model", "parse_arguments"]
 
@@ -48,7 +49,27 @@ def parse_arguments(
         raise ArgumentsError(" ".join(str(error).split())) from error
     if unknown := [text for text in rest if text.startswith("-")] or rest:
         raise ArgumentsError(f"unknown argument {unknown[0]}{parser.nearest(unknown[0])}")
+    for each in parsed:
+        _check_trackers(getattr(each, "report_to", None) or ())
     return tuple(parsed)
+
+
+def _check_trackers(names: Iterable[str]) -> None:
+    """Check what `--report_to` names, which the trainer would refuse once the model is loaded.
+
+    Raises:
+        ArgumentsError: for a name that transformers does not have.
+        MissingPackageError: when the tracker is one of our extras, and is not installed.
+    """
+    from transformers.integrations.integration_utils import INTEGRATION_TO_CALLBACK
+
+    for name in names:
+        if name not in INTEGRATION_TO_CALLBACK:
+            near = difflib.get_close_matches(name, [*INTEGRATION_TO_CALLBACK, "none"], n=1)
+            hint = f"; did you mean {near[0]}?" if near else ""
+            raise ArgumentsError(f"--report_to must be none, all or one of {', '.join(INTEGRATION_TO_CALLBACK)}, got {name!r}{hint}")
+        if name in EXTRAS:
+            require(f"--report_to {name}", *EXTRAS[name])
 
 
 def check_model(name: str | None, revision: str | None = None) -> None:
@@ -97,7 +118,7 @@ class _Parser(TrlParser):
 
 def _named(given: list[str]) -> dict[str, str]:
     """The values of a command line by name, of `--name value` and `--name=value`."""
-    pairs = [text.partition("=")[::2] if "=" in text else (text, after) for text, after in zip(given, [*given[1:], ""], strict=True)]
+    pairs = [text.partition("=")[::2] if "=" in text else (text, after) for text, after in pairwise([*given, ""])]
     return {name.removeprefix("--"): value for name, value in pairs if name.startswith("--")}
 
 

@@ -99,6 +99,7 @@ def test_error_is_a_line_not_a_traceback(tmp_path):
 
 
 COMMAND_LINES = {
+    "nothing at all": ([], "error: the following arguments are required: --dataset"),
     "no config": (["--config", "nope.yaml"], "error: config file nope.yaml: No such file or directory"),
     "config without a name": (["--config"], "error: --config needs the name of a file"),
     "config that is no YAML": (["--config", "CHANGELOG.md"], "error: CHANGELOG.md:"),
@@ -121,6 +122,7 @@ COMMAND_LINES = {
     ),
     "another one": (["--config", f"recipes/configs/{'arithmetic'}.yaml", "--rewards", "x"], "error: unknown argument --rewards"),
     "wrong value": (["--config", "recipes/configs/arithmetic.yaml", "--learning_rate", "fast"], "invalid float value: 'fast'"),
+    "a tracker that there is not": (["--config", "recipes/configs/arithmetic.yaml", "--report_to", "wandbb"], "got 'wandbb'; did you mean wandb?"),
     "sizes that do not fit": (["--config", "recipes/configs/arithmetic.yaml", "--num_generations", "7"], "must be divisible by num_generations (7)"),
     "no rubric": (["--config", "recipes/configs/arithmetic.yaml", "--rubric", "nope.yaml"], "error: nope.yaml: No such file or directory"),
     "no model": (
@@ -138,7 +140,7 @@ COMMAND_LINES = {
 @pytest.mark.parametrize("arguments, message", COMMAND_LINES.values(), ids=COMMAND_LINES)
 def test_wrong_command_line_is_a_line(arguments, message, monkeypatch, capsys, tmp_path):
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    monkeypatch.setattr(sys, "argv", ["grpo.py", *arguments, *(["--output_dir", str(tmp_path)] if "--config" not in arguments else [])])
+    monkeypatch.setattr(sys, "argv", ["grpo.py", *arguments, *(["--output_dir", str(tmp_path)] if arguments and "--config" not in arguments else [])])
     with pytest.raises(SystemExit) as stopped, one_line_errors():
         grpo.main()
     told = capsys.readouterr().err.strip().splitlines()[-1]
