@@ -1,7 +1,6 @@
 """`rl-rewards watch`, a process of its own, in a real headless Chromium, while a recorder writes."""
 
 import re
-import shutil
 import signal
 import subprocess
 import sys
@@ -76,45 +75,29 @@ def watching(tmp_path):
     server.stop(signal.SIGKILL)
 
 
-@pytest.fixture(scope="module")
-def chromium():
-    if not (shutil.which("chromium") and shutil.which("chromedriver")):
-        pytest.skip("needs Debian's chromium and chromium-driver")
-    from selenium import webdriver
-
-    options = webdriver.ChromeOptions()
-    options.binary_location = shutil.which("chromium")
-    for flag in ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--window-size=1280,900"):
-        options.add_argument(flag)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    driver = webdriver.Chrome(options, webdriver.ChromeService(shutil.which("chromedriver")))
-    driver.set_script_timeout(300)
-    yield driver
-    driver.quit()
-
-
 @pytest.mark.slow
-def test_a_reader_sees_rows_arrive_and_keeps_the_place(watching, chromium, tmp_path):
+def test_a_reader_sees_rows_arrive_and_keeps_the_place(watching, browser, tmp_path):
+    browser.get_log("browser")  # of other tests' pages
     directory = tmp_path / "run"
-    chromium.get(watching.url)
-    assert chromium.find_element("id", "reason").text.startswith("No rows have been recorded yet.")
+    browser.get(watching.url)
+    assert browser.find_element("id", "reason").text.startswith("No rows have been recorded yet.")
 
     recorder = RunRecorder(directory, rubric())
     recorder.begin(0, 0, 1, max_steps=100)
     record(recorder, range(1, 4))
-    wait_for(lambda: chromium.find_elements("css selector", "html[data-ready] .layout"))
+    wait_for(lambda: browser.find_elements("css selector", "html[data-ready] .layout"))
     steps = "const runs = document.getElementById('runs'); return runs ? JSON.stringify(JSON.parse(runs.textContent)) : ''"
-    wait_for(lambda: '"of":48' in chromium.execute_script(steps))
+    wait_for(lambda: '"of":48' in browser.execute_script(steps))
 
     # The reader chooses a theme, opens a part and scrolls.
-    chromium.execute_script(
+    browser.execute_script(
         "window.kept = 1; const theme = document.getElementById('theme'); theme.value = 'dark'; theme.dispatchEvent(new Event('change'));"
         "document.querySelector('main details').open = true; window.scrollTo(0, 700);"
     )
     record(recorder, range(4, 6))
-    wait_for(lambda: '"of":80' in chromium.execute_script(steps))
-    wait_for(lambda: chromium.execute_script("return window.kept === 1 && document.querySelector('main details')?.open && window.scrollY > 300"))
-    assert chromium.execute_script("return document.documentElement.dataset.theme") == "dark"
+    wait_for(lambda: '"of":80' in browser.execute_script(steps))
+    wait_for(lambda: browser.execute_script("return window.kept === 1 && document.querySelector('main details')?.open && window.scrollY > 300"))
+    assert browser.execute_script("return document.documentElement.dataset.theme") == "dark"
 
     # Killed within a batch, and resumed from the checkpoint after step 3: steps 4 and 5 are run again.
     recorder.checkpoint(5)
@@ -122,22 +105,22 @@ def test_a_reader_sees_rows_arrive_and_keeps_the_place(watching, chromium, tmp_p
     part = max(parts_in(directory / "_rewards.parts")).path
     part.write_bytes(part.read_bytes()[:-200])
     live = "return document.getElementById('live')?.textContent ?? ''"  # in one step: the page puts another element in its place
-    wait_for(lambda: chromium.execute_script(live) == "live")
+    wait_for(lambda: browser.execute_script(live) == "live")
     resumed = RunRecorder(directory, rubric())
     resumed.begin(5, 0, 1, max_steps=100)
     record(resumed, [6, 7])
-    wait_for(lambda: '"of":112' in chromium.execute_script(steps))
+    wait_for(lambda: '"of":112' in browser.execute_script(steps))
 
     # The end of the run: the record is merged.
     resumed.finish()
-    wait_for(lambda: chromium.execute_script("return fetch('version').then((reply) => reply.text())") != "")
-    assert chromium.execute_script("return window.kept") == 1 and chromium.title.startswith("Report: ")
-    severe = [entry for entry in chromium.get_log("browser") if entry["level"] == "SEVERE" and "favicon" not in entry["message"]]
+    wait_for(lambda: browser.execute_script("return fetch('version').then((reply) => reply.text())") != "")
+    assert browser.execute_script("return window.kept") == 1 and browser.title.startswith("Report: ")
+    severe = [entry for entry in browser.get_log("browser") if entry["level"] == "SEVERE" and "favicon" not in entry["message"]]
     assert severe == []
-    asked = chromium.execute_script("return performance.getEntriesByType('resource').map((each) => each.name)")
+    asked = browser.execute_script("return performance.getEntriesByType('resource').map((each) => each.name)")
     assert all(name.startswith((watching.url, "data:", "blob:")) for name in asked)
     assert watching.stop() == 0
-    wait_for(lambda: "does not answer" in chromium.execute_script(live))
+    wait_for(lambda: "does not answer" in browser.execute_script(live))
 
 
 @pytest.mark.slow

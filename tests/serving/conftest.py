@@ -3,6 +3,8 @@
 import pytest
 from running_server import Server
 
+from tests.browser import browser  # noqa: F401  (a fixture)
+
 RUBRIC = """
 rewards:
   - name: correct
