@@ -1,4 +1,4 @@
-"""The walls of the house: what may import what, at the top of a file, inside a function, or for type checkers alone."""
+"""The layers of the package: what may import what, at the top of a file, inside a function, or for type checkers alone."""
 
 import ast
 import functools
@@ -13,7 +13,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "rl_rewards"
 
-# From the ground up: a module imports its own layer and those above it in this list. A longer prefix wins.
+# From the lowest up: a module imports its own layer and those before it in this list. A longer prefix wins.
 LAYERS = [
     ["redaction", "thinking", "policy_tokens", "types", "loading", "patterns", "user_errors", "json_text", "notebook", "unicode_text"],
     ["configured", "failures"],
@@ -41,7 +41,7 @@ UPWARD = {
     ("functions", "reward"): "a function given to a trainer alone is a reward of its own",
     ("reward", "trl"): "several Rewards given to a trainer one by one are one rubric",
     ("functions", "trl"): "and so are functions",
-    ("rubric", "trl"): "Rubric.reward_funcs, as_reward_func and check: the trainer's door, on the object that users hold",
+    ("rubric", "trl"): "Rubric.reward_funcs, as_reward_func and check: what trainers call, on the object that users hold",
     ("rubric", "rubric_files"): "Rubric.save, and how a notebook shows it",
 }
 # Two files of one layer that know each other, one of them when it is called.

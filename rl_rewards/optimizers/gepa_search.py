@@ -138,7 +138,7 @@ class _Silent:
 
 
 class _Adapter:
-    """GEPA's door to a task: our totals are its scores, our rewards its objectives, our reasons its feedback."""
+    """GEPA's adapter to a task: our totals are its scores, our rewards its objectives, our reasons its feedback."""
 
     propose_new_texts = None
     """Asked for by GEPA: texts are proposed by its own proposer."""
