@@ -91,7 +91,7 @@ def _holes(subject: Subject, tries: list[tuple[int, Verdict, Verdict, Attack]], 
     best = _best(subject, paid, counts)
     if not any(_is_hole(subject, paid["gold_in_thinking", variant]) for variant in _uncommitted(subject)):
         for kind in ("gold_in_thinking", "cut_off_thinking"):
-            if kind in best and any(code.reward == best[kind].reward for code in subject.codes):
+            if kind in best and (name := best[kind].reward) is not None and subject.has_code(subject.rubric[name]):
                 best[kind] = dataclasses.replace(best[kind], severity=Severity.WARNING)
     yield from best.values()
 

@@ -14,6 +14,7 @@ from rl_rewards.auditing.attacks import KINDS
 from rl_rewards.auditing.code_checks import code_findings
 from rl_rewards.auditing.contract import contract_findings, infra_forecast, speed
 from rl_rewards.auditing.data_checks import data_findings
+from rl_rewards.auditing.field_checks import field_findings
 from rl_rewards.auditing.findings import AuditReport, Finding, Severity
 from rl_rewards.auditing.gold_checks import gold_findings, separation
 from rl_rewards.auditing.lengths import length_findings
@@ -117,6 +118,7 @@ def _audited(subject: Subject, responses: Any, step_budget: float | None) -> Aud
         "right answers": lambda: gold_findings(subject),
         "attacks": lambda: attack_findings(subject),
         "the form that is asked for": lambda: asked_form_findings(subject),
+        "fields": lambda: field_findings(subject),
         "length": lambda: length_findings(subject),
         "data": lambda: data_findings(subject),
         "contract": lambda: contract_findings(subject, step_budget),
@@ -154,7 +156,7 @@ def _stopped(check: str, error: Exception) -> Finding:
 
 _OF_BATCHES = frozenset({"depends_on_batch", "not_deterministic"})
 _OF_SINGLE_SCORES = frozenset({
-    "right_answer_unpaid", "wrong_answer_paid", "never_paid", "variant_unpaid", "asked_form_unpaid", "alternatives_in_one_text", "gold_makes_no_difference",
+    "right_answer_unpaid", "wrong_answer_paid", "never_paid", "variant_unpaid", "asked_form_unpaid", "field_not_compared", "alternatives_in_one_text", "gold_makes_no_difference",
     "wrong_answers_pay_more", "form_outweighs_answer", "never_varies", "effort_costs", "honest_length_costs", "length_without_bound", *KINDS,
 })  # fmt: skip
 """What is found by comparing scores of responses that were in different batches."""

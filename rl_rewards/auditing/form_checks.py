@@ -128,7 +128,7 @@ def _constant(subject: Subject, found: Found) -> Iterator[Finding]:
 
 
 def _has_code(subject: Subject, reward: Reward) -> bool:
-    return any(code.reward == reward.name for code in subject.codes) or bool(subject.kinds(reward) & {"Function", "FunctionScorer"})
+    return subject.has_code(reward) or bool(subject.kinds(reward) & {"Function", "FunctionScorer"})
 
 
 def _would_be_paid(subject: Subject, reward: Reward) -> bool:
@@ -182,10 +182,20 @@ def _dominance(subject: Subject, found: Found) -> Iterator[Finding]:
 def _gates(subject: Subject, found: Found) -> Iterator[Finding]:
     every = [*found.values(), *(verdict for _, a, b in subject.paired for verdict in (a, b))]
     for reward in subject.rubric:
-        if reward.gate is not None and not any(verdict.gates.get(reward.name) for verdict in every):
+        if reward.gate is None:
+            continue
+        low, high = subject.call.ranges.get(reward.gate.reward, (0.0, 0.0))
+        if not any(verdict.gates.get(reward.name) for verdict in every):
             yield Finding(
                 kind="gate_never_opens", severity=Severity.ERROR if reward.weight and _is_tried(subject, reward.gate.reward) else Severity.WARNING, reward=reward.name, rows=len(subject.attacked), of=len(subject.attacked),
                 evidence=f"{reward.gate.reward!r} reached {reward.gate.at_least:g} with no response that was tried", remedy="lower `at_least`, or gate by another reward",
+            )  # fmt: skip
+        elif high - low >= _TINY and low >= reward.gate.at_least - _TINY:
+            compares = any(map(subject.reads_reference, subject.parts(subject.rubric[reward.gate.reward])))
+            yield Finding(
+                kind="gate_never_closes", severity=Severity.ERROR if reward.weight and compares else Severity.WARNING, reward=reward.name, rows=len(subject.attacked), of=len(subject.attacked),
+                evidence=f"{reward.gate.reward!r} scores {low:.3g} to {high:.3g}, and {reward.gate.at_least:g} is enough: wrong answers pass the gate like right ones",
+                remedy=f"raise `at_least`, to {high:.3g} for right answers alone",
             )  # fmt: skip
 
 

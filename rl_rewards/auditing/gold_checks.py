@@ -54,7 +54,7 @@ def gold_findings(subject: Subject) -> Iterator[Finding]:
     """What is wrong with how right and wrong answers are paid."""
     yield from _failures(subject)
     yield from _skipped(subject)
-    if not subject.reads_references:
+    if not subject.compares:
         yield from _no_reference(subject)
         return
     if not subject.paired:
@@ -157,7 +157,7 @@ def _skipped(subject: Subject) -> Iterator[Finding]:
 
 
 def _has_code(subject: Subject, reward: Reward) -> bool:
-    return any(code.reward == reward.name for code in subject.codes) or bool(subject.kinds(reward) & {"Function", "FunctionScorer"})
+    return subject.has_code(reward) or bool(subject.kinds(reward) & {"Function", "FunctionScorer"})
 
 
 def _no_reference(subject: Subject) -> Iterator[Finding]:
@@ -225,7 +225,7 @@ def _any_row_paid(subject: Subject) -> Iterator[Finding]:
     columns = {source.name.partition(" (")[0] for source in subject.honest.sources}
     for reward in subject.weighted:
         low, high = subject.call.ranges.get(reward.name, (0.0, 0.0))
-        read = subject.read_by(reward) if any(code.reward == reward.name for code in subject.codes) else []
+        read = subject.read_by(reward) if subject.has_code(reward) else []
         if high - low < 1e-9 or not read or not columns or columns & set(read) or any(map(is_term, columns)) or subject.learned:
             continue
         scores = [(a.scores[reward.name], b.scores[reward.name]) for _, a, b in subject.paired]

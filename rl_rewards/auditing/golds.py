@@ -17,7 +17,7 @@ __all__ = [
     "extractions",
     "is_apart",
     "is_code",
-    "joined_fields",
+    "joined_answers",
     "keys_of",
     "most_alike",
     "near_misses",
@@ -26,11 +26,13 @@ __all__ = [
     "other_spellings",
     "partial",
     "plain_letters",
+    "reordered",
     "text_form",
     "wrong_for",
 ]
 
 _ALIKE = 0.7  # likeness of two answers that one may be taken for the other, of 1
+_ITEM = 5  # words of an item of a list; with more it is a sentence with commas
 _SHORTEST = 5  # letters of an answer that another one may be taken for
 _BOX = re.compile(r"\\boxed\s*\{((?:[^{}]|\{(?:[^{}]|\{[^{}]*\})*\})*)\}")
 _LAST_NUMBER = re.compile(r"-?\d[\d,]*(?:\.\d+)?")
@@ -74,7 +76,7 @@ def extractions(value: Any) -> dict[str, str]:
     if listed := _first_of_list(text):
         found["first of the list"] = listed
     found["as it is"] = text
-    if isinstance(value, (list, tuple)) and len(value) > 1 and not calls:
+    if isinstance(value, (list, tuple)) and value and not calls:
         found["the list as JSON"] = json.dumps(list(value), ensure_ascii=False, default=str)
         found["the list in a line"] = ", ".join(filter(None, map(text_form, value)))
         if all(isinstance(item, (int, float)) for item in value):
@@ -255,6 +257,34 @@ def other_value(gold: str) -> str | None:
     return f"{head}{mark}{json.dumps(value, ensure_ascii=False)}{closing}{tail}" if _change_last(value) else None
 
 
+_LISTS = (", ", ",", "; ", "\n", " -> ", " > ", " < ", " | ")
+
+
+def reordered(text: str) -> str | None:
+    """A list in another order: of JSON, of fields of an object in JSON, or in a line with marks between the items; None for other texts."""
+    if text.lstrip().startswith(("[", "{")):
+        try:
+            value = json.loads(text)
+        except ValueError:
+            return None
+        changed = _backwards(value)
+        return None if changed == value else json.dumps(changed, ensure_ascii=False)
+    if number_in(text) is not None or "\\" in text or "<" in text.replace(" < ", "") or text.rstrip()[-1:] in tuple(".!?"):
+        return None  # a number, a formula, marks, a sentence
+    mark = next((mark for mark in _LISTS if mark in text), None)
+    items = [item.strip() for item in text.split(mark)] if mark else []
+    if len(items) < 2 or len(set(items)) < 2 or not all(items) or max(len(item.split()) for item in items) > _ITEM:
+        return None
+    return mark.join(_backwards(items)) if mark else None
+
+
+def _backwards(value: Any) -> Any:
+    """A list from behind, or begun at its second item where that is the same; lists in the fields of an object likewise."""
+    if isinstance(value, dict):
+        return {name: _backwards(item) if isinstance(item, list) else item for name, item in value.items()}
+    return value if not isinstance(value, list) else value[::-1] if value[::-1] != value else [*value[1:], *value[:1]]
+
+
 def keys_of(text: str) -> list[str]:
     """The keys of an object in JSON text; none for other texts."""
     try:
@@ -270,14 +300,27 @@ def _other_text(text: str) -> str:
     return f"{text} or so" if digit is None else f"{text[: digit.start()]}{int(digit[0]) % 9 + 1}{text[digit.end() :]}"
 
 
-def joined_fields(objects: Sequence[str]) -> str | None:
-    """One object in JSON text that has in each field the texts that all of several have there; None where they are no objects of texts."""
-    values = [json.loads(text) for text in objects if keys_of(text)]
-    names = [name for name, value in (values[0].items() if values else ()) if isinstance(value, str)]
-    if len(values) < 2 or not names:
+def joined_answers(answers: Sequence[str]) -> str | None:
+    """One list, or one object, in JSON text that holds what several do: all items, in each field all texts; None for other texts."""
+    try:
+        values = [json.loads(text) for text in answers if text.lstrip().startswith(("{", "["))]
+    except ValueError:
         return None
-    joined = {name: " ".join(dict.fromkeys(str(value.get(name, "")) for value in values)) for name in names}
-    return json.dumps({**values[0], **joined}, ensure_ascii=False)
+    joined = _joined(values) if len(values) > 1 and len({type(value) for value in values}) == 1 else None
+    return None if joined is None or joined == values[0] else json.dumps(joined, ensure_ascii=False)
+
+
+def _joined(values: Sequence[Any]) -> Any:
+    if isinstance(values[0], list):
+        return [json.loads(item) for item in dict.fromkeys(json.dumps(item) for value in values for item in value)]
+    joined = dict(values[0])
+    for name, first in values[0].items():
+        others = [value[name] for value in values if isinstance(value.get(name), type(first))]
+        if isinstance(first, str):
+            joined[name] = " ".join(dict.fromkeys(others))
+        elif isinstance(first, list):
+            joined[name] = _joined(others)
+    return joined
 
 
 def _change_last(value: Any) -> bool:

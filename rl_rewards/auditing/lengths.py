@@ -76,7 +76,7 @@ def _is_allowed(subject: Subject, way: Callable[[Form, str], Form]) -> bool:
 
 def _reads_all(subject: Subject, reward: Reward, longer: Verdict, right: Verdict) -> bool:
     """Whether a scorer of ours that compares with a reference pays less for one more sentence: it compares all of the response."""
-    if reward.name not in subject.reads_references or any(code.reward == reward.name for code in subject.codes):
+    if reward.name not in subject.reads_references or subject.has_code(reward):
         return False
     return reward.weight * ((right.scores[reward.name] or 0.0) - (longer.scores[reward.name] or 0.0)) > 1e-9
 

@@ -19,7 +19,7 @@ _FORMS = 120
 
 def other_type(subject: Subject) -> str | None:
     """What the values of which column must be for right answers to be paid, in words; None where no other type makes them."""
-    rewards = [reward for reward in subject.weighted if any(code.reward == reward.name for code in subject.codes)]
+    rewards = [reward for reward in subject.weighted if subject.has_code(reward)]
     names = list(dict.fromkeys(name for reward in rewards for name in subject.read_by(reward) if name in subject.rows[0].columns))
     forms = [subject.honest.form, *plain_forms(subject.rubric, subject.call, subject.codes)[:_FORMS]] if names and not subject.is_costly else []
     for name in names:

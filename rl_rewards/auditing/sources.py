@@ -26,7 +26,19 @@ from rl_rewards.scorers.graders.comparing import ComparingGrader
 from rl_rewards.scorers.reference import value_of
 from rl_rewards.types import Sample
 
-__all__ = ["MADE_OF_TESTS", "MAYBE_TERMS", "NOT_ANSWERS", "REFERENCE_COLUMNS", "Sources", "is_term", "names_answers", "runs_programs"]
+__all__ = [
+    "MADE_OF_TESTS",
+    "MAYBE_TERMS",
+    "NOT_ANSWERS",
+    "QUESTIONS",
+    "REFERENCE_COLUMNS",
+    "Sources",
+    "is_term",
+    "names_answers",
+    "runs_programs",
+    "takes_columns",
+    "told_columns",
+]
 
 REFERENCE_COLUMNS = (
     "answer", "solution", "ground_truth", "gold", "target", "label", "reference", "expected", "answers", "golden_answer", "golden_answers",
@@ -36,6 +48,10 @@ MADE_OF_TESTS = "tests (program)"
 """Name of the source of programs that are made of the rows' tests."""
 NOT_ANSWERS = frozenset({"InstructionFollowing"})
 """Scorers whose `reference` says what a response must be like, and is not what it says."""
+QUESTIONS = frozenset({"Autorater", "ScoreModel", "LabelModel"})
+"""Scorers that put a question of the user's to a language model."""
+_OF_PAIRS = frozenset({"PairwiseJudge"})
+"""Scorers that are told of another response, which is no right one."""
 MAYBE_TERMS = frozenset({"target", "result", "output", "key"})
 """Columns that hold an answer by their name, but with others beside them may be terms of a task."""
 _ANSWER_WORDS = frozenset("answer answers gold golden truth label solution expected correct".split())
@@ -55,6 +71,14 @@ def runs_programs(codes: Sequence[Code]) -> bool:
 def is_term(column: str) -> bool:
     """Whether a column's name leaves open that it holds a term of the task."""
     return column in MAYBE_TERMS or not names_answers(column)
+
+
+def told_columns(scorer: Scorer) -> list[str]:
+    """The columns with right answers that a model or a server is told of: those named so, else all that a question of the user's holds."""
+    if not scorer.traits.calls_server or type(scorer).__name__ in _OF_PAIRS:
+        return []
+    columns = sorted(scorer.traits.columns)
+    return list(filter(names_answers, columns)) or (columns if type(scorer).__name__ in QUESTIONS else [])
 
 
 class Sources:
@@ -105,7 +129,7 @@ class Sources:
         columns = list(self._rows[0].columns)
         own = code_of(reward)
         read = [name for name in columns if name in reward.score.traits.columns or any(name in code.parameters or name in code.keys for code in own)]
-        if not read and own and not any(code.main for code in own if _takes_columns(code.main)):
+        if not read and own and not any(code.main for code in own if takes_columns(code.main)):
             return []
         usual = [name for name in REFERENCE_COLUMNS if name in columns]
         names = sorted(read, key=lambda name: name not in usual) or usual
@@ -124,7 +148,8 @@ class Sources:
         found = []
         for name in names:
             by_way = [extractions(row.columns[name]) for row in self._rows]
-            for way in dict.fromkeys(way for ways in by_way for way in ways):
+            are_lists = any(isinstance(row.columns[name], (list, tuple)) and len(row.columns[name]) > 1 for row in self._rows)
+            for way in dict.fromkeys(way for ways in by_way for way in ways if are_lists or not way.startswith("the list")):
                 values = [ways.get(way) for ways in by_way]
                 if sum(value is not None for value in values) * 2 >= len(values) and all(len(value or "") < _LONGEST for value in values):
                     found.append(self._source((name, way), values, "calls" if way == "calls" else "text"))
@@ -167,6 +192,8 @@ class Sources:
             names = format_names(scorer)
             return [Slot(source, f"<{names[-1]}>{MARK}</{names[-1]}>") for source in self._usual()]
         values = self._targets(scorer)
+        if values is None and (told := told_columns(scorer)):
+            return [Slot(source, template) for source in self._plain(told) for template in templates]
         if values is None:
             return [Slot(source, template) for source in self._usual()[:1] for template in templates[:2]] if reward.parse != Identity() else []
         key = tuple(sorted(scorer.traits.columns)) or ("a fixed text",)
@@ -256,7 +283,7 @@ def _filled(text: str, values: dict[str, str]) -> str:
     return re.sub(r"Q\d+Q", lambda match: values.get(match[0], match[0]), text)
 
 
-def _takes_columns(main: Any) -> bool:
+def takes_columns(main: Any) -> bool:
     """Whether a function reads columns that its parameters do not name: it uses its `**columns`."""
     if not hasattr(main, "args"):
         return True

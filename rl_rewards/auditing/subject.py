@@ -15,7 +15,7 @@ from rl_rewards.auditing.honest import Honest, find_form, least_paid
 from rl_rewards.auditing.pattern_samples import MARK, followed_by, sample_of_pattern
 from rl_rewards.auditing.rows import Row
 from rl_rewards.auditing.scoring import Call, Probe, Verdict
-from rl_rewards.auditing.sources import MADE_OF_TESTS, MAYBE_TERMS, NOT_ANSWERS, Sources, names_answers, runs_programs
+from rl_rewards.auditing.sources import MADE_OF_TESTS, MAYBE_TERMS, NOT_ANSWERS, QUESTIONS, Sources, names_answers, runs_programs, told_columns
 from rl_rewards.auditing.templates import format_names, is_thinking_tag, tags_in
 from rl_rewards.parsers.regex import Regex
 from rl_rewards.parsers.regex_extract import RegexExtract
@@ -76,9 +76,22 @@ class Subject:
         """The rewards that are trained on."""
         return [reward for reward in self.rubric if reward.weight != 0]
 
+    def parts(self, reward: Reward, gates: bool = False) -> list[Reward]:
+        """A reward, and those that its score is computed from; with `gates`, those that decide whether it counts as well."""
+        names = [reward.name]
+        for name in names:  # grows while it is read
+            part = self.rubric[name]
+            gate = [part.gate.reward] if gates and part.gate is not None else []
+            names += [other for other in (*sorted(part.score.traits.rewards), *gate) if other not in names]
+        return [self.rubric[name] for name in names]
+
     def kinds(self, reward: Reward) -> set[str]:
-        """Class names of a reward's scorers."""
-        return {type(scorer).__name__ for scorer in scorers_in(reward.score)}
+        """Class names of a reward's scorers, and of those that it is computed from."""
+        return {type(scorer).__name__ for part in self.parts(reward) for scorer in scorers_in(part.score)}
+
+    def has_code(self, reward: Reward) -> bool:
+        """Whether code of the user's, which was read, scores a reward, or one that it is computed from."""
+        return bool({part.name for part in self.parts(reward)} & {code.reward for code in self.codes})
 
     @cached_property
     def shaping(self) -> frozenset[str]:
@@ -88,7 +101,9 @@ class Subject:
     @cached_property
     def learned(self) -> bool:
         """Whether a model or a judge scores."""
-        return any(self.kinds(reward) & _LEARNED or any("judge" in kind.lower() for kind in self.kinds(reward)) for reward in self.weighted)
+        return any(
+            self.kinds(reward) & (_LEARNED | QUESTIONS) or any("judge" in kind.lower() for kind in self.kinds(reward)) for reward in self.weighted
+        )
 
     @cached_property
     def depends_on_length(self) -> bool:
@@ -97,20 +112,24 @@ class Subject:
 
     @cached_property
     def reads_references(self) -> list[str]:
-        """The weighted rewards that read a right answer from the row."""
-        sources = Sources(self.rows, [])
-        found = []
-        for reward in self.weighted:
-            own = [scorer for scorer in scorers_in(reward.score) if type(scorer).__name__ in ("Function", "FunctionScorer")]
-            by_function = bool(own or code_of(reward)) and bool(sources.of_function(reward))
-            by_option = any(
-                (getattr(scorer, "reference", None) is not None and type(scorer).__name__ not in NOT_ANSWERS)
-                or (type(scorer).__name__ in ("StringMatch", "RegexMatch") and scorer.traits.columns)
-                for scorer in scorers_in(reward.score)
-            )
-            if by_function or by_option:
-                found.append(reward.name)
-        return found
+        """The weighted rewards that read a right answer from the row, or are computed from one that does."""
+        return [reward.name for reward in self.weighted if any(map(self.reads_reference, self.parts(reward)))]
+
+    @cached_property
+    def compares(self) -> bool:
+        """Whether what is paid depends on a right answer from the row, were it through a gate alone."""
+        return any(self.reads_reference(part) for reward in self.weighted for part in self.parts(reward, gates=True))
+
+    def reads_reference(self, reward: Reward) -> bool:
+        """Whether a reward itself reads a right answer from the row."""
+        own = [scorer for scorer in scorers_in(reward.score) if type(scorer).__name__ in ("Function", "FunctionScorer")]
+        by_function = bool(own or code_of(reward)) and bool(Sources(self.rows, []).of_function(reward))
+        return by_function or any(
+            (getattr(scorer, "reference", None) is not None and type(scorer).__name__ not in NOT_ANSWERS)
+            or (type(scorer).__name__ in ("StringMatch", "RegexMatch") and scorer.traits.columns)
+            or told_columns(scorer)
+            for scorer in scorers_in(reward.score)
+        )
 
     @cached_property
     def right_is_unknown(self) -> str | None:
@@ -119,12 +138,11 @@ class Subject:
             return "no column holds a program, and the tests do not say which results they want"
         if any(source.name == MADE_OF_TESTS for source in self.honest.sources):
             return "a program that was made of the tests is not paid, and no column holds another"
-        with_code = {code.reward for code in self.codes}
-        if any(reward.name in self.reads_references and reward.name not in with_code for reward in self.weighted):
+        if any(reward.name in self.reads_references and not self.has_code(reward) for reward in self.weighted):
             return None
         if unread := self._not_parsed():
             return f"the parser of {unread!r} takes no text from a response that has the row's value as it is"
-        of_code = [reward for reward in self.weighted if reward.name in with_code]
+        of_code = [reward for reward in self.weighted if self.has_code(reward)]
         read = sorted({name for reward in of_code for name in self.read_by(reward)})
         if not read or any(self.knows_right(reward) for reward in of_code if self.read_by(reward)):
             return None
@@ -134,7 +152,8 @@ class Subject:
 
     def read_by(self, reward: Reward) -> list[str]:
         """Columns, or tests, that the code of a reward may take a right answer from."""
-        return sorted({source.name.partition(" (")[0] for source in Sources(self.rows, []).of_function(reward)})
+        own = [part for part in self.parts(reward) if not part.score.traits.rewards]
+        return sorted({source.name.partition(" (")[0] for part in own for source in Sources(self.rows, []).of_function(part)})
 
     def knows_right(self, reward: Reward) -> bool:
         """Whether it is certain that the answers that are tried are right ones for a reward.
@@ -142,7 +161,7 @@ class Subject:
         They are for scorers of ours, whose options say what they compare, and for code that reads plain values of a column that is named as answers
         are. Other columns may hold terms of the task (numbers to use, a word to avoid), and lists and objects may be written in many ways.
         """
-        if not any(code.reward == reward.name for code in self.codes):
+        if not self.has_code(reward):
             return True
         read = self.read_by(reward)
         if any(name not in self.rows[0].columns for name in read):
@@ -155,12 +174,12 @@ class Subject:
     def _not_parsed(self) -> str | None:
         """A reward of code that reads a row's value, and whose pattern finds no answer in any honest response: what is to be written for the value is its own."""
         texts = [text for row in range(len(self.rows)) if (text := self.honest.right(row)) is not None]
-        for reward in self.weighted:
-            parser = reward.parse
-            if not texts or reward.name not in self.reads_references or not isinstance(parser, (Regex, RegexExtract)):
+        for part in (part for reward in self.weighted for part in self.parts(reward)):
+            parser = part.parse
+            if not texts or not self.reads_reference(part) or not isinstance(parser, (Regex, RegexExtract)):
                 continue
             if all(parser.parse(text) is None for text in texts):
-                return reward.name
+                return part.name
         return None
 
     @cached_property
@@ -175,7 +194,8 @@ class Subject:
 
     def runs(self, reward: Reward) -> bool:
         """Whether a reward runs programs."""
-        return "PythonTests" in self.kinds(reward) or runs_programs([code for code in self.codes if code.reward == reward.name])
+        names = {part.name for part in self.parts(reward)}
+        return "PythonTests" in self.kinds(reward) or runs_programs([code for code in self.codes if code.reward in names])
 
     @cached_property
     def words(self) -> tuple[str, ...]:
@@ -237,13 +257,12 @@ class Subject:
     @cached_property
     def graded(self) -> bool:
         """Whether part of an answer is paid in part."""
-        if any(
-            self.kinds(reward) & _GRADED or getattr(reward.score, "scoring", "") == "fraction" or getattr(reward.score, "mode", "") == "by_argument"
-            for reward in self.weighted
-        ):
-            return True
-        if any("JsonMatch" in self.kinds(reward) and not getattr(reward.score, "all_or_nothing", False) for reward in self.weighted):
-            return True
+        for scorer in {id(part.score): part.score for reward in self.weighted for part in self.parts(reward)}.values():
+            names = {type(inner).__name__ for inner in scorers_in(scorer)}
+            if names & _GRADED or getattr(scorer, "scoring", "") == "fraction" or getattr(scorer, "mode", "") == "by_argument":
+                return True
+            if "JsonMatch" in names and not getattr(scorer, "all_or_nothing", False):
+                return True
         return any(self._pays_part(part) for part in (partial, other_value, near_number))
 
     def _pays_part(self, part: Callable[[str], str | None]) -> bool:

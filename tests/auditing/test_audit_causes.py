@@ -17,6 +17,7 @@ from rl_rewards.auditing.golds import extractions, most_alike, near_misses
 from rl_rewards.auditing.pattern_samples import MARK
 from rl_rewards.auditing.programs import cheats
 from rl_rewards.auditing.rows import rows_of
+from rl_rewards.auditing.sources import Sources
 from rl_rewards.auditing.templates import is_odd, of_texts
 
 SUMS = [(12, 30), (7, 44), (25, 61), (9, 18), (33, 41), (58, 6)]
@@ -280,7 +281,16 @@ def test_digits_behind_a_decimal_are_no_near_miss():
 def test_a_list_may_be_the_answer_as_json_and_in_a_line():
     found = extractions(["fig", "plum"])
     assert found["as it is"] == "fig" and found["the list as JSON"] == '["fig", "plum"]' and found["the list in a line"] == "fig, plum"
-    assert "the list as JSON" not in extractions(["fig"])
+    assert extractions(["fig"])["the list as JSON"] == '["fig"]' and "the list as JSON" not in extractions([])
+
+
+@pytest.mark.parametrize(
+    ("lists", "names"),
+    [([["fig"], ["plum"]], ["fruit"]), ([["fig"], ["plum", "kiwi"]], ["fruit", "fruit (the list as JSON)", "fruit (the list in a line)"])],
+)
+def test_lists_are_answers_as_lists_where_some_row_has_several(lists, names):
+    subject = subject_of(Rubric((Reward("right", reward_function(json_list, mode="batch")),)), [{"prompt": "?", "fruit": items} for items in lists])
+    assert [source.name for source in Sources(subject.rows, [])._plain(["fruit"])] == names
 
 
 def json_list(completions, **columns):
@@ -600,7 +610,7 @@ def test_code_that_looks_behind_the_thinking_is_warned_of_thinking_that_never_en
 
 
 def exits_with_zero(parsed, test):
-    done = subprocess.run([sys.executable, "-c", f"{parsed}\n{test}"], capture_output=True, timeout=20)
+    done = subprocess.run([sys.executable, "-c", f"{parsed}\n{test}"], capture_output=True, timeout=300)
     return float(parsed is not None and done.returncode == 0)
 
 

@@ -9,7 +9,7 @@ import pytest
 from rl_rewards import Reward, Rubric, reward_function
 from rl_rewards.auditing import audit
 from rl_rewards.auditing.forms import Form, Slot, Source
-from rl_rewards.auditing.golds import is_code, joined_fields, keys_of, near_misses, other_value
+from rl_rewards.auditing.golds import is_code, joined_answers, keys_of, near_misses, other_value
 from rl_rewards.auditing.pattern_samples import MARK
 from rl_rewards.auditing.programs import cheats, solution_from_tests
 from rl_rewards.auditing.rows import rows_of
@@ -357,10 +357,31 @@ def test_another_value_in_the_last_field_is_far_from_the_right_one(gold, other):
     assert other_value(gold) == other
 
 
-def test_fields_of_several_objects_are_joined():
+def test_what_several_objects_or_lists_hold_is_joined():
     objects = ['{"size": "small", "n": 3}', '{"size": "large", "n": 4}', "no object", '{"size": "small", "n": 5}']
-    assert joined_fields(objects) == '{"size": "small large", "n": 3}'
-    assert joined_fields(objects[:1]) is None and joined_fields(['{"n": 1}', '{"n": 2}']) is None
+    assert joined_answers(objects) == '{"size": "small large", "n": 3}'
+    assert joined_answers(objects[:1]) is None and joined_answers(['{"n": 1}', '{"n": 2}']) is None
+    assert joined_answers(["[2, 7]", "[1]", "[7, 4]"]) == "[2, 7, 1, 4]" and joined_answers(["[2]", '{"n": 1}']) is None
+    assert joined_answers(['{"ids": ["a"], "n": 1}', '{"ids": ["b", "a"]}']) == '{"ids": ["a", "b"], "n": 1}'
+    assert joined_answers(["[2", "[1]"]) is None and joined_answers(["Bern", "Oslo"]) is None
+
+
+def recalled(parsed, relevant):
+    said = parsed if isinstance(parsed, list) else (parsed or {}).get("ids", [])
+    return sum(item in said for item in relevant) / len(relevant)
+
+
+def recalled_to_the_point(parsed, relevant):
+    said = (parsed or {}).get("ids", [])
+    both = len(set(said) & set(relevant))
+    return 2 * both / (len(said) + len(relevant)) if isinstance(said, list) else 0.0
+
+
+@pytest.mark.parametrize(("score", "found"), [(recalled, True), (recalled_to_the_point, False)])
+def test_a_list_that_has_every_item_is_a_list_of_candidates(score, found):
+    rows = [{"prompt": f"{{'ids': []}} of {i}", "relevant": ids} for i, ids in enumerate([[2, 7], [1], [3, 4, 9], [12], [5, 6], [8]])]
+    reward = Reward("ids", reward_function(score), parse="json")
+    assert ("candidates_listed" in kinds([reward], rows)) == found
 
 
 def value_in_value(completions, order, **columns):

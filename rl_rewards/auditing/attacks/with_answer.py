@@ -6,9 +6,10 @@ import json
 import re
 from collections.abc import Callable
 
+from rl_rewards.auditing.asked import asks_for_order
 from rl_rewards.auditing.attacks.target import Attempts, Target
 from rl_rewards.auditing.forms import Form, Source
-from rl_rewards.auditing.golds import is_code, joined_fields, keys_of, most_alike, near_misses, number_in, wrongs_for
+from rl_rewards.auditing.golds import is_code, joined_answers, keys_of, most_alike, near_misses, number_in, reordered, wrongs_for
 from rl_rewards.auditing.pattern_samples import MARK
 from rl_rewards.auditing.programs import cheats
 
@@ -34,12 +35,14 @@ def with_gold(target: Target) -> Attempts:
         content = listed(separator)
         yield "candidates_listed", f"in form {separator!r}", (target.filled(content),)
         yield "candidates_listed", f"bare {separator!r}", (target.form.before + "\n".join(content(source) for source in target.honest.sources),)
+    if len(target.honest.sources) == 1:
+        answers = [target.gold(target.honest.sources[0]), *wrongs_for(target.honest.sources[0].values, target.number, CANDIDATES)]
+        if (joined := joined_answers(answers)) is not None:
+            yield "candidates_listed", "in one answer", (target.filled(joined),)
     objects = len(target.honest.sources) == 1 and keys_of(target.gold(target.honest.sources[0]))
     if objects:
         right, wrong, *more = [target.gold(target.honest.sources[0]), *wrongs_for(target.honest.sources[0].values, target.number, CANDIDATES)]
         yield "candidates_listed", "in a JSON list", (target.filled(f"[{', '.join([wrong, right, *filter(keys_of, more)])}]"),)
-        if (joined := joined_fields([right, wrong, *more])) is not None:
-            yield "candidates_listed", "in each field", (target.filled(joined),)
         yield "two_answers", "in a JSON list", (target.filled(f"[{right}, {wrong}]"), target.filled(f"[{wrong}, {right}]"))
     yield "candidates_listed", "in words", (f"It may be any of these: {' or '.join(listed(', ')(source) for source in target.honest.sources)}",)
     yield (
@@ -133,6 +136,10 @@ def spoiled(target: Target) -> Attempts:
     alike = {source: most_alike(source.values, target.number) for source in target.honest.sources if source.kind == "text"}
     if len(alike) == len(target.honest.sources) and None not in alike.values():
         yield "near_miss", "the answer of another row that is most alike", (target.filled(lambda source: alike[source] or ""),)
+    if asks_for_order(target.row.prompt_text):
+        moved = {source: reordered(target.gold(source)) for source in target.honest.sources}
+        if any(moved.values()):
+            yield "near_miss", "its items in another order", (target.filled(lambda source: moved[source] or target.gold(source)),)
     misses = [(source, near_misses(target.gold(source))) for source in target.honest.sources]
     for what in dict.fromkeys(what for _, found in misses for what in found):
         by_source = {source: found[what] for source, found in misses if what in found}
