@@ -44,7 +44,7 @@ def _duplicates(subject: Subject) -> Iterator[Finding]:
     clashing = [numbers for numbers in twice if len({subject.honest.gold(number - 1) for number in numbers}) > 1]
     yield Finding(
         kind="duplicate_prompts", severity=Severity.WARNING, rows=rows, of=len(subject.rows), remedy="drop repeated rows; they weigh more than others, and count twice in an evaluation",
-        evidence=f"{len(twice)} prompts occur more than once (rows {', '.join(map(str, twice[0][:_LISTED]))}, ...)" + (f", {len(clashing)} of them with different references" if clashing else ""),
+        evidence=f"{'1 prompt occurs' if len(twice) == 1 else f'{len(twice)} prompts occur'} more than once (rows {', '.join(map(str, twice[0][:_LISTED]))}, ...)" + (f", {len(clashing)} of them with different references" if clashing else ""),
     )  # fmt: skip
 
 

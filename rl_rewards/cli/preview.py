@@ -199,7 +199,7 @@ def _preview(rubric: Rubric, source: _Source, limit: int, as_json: bool, tokeniz
     if scattered:
         say(f"the rows of {scattered} group{'s' * (scattered != 1)} are not next to each other in the data, and are shown by group")
     if more:
-        say(f"the first {limit} rows; --max-samples shows more")
+        say(f"the first {'row' if limit == 1 else f'{limit} rows'}; --max-samples shows more")
     totals.report_failures()
     return not bad.count and not totals.failed
 

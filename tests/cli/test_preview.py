@@ -187,6 +187,8 @@ def test_long_files_are_cut_and_it_is_said(run, place, write_rows):
     write_rows("samples.jsonl", [{"prompt": "q", "completion": "a", "answer": "4"}] * 30)
     result, samples = preview_json(run, "rubric.yaml", "--samples", "samples.jsonl")
     assert len(samples) == 20 and "the first 20 rows; --max-samples shows more" in result.stderr
+    result, _ = preview_json(run, "rubric.yaml", "--samples", "samples.jsonl", "--max-samples", "1")
+    assert result.stderr == "the first row; --max-samples shows more\n"
     result, samples = preview_json(run, "rubric.yaml", "--samples", "samples.jsonl", "--max-samples", "30")
     assert len(samples) == 30 and result.stderr == ""
 
