@@ -36,6 +36,8 @@ def parse_arguments(
         ArgumentsError: unknown, missing or wrong arguments, a config file that is missing or no mapping.
     """
     given = list(sys.argv[1:] if arguments is None else arguments)
+    # TRL's parser knows `--config FILE` alone, and would leave out the file of `--config=FILE`, which argparse takes for every other argument.
+    given = [part for text in given for part in (text.split("=", 1) if text.startswith("--config=") else [text])]
     parser = _Parser(tuple(classes))  # pyright: ignore[reportArgumentType] - a dataclass is a type
     parser.given = given
     config = _check_config(given, parser)

@@ -101,6 +101,7 @@ def test_error_is_a_line_not_a_traceback(tmp_path):
 COMMAND_LINES = {
     "nothing at all": ([], "error: the following arguments are required: --dataset"),
     "no config": (["--config", "nope.yaml"], "error: config file nope.yaml: No such file or directory"),
+    "no config, with an equals sign": (["--config=nope.yaml"], "error: config file nope.yaml: No such file or directory"),
     "config without a name": (["--config"], "error: --config needs the name of a file"),
     "config that is no YAML": (["--config", "CHANGELOG.md"], "error: CHANGELOG.md:"),
     "unknown flag": (["--rubrik", "x", "--dataset", "y"], "unknown argument --rubrik; did you mean --rubric?"),
