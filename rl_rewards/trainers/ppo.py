@@ -28,6 +28,7 @@ from rl_rewards.trainers.critic_trainer import CriticTrainer
 from rl_rewards.trainers.dropout import disable_dropout
 from rl_rewards.trainers.ppo_config import PPOConfig
 from rl_rewards.trainers.return_scale import ReturnScale
+from rl_rewards.trl.left_out import leave_out_of_rewards
 
 __all__ = ["PPOConfig", "PPOTrainer"]
 
@@ -145,7 +146,8 @@ class PPOTrainer(CriticTrainer):
         return super()._get_per_token_logps_and_entropies(model, *args, **kwargs)
 
     def _calculate_rewards(self, inputs: list[dict], prompts: list, completions: list, completion_ids_list: list) -> Tensor:
-        rewards_per_func = super()._calculate_rewards(inputs, prompts, completions, completion_ids_list)
+        calculate = super()._calculate_rewards
+        rewards_per_func = leave_out_of_rewards(self, lambda: calculate(inputs, prompts, completions, completion_ids_list))
         if (infinite := torch.isinf(rewards_per_func)).any():
             row, column = infinite.nonzero()[0].tolist()
             raise ValueError(

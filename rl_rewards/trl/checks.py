@@ -17,6 +17,7 @@ from rl_rewards.reward import Reward, RewardError
 from rl_rewards.rubric import Rubric
 from rl_rewards.trl.call import split_group
 from rl_rewards.trl.evaluating import check_aggregates
+from rl_rewards.trl.left_out import can_leave_out, leaves_out
 
 if TYPE_CHECKING:
     from rl_rewards.trl.call import TrainerCall
@@ -107,9 +108,15 @@ def check_functions(rubric: Rubric, trainer: Any) -> None:
             "no function of the trainer is one of this rubric's, so whether its weights %s are applied is not known", rubric.reward_weights
         )
     plain = [name for name, function in zip(names, ours) if not hasattr(function, "rubric")]
+    if leaves_out(trainer):
+        return
     if rubrics and (plain or len(rubrics) > 1):
         beside = f"the plain reward functions {plain}" if plain else "the functions of the other rubric"
-        logger.warning("where a reward of this rubric fails, its row is left out; %s beside it still score that row, and TRL trains on them", beside)
+        logger.warning(
+            "where a reward of this rubric fails, its row is left out; %s beside it still score that row, and TRL trains on them%s",
+            beside,
+            _first_batch(trainer),
+        )
     _warn_of_rewards_apart(trainer, names, ours)
 
 
@@ -124,9 +131,14 @@ def _warn_of_rewards_apart(trainer: Any, names: Sequence[str], functions: Sequen
     _warned.add(trainer)
     logger.warning(
         "where one of the reward functions %s fails, TRL trains on the row with the scores of the others alone, as if that one were 0; put them "
-        "into one rubric, Rubric([Reward(name, function), ...]), and give the trainer its reward_funcs: such a row is then left out",
+        "into one rubric, Rubric([Reward(name, function), ...]), and give the trainer its reward_funcs: such a row is then left out%s",
         apart,
+        _first_batch(trainer),
     )
+
+
+def _first_batch(trainer: Any) -> str:
+    return " (in the first batch alone; with RecordingCallback in none)" if can_leave_out(trainer) else ""
 
 
 def functions_of(trainer: Any) -> list[Any]:

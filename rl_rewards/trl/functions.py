@@ -19,7 +19,7 @@ from rl_rewards.rubric import Rubric
 from rl_rewards.trl.call import TrainerCall
 from rl_rewards.trl.checks import check_call, check_functions
 from rl_rewards.trl.evaluating import EvaluationAggregates
-from rl_rewards.trl.left_out import leave_out_of_loss
+from rl_rewards.trl.left_out import leave_out_of_loss, note_scorable
 from rl_rewards.trl.logs import log_components, log_details, log_numbers
 
 __all__ = ["RewardFunction", "TotalRewardFunction", "reward_functions", "total_reward_function"]
@@ -85,6 +85,7 @@ class _Scoring:
         evaluation, new = self.shared.evaluation(name, call)
         if new:
             self._failures.count(evaluation)
+            note_scorable(call.trainer, evaluation.scorable)
             if self._aggregates is not None and not call.training:
                 self._aggregates.add(evaluation, call.rank, call.world_size)
             if (log_metric := call.extras.get("log_metric")) is not None:

@@ -3,17 +3,53 @@
 TRL gives such a row an advantage of 0. But its tokens, or the row itself, would be among those that the loss is divided by, and what a loss
 has beside the advantages (KL, entropy, the quantile of entropies) would be taken over it: a reward that fails would weaken and move the
 gradient of the other rows. Written to TRL 1.16: a loss reads which tokens count from `tool_mask`, and is linear in advantages and `beta`.
+
+Functions beside a rubric score the rows on which its rewards failed, too, and TRL would train on those scores alone: they have none there.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
-__all__ = ["leave_out_of_loss"]
+__all__ = ["can_leave_out", "leave_out_of_loss", "leave_out_of_rewards", "leaves_out", "note_scorable"]
 
 _WRAPPED = ("_calculate_rewards", "_generate_and_score_completions", "_compute_loss")
 _TOKEN_MEANS = ("dapo", "bnpo", "cispo", "vespo")  # these losses are means over tokens; all others are means over rows
 _SHARE = "rows_per_scored_row"
+_SCORABLE = "_scorable_rows"
+
+
+def leaves_out(trainer: Any) -> bool:
+    """Whether a row on which a reward of a rubric fails is left out of all that a trainer does from its next batch on."""
+    return getattr(trainer, "_leaves_out", False)
+
+
+def can_leave_out(trainer: Any) -> bool:
+    """Whether a trainer works as GRPOTrainer and RLOOTrainer do."""
+    return all(hasattr(trainer, name) for name in _WRAPPED)
+
+
+def note_scorable(trainer: Any, scorable: Sequence[bool]) -> None:
+    """Note which rows of this process's batch may be trained on, by one of the trainer's rubrics."""
+    if leaves_out(trainer):
+        before = getattr(trainer, _SCORABLE, None) or [True] * len(scorable)
+        setattr(trainer, _SCORABLE, [a and b for a, b in zip(before, scorable, strict=True)])
+
+
+def leave_out_of_rewards(trainer: Any, calculate: Callable[[], Any]) -> Any:
+    """What the trainer's functions return, (rows of all processes, functions), without the scores of rows that a rubric leaves out.
+
+    Args:
+        calculate: calls the functions, and gathers.
+    """
+    import torch
+
+    setattr(trainer, _SCORABLE, None)
+    rewards = calculate()
+    rows = len(rewards) // trainer.accelerator.num_processes
+    scorable = torch.tensor(getattr(trainer, _SCORABLE) or [True] * rows, device=rewards.device)
+    return rewards.masked_fill(~trainer.accelerator.gather(scorable).unsqueeze(1), torch.nan)
 
 
 def leave_out_of_loss(trainer: Any) -> None:
@@ -21,14 +57,14 @@ def leave_out_of_loss(trainer: Any) -> None:
 
     It holds from the next generation on. Does nothing for other trainers, and for PPOTrainer, which leaves such rows out itself.
     """
-    if getattr(trainer, "_leaves_out", False) or not all(hasattr(trainer, name) for name in _WRAPPED):
+    if leaves_out(trainer) or not can_leave_out(trainer):
         return
     calculate, generate, compute_loss = (getattr(trainer, name) for name in _WRAPPED)
     scored: Any = None  # of each row of all processes, whether it has a score
 
     def calculate_rewards(*args: Any, **kwargs: Any) -> Any:
         nonlocal scored
-        rewards = calculate(*args, **kwargs)
+        rewards = leave_out_of_rewards(trainer, lambda: calculate(*args, **kwargs))
         scored = ~rewards.isnan().all(dim=1)
         return rewards
 

@@ -52,6 +52,7 @@ OPTIONS: dict[str, Sequence[Any]] = {
     "delta": (None, 2.0),
     "num_iterations": (1, 2),
     "gradient_accumulation_steps": (1, 4),
+    "beside": (False, True),
     "fails": tuple(FAILS),
 }
 
@@ -88,19 +89,25 @@ def rubric(fails: Sequence[int]) -> Rubric:
     return Rubric((Reward("correct", Table(seed=1, fails=frozenset(fails))), Reward("format", Table(seed=2), weight=0.2)), max_error_rate=1.0)
 
 
+def plain(completions: Sequence[str], **columns: Any) -> list[float]:
+    """A function beside the rubric, which knows nothing of its failures."""
+    return [random.Random(f"plain {RANK * len(completions) + row}").random() for row in range(len(completions))]
+
+
 def step(folder: str, kind: type, config: type, fails: Sequence[int], options: dict[str, Any]) -> tuple[Any, dict[str, torch.Tensor], list[float]]:
     """A trainer after its step, the gradient of it, and the advantages of all rows that the trainer logs."""
     policy, gradients, scored = tiny.policy(), tiny.Gradients(), rubric(fails)
     policy.config._name_or_path = os.path.join(folder, "anchor")
     recorder = RunRecorder(os.path.join(folder, "record"), scored)
+    beside = [plain] if options.pop("beside") else []
     args = config(folder, **{
-        "num_generations": GROUP, "reward_weights": scored.reward_weights, "max_completion_length": LONGEST, "max_steps": 1, "max_grad_norm": 0.0,
+        "num_generations": GROUP, "reward_weights": [1.0] * len(beside) + scored.reward_weights, "max_completion_length": LONGEST, "max_steps": 1, "max_grad_norm": 0.0,
         "shuffle_dataset": False, "use_cpu": True, "bf16": False, "gradient_checkpointing": False, "report_to": "none", "save_strategy": "no",
         "disable_tqdm": True, "per_device_train_batch_size": ROWS // WORLD // options.get("gradient_accumulation_steps", 1), **options,
     })  # fmt: skip
     parts = {} if kind is RLOOTrainer else {"rollout_func": Ragged()}
     trainer = kind(
-        policy, reward_functions(scored, recorder.record), args, train_dataset=Dataset.from_dict({"prompt": PROMPTS[::GROUP]}),
+        policy, beside + reward_functions(scored, recorder.record), args, train_dataset=Dataset.from_dict({"prompt": PROMPTS[::GROUP]}),
         processing_class=tiny.tokenizer(), callbacks=[gradients, type("Checks", (RecordingCallback,), {"on_train_end": lambda *_, **__: None})(recorder)],
         **parts,
     )  # fmt: skip
@@ -187,13 +194,13 @@ def grpo(folder: str, case: dict[str, Any]) -> tuple[float, float]:
     return difference(gradient, {name: torch.zeros_like(p) if p.grad is None else p.grad for name, p in policy.named_parameters()})
 
 
-def rloo(folder: str, fails: str) -> tuple[float, float]:
+def rloo(folder: str, fails: str, beside: bool) -> tuple[float, float]:
     """RLOO's completions are drawn: the gradient is that of the rows that the trainer itself made, read again."""
     made: list[dict[str, torch.Tensor]] = []
     score = RLOOTrainer._generate_and_score_completions
     RLOOTrainer._generate_and_score_completions = lambda self, inputs: made.append(score(self, inputs)) or made[-1]
     try:
-        _, gradient, _ = step(folder, RLOOTrainer, RLOOConfig, FAILS[fails], {"beta": 0.0, "normalize_advantages": False})
+        _, gradient, _ = step(folder, RLOOTrainer, RLOOConfig, FAILS[fails], {"beta": 0.0, "normalize_advantages": False, "beside": beside})
     finally:
         RLOOTrainer._generate_and_score_completions = score
     policy, rollout = tiny.policy(), made[0]

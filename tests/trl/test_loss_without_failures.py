@@ -34,9 +34,10 @@ def test_the_gradient_of_grpo_is_that_of_the_rows_that_have_a_score(folder, case
     check(losses.grpo(folder, case))
 
 
+@pytest.mark.parametrize("beside", [False, True], ids=["rubric", "beside a function"])
 @pytest.mark.parametrize("fails", [pytest.param(name, marks=() if name == "some" else pytest.mark.slow) for name in losses.FAILS])
-def test_the_gradient_of_rloo_is_that_of_the_rows_that_have_a_score(folder, fails):
-    check(losses.rloo(folder, fails))
+def test_the_gradient_of_rloo_is_that_of_the_rows_that_have_a_score(folder, fails, beside):
+    check(losses.rloo(folder, fails, beside))
 
 
 @pytest.mark.parametrize("loss_type", ["dapo", "grpo", "bnpo", "dr_grpo"])
