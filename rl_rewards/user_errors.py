@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import importlib.util
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 __all__ = ["EXTRAS", "UNUSABLE", "MissingPackageError", "UserError", "one_line_errors", "require", "user_message"]
 
@@ -44,11 +44,11 @@ def require(what: str, *modules: str) -> None:
     """Check that modules are installed, without importing them.
 
     Raises:
-        MissingPackageError: naming `what` needs them, and the extra that has them.
+        MissingPackageError: naming `what` needs them, and the extras that have them.
     """
     missing = [module for module in modules if importlib.util.find_spec(module) is None]
     if missing:
-        raise MissingPackageError(f"{what} needs {' and '.join(missing)}{_remedy(missing[0])}")
+        raise MissingPackageError(f"{what} needs {' and '.join(missing)}{_remedy(missing)}")
 
 
 def user_message(error: BaseException) -> str | None:
@@ -59,7 +59,7 @@ def user_message(error: BaseException) -> str | None:
         return None
     if isinstance(error, OSError) and error.filename is not None and error.strerror:
         return f"{error.filename}: {error.strerror}"
-    if isinstance(error, ModuleNotFoundError) and error.name and (remedy := _remedy(error.name.partition(".")[0])):
+    if isinstance(error, ModuleNotFoundError) and error.name and (remedy := _remedy([error.name.partition(".")[0]])):
         return f"the package {error.name.partition('.')[0]} is not installed{remedy}"
     if isinstance(error, ValidationError):
         return "\n".join(_of_pydantic(line) for line in error.errors(include_url=False, include_context=False, include_input=False))
@@ -83,8 +83,9 @@ def one_line_errors() -> Iterator[None]:
         raise SystemExit(UNUSABLE) from None
 
 
-def _remedy(module: str) -> str:
-    return next((f": pip install 'rl_rewards[{extra}]'" for extra, modules in EXTRAS.items() if module in modules), "")
+def _remedy(missing: Collection[str]) -> str:
+    extras = [extra for extra, modules in EXTRAS.items() if any(module in missing for module in modules)]
+    return f": pip install 'rl_rewards[{','.join(extras)}]'" if extras else ""
 
 
 def _of_pydantic(line: object) -> str:

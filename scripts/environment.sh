@@ -1,4 +1,4 @@
-# Sourced by the scripts beside it and by .ci/run: goes to the repository's root and makes .venv there, with the package and all that recipes and tests need.
+# Sourced by demo.sh and test.sh: goes to the repository's root and makes .venv there, with the package and all that recipes and tests need.
 # Does nothing where that is done: a stamp in .venv remembers what was asked for. PYTHON names another interpreter (3.11 or later).
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."

@@ -39,6 +39,9 @@ def test_a_missing_package_is_told_with_its_extra(monkeypatch):
     monkeypatch.setitem(sys.modules, "math_verify", None)
     with pytest.raises(MissingPackageError, match=r"x needs math_verify: pip install 'rl_rewards\[math\]'"):
         require("x", "math_verify")
+    monkeypatch.setitem(sys.modules, "uvicorn", None)
+    with pytest.raises(MissingPackageError, match=r"x needs math_verify and uvicorn: pip install 'rl_rewards\[math,serve\]'"):
+        require("x", "math_verify", "uvicorn", "json")
 
 
 def test_a_defect_keeps_its_traceback_and_a_user_error_ends_with_status_2(capsys):

@@ -36,9 +36,9 @@ def command(recipe: str, file: Path, *options: str) -> list[str]:
     return [sys.executable, "-m", "accelerate.commands.launch", *options, f"recipes/{recipe}.py", "--config", str(file)]
 
 
-def run(recipe: str, file: Path) -> str:
+def run(recipe: str, file: Path, *options: str) -> str:
     """Run to the end; what it printed."""
-    finished = subprocess.run(command(recipe, file), capture_output=True, text=True, cwd=ROOT)
+    finished = subprocess.run(command(recipe, file, *options), capture_output=True, text=True, cwd=ROOT)
     assert finished.returncode == 0, finished.stderr[-4000:]
     return finished.stdout
 

@@ -71,9 +71,9 @@ def ppo_config(folder: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def data_parallel(tmp_path_factory) -> Path:
-    """A PPO run by two processes, each with the whole model."""
+    """A PPO run by two processes, each with the whole model, started as its user types it."""
     folder = tmp_path_factory.mktemp("data_parallel")
-    launch.run_forked("ppo", ppo_config(folder), *two_processes("multi_gpu"))
+    launch.run("ppo", ppo_config(folder), *two_processes("multi_gpu"))
     return folder / "out"
 
 

@@ -74,8 +74,7 @@ def watch(paths: Sequence[Path], port: int, ready: Callable[[str], None]) -> Non
         ReportError: when the port is taken.
         MissingPackageError: without the extras `report` and `serve`.
     """
-    require("watching a run", "altair", "vl_convert")
-    require("watching a run", "uvicorn", "fastapi")
+    require("watching a run", "altair", "vl_convert", "uvicorn", "fastapi")
     import uvicorn
 
     listening = socket.socket()
