@@ -280,7 +280,7 @@ ONE_ROW = {
     "skyrl_gym": skyrl_gym,
     "slime": slime,
 }
-WHOLE_GROUPS = {"ms_swift": ms_swift, "tinker": tinker, "verl_trainer": verl_trainer, "axolotl": axolotl}
+WHOLE_GROUPS = {"ms_swift": ms_swift, "tinker": tinker, "axolotl": axolotl}
 
 
 def is_absent(total):

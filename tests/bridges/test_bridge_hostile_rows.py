@@ -4,7 +4,7 @@ import math
 
 import bridge_rows
 import pytest
-from bridge_calls import ONE_ROW, WHOLE_GROUPS, is_absent
+from bridge_calls import ONE_ROW, WHOLE_GROUPS, is_absent, verl_trainer
 from bridge_compare import close_to_mean, compare, compare_scored
 
 from rl_rewards.reward import RewardError
@@ -174,7 +174,7 @@ def test_rows_one_at_a_time_get_what_trl_gets(case, trainer, tmp_path):
 def test_whole_groups_get_what_trl_gets_and_a_policys_number_where_there_is_none(case, trainer, policy, tmp_path, hooks_on):
     path, rows = case_of(tmp_path, *CASES[case])
     expected = bridge_rows.trl_numbers(path, rows)
-    said = WHOLE_GROUPS[trainer](path, rows, policy)
+    said = {**WHOLE_GROUPS, "verl_trainer": verl_trainer}[trainer](path, rows, policy)
     assert not any(is_absent(total) for total, _, _ in said)
     if policy == "group_mean":
         compare_scored(said, expected)
@@ -225,7 +225,7 @@ def test_where_every_row_fails_no_row_has_a_number(trainer, tmp_path):
 def test_where_every_row_fails_verls_trainer_stops(policy, tmp_path, hooks_on):
     path, rows = case_of(tmp_path, *ALL_FAIL)
     with pytest.raises(RewardError, match="no row has had a score yet"):
-        WHOLE_GROUPS["verl_trainer"](path, rows, policy)
+        verl_trainer(path, rows, policy)
 
 
 @pytest.mark.parametrize("policy", ["raise", "group_mean", "drop_group"])
