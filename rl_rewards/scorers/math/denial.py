@@ -88,9 +88,9 @@ def denied_before(before: str) -> bool:
         words.pop()
     if words and ((words[-1] in _DENYING and words[-1] != "but") or words[-1].endswith(("n't", "n’t")) or tuple(words[-2:]) in _DENYING_PAIRS):
         return True
-    if "answer" in before and _OF_THE_ANSWER.search(before) is not None:
+    if "answer" in before and (_OF_THE_ANSWER.search(before) is not None or _SUPPOSED.search(before) is not None):
         return True
-    return _is_doubted(before) or _SUPPOSED.search(before) is not None
+    return _is_doubted(before)
 
 
 def _is_doubted(before: str) -> bool:
