@@ -10,8 +10,8 @@ from typing import Any
 
 from rl_rewards.auditing.code import Code, code_of, scorers_in
 from rl_rewards.auditing.cost import is_known_costly
-from rl_rewards.auditing.golds import near_number, other_value, partial
 from rl_rewards.auditing.honest import Honest, find_form, least_paid
+from rl_rewards.auditing.made_answers import near_number, other_value, partial
 from rl_rewards.auditing.pattern_samples import MARK, followed_by, sample_of_pattern
 from rl_rewards.auditing.rows import Row
 from rl_rewards.auditing.scoring import Call, Probe, Verdict

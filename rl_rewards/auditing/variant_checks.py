@@ -9,7 +9,8 @@ from collections.abc import Iterator, Mapping
 
 from rl_rewards.auditing.asked import leaves_order_open
 from rl_rewards.auditing.findings import Finding, Severity
-from rl_rewards.auditing.golds import extractions, other_spellings, reordered
+from rl_rewards.auditing.golds import extractions
+from rl_rewards.auditing.made_answers import other_spellings, reordered
 from rl_rewards.auditing.pattern_samples import FILLER
 from rl_rewards.auditing.scoring import Verdict
 from rl_rewards.auditing.subject import Subject

@@ -13,7 +13,8 @@ from rl_rewards.auditing import Severity, audit
 from rl_rewards.auditing.asked import asked_templates
 from rl_rewards.auditing.attacks.hollow import passages
 from rl_rewards.auditing.audit import subject_of
-from rl_rewards.auditing.golds import extractions, most_alike, near_misses
+from rl_rewards.auditing.golds import extractions, most_alike
+from rl_rewards.auditing.made_answers import near_misses
 from rl_rewards.auditing.pattern_samples import MARK
 from rl_rewards.auditing.programs import cheats
 from rl_rewards.auditing.rows import rows_of

@@ -9,7 +9,8 @@ import pytest
 from rl_rewards import Reward, Rubric, reward_function
 from rl_rewards.auditing import audit
 from rl_rewards.auditing.forms import Form, Slot, Source
-from rl_rewards.auditing.golds import is_code, joined_answers, keys_of, near_misses, other_value
+from rl_rewards.auditing.golds import is_code, keys_of
+from rl_rewards.auditing.made_answers import joined_answers, near_misses, other_value
 from rl_rewards.auditing.pattern_samples import MARK
 from rl_rewards.auditing.programs import cheats, solution_from_tests
 from rl_rewards.auditing.rows import rows_of

@@ -9,7 +9,7 @@ from rl_rewards import Reward, Rubric, reward_function
 from rl_rewards.auditing import audit
 from rl_rewards.auditing.asked import asks_for_order, leaves_order_open
 from rl_rewards.auditing.audit import subject_of
-from rl_rewards.auditing.golds import reordered
+from rl_rewards.auditing.made_answers import reordered
 from rl_rewards.runtime.calling.chat import ChatModel
 from rl_rewards.scorers import Autorater
 

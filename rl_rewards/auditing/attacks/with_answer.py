@@ -9,7 +9,8 @@ from collections.abc import Callable
 from rl_rewards.auditing.asked import asks_for_order
 from rl_rewards.auditing.attacks.target import Attempts, Target
 from rl_rewards.auditing.forms import Form, Source
-from rl_rewards.auditing.golds import is_code, joined_answers, keys_of, most_alike, near_misses, number_in, reordered, wrongs_for
+from rl_rewards.auditing.golds import is_code, keys_of, most_alike, number_in, wrongs_for
+from rl_rewards.auditing.made_answers import joined_answers, near_misses, reordered
 from rl_rewards.auditing.pattern_samples import MARK
 from rl_rewards.auditing.programs import cheats
 
